@@ -1,0 +1,34 @@
+"""Time as the daemon sees it: a protocol, so that tests can jump."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> float:
+        """Return the wall clock's time, in seconds since the Unix epoch; it may step."""
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never steps, for durations and deadlines."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds of the monotonic clock."""
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> float:
+        """Return the wall clock's time, in seconds since the Unix epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds of the monotonic clock."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,151 @@
+"""Every error the daemon raises on purpose, and what the caller does about it.
+
+* IngestError
+  - ConfigError           the operator must edit a file      -> exit 78, or keep the old config
+  - StateError            the state directory cannot be used -> exit 1, with the reason
+    . StateDirectoryBusy  another daemon holds it            -> talk to that one, or exit 75
+    . DiskFull            nothing was written                -> wait for room; nothing is lost
+  - PluginError           one run of one collector failed    -> back off; the others carry on
+    . PluginLoadError     the file does not import           -> keep the last good version
+    . ResultError         run gave what cannot be kept       -> keep the previous state
+    . RunTimeout          the deadline passed                -> it was killed; next tick
+    . WorkerDied          exit, signal or out of memory      -> a new worker; next tick
+  - ReadingError          one reading is unusable            -> count it; keep its siblings
+  - StoreError
+    . StoreUnavailable    this very body may work later      -> spool, retry with backoff
+    . BodyTooLarge        its halves may work now            -> halve
+    . BodyRejected        this very body will never work     -> halve, then dead-letter
+  - QueryError            a store could not answer           -> tell who asked
+
+Anything outside this tree is a bug: it is logged with its traceback, and the
+daemon keeps running.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+class IngestError(Exception):
+    """The root of the tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing an operator should mend in a configuration file.
+
+    Attributes:
+        where: ``file:line``, or the file alone.
+        key: The dotted path of the option, or an empty string.
+        message: What was expected and what was got.
+    """
+
+    where: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return ``file:line: key: message``."""
+        return ": ".join(part for part in (self.where, self.key, self.message) if part)
+
+
+class ConfigError(IngestError):
+    """The configuration cannot be used; carries every problem that was found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class StateError(IngestError):
+    """The state directory or one of its files cannot be used."""
+
+
+class StateDirectoryBusy(StateError):
+    """Another process holds the state directory."""
+
+
+class DiskFull(StateError):
+    """The disk has no room; the transaction left nothing behind."""
+
+
+class PluginError(IngestError):
+    """One run of one collector failed.
+
+    Attributes:
+        details: The plugin's traceback, or an empty string.
+    """
+
+    def __init__(self, message: str, *, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class PluginLoadError(PluginError):
+    """A plugin cannot be found or does not import."""
+
+
+class ResultError(PluginError):
+    """A plugin returned or yielded something that cannot be kept."""
+
+
+class RunTimeout(PluginError):
+    """A run was stopped at its deadline."""
+
+
+class WorkerDied(PluginError):
+    """The worker process ended in the middle of a run."""
+
+
+class ReadingError(IngestError):
+    """One reading is unusable.
+
+    Attributes:
+        reason: One of the few words that unusable readings are counted by.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoreError(IngestError):
+    """A store did not take a body."""
+
+
+class StoreUnavailable(StoreError):
+    """The same body may be accepted later.
+
+    Attributes:
+        retry_after: How long the store asked us to wait, in seconds, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BodyTooLarge(StoreError):
+    """The store takes smaller bodies only."""
+
+
+@dataclass
+class BodyRejected(StoreError):
+    """The store will never accept this body as it is.
+
+    Attributes:
+        message: The store's own words, shortened.
+        bad: Index of a payload in the body -> why it was refused, if the store said so.
+        rest_stored: Whether the store kept all the others.
+    """
+
+    message: str
+    bad: Mapping[int, str] = field(default_factory=dict)
+    rest_stored: bool = False
+
+    def __str__(self) -> str:
+        """Return the store's words."""
+        return self.message
+
+
+class QueryError(IngestError):
+    """A store could not answer a question."""
