@@ -1,0 +1,5 @@
+"""Fixtures for all tests; each lives with its topic in tests/support."""
+
+pytest_plugins = [
+    "tests.support.servers",
+]

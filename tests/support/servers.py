@@ -1,0 +1,273 @@
+"""The real servers that tests talk to: InfluxDB 1.x, VictoriaMetrics and mosquitto.
+
+Session fixtures give the address of a server that runs for the whole test session;
+``INGESTD_TEST_INFLUXDB_URL``, ``INGESTD_TEST_VICTORIAMETRICS_URL`` and
+``INGESTD_TEST_MQTT_URL`` name one that already runs instead. Tests that take a
+server away and bring it back make their own::
+
+    with influxd(tmp_path) as server:
+        server.kill()
+        server.start()  # the same port, the same data
+
+A program that is not installed skips the test, but fails it where ``CI`` is set.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import pytest
+
+START_TIMEOUT: Final = 20.0
+# Below Linux's range for outgoing connections: a client's socket must not take the
+# port of a server that is down for a moment.
+PORTS: Final = range(20_000, 32_000)
+
+
+class RealServer:
+    """A server process that can be stopped, killed and started again, on one port and folder.
+
+    Attributes:
+        url: Where clients reach it.
+        host: Its address.
+        port: Its port.
+        folder: Where it keeps its data and its log.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, url: str, folder: Path, ready: Callable[[str], bool]
+    ) -> None:
+        self.url, self.folder = url, folder
+        parts = urlsplit(url)
+        self.host, self.port = parts.hostname or "", parts.port or 0
+        self._argv, self._ready = list(argv), ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process id; the server must be running."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """Everything the process printed so far."""
+        path = self.folder / "server.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start(self) -> None:
+        """Start the process and return once it answers."""
+        assert not self.running(), f"{self._argv[0]} is running already"
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(self._argv, stdout=log, stderr=log, cwd=self.folder)
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._ready(self.url):
+            if not self.running() or time.monotonic() > deadline:
+                self.kill()
+                pytest.fail(f"{self._argv[0]} did not start:\n{self.log[-2000:]}")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Ask the process to end and wait until it has."""
+        self._end(lambda process: process.terminate())
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        self._end(lambda process: process.kill())
+
+    def restart(self) -> None:
+        """Stop the process in good order and start it again."""
+        self.stop()
+        self.start()
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        how(process)
+        try:
+            process.wait(START_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    while True:
+        # Not random.choice: every parallel worker seeds that alike.
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of an installed program; skip the test, or fail it in CI."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if path is None:
+        reason = f"{name} is not installed (apt-get install {package})"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+def influxd(folder: Path, *, http: str = "") -> RealServer:
+    """Return an InfluxDB 1.x server, not yet started.
+
+    Args:
+        folder: An empty folder, or one such a server used before.
+        http: More lines for the ``[http]`` section of its configuration.
+    """
+    argv0 = program("influxd", "influxdb")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    config = folder / "influxdb.conf"
+    config.write_text(f"""
+reporting-disabled = true
+bind-address = "127.0.0.1:{free_port()}"
+[meta]
+  dir = "{folder}/meta"
+[data]
+  dir = "{folder}/data"
+  wal-dir = "{folder}/wal"
+  query-log-enabled = false
+[monitor]
+  store-enabled = false
+[ifql]
+  enabled = false
+[http]
+  bind-address = "127.0.0.1:{port}"
+  log-enabled = false
+{http}
+""")
+    url = f"http://127.0.0.1:{port}"
+    return RealServer([argv0, "-config", str(config)], url=url, folder=folder, ready=answers_ping)
+
+
+def victoria_metrics(folder: Path, *flags: str) -> RealServer:
+    """Return a VictoriaMetrics server that keeps everything, not yet started.
+
+    Args:
+        folder: An empty folder, or one such a server used before.
+        flags: More flags, such as ``-dedup.minScrapeInterval=1ms``; the last one counts.
+    """
+    argv0 = program("victoria-metrics", "victoria-metrics")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    flags = (
+        flags if any("retentionPeriod" in f for f in flags) else ("-retentionPeriod=100y", *flags)
+    )
+    argv = [argv0, f"-storageDataPath={folder}/data", f"-httpListenAddr=127.0.0.1:{port}", *flags]
+    return RealServer(argv, url=f"http://127.0.0.1:{port}", folder=folder, ready=answers_ping)
+
+
+def mosquitto(folder: Path, *, config: str = "") -> RealServer:
+    """Return an MQTT broker that keeps sessions on disk, not yet started.
+
+    Args:
+        folder: An empty folder, or one such a broker used before.
+        config: More lines for its configuration.
+    """
+    argv0 = program("mosquitto", "mosquitto")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    path = folder / "mosquitto.conf"
+    # As root it would become another user, who cannot write to the folder.
+    user = "user root\n" if os.geteuid() == 0 else ""
+    path.write_text(f"""{user}listener {port} 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+autosave_interval 1
+autosave_on_changes true
+max_queued_messages 0
+{config}
+""")
+    argv = [argv0, "-c", str(path)]
+    return RealServer(argv, url=f"mqtt://127.0.0.1:{port}", folder=folder, ready=accepts)
+
+
+def answers_ping(url: str) -> bool:
+    """Whether an HTTP server answers ``/ping``."""
+    try:
+        with urllib.request.urlopen(f"{url}/ping", timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        return True  # it wants a password, so it is there
+    except OSError:
+        return False
+
+
+def accepts(url: str) -> bool:
+    """Whether something accepts connections there."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def influxdb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of an InfluxDB 1.x that all tests of the session share."""
+    yield from shared(
+        "INGESTD_TEST_INFLUXDB_URL", lambda: influxd(tmp_path_factory.mktemp("influxdb"))
+    )
+
+
+@pytest.fixture(scope="session")
+def victoriametrics_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a VictoriaMetrics with deduplication that all tests share."""
+    yield from shared(
+        "INGESTD_TEST_VICTORIAMETRICS_URL",
+        lambda: victoria_metrics(
+            tmp_path_factory.mktemp("victoria"), "-dedup.minScrapeInterval=1ms"
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def mqtt_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address, ``mqtt://host:port``, of a broker that all tests share."""
+    yield from shared("INGESTD_TEST_MQTT_URL", lambda: mosquitto(tmp_path_factory.mktemp("mqtt")))
+
+
+def shared(variable: str, make: Callable[[], RealServer]) -> Iterator[str]:
+    """Yield the address in the variable, or that of a server that runs until the end."""
+    if url := os.environ.get(variable):
+        yield url.rstrip("/")
+        return
+    with make() as server:
+        yield server.url
+
+
+@pytest.fixture
+def unique() -> str:
+    """Give a name that no other test uses, for a database, a topic or a series' prefix."""
+    return f"t{secrets.token_hex(6)}"
