@@ -182,9 +182,7 @@ def test_sensors_of_one_name_are_told_apart() -> None:
     entry = SimpleNamespace(label="Composite", current=40.0)
     chips = {"nvme": [entry, entry], "cpu_thermal": [SimpleNamespace(label="", current=50.0)]}
 
-    found = [
-        (value, tags["sensor"]) for _, _, value, tags in map(tuple, system.temperatures(chips))
-    ]
+    found = [(value, *tags) for _, _, value, *tags in system.temperatures(chips)]
 
     assert found == [
         (40, {"sensor": "nvme Composite"}),
