@@ -5,6 +5,7 @@
   - StateError            the state directory cannot be used -> exit 1, with the reason
     . StateDirectoryBusy  another daemon holds it            -> talk to that one, or exit 75
     . DiskFull            nothing was written                -> wait for room; nothing is lost
+    . DatabaseDamaged     SQLite cannot read the file        -> set aside, and begin an empty one
   - PluginError           one run of one collector failed    -> back off; the others carry on
     . PluginLoadError     the file does not import           -> keep the last good version
     . ResultError         run gave what cannot be kept       -> keep the previous state
@@ -68,16 +69,22 @@ class DiskFull(StateError):
     """The disk has no room; the transaction left nothing behind."""
 
 
+class DatabaseDamaged(StateError):
+    """SQLite cannot read the state database."""
+
+
 class PluginError(IngestError):
     """One run of one collector failed.
 
     Attributes:
         details: The plugin's traceback, or an empty string.
+        output: The end of what the run printed, or an empty string.
     """
 
-    def __init__(self, message: str, *, details: str = "") -> None:
+    def __init__(self, message: str, *, details: str = "", output: str = "") -> None:
         super().__init__(message)
         self.details = details
+        self.output = output
 
 
 class PluginLoadError(PluginError):

@@ -1,0 +1,96 @@
+"""What a plugin raised, told in our own errors.
+
+Nothing foreign gets past here: exceptions become text where they were caught,
+because they may refuse to be copied, sent or even printed, and their traceback
+starts at the plugin's first frame, because nobody wants to read ours.
+
+``root`` is everywhere the file or folder that holds the plugin's code.
+"""
+
+import contextlib
+import linecache
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from ingestd.errors import PluginError, PluginLoadError, WorkerDied
+
+DETAILS_LIMIT: Final = 64 * 1024  # characters of a traceback
+MESSAGE_LIMIT: Final = 1000  # characters
+
+
+def run_failure(exc: BaseException, root: Path) -> PluginError:
+    """Turn what ``run`` raised into an error of ours; no foreign object stays in it."""
+    details = plugin_traceback(exc, root) if _where(exc, root) else ""
+    if isinstance(exc, PluginError):  # our own: about the result, from ctx, or from loading
+        return type(exc)(str(exc), details=exc.details or details)
+    if isinstance(exc, SystemExit):
+        return WorkerDied(f"run called sys.exit({exc.code!r:.80})", details=details)
+    return PluginError(one_line(exc), details=details)
+
+
+def load_failure(exc: BaseException, *, path: Path, root: Path) -> PluginLoadError:
+    """Turn what importing a plugin raised into an error of ours."""
+    where, what = _where(exc, root) or str(path), one_line(exc)
+    if isinstance(exc, SyntaxError):
+        where, what = f"{exc.filename}:{exc.lineno}", exc.msg
+    elif isinstance(exc, ModuleNotFoundError) and exc.name:
+        what = f"needs the module {exc.name!r}, which is not installed"
+    elif isinstance(exc, SystemExit):
+        what = "must not call sys.exit() while it is imported"
+    return PluginLoadError(f"{where}: {what}", details=plugin_traceback(exc, root))
+
+
+def _where(exc: BaseException, root: Path) -> str:
+    """Return ``file:line`` of the plugin's innermost frame, if it has one."""
+    lines = [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(exc.__traceback__)
+        if is_inside(frame.f_code.co_filename, root)
+    ]
+    return lines[-1] if lines else ""
+
+
+def is_inside(filename: str, root: Path) -> bool:
+    """Whether a file is part of a plugin."""
+    return Path(filename).is_relative_to(root)
+
+
+def one_line(exc: BaseException) -> str:
+    """Return ``TypeName: text``, whatever the exception's own methods do."""
+    text = "its text cannot be shown"
+    with contextlib.suppress(Exception):  # the border to foreign code: __str__ may do anything
+        text = str(exc)[:MESSAGE_LIMIT]
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+def plugin_traceback(exc: BaseException, root: Path) -> str:
+    """Return the traceback from the plugin's first frame on, bounded in length."""
+    linecache.checkcache()
+    report = traceback.TracebackException(
+        type(exc), exc, _from_plugin(exc.__traceback__, root), compact=True
+    )
+    _trim_chain(report, root)
+    text = "".join(report.format())
+    if len(text) > DETAILS_LIMIT:
+        half = DETAILS_LIMIT // 2
+        text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+    return text
+
+
+def _from_plugin(tb: TracebackType | None, root: Path) -> TracebackType | None:
+    while tb is not None and not is_inside(tb.tb_frame.f_code.co_filename, root):
+        tb = tb.tb_next
+    return tb
+
+
+def _trim_chain(report: traceback.TracebackException, root: Path) -> None:
+    """Start the tracebacks of causes at the plugin too, where they pass through it."""
+    earlier = report.__cause__ or report.__context__
+    while earlier is not None:
+        stack = earlier.stack
+        inside = [i for i, frame in enumerate(stack) if is_inside(frame.filename, root)]
+        if inside:
+            del stack[: inside[0]]
+        earlier = earlier.__cause__ or earlier.__context__

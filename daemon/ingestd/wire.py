@@ -1,0 +1,77 @@
+"""Messages between the daemon and its worker processes.
+
+A message is a pickle behind its length. The daemon loads nothing but plain
+builtins, dates and times, so that no foreign class comes in this way.
+"""
+
+import io
+import pickle
+import socket
+from datetime import datetime, timezone
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+LENGTH_BYTES: Final = 8
+LARGEST: Final = 1 << 28  # bytes of one message; more means that the channel was garbled
+
+_OURS: Final = (type(None), timezone, ZoneInfo)
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:
+        """Replace the time zone of foreign make by its offset; the instant stays."""
+        if isinstance(obj, datetime) and type(obj.tzinfo) not in _OURS:
+            offset = obj.utcoffset()
+            zone = None if offset is None else timezone(offset)
+            return obj.replace(tzinfo=zone).__reduce_ex__(4)
+        return NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        if module_name not in {"datetime", "zoneinfo"}:
+            raise pickle.UnpicklingError(f"{module_name}.{global_name} has no business here")
+        return super().find_class(module_name, global_name)
+
+
+def encode(message: object) -> bytes:
+    """Return a message as it travels.
+
+    Raises:
+        Exception: Something in it cannot be pickled; its own code may raise anything.
+    """
+    buffer = io.BytesIO(b"\0" * LENGTH_BYTES)
+    buffer.seek(LENGTH_BYTES)
+    _Pickler(buffer, protocol=5).dump(message)
+    with buffer.getbuffer() as view:
+        view[:LENGTH_BYTES] = (len(view) - LENGTH_BYTES).to_bytes(LENGTH_BYTES)
+    return buffer.getvalue()
+
+
+def decode(body: bytes) -> Any:
+    """Return the message whose length has been cut off.
+
+    Raises:
+        Exception: It was garbled, or holds more than plain values.
+    """
+    return _Unpickler(io.BytesIO(body)).load()
+
+
+def receive(channel: socket.socket) -> Any:
+    """Wait for a message.
+
+    Raises:
+        EOFError: The other end is gone.
+    """
+    return decode(_exactly(channel, int.from_bytes(_exactly(channel, LENGTH_BYTES))))
+
+
+def _exactly(channel: socket.socket, count: int) -> bytes:
+    parts = []
+    while count > 0:
+        part = channel.recv(min(count, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,183 @@
+"""The daemon's end of one worker process: its channel, its output, its death."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, Self
+
+from ingestd import wire
+from ingestd.errors import PluginError, PluginLoadError, ResultError, WorkerDied
+from ingestd.foreign import Fingerprint
+from ingestd.outputtail import OutputTail
+from ingestd.worker import command
+
+FAREWELL: Final = 2.0  # seconds that a process gets to be gone
+
+_ERRORS: Final = {
+    each.__name__: each for each in (PluginError, PluginLoadError, ResultError, WorkerDied)
+}
+
+# The path and looks of a plugin's files.
+Key = tuple[str, Fingerprint]
+
+
+class Log(Protocol):
+    """The part of a bound structlog logger that plugins use."""
+
+    def debug(self, event: str, **values: Any) -> object:
+        """Log what helps to find a fault."""
+
+    def info(self, event: str, **values: Any) -> object:
+        """Log what happened."""
+
+    def warning(self, event: str, **values: Any) -> object:
+        """Log what was not expected."""
+
+    def error(self, event: str, **values: Any) -> object:
+        """Log what somebody must look at."""
+
+
+class WorkerProcess:
+    """The daemon's end of one worker process."""
+
+    def __init__(
+        self,
+        key: Key,
+        process: asyncio.subprocess.Process,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        output: OutputTail,
+    ) -> None:
+        self.key = key
+        self.output = output
+        self.calls = 0
+        self._fit = True
+        self._expiry: asyncio.TimerHandle | None = None
+        self._process = process
+        self._reader, self._writer = streams
+        self._exit = asyncio.create_task(process.wait(), name=f"ingestd.worker[{process.pid}].wait")
+        # A channel that somebody else still holds open would hide the death from us.
+        loop = asyncio.get_running_loop()
+        self._exit.add_done_callback(
+            lambda _: loop.call_later(FAREWELL / 2, self._writer.transport.abort)
+        )
+
+    @classmethod
+    async def start(cls, key: Key) -> Self:
+        """Start a process that will serve one version of a plugin."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        reading, writing = os.pipe()
+        output = OutputTail(reading)
+        streams = await asyncio.open_connection(sock=ours, limit=1 << 20)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,
+            )
+        except BaseException:
+            streams[1].close()
+            output.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(writing)
+        return cls(key, process, streams, output)
+
+    @property
+    def fit(self) -> bool:
+        """Whether it can take another call."""
+        return self._fit and not self._exit.done()
+
+    def rest(self, seconds: float, expire: Callable[[], None]) -> None:
+        """Wait for the next call, or call back when none has come for so long."""
+        self._expiry = asyncio.get_running_loop().call_later(seconds, expire)
+
+    def wake(self) -> None:
+        """Make ready for a call."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self.output.take()  # what its threads printed since the last run belongs to no run
+
+    async def converse(self, message: Mapping[str, Any], log: Log) -> dict[str, Any]:
+        """Send a request and return the result.
+
+        Raises:
+            PluginError: The run failed, or the process ended before it answered.
+        """
+        self.calls += 1
+        self._fit = False  # until it has answered
+        readings: list[Any] = []
+        with contextlib.suppress(ConnectionError):  # its end shows below
+            self._writer.write(wire.encode(message))
+            await self._writer.drain()
+        while (answer := await self._message()) is not None:
+            match answer:
+                case ("readings", part):
+                    readings += part
+                case ("log", level, event, values):
+                    getattr(log, level)(event, **values)
+                case ("done", dict(result)):
+                    if readings:
+                        result["readings"] = readings + result["readings"]
+                    self._fit = True
+                    return result
+                case ("failed", error, text, details, spoiled):
+                    self._fit = not spoiled
+                    raise _ERRORS[error](text, details=details)
+        raise WorkerDied(await self._obituary())
+
+    async def _message(self) -> Any:
+        """Return the next message, or None when there will be no more."""
+        # Without this, a row of buffered messages would not let others run.
+        await asyncio.sleep(0)
+        try:
+            length = int.from_bytes(await self._reader.readexactly(wire.LENGTH_BYTES))
+            if length > wire.LARGEST:
+                raise WorkerDied("the plugin wrote to its worker's private channel")
+            body = await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        try:
+            return wire.decode(body)
+        except Exception as exc:  # noqa: BLE001 (the border to foreign code: it may be garbled)
+            raise ResultError(f"run gave what cannot be read: {exc}") from None
+
+    async def _obituary(self) -> str:
+        with contextlib.suppress(TimeoutError):
+            code = await asyncio.wait_for(asyncio.shield(self._exit), FAREWELL)
+            if code >= 0:
+                return f"the worker process exited with status {code} in the middle of the run"
+            why = " (out of memory?)" if -code == signal.SIGKILL else ""
+            return f"the worker process was killed by {signal.Signals(-code).name}{why}"
+        return "the worker process closed its channel"
+
+    async def end(self, *, kill: bool) -> None:
+        """Stop the process and all that it started; return once it is gone.
+
+        An idle one is asked by closing its channel, so that its exit handlers
+        run. One that the kernel cannot kill at once (stuck on a dead network
+        disk) is left to the kernel.
+        """
+        if self._expiry is not None:
+            self._expiry.cancel()
+        if kill:
+            self._kill()
+        self._writer.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._exit), FAREWELL)
+        except TimeoutError:
+            pass
+        finally:
+            self._kill()
+            self.output.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
