@@ -224,6 +224,15 @@ def test_wildcard_jobs_follow_real_time() -> None:
     ]
 
 
+def test_wildcard_job_of_one_day_a_year_runs_in_the_second_pass_too() -> None:
+    """The next year's match does not hide the one an hour away."""
+    first_pass = datetime(2020, 10, 25, 1, 50, tzinfo=LONDON).timestamp()
+
+    tick = cron("*/10 1 25 10 *", zone=LONDON).next_after(first_pass)
+
+    assert tick == first_pass + 600
+
+
 @pytest.mark.parametrize("zone", CHANGES)
 def test_every_ten_minutes_is_every_ten_minutes(zone: str) -> None:
     """A change of the local time leaves a frequent job alone."""
@@ -330,6 +339,15 @@ def test_jitter_of_cron_stays_within_its_bounds() -> None:
 
     assert all(0 <= delay < 600 for delay in delays)
     assert len(set(delays)) == len(delays)
+
+
+def test_jitter_larger_than_the_gaps_leaves_one_run_in_each() -> None:
+    """However large the jitter, no run is pushed past the next one's time."""
+    schedule = cron("*/20 * * * *", zone=LONDON, jitter=5 * HOUR, key="a")
+
+    runs = ticks_within(schedule, 1.7e9 // DAY * DAY, 1.7e9 // DAY * DAY + DAY)
+
+    assert [run // 1200 for run in runs][1:] == [run // 1200 + 1 for run in runs][:-1]
 
 
 def test_counting_cron_ticks_is_bounded() -> None:

@@ -113,10 +113,10 @@ class Interval:
     def _index_after(self, time: float) -> int:
         """Return the number of the first tick after a time.
 
-        The division only comes near it; the ticks themselves decide, compared as
-        the floats that callers see.
+        The division only comes near it (no tick is delayed past the next); the ticks
+        themselves decide, compared as the floats that callers see.
         """
-        index = (to_us(time) - self.offset_us - self.jitter_us) // self.every_us
+        index = (to_us(time) - self.offset_us) // self.every_us
         while self._tick(index) <= time:
             index += 1
         return index
