@@ -32,3 +32,19 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds."""
         await asyncio.sleep(seconds)
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float, *, clock: Clock) -> bool:
+    """Wait for an event for that many seconds at most; return whether it is set."""
+    if event.is_set() or seconds <= 0:
+        return event.is_set()
+    tasks = {
+        asyncio.ensure_future(event.wait()),
+        asyncio.ensure_future(clock.sleep(seconds)),
+    }
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return event.is_set()

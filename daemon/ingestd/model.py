@@ -52,12 +52,18 @@ class Receipt:
 
     It is settled when every store has taken responsibility for every point:
     stored it, spooled it, or put it with the dead letters.
+
+    Args:
+        points: How many points it is for.
+        stores: How many stores are to take each.
+        hurry: Called when somebody begins to wait.
     """
 
-    __slots__ = ("_callbacks", "_outstanding", "_waiter", "points")
+    __slots__ = ("_callbacks", "_hurry", "_outstanding", "_waiter", "points")
 
-    def __init__(self, points: int, *, stores: int) -> None:
+    def __init__(self, points: int, *, stores: int, hurry: Callable[[], None]) -> None:
         self.points = points
+        self._hurry = hurry
         self._outstanding = points * stores
         self._callbacks: list[Callable[[], None]] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -66,11 +72,6 @@ class Receipt:
     def settled(self) -> bool:
         """Whether every point is safe in every store."""
         return self._outstanding == 0
-
-    @property
-    def awaited(self) -> bool:
-        """Whether somebody waits for it right now."""
-        return self._waiter is not None and not self.settled
 
     def settle(self, points: int) -> None:
         """Note that one store has taken responsibility for some of the points."""
@@ -91,9 +92,10 @@ class Receipt:
             self._callbacks.append(callback)
 
     async def wait(self) -> None:
-        """Return once it is settled."""
+        """Return once it is settled, asking the stages to hurry."""
         if self.settled:
             return
+        self._hurry()
         if self._waiter is None:
             self._waiter = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._waiter)

@@ -1,0 +1,290 @@
+"""One collector: waits for its ticks, runs its plugin, backs off when that fails.
+
+No two runs of a collector overlap, whoever asks for them. A run that fails
+changes nothing but its record and the backoff; its neighbours never notice.
+"""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ingestd.buffer import Buffer
+from ingestd.clock import Clock
+from ingestd.config import CollectorConfig
+from ingestd.context import Context, Reader
+from ingestd.errors import PluginError, PluginLoadError, RunTimeout
+from ingestd.foreign import Kind
+from ingestd.httpclient import LazySession
+from ingestd.isolation import Isolation
+from ingestd.keeper import Keeper
+from ingestd.loader import Loader, Plugin
+from ingestd.metrics import Metrics
+from ingestd.model import MICROSECONDS
+from ingestd.readings import Naming
+from ingestd.results import Conditions
+from ingestd.run import Counts, Run
+from ingestd.schedule import Schedule, ticks
+from ingestd.secrets import Redactor
+from ingestd.state import RunRecord, StateStore
+
+SCHEDULED_TIMEOUT: Final = 300.0
+FIRST_BACKOFF: Final = 10.0
+LONGEST_BACKOFF: Final = 300.0
+FIRST_RESTART: Final = 1.0
+LONGEST_RESTART: Final = 60.0
+LOOK_FOR_CHANGES: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What all collectors share.
+
+    Attributes:
+        reader: Where ``ctx.query`` reads, or None.
+        stopping: Set once the daemon is stopping.
+    """
+
+    clock: Clock
+    buffer: Buffer
+    loader: Loader
+    processes: Isolation
+    threads: Isolation
+    states: StateStore
+    reader: Reader | None
+    metrics: Metrics
+    redactor: Redactor
+    stopping: asyncio.Event
+    log: Any
+
+
+class Collector:
+    """A configured plugin with its schedule and its memory.
+
+    Attributes:
+        config: What the operator wrote.
+        schedule: Its ticks, or None for a stream.
+        naming: How its readings become points; a reload may replace it.
+        last: The record of the newest run that ended, or None.
+        running: The run under way, or None.
+        failures: How many runs have failed in a row.
+        not_before: Until when it backs off, in monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        config: CollectorConfig,
+        *,
+        schedule: Schedule | None,
+        naming: Naming,
+        keeper: Keeper,
+        last: RunRecord | None,
+        services: Services,
+    ) -> None:
+        self.config, self.schedule, self.naming = config, schedule, naming
+        self.keeper, self.last = keeper, last
+        self._services, self._clock = services, services.clock
+        self._log = services.log.bind(collector=config.name)
+        self._http = LazySession(config.http, clock=services.clock)
+        self._one_at_a_time = asyncio.Lock()
+        self._plugin: Plugin | None = None
+        self._complained = ""
+        self.running: Run | None = None
+        self.failures = 0
+        self.not_before = 0.0
+
+    @property
+    def name(self) -> str:
+        """The collector's name."""
+        return self.config.name
+
+    async def run(self) -> None:
+        """Run the plugin on its schedule, or as a stream, until cancelled."""
+        try:
+            if self.schedule is None:
+                await self._stream()
+            else:
+                await self._scheduled(self.schedule)
+        finally:
+            await self._http.close()
+
+    async def run_now(self) -> RunRecord:
+        """Run once, apart from the schedule, when no other run is under way."""
+        return await self._execute(self._clock.now())
+
+    async def _scheduled(self, schedule: Schedule) -> None:
+        last = self.last.tick if self.last else None
+        every = ticks(schedule, self._clock, last=last, catch_up=self.config.catch_up)
+        async with aclosing(every):
+            async for tick, missed in every:
+                if self._services.stopping.is_set():
+                    return
+                backing_off = self._clock.monotonic() < self.not_before
+                if missed or backing_off:
+                    self._services.metrics.missed.labels(self.name).inc(missed + backing_off)
+                if not backing_off:
+                    await self._execute(tick)
+
+    async def _stream(self) -> None:
+        pause = FIRST_RESTART
+        while not self._services.stopping.is_set():
+            began = self._clock.monotonic()
+            if await self._run_until_edited() or self._clock.monotonic() - began > LONGEST_RESTART:
+                pause = FIRST_RESTART
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_RESTART)
+
+    async def _run_until_edited(self) -> bool:
+        """Run the stream until it ends or its plugin changes; return whether that did."""
+        run = asyncio.create_task(
+            self._execute(self._clock.now()), name=f"ingestd[{self.name}].stream"
+        )
+        edited = asyncio.create_task(self._edited(), name=f"ingestd[{self.name}].watch")
+        try:
+            await asyncio.wait({run, edited}, return_when=asyncio.FIRST_COMPLETED)
+            return edited.done()
+        finally:
+            for task in (run, edited):
+                task.cancel()
+            await asyncio.wait({run, edited})
+
+    async def _edited(self) -> None:
+        """Return when the plugin's file has changed and the new version loads."""
+        while True:
+            await self._clock.sleep(LOOK_FOR_CHANGES)
+            before = self._plugin
+            if before is not None and await self._refreshed(before) is not before:
+                return
+
+    async def _execute(self, tick: float) -> RunRecord:
+        """Run the plugin once and record how it went."""
+        async with self._one_at_a_time:
+            services, clock = self._services, self._clock
+            record = RunRecord(collector=self.name, tick=tick, started=clock.now())
+            began = clock.monotonic()
+            services.metrics.start_lag.observe(max(0.0, record.started - tick))
+            try:
+                run = await self._prepare()
+                self.running = run
+                await run.collect(self._extras(run))
+                record.outcome = "degraded" if run.counts.degraded else "ok"
+            except asyncio.CancelledError:
+                record.outcome, record.error = "cancelled", "the daemon stopped it"
+                raise
+            except PluginError as error:
+                record.outcome = "timeout" if isinstance(error, RunTimeout) else "failed"
+                record.error, record.details, record.output = str(error), error.details, error.output
+            except Exception as bug:  # border: nothing a plugin does may stop its neighbours
+                self._log.exception("a run met a bug of the daemon")
+                record.outcome, record.error = "failed", f"bug in the daemon: {bug!r:.200}"
+            finally:
+                record.seconds = clock.monotonic() - began
+                self._close(record, self.running.counts if self.running else Counts())
+                self.running = None
+            return record
+
+    async def _prepare(self) -> Run:
+        plugin = await self._current_plugin()
+        services = self._services
+        scheduled = self.schedule is not None
+        threads = self.config.isolation == "thread"
+        return Run(
+            plugin=plugin,
+            params=self.config.params,
+            conditions=Conditions(
+                name=self.name,
+                timeout=self.config.timeout or (SCHEDULED_TIMEOUT if scheduled else None),
+                memory_limit=self.config.memory_limit,
+                isolation=services.threads if threads else services.processes,
+                log=self._log,
+            ),
+            naming=lambda: self.naming,
+            keeper=self.keeper,
+            buffer=services.buffer,
+            clock=self._clock,
+            redactor=services.redactor,
+            fingerprint=services.states.fingerprint,
+        )
+
+    def _extras(self, run: Run) -> dict[str, Any]:
+        extras: dict[str, Any] = {}
+        if run.plugin.wants_window:
+            extras = {"start": None, "end": None}
+        if run.plugin.wants_ctx:
+            extras["ctx"] = Context(
+                collector=self.name,
+                log=self._log,
+                clock=self._clock,
+                receipts=run.receipts,
+                stopping=self._services.stopping,
+                reader=self._services.reader,
+                http=self._http,
+            )
+        return extras
+
+    def _close(self, record: RunRecord, counts: Counts) -> None:
+        """Complete the record of a run, tell everybody, and decide on the backoff."""
+        record.readings, record.points = counts.readings, counts.points
+        record.unusable, record.samples = dict(counts.unusable), counts.samples
+        record.degraded = counts.degraded
+        record.output = record.output or counts.output
+        record = self._services.redactor.value(record)
+        self.last = record
+        failed = record.outcome in {"failed", "timeout"}
+        self.failures = self.failures + 1 if failed else 0
+        if self.failures > 1:  # after one failure the next tick is soon enough
+            wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.failures - 2, 30))
+            self.not_before = self._clock.monotonic() + wait
+        self._count(record, counts)
+        self._services.states.add_run(record)
+        self._tell(record)
+
+    def _count(self, record: RunRecord, counts: Counts) -> None:
+        metrics = self._services.metrics
+        metrics.runs.labels(self.name, record.outcome).inc()
+        metrics.run_seconds.labels(self.name).observe(record.seconds)
+        metrics.readings.labels(self.name).inc(counts.readings)
+        for reason, number in counts.unusable.items():
+            metrics.unusable.labels(self.name, reason).inc(number)
+        if counts.newest_us is not None:
+            metrics.last_reading.labels(self.name).set(counts.newest_us / MICROSECONDS)
+
+    def _tell(self, record: RunRecord) -> None:
+        values: dict[str, Any] = {"seconds": round(record.seconds, 3), "readings": record.readings}
+        if record.unusable:
+            values["unusable"] = dict(record.unusable)
+        if record.degraded:
+            values["degraded"] = record.degraded
+        if record.outcome in {"failed", "timeout"}:
+            self._log.warning("run failed", error=record.error, failures=self.failures, **values)
+        else:
+            self._log.info(f"run {record.outcome}", **values)
+
+    async def _current_plugin(self) -> Plugin:
+        if self._plugin is None:
+            self._plugin = await asyncio.to_thread(self._services.loader.load, self.config.plugin)
+        else:
+            self._plugin = await self._refreshed(self._plugin)
+        if self.schedule is None and self._plugin.kind is not Kind.GENERATOR:
+            raise PluginLoadError(
+                f"{self.config.plugin}: expected an async generator, because the collector has "
+                f"neither every: nor cron:, got a {self._plugin.kind.value}"
+            )
+        return self._plugin
+
+    async def _refreshed(self, plugin: Plugin) -> Plugin:
+        """Return the plugin as its file has it now, or as it last worked."""
+        loader = self._services.loader
+        if not loader.changed(plugin):
+            return plugin
+        try:
+            refreshed = await asyncio.to_thread(loader.refresh, plugin)
+        except PluginLoadError as error:
+            if str(error) != self._complained:
+                self._log.error("plugin does not load, its last good version stays", error=str(error))
+            self._complained = str(error)
+            return plugin
+        if refreshed is not plugin:
+            self._log.info("plugin changed, and was read again", plugin=plugin.name)
+        self._complained = ""
+        return refreshed

@@ -1,0 +1,123 @@
+"""``ctx``: what a plugin gets from the daemon so that it need not build it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import aiohttp
+
+from ingestd.clock import Clock
+from ingestd.model import MICROSECONDS, Receipt, StoredPoint
+
+
+class Reader(Protocol):
+    """Reads points back from a store."""
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
+    ) -> list[StoredPoint]:
+        """Return the points of one series, in time order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Whether the daemon is stopping: true or false, and an event to wait for."""
+
+    event: asyncio.Event
+
+    def __bool__(self) -> bool:
+        return self.event.is_set()
+
+    async def wait(self) -> None:
+        """Return when the daemon is stopping."""
+        await self.event.wait()
+
+
+class Receipts:
+    """The receipts of a run that are not settled yet."""
+
+    def __init__(self) -> None:
+        self._open: list[Receipt] = []
+
+    def add(self, receipt: Receipt) -> None:
+        """Remember one more."""
+        self._open = [each for each in self._open if not each.settled]
+        self._open.append(receipt)
+
+    async def settled(self) -> None:
+        """Return when everything remembered so far is safe."""
+        for receipt in list(self._open):
+            await receipt.wait()
+
+
+class Context:
+    """What a collector's plugin may ask of the daemon.
+
+    Attributes:
+        collector: The collector's name.
+        log: A logger that says which collector and run it speaks for.
+        stopping: True once the daemon is stopping.
+    """
+
+    def __init__(
+        self,
+        *,
+        collector: str,
+        log: Any,
+        clock: Clock,
+        receipts: Receipts,
+        stopping: asyncio.Event,
+        reader: Reader | None,
+        http: Callable[[], aiohttp.ClientSession],
+    ) -> None:
+        self.collector, self.log = collector, log
+        self.stopping = Stopping(stopping)
+        self._clock, self._receipts, self._reader = clock, receipts, reader
+        self._http = http
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The collector's session, with its timeout, retries, rate and concurrency limits."""
+        return self._http()
+
+    def now(self) -> datetime:
+        """Return the time, aware and in UTC."""
+        return datetime.fromtimestamp(self._clock.now(), tz=UTC)
+
+    async def settled(self) -> None:
+        """Return when everything yielded so far is safe: the place to ack a broker."""
+        await self._receipts.settled()
+
+    async def query(
+        self,
+        series: str,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Sequence[tuple[float, str, float, dict[str, str]]]:
+        """Read points back from the first store, for derived series.
+
+        Args:
+            series: The name of the series.
+            start: The first time wanted, aware.
+            end: The first time not wanted; None means now.
+            tags: Only points that carry all of these.
+
+        Returns:
+            Readings ``(Unix seconds, series, value, tags)``, in time order.
+
+        Raises:
+            QueryError: The store could not answer.
+        """
+        if self._reader is None:
+            return []
+        points = await self._reader.read(
+            series,
+            start_us=int(start.timestamp() * MICROSECONDS),
+            end_us=int((end or self.now()).timestamp() * MICROSECONDS),
+            tags=dict(tags or {}),
+        )
+        return [(p.time_us / MICROSECONDS, p.series, p.value, p.tags) for p in points]

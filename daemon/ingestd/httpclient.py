@@ -1,0 +1,94 @@
+"""``ctx.http``: an aiohttp session that keeps to a collector's limits."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+
+from ingestd import __version__
+from ingestd.clock import Clock
+from ingestd.config import HttpConfig
+from ingestd.retryafter import seconds_of
+
+RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
+REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+
+
+class Politeness:
+    """Middleware that paces requests and repeats those that failed in passing.
+
+    A request is repeated only if it has no side effect, and after the pause
+    that the server asked for, or a growing one with jitter.
+    """
+
+    def __init__(self, config: HttpConfig, *, clock: Clock) -> None:
+        self._retries, self._clock = config.retries, clock
+        self._gap = 1 / config.rate if config.rate else 0.0
+        self._next = 0.0
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send a request, as often as it takes and may."""
+        left = self._retries if request.method in REPEATABLE else 0
+        pause = FIRST_PAUSE
+        while True:
+            await self._turn()
+            try:
+                reply = await handler(request)
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                if not left:
+                    raise
+                wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 -- spreads load
+            else:
+                if reply.status not in RETRIED_STATUS or not left:
+                    return reply
+                asked = seconds_of(reply.headers.get("Retry-After", ""), now=self._clock.now())
+                wait = pause if asked is None else asked
+                if wait > LONGEST_PAUSE:
+                    return reply  # better to end the run than to sleep in it
+                reply.release()
+            await self._clock.sleep(wait)
+            left, pause = left - 1, min(pause * 2, LONGEST_PAUSE)
+
+    async def _turn(self) -> None:
+        """Wait until the rate allows another request."""
+        now = self._clock.monotonic()
+        start = max(now, self._next)
+        self._next = start + self._gap
+        if start > now:
+            await self._clock.sleep(start - now)
+
+
+class LazySession:
+    """One collector's session, made when it is first asked for."""
+
+    def __init__(self, config: HttpConfig, *, clock: Clock) -> None:
+        self._config, self._clock = config, clock
+        self._session: aiohttp.ClientSession | None = None
+
+    def __call__(self) -> aiohttp.ClientSession:
+        """Return the session."""
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._config.concurrency),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=self._config.timeout, sock_read=self._config.timeout
+                ),
+                middlewares=(Politeness(self._config, clock=self._clock),),
+                headers={"User-Agent": f"ingestd/{__version__}"},
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close its connections."""
+        if self._session is not None:
+            await self._session.close()
+            await asyncio.sleep(0)  # lets transports that are closing do so
+
+
+Http = Callable[[], aiohttp.ClientSession]

@@ -1,0 +1,105 @@
+"""What one collector remembers, in memory and on disk.
+
+The next run sees a result's state at once; the disk sees it only when every
+reading of that result, and of those before it, is safe. So a crash repeats
+readings and never skips one.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from ingestd.clock import Clock
+from ingestd.contract import Memory
+from ingestd.errors import StateError
+from ingestd.model import Receipt
+
+RETRY: Final = 5.0
+
+
+class MemoryStore(Protocol):
+    """Where memories are kept."""
+
+    async def commit(self, collector: str, memory: Memory) -> None:
+        """Replace what is kept for a collector; it is on disk when this returns."""
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """A memory, with how many receipts it waits for."""
+
+    memory: Memory
+    unsettled: int
+
+
+class Keeper:
+    """Holds a collector's memory, and commits it behind its readings.
+
+    Args:
+        collector: The collector's name.
+        memory: What was on disk.
+        store: Where to commit.
+        clock: Where the time comes from.
+        log: Told when the disk fails us, and when it is well again.
+    """
+
+    def __init__(
+        self, collector: str, memory: Memory, *, store: MemoryStore, clock: Clock, log: Any
+    ) -> None:
+        self.collector, self.memory = collector, memory
+        self._store, self._clock, self._log = store, clock, log
+        self._checkpoints: deque[Checkpoint] = deque()
+        self._ripe = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def keep(self, memory: Memory, receipts: Sequence[Receipt]) -> None:
+        """Remember from now on; commit once the receipts, and all before them, are settled."""
+        if memory == self.memory and not self._checkpoints:
+            return
+        self.memory = memory
+        checkpoint = Checkpoint(memory, unsettled=len(receipts) + 1)
+        self._checkpoints.append(checkpoint)
+        self._idle.clear()
+        for receipt in receipts:
+            receipt.when_settled(lambda: self._settled_one(checkpoint))
+        self._settled_one(checkpoint)
+
+    def _settled_one(self, checkpoint: Checkpoint) -> None:
+        checkpoint.unsettled -= 1
+        if not self._checkpoints[0].unsettled:
+            self._ripe.set()
+
+    async def run(self) -> None:
+        """Commit whatever has become safe, for ever."""
+        while True:
+            await self._ripe.wait()
+            self._ripe.clear()
+            memory = None
+            while self._checkpoints and not self._checkpoints[0].unsettled:
+                memory = self._checkpoints.popleft().memory
+            if memory is not None:
+                await self._commit(memory)
+            if not self._checkpoints:
+                self._idle.set()
+
+    async def committed(self) -> None:
+        """Return when nothing waits to be committed."""
+        await self._idle.wait()
+
+    async def _commit(self, memory: Memory) -> None:
+        failed = False
+        while True:
+            try:
+                await self._store.commit(self.collector, memory)
+            except StateError as error:
+                if not failed:
+                    self._log.error("state cannot be written", error=str(error))
+                failed = True
+                await self._clock.sleep(RETRY)
+            else:
+                if failed:
+                    self._log.info("state is written again")
+                return

@@ -1,0 +1,73 @@
+"""Our own counters, in the names that Prometheus users expect.
+
+What other stages count for themselves (points, spools, stores) is read from
+them when somebody asks; see ``web.metrics``.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
+
+
+class Metrics:
+    """The counters of one daemon, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.runs = Counter(
+            "ingestd_runs",
+            "Runs that ended, by how.",
+            ["collector", "outcome"],
+            registry=self.registry,
+        )
+        self.run_seconds = Summary(
+            "ingestd_run_duration_seconds",
+            "How long runs took.",
+            ["collector"],
+            registry=self.registry,
+        )
+        self.start_lag = Histogram(
+            "ingestd_run_start_lag_seconds",
+            "How late runs started.",
+            buckets=(0.005, 0.025, 0.1, 0.25, 1, 5, 30),
+            registry=self.registry,
+        )
+        self.missed = Counter(
+            "ingestd_ticks_missed",
+            "Ticks without a run: the previous one was still going, or backing off.",
+            ["collector"],
+            registry=self.registry,
+        )
+        self.readings = Counter(
+            "ingestd_readings",
+            "Readings that collectors gave.",
+            ["collector"],
+            registry=self.registry,
+        )
+        self.unusable = Counter(
+            "ingestd_readings_unusable",
+            "Readings that could not be stored, by reason.",
+            ["collector", "reason"],
+            registry=self.registry,
+        )
+        self.last_reading = Gauge(
+            "ingestd_last_reading_timestamp_seconds",
+            "The newest time of any reading a collector gave.",
+            ["collector"],
+            registry=self.registry,
+        )
+        self.reload_ok = Gauge(
+            "ingestd_config_last_reload_successful",
+            "Whether the last config that was read is the one in use.",
+            registry=self.registry,
+        )
+        self.reload_time = Gauge(
+            "ingestd_config_last_reload_success_timestamp_seconds",
+            "When the config in use was read.",
+            registry=self.registry,
+        )
+
+    def forget(self, collector: str) -> None:
+        """Drop the series of a collector that is no longer configured."""
+        self.runs.remove_by_labels({"collector": collector})
+        self.unusable.remove_by_labels({"collector": collector})
+        for metric in (self.run_seconds, self.missed, self.readings, self.last_reading):
+            metric.remove_by_labels({"collector": collector})

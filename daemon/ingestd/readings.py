@@ -1,0 +1,280 @@
+"""From readings, as plugins write them, to points, as stores keep them.
+
+Pure. Readings come by the million, so a list whose readings are all ordinary
+takes a path that looks at whole columns; anything else is looked at reading by
+reading, which also finds out what is wrong with it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Final
+
+from ingestd.catalogue import Catalogue, Description
+from ingestd.errors import ReadingError
+from ingestd.model import MICROSECONDS, Point, Series
+
+# InfluxDB counts nanoseconds in 63 bits: about 1678 to 2261.
+LATEST: Final = 9_200_000_000
+# Unix seconds reach this in the year 5138; Unix milliseconds did in 1973.
+MILLISECONDS: Final = 100_000_000_000
+LONGEST_NAME: Final = 1024
+SAMPLES: Final = 5
+SERIES_CACHED: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Sorted:
+    """What became of the readings of one result.
+
+    Attributes:
+        points: Those that can be stored.
+        unusable: How many cannot, by reason.
+        samples: A few of the unusable ones, told for people.
+    """
+
+    points: list[Point] = field(default_factory=list)
+    unusable: Counter[str] = field(default_factory=Counter)
+    samples: list[str] = field(default_factory=list)
+
+    def refuse(self, error: ReadingError) -> None:
+        """Count one unusable reading."""
+        self.unusable[error.reason] += 1
+        if len(self.samples) < SAMPLES:
+            self.samples.append(str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A series with what is done to its values."""
+
+    series: Series
+    scale: float
+    offset: float
+    low: float | None
+    high: float | None
+
+    def adjust(self, value: float) -> float:
+        """Return the value as it is stored.
+
+        Raises:
+            ReadingError: The operator's catalogue calls it implausible.
+        """
+        value = value * self.scale + self.offset
+        if not isfinite(value):
+            raise ReadingError("non_finite", f"{self.series.name}: value overflows when scaled")
+        if (self.low is not None and value < self.low) or (
+            self.high is not None and value > self.high
+        ):
+            raise ReadingError(
+                "out_of_range",
+                f"{self.series.name}: expected {_range(self.low, self.high)}, got {value!r}",
+            )
+        return value
+
+
+class Naming:
+    """Makes points of one collector's readings.
+
+    Names of a reading's own win over the catalogue's, and those over the
+    collector's.
+
+    Args:
+        measurement: The collector's measurement.
+        field: The collector's field.
+        tags: The collector's tags.
+        catalogue: What the operator says of single series.
+        zone: Where naive datetimes are local, if anywhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        measurement: str,
+        field: str,
+        tags: Mapping[str, str],
+        catalogue: Catalogue,
+        zone: tzinfo | None = None,
+    ) -> None:
+        self._measurement, self._field, self._tags = measurement, field, dict(tags)
+        self._catalogue, self._zone = catalogue, zone
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Known] = {}
+        self._as_written: dict[str, Series] = {}
+
+    def sort(self, readings: Sequence[Any], *, now: float) -> Sorted:
+        """Turn readings into points, counting those that are unusable by reason.
+
+        Args:
+            readings: Of plain types, as ``contract.portable`` leaves them.
+            now: The time of readings that have none, in seconds since the Unix epoch.
+        """
+        points = self._ordinary(readings)
+        if points is not None:
+            return Sorted(points)
+        result = Sorted()
+        for reading in readings:
+            try:
+                result.points.append(self.point(reading, now=now))
+            except ReadingError as error:
+                result.refuse(error)
+        return result
+
+    def point(self, reading: Any, *, now: float) -> Point:
+        """Turn one reading into a point.
+
+        Raises:
+            ReadingError: It is unusable.
+        """
+        if not isinstance(reading, list | tuple) or len(reading) not in {3, 4}:
+            raise ReadingError("shape", f"expected (time, series, value), got {reading!r:.80}")
+        time, name, value, *rest = reading
+        known = self._look_up(_name_of(name), _tags_of(name, rest[0] if rest else None))
+        time_us = _microseconds(name, now if time is None else time, zone=self._zone)
+        return known.series, time_us, known.adjust(_number(name, value))
+
+    def _ordinary(self, readings: Sequence[Any]) -> list[Point] | None:
+        """Return the points of readings that need no second look, or None."""
+        if not readings or set(map(_width, readings)) != {3}:
+            return None
+        times = [r[0] for r in readings]
+        values = [r[2] for r in readings]
+        kinds = set(map(type, values))
+        if not kinds <= {float, int} or not set(map(type, times)) <= {int, float}:
+            return None
+        try:
+            if int in kinds:
+                values = list(map(float, values))
+            if not isfinite(sum(values)) or not isfinite(sum(times)):
+                return None
+            if min(times) < -LATEST or max(times) > LATEST:
+                return None
+            times_us = [round(t * MICROSECONDS) for t in times]
+            series = self._all_as_written([r[1] for r in readings])
+        except (OverflowError, ReadingError):
+            return None
+        return list(zip(series, times_us, values, strict=True)) if series else None
+
+    def _all_as_written(self, names: list[Any]) -> list[Series] | None:
+        """Return the series of names whose values are stored as they were written."""
+        known = self._as_written
+        try:
+            return [known[name] for name in names]
+        except (KeyError, TypeError):
+            pass
+        for name in names:
+            found = self._look_up(_name_of(name), ())
+            if (found.scale, found.offset, found.low, found.high) != (1.0, 0.0, None, None):
+                return None
+            known[name] = found.series
+        return [known[name] for name in names]
+
+    def _look_up(self, name: str, tags: tuple[tuple[str, str], ...]) -> Known:
+        key = name, tags
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= SERIES_CACHED:
+                self._known.clear()
+                self._as_written.clear()
+            known = self._known[key] = self._make(name, tags, self._catalogue.describe(name))
+        return known
+
+    def _make(self, name: str, tags: tuple[tuple[str, str], ...], said: Description) -> Known:
+        merged = {**self._tags, **said.tags, **dict(tags)}
+        series = Series(
+            name=name,
+            tags=tuple(sorted(merged.items())),
+            measurement=said.measurement or self._measurement,
+            field=said.field or self._field,
+            unit=said.unit,
+        )
+        return Known(series, said.scale, said.offset, said.low, said.high)
+
+
+def _width(reading: Any) -> int:
+    """Return the length of a tuple or list, and -1 for anything else."""
+    return len(reading) if type(reading) in {tuple, list} else -1
+
+
+def _name_of(name: Any) -> str:
+    if type(name) is int:
+        name = str(name)
+    if not isinstance(name, str) or not name.strip():
+        raise ReadingError("series", f"expected the name of a series, got {name!r:.80}")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise ReadingError(
+            "series",
+            f"expected a printable name of at most {LONGEST_NAME} characters, got {name!r:.80}",
+        )
+    return name
+
+
+def _tags_of(name: Any, tags: Any) -> tuple[tuple[str, str], ...]:
+    if not tags:
+        return ()
+    if not isinstance(tags, dict):
+        raise ReadingError("tags", f"{name}: expected a dict of tags, got {tags!r:.80}")
+    found = []
+    for key, value in tags.items():
+        text = str(value) if type(value) in {int, float, bool} else value
+        if value is None or text == "":
+            continue  # a tag without a value says nothing, and InfluxDB refuses it
+        if not _is_word(key) or not _is_word(text) or key == "series":
+            raise ReadingError("tags", f"{name}: expected text tags, got {key!r:.40}: {value!r:.40}")
+        found.append((key, text))
+    return tuple(sorted(found))
+
+
+def _is_word(text: Any) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= LONGEST_NAME and text.isprintable()
+
+
+def _number(name: Any, value: Any) -> float:
+    if isinstance(value, str) and "_" in value:  # Python reads "1_000", nobody else does
+        raise ReadingError("value", f"{name}: expected a number, got {value!r:.80}")
+    if not isinstance(value, int | float | str | Decimal):
+        raise ReadingError("value", f"{name}: expected a number, got {value!r:.80}")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ReadingError("value", f"{name}: expected a number, got {value!r:.80}") from None
+    except OverflowError:
+        raise ReadingError("non_finite", f"{name}: the value is too large") from None
+    if not isfinite(number):
+        raise ReadingError("non_finite", f"{name}: expected a finite number, got {value!r:.40}")
+    return number
+
+
+def _microseconds(name: Any, time: Any, *, zone: tzinfo | None) -> int:
+    if isinstance(time, datetime):
+        time = _aware(name, time, zone=zone).timestamp()
+    if type(time) not in {int, float} or not isfinite(time):
+        raise ReadingError(
+            "time", f"{name}: expected Unix seconds, an aware datetime or None, got {time!r:.80}"
+        )
+    if abs(time) >= MILLISECONDS:
+        raise ReadingError(
+            "milliseconds", f"{name}: expected Unix seconds, got {time!r:.40}, milliseconds?"
+        )
+    if abs(time) > LATEST:
+        raise ReadingError("time", f"{name}: expected a year from 1679 to 2261, got {time!r:.40}")
+    return round(time * MICROSECONDS)
+
+
+def _aware(name: Any, time: datetime, *, zone: tzinfo | None) -> datetime:
+    if time.utcoffset() is not None:
+        return time
+    if zone is None:
+        raise ReadingError(
+            "naive_time",
+            f"{name}: expected a time with its zone, or `timezone:` on the collector, got {time}",
+        )
+    return time.replace(tzinfo=zone)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"at most {high!r}"
+    return f"at least {low!r}" if high is None else f"{low!r} to {high!r}"

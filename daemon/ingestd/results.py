@@ -1,0 +1,113 @@
+"""Calls a plugin and yields its results, whichever of the three shapes it has.
+
+The deadline is on the plugin's own time. While the daemon deals with a result,
+waiting perhaps for room in the buffer, the plugin's clock stands still.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from ingestd.contract import portable
+from ingestd.errors import PluginError, RunTimeout
+from ingestd.failures import run_failure
+from ingestd.foreign import Kind
+from ingestd.isolation import Isolation, Log
+from ingestd.loader import Plugin
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A result, as it came.
+
+    Attributes:
+        result: Made portable.
+        yielded: Whether more may follow.
+        output: The end of what the plugin printed.
+    """
+
+    result: Mapping[str, Any]
+    yielded: bool
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How a plugin is run.
+
+    Attributes:
+        name: The collector's name.
+        timeout: The plugin's own time, in seconds, or None.
+        memory_limit: For an ordinary function, in bytes, or None.
+        isolation: Where ordinary functions run.
+        log: Takes what the plugin logs.
+    """
+
+    name: str
+    timeout: float | None
+    memory_limit: int | None
+    isolation: Isolation
+    log: Log
+
+
+async def results(
+    plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions
+) -> AsyncIterator[Given]:
+    """Call ``run`` and yield what it gives.
+
+    Raises:
+        PluginError: The run failed, in the way that its class says.
+    """
+    if plugin.kind is Kind.FUNCTION:
+        yield await _function(plugin, kwargs, conditions)
+        return
+    deadline = asyncio.timeout(None)
+    try:
+        async with deadline, aclosing(_asynchronous(plugin, kwargs)) as given:
+            left = conditions.timeout
+            while True:
+                started = _now()
+                deadline.reschedule(None if left is None else started + left)
+                each = await anext(given, None)
+                deadline.reschedule(None)
+                if each is None:
+                    return
+                if left is not None:
+                    left -= _now() - started
+                yield each
+    except Exception as error:  # border: the plugin's own code
+        if isinstance(error, TimeoutError) and deadline.expired():
+            text = f"run must end within {conditions.timeout:g} s; it was stopped"
+            raise RunTimeout(text) from None
+        raise run_failure(error, plugin.source.root) from None
+
+
+async def _function(plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions) -> Given:
+    finished = await conditions.isolation.call(
+        plugin,
+        {name: value for name, value in kwargs.items() if name != "ctx"},
+        name=conditions.name,
+        timeout=conditions.timeout,
+        memory_limit=conditions.memory_limit,
+        log=conditions.log,
+    )
+    return Given(finished.result, yielded=False, output=finished.output)
+
+
+async def _asynchronous(plugin: Plugin, kwargs: Mapping[str, Any]) -> AsyncIterator[Given]:
+    if plugin.run is None:
+        raise PluginError(f"{plugin.path}: was not imported")
+    called = plugin.run(**kwargs)
+    if not inspect.isasyncgen(called):  # a decorated run tells its shape only now
+        yield Given(portable(await called), yielded=False)
+        return
+    async with aclosing(called) as checkpoints:
+        async for each in checkpoints:
+            yield Given(portable(each), yielded=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,124 @@
+"""One run: calls the plugin, hands over what it gives, and counts what happened."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ingestd.buffer import Buffer
+from ingestd.clock import Clock
+from ingestd.context import Receipts
+from ingestd.contract import arguments, remember, take_apart
+from ingestd.keeper import Keeper
+from ingestd.loader import Plugin
+from ingestd.model import Receipt
+from ingestd.readings import SAMPLES, Naming
+from ingestd.results import Conditions, Given, results
+from ingestd.secrets import Redactor
+
+# A list of millions is handed over in slices, so that the event loop stays alive.
+SLICE: Final = 20_000
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a run has given so far.
+
+    Attributes:
+        readings: All of them.
+        points: Those that can be stored.
+        newest_us: The latest time of any point, in microseconds, or None.
+        unusable: Readings that cannot be stored, by reason.
+        samples: A few of those, told for people.
+        degraded: What the plugin itself reported as wrong.
+        output: The end of what it printed.
+    """
+
+    readings: int = 0
+    points: int = 0
+    newest_us: int | None = None
+    unusable: Counter[str] = field(default_factory=Counter)
+    samples: list[str] = field(default_factory=list)
+    degraded: str = ""
+    output: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One call of a collector's plugin.
+
+    Attributes:
+        params: What the operator wrote.
+        fingerprint: Makes the mark of a param's value.
+        counts: What it has given so far.
+        receipts: Those of its points that are not settled yet.
+    """
+
+    plugin: Plugin
+    params: Mapping[str, Any]
+    conditions: Conditions
+    naming: Callable[[], Naming]
+    keeper: Keeper
+    buffer: Buffer
+    clock: Clock
+    redactor: Redactor
+    fingerprint: Callable[[Any], str]
+    counts: Counts = field(default_factory=Counts)
+    receipts: Receipts = field(default_factory=Receipts)
+
+    async def collect(self, extras: Mapping[str, Any]) -> None:
+        """Call the plugin to its end.
+
+        Args:
+            extras: Arguments that only the daemon can give.
+
+        Raises:
+            PluginError: The run failed, in the way that its class says.
+        """
+        memory = self.keeper.memory
+        self.redactor.add(memory.hidden)
+        kwargs = arguments(memory, self.params, fingerprint=self.fingerprint)
+        async with aclosing(
+            results(self.plugin, {**kwargs, **extras}, self.conditions)
+        ) as everything:
+            async for given in everything:
+                await self._take(given)
+
+    async def _take(self, given: Given) -> None:
+        """Hand over one result: its points to the buffer, its state to the keeper."""
+        result = take_apart(given.result)
+        self.redactor.add(result.hidden)
+        self.counts.output = given.output
+        self.counts.degraded = result.degraded or self.counts.degraded
+        keeps_position = given.yielded or bool(result.state or result.hidden)
+        receipts = await self._hand_over(result.readings, droppable=not keeps_position)
+        memory = remember(
+            self.keeper.memory,
+            result,
+            yielded=given.yielded,
+            params=self.params,
+            fingerprint=self.fingerprint,
+        )
+        self.keeper.keep(memory, receipts)
+
+    async def _hand_over(self, readings: Sequence[Any], *, droppable: bool) -> list[Receipt]:
+        receipts = []
+        for start in range(0, len(readings), SLICE):
+            some = readings[start : start + SLICE]
+            found = self.naming().sort(some, now=self.clock.now())
+            counts = self.counts
+            counts.readings += len(some)
+            counts.points += len(found.points)
+            counts.unusable += found.unusable
+            counts.samples += found.samples[: SAMPLES - len(counts.samples)]
+            if found.points:
+                newest_us = max(point[1] for point in found.points)
+                counts.newest_us = max(newest_us, counts.newest_us or newest_us)
+                receipt = await self.buffer.put(found.points, droppable=droppable)
+                self.receipts.add(receipt)
+                receipts.append(receipt)
+            if len(readings) > SLICE:
+                await asyncio.sleep(0)
+        return receipts

@@ -1,0 +1,265 @@
+"""The bodies that wait on disk for a store.
+
+Theory of operation. The spool of a store is a queue of bodies, exactly as they
+will be sent, in the order in which they came. ``horizon_us`` is the latest time
+of any point in it: a point beyond the horizon cannot be a repeat of one that
+waits here, so it may overtake the queue, while a correction of an older point
+has to go behind what it corrects.
+
+A body that no longer matches its checksum is set aside and counted as lost;
+the others go on. What is held is counted in memory, because adding up a large
+table for every body would cost more than storing it.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ingestd.clock import Clock
+from ingestd.database import Database, set_aside
+from ingestd.model import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A body in the spool, with its place in the queue."""
+
+    id: int
+    body: Body
+    droppable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a spool holds.
+
+    Attributes:
+        bodies: How many bodies.
+        points: How many points in them.
+        size_bytes: Their weight.
+        horizon_us: The latest time of any point, in microseconds, or None if empty.
+        oldest_at: When the first was spooled, in seconds since the Unix epoch, or None.
+    """
+
+    bodies: int = 0
+    points: int = 0
+    size_bytes: int = 0
+    horizon_us: int | None = None
+    oldest_at: float | None = None
+
+
+class Spool:
+    """The queue of one store.
+
+    Args:
+        database: Where it is kept.
+        store: The store's name.
+        limit_bytes: How much it should weigh at most.
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, database: Database, store: str, *, limit_bytes: int, clock: Clock) -> None:
+        self._database, self.store, self._clock = database, store, clock
+        self.limit_bytes = limit_bytes
+        self.holds = Contents()
+        self.appended = 0
+
+    async def open(self) -> None:
+        """Learn what a former daemon left."""
+        self.holds = await self._database.read(lambda db: contents(db, self.store))
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Say whether a body of that size stays within the limit."""
+        return self.holds.size_bytes + size_bytes <= self.limit_bytes
+
+    def overtakes(self, time_us: int) -> bool:
+        """Say whether a point of that time may go before what waits here."""
+        return self.holds.horizon_us is None or time_us > self.holds.horizon_us
+
+    async def append(
+        self,
+        body: Body,
+        *,
+        droppable: bool,
+        also: Callable[[sqlite3.Connection], object] | None = None,
+    ) -> None:
+        """Add a body; it is on disk when this returns.
+
+        Args:
+            body: What to add.
+            droppable: Whether it may be dropped when the spool is full.
+            also: What else belongs to the same transaction.
+
+        Raises:
+            DiskFull: There is no room for it, and nothing was written.
+        """
+        now = self._clock.now()
+
+        def act(db: sqlite3.Connection) -> None:
+            insert(db, self.store, body, droppable=droppable, now=now)
+            if also is not None:
+                also(db)
+
+        await self._database.write(act)
+        held = self.holds
+        self.appended += 1
+        self.holds = Contents(
+            bodies=held.bodies + 1,
+            points=held.points + body.points,
+            size_bytes=held.size_bytes + len(body.data),
+            horizon_us=max(body.last_us, held.horizon_us or body.last_us),
+            oldest_at=held.oldest_at or now,
+        )
+
+    async def oldest(self, points: int) -> tuple[list[Spooled], int]:
+        """Return the first bodies in the queue, with about so many points together.
+
+        Returns:
+            The bodies, and how many points were lost in damaged ones just found.
+        """
+        found, damaged = await self._database.read(lambda db: _oldest(db, self.store, points))
+        lost = await self._remove(damaged, aside="checksum differs") if damaged else 0
+        return found, lost
+
+    async def replace(self, spooled: Sequence[Spooled], body: Body | None) -> None:
+        """Take bodies out of the queue; put what is left of them in their place."""
+        first, *others = spooled
+        if body is None:
+            await self._remove([each.id for each in spooled])
+            return
+        await self._database.write(lambda db: _update(db, first.id, body), on_full="use_ballast")
+        self._forget(1, first.body.points - body.points, len(first.body.data) - len(body.data))
+        self.holds = replace(self.holds, bodies=self.holds.bodies + 1)
+        if others:
+            await self._remove([each.id for each in others])
+
+    async def drop_oldest(self, size_bytes: int) -> int:
+        """Drop droppable bodies until that much is free; return how many points they held."""
+        ids = await self._database.read(lambda db: _droppable(db, self.store, size_bytes))
+        return await self._remove(ids) if ids else 0
+
+    async def expire(self, before: float) -> int:
+        """Drop bodies spooled before a time (Unix seconds); return how many points they held."""
+        if self.holds.oldest_at is None or self.holds.oldest_at >= before:
+            return 0
+        ids = await self._database.read(lambda db: _spooled_before(db, self.store, before))
+        return await self._remove(ids) if ids else 0
+
+    async def _remove(self, ids: Sequence[int], *, aside: str = "") -> int:
+        bodies, points, size = await self._database.write(
+            lambda db: _delete(db, ids, aside=aside), on_full="use_ballast"
+        )
+        self._forget(bodies, points, size)
+        return points
+
+    def _forget(self, bodies: int, points: int, size_bytes: int) -> None:
+        held = self.holds
+        left = held.bodies - bodies
+        self.holds = Contents(
+            bodies=left,
+            points=held.points - points,
+            size_bytes=held.size_bytes - size_bytes,
+            horizon_us=held.horizon_us if left else None,
+            oldest_at=held.oldest_at if left else None,
+        )
+
+
+def contents(db: sqlite3.Connection, store: str) -> Contents:
+    """Add up the spool of a store."""
+    row = db.execute(
+        "SELECT count(*), coalesce(sum(points), 0), coalesce(sum(bytes), 0), max(last_us),"
+        " min(spooled_at) FROM spool WHERE store = ?",
+        (store,),
+    ).fetchone()
+    return Contents(*row)
+
+
+def stores(db: sqlite3.Connection) -> list[str]:
+    """Name the stores that something is spooled for."""
+    return [name for (name,) in db.execute("SELECT DISTINCT store FROM spool ORDER BY store")]
+
+
+def insert(
+    db: sqlite3.Connection, store: str, body: Body, *, droppable: bool, now: float
+) -> None:
+    """Add a body to the end of a store's queue."""
+    db.execute(
+        "INSERT INTO spool (store, droppable, points, first_us, last_us, bytes, spooled_at,"
+        " crc, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            store,
+            droppable,
+            body.points,
+            body.first_us,
+            body.last_us,
+            len(body.data),
+            now,
+            zlib.crc32(body.data),
+            body.data,
+        ),
+    )
+
+
+def _oldest(
+    db: sqlite3.Connection, store: str, points: int
+) -> tuple[list[Spooled], list[int]]:
+    found: list[Spooled] = []
+    damaged: list[int] = []
+    rows = db.execute(
+        "SELECT id, data, points, first_us, last_us, droppable, crc FROM spool"
+        " WHERE store = ? ORDER BY id",
+        (store,),
+    )
+    for row_id, data, count, first_us, last_us, droppable, crc in rows:
+        if not isinstance(data, bytes) or zlib.crc32(data) != crc:
+            damaged.append(row_id)
+            continue
+        if found and count > points:
+            break
+        found.append(Spooled(row_id, Body(data, count, first_us, last_us), bool(droppable)))
+        points -= count
+        if points <= 0:
+            break
+    return found, damaged
+
+
+def _update(db: sqlite3.Connection, row_id: int, body: Body) -> None:
+    db.execute(
+        "UPDATE spool SET data = ?, crc = ?, points = ?, bytes = ? WHERE id = ?",
+        (body.data, zlib.crc32(body.data), body.points, len(body.data), row_id),
+    )
+
+
+def _delete(db: sqlite3.Connection, ids: Sequence[int], *, aside: str) -> tuple[int, int, int]:
+    bodies = points = size = 0
+    for row_id in ids:
+        row = db.execute(
+            "SELECT points, bytes, store, data FROM spool WHERE id = ?", (row_id,)
+        ).fetchone()
+        if row is None:
+            continue
+        if aside:
+            set_aside(db, table="spool", key=f"{row[2]}/{row_id}", payload=row[3], error=aside)
+        db.execute("DELETE FROM spool WHERE id = ?", (row_id,))
+        bodies, points, size = bodies + 1, points + row[0], size + row[1]
+    return bodies, points, size
+
+
+def _droppable(db: sqlite3.Connection, store: str, size_bytes: int) -> list[int]:
+    ids = []
+    for row_id, size in db.execute(
+        "SELECT id, bytes FROM spool WHERE store = ? AND droppable ORDER BY id", (store,)
+    ):
+        if size_bytes <= 0:
+            break
+        ids.append(row_id)
+        size_bytes -= size
+    return ids
+
+
+def _spooled_before(db: sqlite3.Connection, store: str, before: float) -> list[int]:
+    rows = db.execute(
+        "SELECT id FROM spool WHERE store = ? AND spooled_at < ? ORDER BY id", (store, before)
+    )
+    return [row_id for (row_id,) in rows]
