@@ -1,0 +1,109 @@
+"""What to touch when a new configuration takes the place of the running one."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ingestd.config import BufferConfig, CollectorConfig, Config, DaemonConfig
+
+Options = DaemonConfig | BufferConfig
+
+# These are built into what the daemon opens when it starts.
+_NEEDS_RESTART: Final = frozenset(
+    {"state_dir", "listen", "token", "watch", "workers", "log_format"}
+)
+_MOST_NAMED: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of the collectors or the stores, by name."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    def describe(self) -> str:
+        """Return it for people: ``+new ~changed -old``."""
+        if not self:
+            return "unchanged"
+        marked = [
+            *(f"+{name}" for name in self.added),
+            *(f"~{name}" for name in self.changed),
+            *(f"-{name}" for name in self.removed),
+        ]
+        more = len(marked) - _MOST_NAMED
+        return " ".join(marked[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The difference between two configurations, by what has to be done about it.
+
+    Attributes:
+        collectors: Only enabled ones count: disabling is removing.
+        stores: All of them.
+        catalogue: Whether series are named anew; no run has to stop for that.
+        live: Options that take effect at once, as ``section.option``.
+        restart: Options that take effect when the daemon is restarted.
+    """
+
+    collectors: Changes = Changes()
+    stores: Changes = Changes()
+    catalogue: bool = False
+    live: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether anything changed."""
+        return bool(self.collectors or self.stores or self.catalogue or self.live or self.restart)
+
+    def describe(self) -> str:
+        """Return it in one line for people; it holds names only, so no secrets."""
+        if not self:
+            return "nothing changed"
+        parts = [f"collectors: {self.collectors.describe()}", f"stores: {self.stores.describe()}"]
+        if self.catalogue:
+            parts.append("series: changed")
+        if self.live:
+            parts.append(f"applied: {', '.join(self.live)}")
+        if self.restart:
+            parts.append(f"needs a restart: {', '.join(self.restart)}")
+        return "; ".join(parts)
+
+
+def plan(old: Config, new: Config) -> Plan:
+    """Compare two configurations."""
+    daemon = _different(old.daemon, new.daemon)
+    buffer = [f"buffer.{name}" for name in _different(old.buffer, new.buffer)]
+    return Plan(
+        collectors=_changes(_enabled(old), _enabled(new)),
+        stores=_changes(old.stores, new.stores),
+        catalogue=old.catalogue != new.catalogue,
+        live=(*(f"daemon.{name}" for name in daemon if name not in _NEEDS_RESTART), *buffer),
+        restart=tuple(f"daemon.{name}" for name in daemon if name in _NEEDS_RESTART),
+    )
+
+
+def _enabled(config: Config) -> Mapping[str, CollectorConfig]:
+    return {name: each for name, each in config.collectors.items() if each.enabled}
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+    both = [name for name in new if name in old]
+    return Changes(
+        added=tuple(name for name in new if name not in old),
+        removed=tuple(name for name in old if name not in new),
+        changed=tuple(name for name in both if old[name] != new[name]),
+        unchanged=tuple(name for name in both if old[name] == new[name]),
+    )
+
+
+def _different(old: Options, new: Options) -> list[str]:
+    names = (each.name for each in dataclasses.fields(old))
+    return [name for name in names if getattr(old, name) != getattr(new, name)]
