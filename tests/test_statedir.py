@@ -10,7 +10,7 @@ import pytest
 
 from ingestd.errors import StateDirectoryBusy, StateError
 from ingestd.statedir import Ballast, Holder, StateDirectory, holder
-from tests.support.disk import DISK_BYTES, fill
+from tests.support.disk import fill
 
 MIB = 1024 * 1024
 
@@ -171,6 +171,6 @@ def test_a_full_disk_does_not_keep_the_daemon_from_starting(small_disk: Path) ->
     """It starts without ballast, and says so; delivering what is spooled makes room."""
     fill(small_disk)
 
-    with StateDirectory.open(small_disk / "state", ballast_bytes=DISK_BYTES // 4) as directory:
+    with StateDirectory.open(small_disk / "state", ballast_bytes=MIB) as directory:
         assert any("the disk is nearly full" in warning for warning in directory.warnings)
         assert holder(directory.path) is not None

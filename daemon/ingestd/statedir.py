@@ -54,6 +54,11 @@ class Ballast:
         """Whether the space is being kept back."""
         return self._path.exists()
 
+    @property
+    def room(self) -> bool:
+        """Whether the disk has as much free again."""
+        return self._free() >= self._size
+
     def make(self) -> bool:
         """Keep the space back if the disk has twice as much free; say whether it is now.
 
@@ -64,8 +69,7 @@ class Ballast:
         half_made = self._path.with_suffix(".new")
         try:
             half_made.unlink(missing_ok=True)
-            disk = os.statvfs(self._path.parent)
-            if disk.f_bavail * disk.f_frsize < 2 * self._size:
+            if self._free() < 2 * self._size:
                 return False
             self._allocate(half_made)
             half_made.replace(self._path)
@@ -84,6 +88,10 @@ class Ballast:
         except FileNotFoundError:
             return False
         return True
+
+    def _free(self) -> int:
+        disk = os.statvfs(self._path.parent)
+        return disk.f_bavail * disk.f_frsize
 
     def _allocate(self, path: Path) -> None:
         # Allocated rather than sparse or compressible, or else it would keep nothing back.

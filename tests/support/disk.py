@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-DISK_BYTES = 8 * 1024 * 1024
+DISK_BYTES = 80 * 1024 * 1024
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 8 MiB, which only root may do."""
+    """Mount a file system of 80 MiB, which only root may do."""
     path = tmp_path / "disk"
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(path)]
@@ -29,8 +29,9 @@ def fill(directory: Path, *, leave: int = 0) -> Path:
     path = directory / "filler"
     with path.open("wb", buffering=0) as file:
         try:
-            while file.write(bytes(4096)) == 4096:
-                pass
+            for size in (1024 * 1024, 4096):
+                while file.write(bytes(size)) == size:
+                    pass
         except OSError:
             pass
         file.truncate(max(0, file.tell() - leave))
