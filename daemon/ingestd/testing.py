@@ -9,7 +9,7 @@ A test of a plugin of any shape::
 
         assert result["readings"] == [(1700000000, "kitchen_kwh", 4.2)]
 
-One whose time, logs or stored points matter makes its own ``Context``::
+One whose time, logs or stored points matter makes its own context::
 
     async with context(now=datetime(2026, 7, 1, tzinfo=UTC)) as ctx:
         results = await collect(my_plugin.run, url=url, ctx=ctx)
@@ -29,95 +29,97 @@ from collections.abc import (
     MutableMapping,
 )
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import aiohttp
 import structlog
 from structlog.testing import LogCapture
 
+from ingestd.clock import SystemClock
+from ingestd.context import Context, Receipts
 from ingestd.contract import portable
 from ingestd.model import StoredPoint
 
 
-@dataclass(eq=False, kw_only=True)
-class Context:
-    """What a plugin gets as ``ctx``, in the hands of a test.
+class TestContext(Context):
+    """The daemon's ``ctx``, in the hands of a test.
 
     Attributes:
-        http: A plain aiohttp session: no retries, no limits.
-        collector: The collector's name.
-        time: What ``now`` says; None lets it follow the machine's clock.
-        stopping: Set it to True to tell the plugin that the daemon wants to stop.
+        logs: What the plugin logged: dicts with ``event``, ``log_level`` and values.
         safe: ``settled`` returns while it is set, which it is to begin with;
             clear it to hold the plugin back, as a store that is away would.
-        stored: What ``query`` finds.
-        logs: What the plugin logged: dicts with ``event`` and ``log_level``.
+        stored: What ``query`` looks through.
+        time: What ``now`` says; None lets it follow the machine's clock.
     """
 
-    http: aiohttp.ClientSession
-    collector: str = "test"
-    time: datetime | None = None
-    stopping: bool = False
-    safe: asyncio.Event = field(default_factory=asyncio.Event)
-    stored: Iterable[StoredPoint] = ()
-    logs: list[MutableMapping[str, Any]] = field(default_factory=list)
-    log: Any = field(init=False)
+    __test__ = False  # pytest would take it for a class of tests
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, *, time: datetime | None, collector: str
+    ) -> None:
+        self.logs: list[MutableMapping[str, Any]] = []
+        self.safe = asyncio.Event()
+        self.safe.set()
+        self.stored: Iterable[StoredPoint] = ()
+        self.time = time
+        self._stop = asyncio.Event()
         capture = LogCapture()
         capture.entries = self.logs
-        self.log = structlog.wrap_logger(None, processors=[capture], collector=self.collector)
-        self.safe.set()
+        super().__init__(
+            collector=collector,
+            log=structlog.wrap_logger(None, processors=[capture], collector=collector),
+            clock=SystemClock(),
+            receipts=Receipts(),
+            stopping=self._stop,
+            reader=self,
+            http=lambda: http,
+        )
 
     def now(self) -> datetime:
-        """Return the time, aware, in UTC."""
-        return self.time or datetime.now(UTC)
+        """Return the time, aware and in UTC."""
+        return self.time or super().now()
 
     async def settled(self) -> None:
         """Return once the test calls everything so far safe."""
         await self.safe.wait()
 
-    async def query(
-        self,
-        series: str,
-        *,
-        start: datetime,
-        end: datetime,
-        tags: Mapping[str, str] | None = None,
+    def stop(self) -> None:
+        """Tell the plugin that the daemon is stopping."""
+        self._stop.set()
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
     ) -> list[StoredPoint]:
-        """Return the points of ``stored`` that the question asks for."""
-        first, last = start.timestamp() * 1e6, end.timestamp() * 1e6
-        wanted = (tags or {}).items()
+        """Answer ``query`` from ``stored``."""
         return [
             point
             for point in self.stored
             if point.series == series
-            and first <= point.time_us < last
-            and wanted <= point.tags.items()
+            and start_us <= point.time_us < end_us
+            and tags.items() <= point.tags.items()
         ]
 
 
 @asynccontextmanager
 async def context(
     *, now: datetime | None = None, collector: str = "test"
-) -> AsyncIterator[Context]:
-    """Make a ``Context`` whose session is closed afterwards.
+) -> AsyncIterator[TestContext]:
+    """Make a ``ctx`` whose session, without retries or limits, is closed afterwards.
 
     Args:
         now: The time it shows, aware; without it, the machine's.
         collector: The collector's name.
     """
     async with aiohttp.ClientSession() as http:
-        yield Context(http=http, time=now, collector=collector)
+        yield TestContext(http, time=now, collector=collector)
 
 
 async def results(run: Callable[..., Any], **params: Any) -> AsyncGenerator[dict[str, Any], None]:
     """Call a plugin of any shape and yield its results as the daemon would get them.
 
     A plugin that asks for ``ctx`` gets a fresh one unless the test passes its own.
-    Leave the loop to end a stream; use ``contextlib.aclosing`` to end it at once.
+    A stream never ends by itself: put ``contextlib.aclosing`` around this, and leave.
 
     Raises:
         ingestd.errors.ResultError: The daemon would refuse such a result.

@@ -1,0 +1,188 @@
+"""Readings from any HTTP endpoint that answers with JSON.
+
+Emits whatever series the parameters name, one reading for each record and value.
+
+Parameters, asking: ``url``; ``method``; ``headers``; ``query`` -- added to the
+address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` and
+``password``, or ``token``; ``paging`` -- how to find further pages;
+``max_pages``, ``max_bytes`` -- of a run, and of a page.
+Parameters, finding: ``records`` -- JMESPath to the list of records (default: the
+document); ``time`` -- JMESPath in a record (default: now); ``time_format``,
+``timezone``; ``series`` -- a template such as ``{site}_{name}`` -- with
+``value``, or ``values`` -- series to JMESPath; ``tags`` -- name to template.
+Parameters, going on: ``since_param`` -- the query parameter that asks for what is
+newer; ``until_param``, for backfills; ``since_format``; ``overlap`` -- how far
+before the newest reading to ask again; ``lookback`` -- where to begin;
+``order`` -- ``oldest_first`` if pages surely come like that.
+State, with ``since_param``: ``newest`` -- the latest time read, in Unix seconds.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from math import isnan
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from yarl import URL
+
+from .cursor import Cursor, Position, duration
+from .paging import Page, Paging, Request, paging_of, whole
+from .records import Shape, look, shape
+from .source import ReplyError, Source, shown, source
+
+__all__ = ["ReplyError", "run"]
+
+# Between so many records others get their turn on the event loop.
+SLICE: Final = 500
+
+
+async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
+    *,
+    ctx: Any,
+    url: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    auth: Mapping[str, str] | None = None,
+    paging: Mapping[str, Any] | None = None,
+    max_pages: int = 100,
+    max_bytes: int = 16 * 1024 * 1024,
+    records: str | None = None,
+    time: str | None = None,
+    time_format: str | None = None,
+    timezone: str | None = None,
+    series: str | None = None,
+    value: str | None = None,
+    values: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    since_param: str | None = None,
+    until_param: str | None = None,
+    since_format: str | None = None,
+    overlap: str = "0s",
+    lookback: str | None = None,
+    order: str | None = None,
+    newest: float | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    **_: Any,
+) -> AsyncIterator[dict[str, Any]]:
+    """Read all pages, yielding a result for each."""
+    whole(max_pages, "max_pages", least=1)
+    whole(max_bytes, "max_bytes", least=1)
+    asking = source(method=method, headers=headers, auth=auth, body=body, max_bytes=max_bytes)
+    finding = shape(
+        records=records,
+        time=time,
+        series=series,
+        value=value,
+        values=values,
+        tags=tags,
+        time_format=time_format,
+        zone=None if timezone is None else ZoneInfo(timezone),
+    )
+    cursor = Cursor.of(
+        since_param=since_param,
+        until_param=until_param,
+        since_format=since_format,
+        overlap=duration(overlap, "overlap"),
+        lookback=None if lookback is None else duration(lookback, "lookback"),
+        order=order,
+        has_time=time is not None,
+    )
+    now = ctx.now().timestamp()
+    window = cursor.window(newest=newest, now=now, start=start, end=end)
+    request = Request(address(url), {**texts(query), **window})
+    position = Position(cursor, newest=newest, now=now, backfill=start is not None)
+    turning = paging_of(paging)
+    async for page, last in walk(ctx, asking, finding, turning, request, max_pages=max_pages):
+        readings = await readings_of(finding, page)
+        state = position.after(page, readings, last=last, full=page.number == max_pages)
+        problem = state.pop("script_error", "") or misfit(page, readings)
+        yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
+
+
+async def walk(
+    ctx: Any,
+    asking: Source,
+    finding: Shape,
+    turning: Paging,
+    request: Request,
+    *,
+    max_pages: int,
+) -> AsyncIterator[tuple[Page, bool]]:
+    """Yield the pages, each with whether it is the last one that the source has.
+
+    Raises:
+        ReplyError: A page is not what it should be.
+    """
+    following: Request | None = Request(request.url, {**request.query, **turning.first})
+    before: Page | None = None
+    for number in range(1, max_pages + 1):
+        if following is None:
+            return
+        where = f"{asking.method} {shown(following.url)}: page {number}"
+        document, link = await asking.get(ctx.http, following)
+        try:
+            page = Page(following, number, document, finding.records_of(document), link)
+            following = turning.following(page)
+        except ValueError as error:
+            raise ReplyError(f"{where}: {error}") from None
+        if before is not None and page.records and page.records == before.records:
+            raise ReplyError(
+                f"{where}: expected other records than on the page before, got the same"
+            )
+        before = page
+        yield page, following is None
+
+
+async def readings_of(finding: Shape, page: Page) -> list[tuple[Any, ...]]:
+    """Return the readings of a page, letting others run in between."""
+    readings: list[tuple[Any, ...]] = []
+    for at in range(0, len(page.records), SLICE):
+        for record in page.records[at : at + SLICE]:
+            readings += finding.readings(record)
+        await asyncio.sleep(0)
+    return readings
+
+
+def misfit(page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
+    """Say so if no record of a page has what every record should have.
+
+    One record without a value is an unusable reading. All of them without it is
+    a wrong path, or a source that changed: the run is marked, its state kept.
+    """
+    if not readings:
+        return ""
+    missing = (
+        ("value", all(value is None for _, _, value, *_ in readings)),
+        ("series", all(series == "" for _, series, *_ in readings)),
+        ("time", all(isinstance(t, float) and isnan(t) for t, *_ in readings)),
+    )
+    for what, everywhere in missing:
+        if everywhere:
+            count = len(page.records)
+            found = look(None, page.records[0])
+            return f"page {page.number}: {what}: missing in all of {count} records: {found}"
+    return ""
+
+
+def address(url: str) -> URL:
+    """Return the address to ask.
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = URL(url)
+    if found.scheme not in {"http", "https"} or not found.host:
+        raise ValueError(f"url: expected http://… or https://…, got {shown(found)!r}")
+    return found
+
+
+def texts(query: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the query's values as they are written in an address."""
+    return {
+        name: str(each).lower() if isinstance(each, bool) else str(each)
+        for name, each in (query or {}).items()
+    }

@@ -1,0 +1,174 @@
+"""Where the next page of an answer is, in the five ways that sources tell it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yarl import URL
+
+from .records import Path, compile_path
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one page is asked for with."""
+
+    url: URL
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer.
+
+    Attributes:
+        request: What was asked.
+        number: 1 for the first.
+        document: The whole answer.
+        records: The records in it.
+        link: The ``next`` link in its header, or None.
+    """
+
+    request: Request
+    number: int
+    document: Any
+    records: list[Any]
+    link: URL | None
+
+
+Following = Callable[[Page], Request | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How one source is paged.
+
+    Attributes:
+        first: What to add to the query of the first page.
+        following: Tells what to ask after a page, or None after the last.
+    """
+
+    first: Mapping[str, str]
+    following: Following
+
+
+def paging_of(options: Mapping[str, Any] | None) -> Paging:
+    """Read the ``paging`` option.
+
+    Raises:
+        ValueError: Says what is wrong with it.
+    """
+    if options is None:
+        return Paging({}, lambda _: None)
+    kind = options.get("type") if isinstance(options, Mapping) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"paging: expected a `type` of {', '.join(KINDS)}, got {options!r}")
+    make, required, optional = KINDS[kind]
+    given = {name: value for name, value in options.items() if name != "type"}
+    if not required <= set(given) <= required | optional:
+        raise ValueError(
+            f"paging: expected {', '.join(sorted(required)) or 'nothing'} beside type {kind!r}"
+            + (f", and perhaps {', '.join(sorted(optional))}" if optional else "")
+            + f", got {', '.join(map(str, given)) or 'nothing'}"
+        )
+    return make(**given)
+
+
+def next_link(*, path: str) -> Paging:
+    """Follow the address at a path, absolute or relative; none ends it."""
+    find = compile_path(path, where="paging.path")
+
+    def following(page: Page) -> Request | None:
+        found = find(page.document)
+        if found is None or found == "":
+            return None
+        if not isinstance(found, str):
+            message = f"paging.path: expected an address there, got {found!r:.80}"
+            raise ValueError(message)  # noqa: TRY004 -- the document's value, not a caller's type
+        return linked(page, page.request.url.join(URL(found)))
+
+    return Paging({}, following)
+
+
+def link_header() -> Paging:
+    """Follow the ``Link: <…>; rel="next"`` header."""
+    return Paging({}, lambda page: linked(page, page.link) if page.link else None)
+
+
+def linked(page: Page, url: URL) -> Request:
+    """Return the request for a link; one to elsewhere would be given our password.
+
+    Raises:
+        ValueError: It leads to another server.
+    """
+    if url.origin() != page.request.url.origin():
+        raise ValueError(
+            f"paging: expected the next page at {page.request.url.origin()}, got {url.origin()}"
+        )
+    return Request(url, {})
+
+
+def page_number(*, param: str, first: int = 1, size: int | None = None) -> Paging:
+    """Count pages until one is empty, or shorter than ``size``."""
+    whole(first, "paging.first", least=0)
+
+    def following(page: Page) -> Request | None:
+        number = str(first + page.number)
+        return None if short(page, size) else asked(page, {param: number})
+
+    return Paging({param: str(first)}, following)
+
+
+def offset(*, param: str, size: int | None = None, size_param: str | None = None) -> Paging:
+    """Skip as many records as were read, until a page is empty or shorter than ``size``."""
+    if size_param is not None and size is None:
+        raise ValueError("paging.size_param: expected `size` beside it")
+
+    def following(page: Page) -> Request | None:
+        start = int(page.request.query[param]) + len(page.records)
+        return None if short(page, size) else asked(page, {param: str(start)})
+
+    sized = {} if size_param is None else {size_param: str(size)}
+    return Paging({param: "0", **sized}, following)
+
+
+def token(*, path: str, param: str) -> Paging:
+    """Send back the token at a path; none ends it."""
+    find: Path = compile_path(path, where="paging.path")
+
+    def following(page: Page) -> Request | None:
+        found = find(page.document)
+        return asked(page, {param: str(found)}) if found not in (None, "", False) else None
+
+    return Paging({}, following)
+
+
+def asked(page: Page, changes: Mapping[str, str]) -> Request:
+    """Return a page's request with some of its query changed."""
+    return replace(page.request, query={**page.request.query, **changes})
+
+
+def short(page: Page, size: int | None) -> bool:
+    """Say whether a page is the last because it is not full."""
+    if size is not None:
+        whole(size, "paging.size", least=1)
+    return len(page.records) < (size or 1)
+
+
+def whole(number: object, where: str, *, least: int) -> None:
+    """Check a whole number.
+
+    Raises:
+        ValueError: It is none, or too small.
+    """
+    if type(number) is not int or number < least:
+        raise ValueError(f"{where}: expected a whole number of at least {least}, got {number!r}")
+
+
+KINDS: Mapping[str, tuple[Callable[..., Paging], frozenset[str], frozenset[str]]] = {
+    "next": (next_link, frozenset({"path"}), frozenset()),
+    "link_header": (link_header, frozenset(), frozenset()),
+    "page": (page_number, frozenset({"param"}), frozenset({"first", "size"})),
+    "offset": (offset, frozenset({"param"}), frozenset({"size", "size_param"})),
+    "token": (token, frozenset({"param", "path"}), frozenset()),
+}

@@ -1,0 +1,221 @@
+"""From a JSON document to readings: where each part of a reading is found in a record."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from math import isfinite, nan
+from typing import Any, Final
+
+import jmespath  # type: ignore[import-untyped]  # ships no types
+from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
+
+Path = Callable[[Any], Any]
+
+# What a number is divided by to become Unix seconds.
+UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
+PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+FIELD: Final = re.compile(r"\{([^{}]*)\}")
+# A millisecond count read as seconds lies beyond this year; nothing measured does.
+FAR: Final = 100_000_000_000
+
+
+def compile_path(expression: Any, *, where: str) -> Path:
+    """Return a function that finds what a JMESPath expression names, or None.
+
+    Raises:
+        ValueError: It is no JMESPath.
+    """
+    if not isinstance(expression, str) or not expression.strip():
+        raise ValueError(f"{where}: expected a JMESPath expression, got {expression!r}")
+    if PLAIN.fullmatch(expression):
+        return dotted(expression.split("."))
+    try:
+        compiled = jmespath.compile(expression)
+    except JMESPathError as error:
+        raise ValueError(f"{where}: expected JMESPath, got {expression!r}: {error}") from None
+
+    def search(document: Any) -> Any:
+        try:
+            return compiled.search(document)
+        except JMESPathError:
+            return None  # a function met a value of another type in this record
+
+    return search
+
+
+def dotted(names: list[str]) -> Path:
+    """Return a function that walks down plain keys, as JMESPath would, many times faster."""
+
+    def walk(document: Any) -> Any:
+        for name in names:
+            if not isinstance(document, dict):
+                return None
+            document = document.get(name)
+        return document
+
+    return walk
+
+
+def compile_template(template: Any, *, where: str) -> Callable[[Any], str]:
+    """Return a function that fills ``{path}`` in a text from a record.
+
+    The text is empty as soon as one of its parts is missing: half a name would
+    be another series.
+
+    Raises:
+        ValueError: It is no text, or holds what is no JMESPath.
+    """
+    if not isinstance(template, str) or not template:
+        raise ValueError(f"{where}: expected a text such as '{{site}}_power', got {template!r}")
+    parts = FIELD.split(template)
+    texts = parts[::2]
+    paths = [compile_path(path, where=where) for path in parts[1::2]]
+
+    def fill(record: Any) -> str:
+        values = [path(record) for path in paths]
+        if any(value is None or isinstance(value, dict | list) for value in values):
+            return ""
+        words = [str(value) for value in values]
+        return "".join(text + word for text, word in zip(texts, [*words, ""], strict=True))
+
+    return fill
+
+
+def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> Any:
+    """Return a time as readings carry it, or, if it is none, something they are refused for.
+
+    Args:
+        value: What the record holds.
+        time_format: ``unix``, ``unix_ms``, ``unix_us``, ``unix_ns``, a pattern for
+            ``strptime``, or None: ISO 8601 for text, Unix seconds for numbers.
+        zone: What a time without a zone is in; None leaves it naive.
+    """
+    try:
+        if time_format in UNIX:
+            return float(value) / UNIX[time_format]
+        if isinstance(value, int | float) and not isinstance(value, bool) and not time_format:
+            return value
+        found = (
+            datetime.strptime(str(value), time_format)  # noqa: DTZ007 -- the zone comes below
+            if time_format
+            else datetime.fromisoformat(value)
+        )
+    except (TypeError, ValueError, OverflowError):
+        # None would mean "now", so what is missing becomes no number instead.
+        return nan if value is None else str(value)
+    return found.replace(tzinfo=zone) if found.tzinfo is None and zone else found
+
+
+def seconds(time: Any) -> float | None:
+    """Return a reading's time in Unix seconds, or None if it has none that can be compared."""
+    if isinstance(time, datetime):
+        return time.timestamp() if time.tzinfo else None
+    usable = type(time) in {int, float} and isfinite(time) and abs(time) < FAR
+    return float(time) if usable else None
+
+
+def format_time(time: float, time_format: str | None) -> str:
+    """Return Unix seconds as a source wants to be asked, in UTC."""
+    if time_format in UNIX:
+        return str(int(time * UNIX[time_format]))
+    moment = datetime.fromtimestamp(time, UTC)
+    if time_format:
+        return moment.strftime(time_format)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where the parts of readings are found.
+
+    Attributes:
+        records: The records of a document.
+        time: The time of a record; None if its readings are of now.
+        values: Series and value, for each reading that a record makes.
+        tags: Tag and its text.
+        time_format: See ``parse_time``.
+        zone: See ``parse_time``.
+    """
+
+    records: Path | None
+    time: Path | None
+    values: tuple[tuple[Callable[[Any], str], Path], ...]
+    tags: tuple[tuple[str, Callable[[Any], str]], ...]
+    time_format: str | None
+    zone: tzinfo | None
+
+    def records_of(self, document: Any) -> list[Any]:
+        """Return the records of a document.
+
+        Raises:
+            ValueError: They are not where they were said to be.
+        """
+        found = self.records(document) if self.records else document
+        if isinstance(found, list):
+            return found
+        if isinstance(found, dict):
+            return [found]
+        raise ValueError(
+            f"records: expected a list or an object there, got {look(found, document)}"
+        )
+
+    def readings(self, record: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the readings of a record, the unusable ones too: the daemon counts those."""
+        time = None
+        if self.time:
+            time = parse_time(self.time(record), time_format=self.time_format, zone=self.zone)
+        tags = {name: text for name, fill in self.tags if (text := fill(record))}
+        for series, value in self.values:
+            if tags:
+                yield time, series(record), value(record), tags
+            else:
+                yield time, series(record), value(record)
+
+
+def shape(  # noqa: PLR0913 -- one for each option
+    *,
+    records: str | None,
+    time: str | None,
+    series: str | None,
+    value: str | None,
+    values: Mapping[str, str] | None,
+    tags: Mapping[str, str] | None,
+    time_format: str | None,
+    zone: tzinfo | None,
+) -> Shape:
+    """Check the options that say where things are, and prepare to look there.
+
+    Raises:
+        ValueError: Says which option is wrong.
+    """
+    if (value is None) == (values is None):
+        raise ValueError("value, values: expected one of them, `value` with `series`")
+    if (value is None) != (series is None):
+        raise ValueError("series: expected beside `value`, and only there")
+    pairs = values if values is not None else {series: value}
+    if not isinstance(pairs, Mapping) or not pairs:
+        raise ValueError(f"values: expected series and path for each value, got {pairs!r}")
+    return Shape(
+        records=None if records is None else compile_path(records, where="records"),
+        time=None if time is None else compile_path(time, where="time"),
+        values=tuple(
+            (compile_template(name, where="series"), compile_path(path, where=f"value of {name!r}"))
+            for name, path in pairs.items()
+        ),
+        tags=tuple(
+            (name, compile_template(text, where=f"tags.{name}"))
+            for name, text in (tags or {}).items()
+        ),
+        time_format=time_format,
+        zone=zone,
+    )
+
+
+def look(found: Any, document: Any) -> str:
+    """Describe what stands where something else should, for people."""
+    if found is not None:
+        return f"{found!r:.80}"
+    if isinstance(document, dict):
+        return f"nothing; the keys beside it are {', '.join(map(str, document))[:200]}"
+    return f"nothing in {document!r:.80}"
