@@ -1,0 +1,319 @@
+r"""Line protocol: points to lines, and lines to the bodies that travel and wait on disk.
+
+A line is ``<measurement>,series=<series>[,<tags>] <field>=<number> <time>``.
+
+A body is one letter for the precision of its times, then the lines, compressed
+or not. The letter is there because a body may wait for weeks in the spool, the
+request that sends it must name the precision, and nothing else in it tells. It
+stands in front of the lines because a comment in the gzip header would be lost
+without compression, and a comment line would have to be inflated to be read.
+Gzip needs no letter: a line never begins with its magic bytes.
+
+A payload is one line whose time is in microseconds, whatever its body had, so
+payloads of different bodies can be joined, read by people and sent by hand.
+
+InfluxDB and VictoriaMetrics read backslashes differently (both were tried):
+InfluxDB takes one as itself unless a special character follows, so nothing can
+end in one; VictoriaMetrics undoes ``\\`` too, so every one must be doubled.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from isal import igzip, isal_zlib
+
+from ingestd.errors import ReadingError
+from ingestd.model import Point, Series
+
+# The letter in front of a body -> microseconds in one unit of its times.
+UNITS: Final[Mapping[bytes, int]] = {b"s": 1_000_000, b"m": 1_000, b"u": 1}
+GZIP_MAGIC: Final = b"\x1f\x8b"
+GZIP_WINDOW: Final = 31  # zlib's way to say: gzip, 32 KiB window
+UNSENDABLE: Final = b'{"unsendable":'
+# Prefixes kept at most; a series costs about 300 bytes.
+PREFIXES: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of store reads line protocol, and what it would drop or garble in silence.
+
+    Attributes:
+        doubles_backslashes: Whether it undoes a doubled backslash.
+        unit_us: The finest unit of time that it keeps, in microseconds.
+        max_tags: Tags it keeps of one point, ``series`` included.
+        max_key_bytes: The longest tag name it keeps whole.
+        max_value_bytes: The longest tag value or name of a field it keeps whole.
+        max_line_bytes: The longest line it reads, without its number and time.
+        reserved: Tag names with a meaning of their own.
+    """
+
+    doubles_backslashes: bool = False
+    unit_us: int = 1
+    max_tags: float = math.inf
+    max_key_bytes: float = math.inf
+    max_value_bytes: float = math.inf
+    max_line_bytes: float = math.inf
+    reserved: frozenset[str] = frozenset({"series"})
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What became of some points.
+
+    Attributes:
+        text: Their lines, or nothing.
+        precision: The letter of the unit that their times are in.
+        points: How many lines there are.
+        first_us: The earliest time, in microseconds since the Unix epoch; 0 without lines.
+        last_us: The latest.
+        refused: Payload and reason of each point that the store would not keep.
+    """
+
+    text: bytes
+    precision: bytes
+    points: int
+    first_us: int
+    last_us: int
+    refused: Sequence[tuple[bytes, str]] = ()
+
+
+class Prefixes(dict[Series, str]):
+    """The beginning of a series' lines, up to the ``=`` before the number; made once each."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__()
+        self.dialect = dialect
+
+    def __missing__(self, series: Series) -> str:
+        made = prefix(series, self.dialect)
+        if len(self) >= PREFIXES:
+            self.clear()
+        self[series] = made
+        return made
+
+
+def prefix(series: Series, dialect: Dialect) -> str:
+    """Return everything of a series' line up to its number.
+
+    A tag with an empty value is left out: to both stores that is the same as no tag.
+
+    Raises:
+        ReadingError: It cannot be said in this dialect so that it reads back the same.
+    """
+    tags = [("series", series.name), *((key, value) for key, value in series.tags if value)]
+    for problem in problems(series, tags, dialect):
+        raise ReadingError("unsendable", f"{series.name!r:.80}: {problem}")
+    said = [
+        f",{escaped(key, ',= ', dialect)}={escaped(value, ',= ', dialect)}" for key, value in tags
+    ]
+    measurement = escaped(series.measurement, ", ", dialect)
+    made = f"{measurement}{''.join(said)} {escaped(series.field, ',= ', dialect)}="
+    for problem in too_long([made], dialect.max_line_bytes):
+        raise ReadingError("unsendable", f"{series.name!r:.80}: its line: {problem}")
+    return made
+
+
+def problems(series: Series, tags: Sequence[tuple[str, str]], dialect: Dialect) -> Iterator[str]:
+    """Yield every reason why the store would drop or garble this series."""
+    for text in (series.measurement, series.field, *(text for pair in tags for text in pair)):
+        yield from unsayable(text, dialect)
+    if series.measurement.startswith("#"):
+        yield "a measurement must not start with #, which begins a comment"
+    yield from (f"tag {key!r} is reserved" for key, _ in tags[1:] if key in dialect.reserved)
+    if len(tags) > dialect.max_tags:
+        yield f"expected at most {dialect.max_tags - 1} tags, got {len(tags) - 1}"
+    # The metric's name in VictoriaMetrics is both of these with a character between.
+    values = (f"{series.measurement}_{series.field}", *(value for _, value in tags))
+    yield from too_long((key for key, _ in tags), dialect.max_key_bytes)
+    yield from too_long(values, dialect.max_value_bytes)
+
+
+def too_long(texts: Iterable[str], limit_bytes: float) -> Iterator[str]:
+    """Yield a reason for each text that is longer than that."""
+    for text in texts:
+        if len(text) * 4 > limit_bytes and len(text.encode()) > limit_bytes:
+            yield f"expected at most {limit_bytes} bytes, got {text!r:.80}"
+
+
+def unsayable(text: str, dialect: Dialect) -> Iterator[str]:
+    """Yield the reasons why line protocol cannot say this text."""
+    if not text:
+        yield "a measurement, field, series or tag has an empty name"
+    if "\n" in text:
+        yield f"a line feed cannot be sent: {text!r:.80}"
+    if text.endswith("\\") and not dialect.doubles_backslashes:
+        yield f"a backslash at the end cannot be sent: {text!r:.80}"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        yield f"not valid Unicode: {text!r:.80}"
+
+
+def escaped(text: str, special: str, dialect: Dialect) -> str:
+    """Return the text with a backslash before each special character."""
+    if dialect.doubles_backslashes:
+        text = text.replace("\\", "\\\\")
+    for character in special:
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def encode(
+    points: Sequence[Point],
+    prefixes: Prefixes,
+    *,
+    low_us: int | None = None,
+    high_us: int | None = None,
+) -> Lines:
+    """Turn points into lines, in the coarsest precision that loses nothing.
+
+    Args:
+        points: Their values must be finite floats.
+        prefixes: The prefixes of one store, kept from batch to batch.
+        low_us: Refuse times before this, in microseconds since the Unix epoch.
+        high_us: Refuse times from this on.
+    """
+    times = [point[1] for point in points]
+    unit = math.gcd(UNITS[b"s"], *times)
+    try:
+        heads = list(map(prefixes.__getitem__, [point[0] for point in points]))
+    except ReadingError:
+        return encode_singly(points, prefixes, low_us=low_us, high_us=high_us)
+    if (
+        not times
+        or (low_us is not None and min(times) < low_us)
+        or (high_us is not None and max(times) >= high_us)
+        or (unit % prefixes.dialect.unit_us and collisions(points, prefixes.dialect.unit_us))
+    ):
+        return encode_singly(points, prefixes, low_us=low_us, high_us=high_us)
+    precision, unit = coarsest(unit, prefixes.dialect.unit_us)
+    # One call for all numbers: the shortest text that reads back as the same double.
+    numbers = orjson.dumps([point[2] for point in points])[1:-1].decode().split(",")
+    stamps = times if unit == 1 else [time // unit for time in times]
+    lines = [f"{h}{n} {t}" for h, n, t in zip(heads, numbers, stamps, strict=True)]
+    return Lines("\n".join(lines).encode(), precision, len(lines), min(times), max(times))
+
+
+def coarsest(unit_us: int, finest_us: int) -> tuple[bytes, int]:
+    """Return the letter and length of the coarsest unit, given one that divides all times."""
+    return next(
+        (letter, length)
+        for letter, length in UNITS.items()
+        if unit_us % length == 0 or length <= finest_us
+    )
+
+
+def collisions(points: Sequence[Point], unit_us: int) -> dict[int, int]:
+    """Return which points would be hidden by a later one, and the time of that.
+
+    They belong to one series and differ in time by less than the store can tell.
+    The same time twice is a repeat, and no collision.
+    """
+    last: dict[tuple[Series, int], int] = {}
+    for index, (series, time_us, _) in enumerate(points):
+        last[series, time_us // unit_us] = index
+    winners = (last[series, time_us // unit_us] for series, time_us, _ in points)
+    return {
+        index: points[winner][1]
+        for index, winner in enumerate(winners)
+        if points[winner][1] != points[index][1]
+    }
+
+
+def encode_singly(
+    points: Sequence[Point], prefixes: Prefixes, *, low_us: int | None, high_us: int | None
+) -> Lines:
+    """Do what ``encode`` does, but point by point, and set aside those that cannot be kept."""
+    good: list[Point] = []
+    refused: list[tuple[bytes, str]] = []
+    hidden = collisions(points, prefixes.dialect.unit_us)
+    for index, point in enumerate(points):
+        series, time_us, value = point
+        try:
+            line = f"{prefixes[series]}{value!r} {time_us}".encode()
+        except ReadingError as exc:
+            refused.append((unsendable(point), str(exc)))
+            continue
+        if low_us is not None and time_us < low_us:
+            refused.append((line, f"its time is before {low_us / 1e6:.0f}, too old for this store"))
+        elif high_us is not None and time_us >= high_us:
+            refused.append((line, f"its time is after {high_us / 1e6:.0f}, too far in the future"))
+        elif index in hidden:
+            by = f"another reading of its series at {hidden[index]} microseconds"
+            refused.append((line, f"the store cannot tell its time from {by}"))
+        else:
+            good.append(point)
+    if not good:
+        return Lines(b"", b"s", 0, 0, 0, refused)
+    lines = encode(good, prefixes)
+    return Lines(lines.text, lines.precision, lines.points, lines.first_us, lines.last_us, refused)
+
+
+def unsendable(point: Point) -> bytes:
+    """Return a readable payload for a point that no line can say; it is never sent."""
+    series, time_us, value = point
+    said = {
+        "series": series.name,
+        "tags": dict(series.tags),
+        "measurement": series.measurement,
+        "field": series.field,
+        "time_us": time_us,
+        "value": value,
+    }
+    try:
+        return UNSENDABLE + orjson.dumps(said) + b"}"
+    except (orjson.JSONEncodeError, TypeError):  # lone surrogates
+        return UNSENDABLE + orjson.dumps(repr(said)) + b"}"
+
+
+def pack(text: bytes, precision: bytes, *, compress: bool) -> bytes:
+    """Make a body of lines."""
+    return precision + (igzip.compress(text, 1) if compress else text)
+
+
+def unpack(data: bytes) -> tuple[bytes, bytes]:
+    """Return a body's precision and its lines.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    precision, text = data[:1], data[1:]
+    if precision not in UNITS:
+        raise ValueError(f"expected a body that begins with s, m or u, got {data[:10]!r}")
+    if text.startswith(GZIP_MAGIC):
+        try:
+            text = isal_zlib.decompress(text, wbits=GZIP_WINDOW)
+        except isal_zlib.error as exc:  # type: ignore[misc]  # its stubs say it is an instance
+            raise ValueError(f"the body cannot be inflated: {exc}") from exc
+    return precision, text
+
+
+def split(data: bytes) -> list[bytes]:
+    """Take a body apart into one line for each point, its time in microseconds."""
+    precision, text = unpack(data)
+    zeros = b"0" * (len(str(UNITS[precision])) - 1)
+    # Not splitlines(): only a line feed ends a line, and tags may hold other separators.
+    return [line + zeros for line in text.split(b"\n") if line]
+
+
+def join(payloads: Sequence[bytes], *, compress: bool) -> bytes:
+    """Make a body of payloads.
+
+    Raises:
+        ReadingError: One of them was refused because no line can say it.
+    """
+    for payload in payloads:
+        if payload.startswith(UNSENDABLE):
+            raise ReadingError("unsendable", f"line protocol cannot say {payload!r:.200}")
+    # Cutting zeros is five times faster than reading times, and the drain does it all day.
+    zeros = {letter: b"0" * (len(str(unit)) - 1) for letter, unit in UNITS.items()}
+    precision = next(
+        letter
+        for letter, end in zeros.items()
+        if all(payload.endswith(end) for payload in payloads)
+    )
+    cut = len(zeros[precision])
+    lines = [payload[:-cut] for payload in payloads] if cut else payloads
+    return pack(b"\n".join(lines), precision, compress=compress)

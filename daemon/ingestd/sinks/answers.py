@@ -1,0 +1,200 @@
+"""What a store's answer to a write means: may this body work later, or never?"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import orjson
+
+from ingestd.errors import BodyRejected, BodyTooLarge, StoreError, StoreUnavailable
+
+SECONDS: Final[Mapping[str, float]] = {
+    "": 1,
+    "ms": 0.001,
+    "s": 1,
+    "sec": 1,
+    "m": 60,
+    "min": 60,
+    "h": 3600,
+    "d": 86400,
+}
+DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
+UNPARSED: Final = re.compile(r"unable to parse '(.*)': (.*)", re.DOTALL)
+NUMBERED: Final = re.compile(r"\bline (\d+)\b[^\n]*")
+CONFLICT: Final = re.compile(
+    r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is '
+)
+DROPPED: Final = re.compile(r"dropped=(\d+)")
+LONGEST_MESSAGE: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer.
+
+    Attributes:
+        status: The HTTP status.
+        text: The body, or its beginning if it is very long.
+        content_type: Without parameters, in lower case.
+        retry_after: The header as it came, or an empty string.
+        location: Where a redirect leads, or an empty string.
+    """
+
+    status: int
+    text: str = ""
+    content_type: str = ""
+    retry_after: str = ""
+    location: str = ""
+
+
+def retry_after_seconds(header: str, *, now: float) -> float | None:
+    """Return how long a ``Retry-After`` asks to wait, in seconds, or None if it says nothing.
+
+    Besides whole seconds and HTTP dates, which the standard knows, servers and
+    proxies send fractions and units: ``0.5``, ``3s``, ``500ms``, ``2m``.
+
+    Args:
+        header: The header's value.
+        now: The current time, in seconds since the Unix epoch.
+    """
+    if match := DURATION.fullmatch(header):
+        unit = SECONDS.get(match[2].lower())
+        return None if unit is None else float(match[1]) * unit
+    try:
+        when = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    # A date without a zone is in UTC, by the standard.
+    return max(0.0, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now)
+
+
+def error_of(
+    reply: Reply, *, where: str, now: float, sent: Sequence[str] = ()
+) -> StoreError | None:
+    """Return what an answer to a write means, or None if everything was stored.
+
+    Args:
+        reply: The answer.
+        where: The address, for the message; without secrets.
+        now: The current time, in seconds since the Unix epoch.
+        sent: The lines of the body, if the store may name some of them.
+    """
+    web_page = reply.content_type == "text/html"
+    if 200 <= reply.status < 300 and not web_page:
+        return None
+    message = f"{where}: HTTP {reply.status}: {summary(reply)}"
+    if reply.status == 413:
+        return BodyTooLarge(message)
+    # A web page comes from something in between, which has not seen the points.
+    # InfluxDB 2.0 and 2.1 answered partial writes with 500.
+    refused = reply.status in {400, 422} or (reply.status == 500 and "partial write" in reply.text)
+    if refused and not web_page:
+        bad, rest_stored = named(reply.text, sent)
+        return BodyRejected(message, bad, rest_stored)
+    return StoreUnavailable(message, retry_after=retry_after_seconds(reply.retry_after, now=now))
+
+
+def summary(reply: Reply) -> str:
+    """Return what an answer says, for people, in one short line."""
+    if 300 <= reply.status < 400:
+        return f"redirects to {reply.location.partition('?')[0]!r:.200}; is the url right?"
+    if reply.content_type == "text/html":
+        return "answered with a web page; is the url right?"
+    said = said_in(reply.text)
+    return shortened(said.get("message") or said.get("error") or reply.text)
+
+
+def said_in(text: str) -> dict[str, Any]:
+    """Return the members of a JSON object, or nothing if it is not one."""
+    try:
+        said = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    return {
+        key: value
+        for key, value in said.items()
+        if key not in {"message", "error"} or isinstance(value, str)
+    }
+
+
+def named(text: str, sent: Sequence[str]) -> tuple[dict[int, str], bool]:
+    """Return which lines a store says it refused and why, and whether it kept all the others.
+
+    The answers are those of InfluxDB 1 and 2 (``unable to parse '<line>': why``,
+    ``partial write: why dropped=<n>``), of InfluxDB Cloud (``error parsing line
+    2 (1-based): why``) and of InfluxDB 3 (a list with ``line_number``).
+
+    A server that drops lines for two reasons tells one of them, so it counts as
+    having kept the others only if it says that it dropped no more than it names.
+    """
+    said = said_in(text)
+    message = said.get("message") or said.get("error") or text
+    if data := said.get("data"):
+        return by_entry(data if isinstance(data, list) else [data], sent), False
+    if bad := by_text(message, sent):
+        dropped = DROPPED.search(message)
+        return bad, "partial write" in message and dropped is not None and dropped[1] == "0"
+    return by_number(message, said.get("line"), sent) or by_count(message, sent), False
+
+
+def by_entry(entries: Sequence[Any], sent: Sequence[str]) -> dict[int, str]:
+    """Return the lines that InfluxDB 3 lists."""
+    bad = {}
+    for entry in entries:
+        if isinstance(entry, dict) and isinstance(number := entry.get("line_number"), int):
+            bad[number - 1] = shortened(str(entry.get("error_message", "refused")))
+    return {at: why for at, why in bad.items() if 0 <= at < len(sent)}
+
+
+def by_text(message: str, sent: Sequence[str]) -> dict[int, str]:
+    """Return the lines that are quoted as not understood."""
+    why = {}
+    for part in re.split(r"\n(?=unable to parse ')", message):
+        if match := UNPARSED.search(part):
+            why[match[1]] = shortened(match[2])
+    return {at: why[line] for at, line in enumerate(sent) if line in why} if why else {}
+
+
+def by_number(message: str, first: Any, sent: Sequence[str]) -> dict[int, str]:
+    """Return the lines whose numbers, counted from 1, are told."""
+    bad = {int(match[1]) - 1: shortened(match[0]) for match in NUMBERED.finditer(message)}
+    if not bad and isinstance(first, int):
+        bad = {first - 1: shortened(message)}
+    return {at: why for at, why in bad.items() if 0 <= at < len(sent)}
+
+
+def by_count(message: str, sent: Sequence[str]) -> dict[int, str]:
+    """Return the lines that a partial write must have dropped, if the number leaves no doubt.
+
+    Points beyond the retention are the oldest of the batch; a field of another
+    type concerns all the points of its measurement and field, or it stays unsaid.
+    """
+    dropped = DROPPED.search(message)
+    if dropped is None or not 0 < int(dropped[1]) <= len(sent):
+        return {}
+    count, why = int(dropped[1]), shortened(message)
+    too_old = "beyond retention policy" in message or "Retention Policy Lower Bound" in message
+    if too_old and "Upper Bound" not in message:
+        oldest = sorted(range(len(sent)), key=lambda at: int(sent[at].rpartition(" ")[2]))
+        return dict.fromkeys(sorted(oldest[:count]), why)
+    if conflict := CONFLICT.search(message):
+        same = [at for at, line in enumerate(sent) if belongs(line, **conflict.groupdict())]
+        return dict.fromkeys(same, why) if len(same) == count else {}
+    return {}
+
+
+def belongs(line: str, *, measurement: str, field: str) -> bool:
+    """Whether a line is of that measurement and field, both unescaped."""
+    plain = line.replace("\\", "")
+    return plain.startswith(f"{measurement},") and f" {field}=" in plain
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text, in one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."

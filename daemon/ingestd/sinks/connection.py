@@ -1,0 +1,150 @@
+"""A session of our own with one server: its TLS, its credentials, its deadlines."""
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from ingestd.errors import QueryError, StoreUnavailable
+from ingestd.sinks.answers import Reply
+
+# Enough for InfluxDB to quote every line of a batch that it did not understand.
+LONGEST_REPLY: Final = 4 * 1024 * 1024
+# Two writes, one drain, and a query or two.
+CONNECTIONS: Final = 8
+
+
+def basic(username: str | None, password: str | None) -> dict[str, str]:
+    """Return the header for a name and password; none without a name."""
+    if not username:
+        return {}
+    pair = f"{username}:{password or ''}".encode()
+    return {"Authorization": f"Basic {b64encode(pair).decode()}"}
+
+
+class Connection:
+    """Requests to one server; every failure of the network is a StoreUnavailable.
+
+    Args:
+        url: The server's base URL.
+        timeout: The longest that one request may take, in seconds; a query may go
+            on for as long as its answer keeps coming.
+        headers: Sent with every request.
+        secrets: What must not appear in a message.
+        ca_file: Certificates to trust besides the system's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str],
+        secrets: Iterable[str | None] = (),
+        ca_file: Path | None = None,
+    ) -> None:
+        base = URL(url)
+        self._url = base.with_user(None) if headers else base
+        self._timeout, self._headers, self._ca_file = timeout, dict(headers), ca_file
+        known = {base.password, *secrets, *(value.rpartition(" ")[2] for value in headers.values())}
+        self._secrets = [secret for secret in known if secret]
+        self._session: aiohttp.ClientSession | None = None
+
+    def where(self, path: str) -> str:
+        """Return an address without secrets, for messages."""
+        return str(self._at(path).with_user(None))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send a request and return the answer, whatever it is.
+
+        Raises:
+            StoreUnavailable: There was none.
+        """
+        try:
+            async with self._open(
+                method, path, params=params, data=data, headers=headers
+            ) as response:
+                text = await response.content.read(LONGEST_REPLY)
+                while len(text) < LONGEST_REPLY and (more := await response.content.readany()):
+                    text += more
+                return Reply(
+                    response.status,
+                    self._without_secrets(text.decode(errors="replace")),
+                    response.content_type.lower() if "Content-Type" in response.headers else "",
+                    response.headers.get("Retry-After", ""),
+                    self._without_secrets(response.headers.get("Location", "")),
+                )
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            raise StoreUnavailable(self._problem(path, exc)) from exc
+
+    async def lines(self, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Ask a question whose answer is lines, and yield them as they come.
+
+        Raises:
+            QueryError: The server did not answer, or answered with an error.
+        """
+        patience = aiohttp.ClientTimeout(total=None, sock_read=self._timeout)
+        try:
+            async with self._open("POST", path, data=dict(params), timeout=patience) as response:
+                if response.status != 200 or response.content_type == "text/html":
+                    said = self._without_secrets((await response.text())[:300])
+                    raise QueryError(f"{self.where(path)}: HTTP {response.status}: {said}")
+                rest = b""
+                async for chunk in response.content.iter_any():
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for line in whole:
+                        if line:
+                            yield line
+                if rest:
+                    yield rest
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            raise QueryError(self._problem(path, exc)) from exc
+
+    def _open(self, method: str, path: str, **options: Any) -> Any:
+        # A redirect is never followed: it would turn a write into a GET of a login page.
+        return self._sessions().request(method, self._at(path), allow_redirects=False, **options)
+
+    def _sessions(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trust = ssl.create_default_context()
+            if self._ca_file:
+                trust.load_verify_locations(self._ca_file)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trust),
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    def _at(self, path: str) -> URL:
+        return self._url.with_path(f"{self._url.path.rstrip('/')}{path}")
+
+    def _problem(self, path: str, exc: BaseException) -> str:
+        if isinstance(exc, TimeoutError | asyncio.TimeoutError):
+            return f"{self.where(path)}: no answer within {self._timeout:g} s"
+        return f"{self.where(path)}: {self._without_secrets(str(exc)) or type(exc).__name__}"
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text

@@ -1,0 +1,222 @@
+"""InfluxDB: version 2 through ``/api/v2/write``, version 1 through ``/write``."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
+
+from ingestd import lineprotocol
+from ingestd.config import InfluxStore
+from ingestd.errors import BodyRejected, StoreUnavailable
+from ingestd.lineprotocol import Dialect, Prefixes
+from ingestd.model import Point, StoredPoint
+from ingestd.sinks import influxql, lines
+from ingestd.sinks.answers import said_in
+from ingestd.sinks.connection import Connection, basic
+from ingestd.sinks.flux import FluxClient, pick
+from ingestd.sinks.protocol import Encoded
+
+PRECISIONS: Final[Mapping[bytes, str]] = {b"s": "s", b"m": "ms", b"u": "us"}
+# Times that fit nanoseconds in 64 bits, which is what the server keeps.
+LOW_US: Final = -(2**63) // 1000 + 1
+HIGH_US: Final = 2**63 // 1000 - 1
+
+
+def sink(config: InfluxStore) -> "InfluxSink1 | InfluxSink2":
+    """Return the sink for the version that is configured."""
+    return InfluxSink1(config) if config.version == 1 else InfluxSink2(config)
+
+
+class InfluxSink:
+    """What both versions share: the lines, and how they are sent."""
+
+    def __init__(
+        self, config: InfluxStore, *, headers: Mapping[str, str], path: str, target: dict[str, str]
+    ) -> None:
+        self.config = config
+        self._path, self._target = path, target
+        self._prefixes = Prefixes(Dialect())
+        self._connection = Connection(
+            config.url,
+            timeout=config.timeout,
+            headers=headers,
+            secrets=[config.token, config.password],
+            ca_file=config.ca_file,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    def encode(self, points: Sequence[Point]) -> Encoded:
+        """Turn points into a body."""
+        made = lineprotocol.encode(points, self._prefixes, low_us=LOW_US, high_us=HIGH_US)
+        return lines.encoded(made, compress=self.config.gzip)
+
+    def split(self, data: bytes) -> list[bytes]:
+        """Take a body apart into lines."""
+        return lineprotocol.split(data)
+
+    def join(self, payloads: Sequence[bytes]) -> bytes:
+        """Make a body of lines."""
+        return lineprotocol.join(payloads, compress=self.config.gzip)
+
+    async def write(self, data: bytes) -> None:
+        """Store a body.
+
+        Raises:
+            StoreUnavailable: It may work later.
+            BodyTooLarge: Its halves may work.
+            BodyRejected: It will never work as it is.
+        """
+        params = {**self._target, "precision": PRECISIONS.get(data[:1], "us")}
+        await lines.write(self._connection, self._path, data, params)
+
+    async def _write_nothing(self) -> None:
+        """Write an empty body, which tells whether we may write there, and changes nothing."""
+        try:
+            await self.write(b"s")
+        except BodyRejected:
+            # InfluxDB 2 wants points; that it says so means that it found the bucket.
+            return
+
+
+class InfluxSink1(InfluxSink):
+    """Writes to a database of InfluxDB 1."""
+
+    def __init__(self, config: InfluxStore) -> None:
+        target = {"db": config.database or ""}
+        if config.retention_policy:
+            target["rp"] = config.retention_policy
+        headers = basic(config.username, config.password)
+        super().__init__(config, headers=headers, path="/write", target=target)
+
+    async def open(self) -> None:
+        """Create the database if the config says so.
+
+        Raises:
+            StoreUnavailable: The server would not.
+        """
+        if not self.config.create:
+            return
+        statement = f"CREATE DATABASE {influxql.name(self.config.database or '')}"
+        reply = await self._connection.request("POST", "/query", params={"q": statement})
+        errors = [result.get("error") for result in said_in(reply.text).get("results", [])]
+        if reply.status != 200 or any(errors):
+            where = self._connection.where("/query")
+            raise StoreUnavailable(f"{where}: HTTP {reply.status}: {reply.text.strip():.200}")
+
+    async def check(self) -> list[str]:
+        """Try to write nothing; return warnings.
+
+        Raises:
+            StoreUnavailable: It cannot be reached, or will not let us in.
+        """
+        try:
+            await self._write_nothing()
+        except StoreUnavailable as exc:
+            missing = "database not found" in str(exc)
+            if not (missing and self.config.create):
+                raise
+            return [f"database {self.config.database!r} is not there yet and will be created"]
+        return []
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: dict[str, str]
+    ) -> list[StoredPoint]:
+        """Return the points of one series in time order."""
+        query = influxql.select(
+            self.config.retention_policy,
+            start_us=start_us,
+            end_us=end_us,
+            tags={"series": series, **tags},
+        )
+        return await in_time_order(self._ask(query))
+
+    async def latest(self, *, since_us: int) -> list[StoredPoint]:
+        """Return the newest point of every series that has one since then."""
+        policy = self.config.retention_policy
+        query = influxql.select(policy, start_us=since_us, newest=True)
+        return [point async for chunk in self._ask(query) for point in chunk]
+
+    def scan(self, *, start_us: int, end_us: int) -> AsyncIterator[list[StoredPoint]]:
+        """Yield everything from start to before end."""
+        policy = self.config.retention_policy
+        return self._ask(influxql.select(policy, start_us=start_us, end_us=end_us))
+
+    def _ask(self, query: str) -> AsyncIterator[list[StoredPoint]]:
+        return influxql.ask(self._connection, query, self.config.database or "")
+
+
+class InfluxSink2(InfluxSink):
+    """Writes to a bucket of InfluxDB 2, or of whatever speaks its API."""
+
+    def __init__(self, config: InfluxStore) -> None:
+        headers = {"Authorization": f"Token {config.token}"} if config.token else {}
+        target = {"org": config.org or "", "bucket": config.bucket or ""}
+        super().__init__(config, headers=headers, path="/api/v2/write", target=target)
+        self._client: FluxClient | None = None
+
+    async def open(self) -> None:
+        """Create the bucket if the config says so.
+
+        Raises:
+            StoreUnavailable: The server would not.
+        """
+        if self.config.create:
+            await self._flux().make_bucket(self.config.bucket or "")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await super().close()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    async def check(self) -> list[str]:
+        """Try to write nothing; return warnings.
+
+        Raises:
+            StoreUnavailable: It cannot be reached, or will not let us in.
+        """
+        try:
+            await self._write_nothing()
+        except StoreUnavailable as exc:
+            if not (self.config.create and "HTTP 404" in str(exc)):
+                raise
+            return [f"bucket {self.config.bucket!r} is not there yet and will be created"]
+        return []
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: dict[str, str]
+    ) -> list[StoredPoint]:
+        """Return the points of one series in time order."""
+        wanted = {"series": series, **tags}
+        query = pick(self.config.bucket or "", start_us=start_us, end_us=end_us, tags=wanted)
+        return await in_time_order(self._flux().ask(query))
+
+    async def latest(self, *, since_us: int) -> list[StoredPoint]:
+        """Return the newest point of every series that has one since then."""
+        query = pick(self.config.bucket or "", start_us=since_us, newest=True)
+        return [point async for chunk in self._flux().ask(query) for point in chunk]
+
+    def scan(self, *, start_us: int, end_us: int) -> AsyncIterator[list[StoredPoint]]:
+        """Yield everything from start to before end."""
+        query = pick(self.config.bucket or "", start_us=start_us, end_us=end_us)
+        return self._flux().ask(query)
+
+    def _flux(self) -> FluxClient:
+        if self._client is None:
+            config = self.config
+            self._client = FluxClient(
+                config.url,
+                token=config.token,
+                org=config.org or "",
+                timeout=config.timeout,
+                ca_file=config.ca_file,
+            )
+        return self._client
+
+
+async def in_time_order(chunks: AsyncIterator[list[StoredPoint]]) -> list[StoredPoint]:
+    """Return all the points of some chunks by their time."""
+    points = [point async for chunk in chunks for point in chunk]
+    return sorted(points, key=lambda point: point.time_us)
