@@ -1,6 +1,9 @@
 """Fixtures for all tests; each lives with its topic in tests/support."""
 
 pytest_plugins = [
+    "tests.support.config",
     "tests.support.disk",
+    "tests.support.influx2",
+    "tests.support.plugins",
     "tests.support.servers",
 ]

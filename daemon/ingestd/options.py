@@ -166,7 +166,7 @@ def time_zone(value: str) -> str:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = get_close_matches(value, available_timezones(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f"expected a time zone such as America/Anchorage{hint}") from None
     return value
 

@@ -123,9 +123,7 @@ class Redactor:
     def _compile(self) -> re.Pattern[str]:
         with self._lock:
             texts = {text for known in self._owned.values() for text in known}
-            # Longest first, or the end of a secret that contains another would stay.
-            forms = sorted({form for text in texts for form in _forms(text)}, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, forms)) or r"(?!)")
+            self._pattern = re.compile(_any_of({form for text in texts for form in _forms(text)}))
             return self._pattern
 
 
@@ -166,3 +164,16 @@ def _forms(text: str) -> set[str]:
     as_url = text.encode(errors="surrogatepass")
     escaped = {repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
     return {text, quote(as_url, safe=""), quote_plus(as_url), *escaped}
+
+
+def _any_of(forms: Iterable[str]) -> str:
+    """Return a regular expression for any of many texts.
+
+    They are grouped by their first character, because a flat list is tried from
+    end to end at every character. Longest first, or the end of a text that
+    begins with another would stay.
+    """
+    groups: dict[str, list[str]] = {}
+    for form in sorted(forms, key=len, reverse=True):
+        groups.setdefault(form[0], []).append(re.escape(form[1:]))
+    return "|".join(f"{re.escape(c)}(?:{'|'.join(rest)})" for c, rest in groups.items()) or r"(?!)"

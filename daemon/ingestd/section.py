@@ -4,6 +4,7 @@ A section never raises. What is wrong becomes a `Problem` and a stand-in value, 
 that one look at the file finds everything an operator has to mend.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ingestd import nodes, options
 from ingestd.errors import Problem
-from ingestd.secrets import MASK, find_secrets, looks_secret
+from ingestd.secrets import MASK, Redactor, find_secrets, in_url, looks_secret
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -211,7 +212,7 @@ def _path_from(node: Node) -> Callable[[str], Path]:
     base = Path(nodes.file_of(node)).parent
 
     def read(value: str) -> Path:
-        return base / options.text(value)
+        return Path(os.path.normpath(base / options.text(value)))
 
     return read
 
@@ -224,5 +225,5 @@ def _shown(name: str, node: Node) -> str:
         return MASK
     if not node.tag.startswith(nodes.CORE):
         return "a value with a YAML tag"
-    text = node.value
+    text = Redactor(in_url(node.value)).text(node.value)
     return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
