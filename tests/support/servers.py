@@ -27,10 +27,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.ports import free_port
+
 START_TIMEOUT: Final = 20.0
-# Below Linux's range for outgoing connections: a client's socket must not take the
-# port of a server that is down for a moment.
-PORTS: Final = range(20_000, 32_000)
 
 
 class RealServer:
@@ -110,19 +109,6 @@ class RealServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    while True:
-        # Not random.choice: every parallel worker seeds that alike.
-        port = PORTS[secrets.randbelow(len(PORTS))]
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def program(name: str, package: str) -> str:
