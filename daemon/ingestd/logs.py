@@ -1,0 +1,261 @@
+"""Logs for a terminal, for the journal, or as JSON; all of them without secrets.
+
+An event is a short phrase with keys and values, and is one line; only a terminal
+shows tracebacks below it. What libraries log through ``logging`` goes the same
+way, from warnings upwards.
+"""
+
+import json
+import logging
+import math
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+# What the journal reads at the start of a line.
+PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+# The journal cuts lines after 48 KiB, and what follows the cut has no priority.
+LONGEST_LINE: Final = 12_000  # characters, of up to four bytes
+LONGEST_TEXT: Final = 8_000  # characters of one value
+DEEPEST: Final = 8  # containers within containers
+NO_KEY: Final = re.compile(r"[^\w.-]")
+
+Event = dict[str, Any]
+
+
+class Redactor(Protocol):
+    """Hides secrets."""
+
+    def text(self, text: str) -> str:
+        """Return the text without secrets."""
+
+    def value(self, value: Any) -> Any:
+        """Return a copy without secrets, those included that only their key tells."""
+
+
+@dataclass(slots=True)
+class Threshold:
+    """The least level that is shown; it may be changed at any time."""
+
+    level: str
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """Drop what lies below."""
+        if LEVELS[method] < LEVELS[self.level]:
+            raise structlog.DropEvent
+        return event
+
+
+def configure(
+    *,
+    log_format: str,
+    level: str,
+    redactor: Redactor,
+    stream: TextIO | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Threshold:
+    """Send all logs of this process to one stream.
+
+    Args:
+        log_format: ``console``, ``journal``, ``json``, or ``auto`` to look at the stream.
+        level: The least level to show: debug, info, warning, error or critical.
+        redactor: Sees everything last, when it has become text.
+        stream: Where to write, if not to standard error.
+        environ: Says what the stream is, and whether colours are welcome.
+
+    Returns:
+        The threshold, to change the level later.
+    """
+    stream = stream or sys.stderr
+    chosen = suited_format(stream, environ) if log_format == "auto" else log_format
+    colors = stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    renderers: dict[str, Callable[[Event], str]] = {
+        "console": Console(colors=colors),
+        "journal": as_journal,
+        "json": as_json,
+    }
+    stamp: list[Processor] = [structlog.processors.TimeStamper("iso", utc=True)]
+    threshold = Threshold(level)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            threshold,
+            structlog.processors.add_log_level,
+            *([] if chosen == "journal" else stamp),  # the journal has its own
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            Finish(redactor, renderers[chosen]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        logger_factory=Output(stream),
+        cache_logger_on_first_use=False,
+    )
+    logging.captureWarnings(capture=True)
+    root = logging.getLogger()
+    root.handlers[:] = [Bridge()]
+    root.setLevel(logging.WARNING)
+    return threshold
+
+
+def suited_format(stream: TextIO, environ: Mapping[str, str]) -> str:
+    """Return the form that suits whoever reads the stream."""
+    if stream.isatty():
+        return "console"
+    with suppress(OSError):
+        status = os.fstat(stream.fileno())
+        if environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}":
+            return "journal"
+    return "json"
+
+
+class Bridge(logging.Handler):
+    """Takes what libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record as an event, with the name of its logger."""
+        try:
+            event = record.getMessage()
+        except Exception:  # noqa: BLE001 -- the border: a library's own format and arguments
+            event = f"{record.msg} {record.args!r}"
+        level = max((n for n in LEVELS.values() if n <= record.levelno), default=logging.DEBUG)
+        log = structlog.get_logger().bind(logger=record.name)
+        log.log(level, event, exc_info=record.exc_info)
+
+
+class Output:
+    """Writes lines, as the one logger that structlog asks for."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._fd: int | None = None
+        with suppress(OSError):  # a stream in memory has none
+            self._fd = stream.fileno()
+
+    def __call__(self, *_args: Any) -> "Output":
+        """Return the logger."""
+        return self
+
+    def write(self, line: str) -> None:
+        """Write a line; nothing happens if the reader has gone away."""
+        data = f"{line}\n".encode(errors="backslashreplace")
+        with self._lock, suppress(OSError, ValueError):
+            if self._fd is None:
+                self._stream.write(data.decode())
+                return
+            # Not through the stream: what it cannot write it keeps, and tries again
+            # when the interpreter ends, which then fails.
+            while data:
+                data = data[os.write(self._fd, data) :]
+
+    debug = info = warning = error = critical = write
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The last step: an event becomes plain values, loses its secrets, and is a line."""
+
+    redactor: Redactor
+    render: Callable[[Event], str]
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> str:
+        """Return the line."""
+        try:
+            seen = self.redactor.value(plain(event))
+            return self.render({key: shortened(value) for key, value in seen.items()})
+        except Exception as exc:  # noqa: BLE001 -- the border: plugins' values write themselves
+            return self.render(
+                {"level": method, "event": "a log line failed", "error": type(exc).__name__}
+            )
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return a value made of what JSON knows."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and depth == DEEPEST:
+        return "..."
+    if isinstance(value, Mapping):
+        return {str(key): plain(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each, depth + 1) for each in value]
+    return str(value) or repr(value)  # some exceptions have no words
+
+
+def shortened(value: Any) -> Any:
+    """Return a text without its middle if it is too long; of a traceback both ends matter."""
+    if not isinstance(value, str) or len(value) <= LONGEST_TEXT:
+        return value
+    half = LONGEST_TEXT // 2
+    return f"{value[:half]} ... ({len(value)} characters) ... {value[-half:]}"
+
+
+def visible(text: str) -> str:
+    """Return a text with line ends and the terminal's control characters spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def as_json(event: Event) -> str:
+    """Return an event as a JSON object, its most important keys first."""
+    first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
+    return json.dumps(first | event, ensure_ascii=False)
+
+
+def as_journal(event: Event) -> str:
+    """Return an event as its phrase and ``key=value`` pairs, with its priority before them."""
+    priority = PRIORITIES[event.pop("level")]
+    phrase = visible(str(event.pop("event")))
+    pairs = (f"{NO_KEY.sub('_', key)}={quoted(value)}" for key, value in event.items())
+    return f"<{priority}>{' '.join([phrase, *pairs])}"[:LONGEST_LINE]
+
+
+def quoted(value: Any) -> str:
+    """Return a value for a ``key=value`` pair, in quotes if it would not end at a space."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if text and text.isprintable() and not set(text) & set(' "='):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{visible(escaped)}"'
+
+
+class Console:
+    """Renders events for people."""
+
+    def __init__(self, *, colors: bool) -> None:
+        self._render = structlog.dev.ConsoleRenderer(
+            colors=colors, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+        )
+
+    def __call__(self, event: Event) -> str:
+        """Return a line, and below it whatever has several lines itself."""
+        event["event"] = visible(str(event["event"]))
+        below = {key for key, value in event.items() if isinstance(value, str) and "\n" in value}
+        line = {key: value for key, value in event.items() if key not in below}
+        texts = [f"{visible(key)}:\n{indented(event[key])}" for key in event if key in below]
+        return "\n".join([self._render(None, "", safe(line)), *texts])
+
+
+def safe(event: Event) -> Event:
+    """Return an event that cannot play tricks with a terminal."""
+    return {
+        visible(key): visible(value) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
+def indented(text: str) -> str:
+    """Return a text of several lines, each of them visible and moved to the right."""
+    return "\n".join(f"  {visible(line)}" for line in text.expandtabs().splitlines())
