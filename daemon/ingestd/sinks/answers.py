@@ -146,7 +146,7 @@ def by_entry(entries: Sequence[Any], sent: Sequence[str]) -> dict[int, str]:
     """Return the lines that InfluxDB 3 lists."""
     bad = {}
     for entry in entries:
-        if isinstance(entry, dict) and isinstance(number := entry.get("line_number"), int):
+        if isinstance(entry, dict) and type(number := entry.get("line_number")) is int:
             bad[number - 1] = shortened(str(entry.get("error_message", "refused")))
     return {at: why for at, why in bad.items() if 0 <= at < len(sent)}
 
@@ -163,7 +163,7 @@ def by_text(message: str, sent: Sequence[str]) -> dict[int, str]:
 def by_number(message: str, first: Any, sent: Sequence[str]) -> dict[int, str]:
     """Return the lines whose numbers, counted from 1, are told."""
     bad = {int(match[1]) - 1: shortened(match[0]) for match in NUMBERED.finditer(message)}
-    if not bad and isinstance(first, int):
+    if not bad and type(first) is int:
         bad = {first - 1: shortened(message)}
     return {at: why for at, why in bad.items() if 0 <= at < len(sent)}
 

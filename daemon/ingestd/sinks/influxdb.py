@@ -14,7 +14,9 @@ from ingestd.sinks.connection import Connection, basic
 from ingestd.sinks.flux import FluxClient, pick
 from ingestd.sinks.protocol import Encoded
 
-PRECISIONS: Final[Mapping[bytes, str]] = {b"s": "s", b"m": "ms", b"u": "us"}
+# Version 1 takes "us" for nanoseconds, and says nothing.
+PRECISIONS1: Final[Mapping[bytes, str]] = {b"s": "s", b"m": "ms", b"u": "u"}
+PRECISIONS2: Final[Mapping[bytes, str]] = {b"s": "s", b"m": "ms", b"u": "us"}
 # Times that fit nanoseconds in 64 bits, which is what the server keeps.
 LOW_US: Final = -(2**63) // 1000 + 1
 HIGH_US: Final = 2**63 // 1000 - 1
@@ -29,10 +31,16 @@ class InfluxSink:
     """What both versions share: the lines, and how they are sent."""
 
     def __init__(
-        self, config: InfluxStore, *, headers: Mapping[str, str], path: str, target: dict[str, str]
+        self,
+        config: InfluxStore,
+        *,
+        headers: Mapping[str, str],
+        path: str,
+        target: Mapping[str, str],
+        precisions: Mapping[bytes, str],
     ) -> None:
         self.config = config
-        self._path, self._target = path, target
+        self._path, self._target, self._precisions = path, target, precisions
         self._prefixes = Prefixes(Dialect())
         self._connection = Connection(
             config.url,
@@ -67,8 +75,9 @@ class InfluxSink:
             BodyTooLarge: Its halves may work.
             BodyRejected: It will never work as it is.
         """
-        params = {**self._target, "precision": PRECISIONS.get(data[:1], "us")}
-        await lines.write(self._connection, self._path, data, params)
+        await lines.write(
+            self._connection, self._path, data, params=self._target, precisions=self._precisions
+        )
 
     async def _write_nothing(self) -> None:
         """Write an empty body, which tells whether we may write there, and changes nothing."""
@@ -87,7 +96,9 @@ class InfluxSink1(InfluxSink):
         if config.retention_policy:
             target["rp"] = config.retention_policy
         headers = basic(config.username, config.password)
-        super().__init__(config, headers=headers, path="/write", target=target)
+        super().__init__(
+            config, headers=headers, path="/write", target=target, precisions=PRECISIONS1
+        )
 
     async def open(self) -> None:
         """Create the database if the config says so.
@@ -152,7 +163,9 @@ class InfluxSink2(InfluxSink):
     def __init__(self, config: InfluxStore) -> None:
         headers = {"Authorization": f"Token {config.token}"} if config.token else {}
         target = {"org": config.org or "", "bucket": config.bucket or ""}
-        super().__init__(config, headers=headers, path="/api/v2/write", target=target)
+        super().__init__(
+            config, headers=headers, path="/api/v2/write", target=target, precisions=PRECISIONS2
+        )
         self._client: FluxClient | None = None
 
     async def open(self) -> None:

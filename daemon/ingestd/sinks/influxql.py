@@ -42,7 +42,7 @@ def select(
     source = f"{name(retention_policy)}./.*/" if retention_policy else "/.*/"
     wanted = [f"{name(key)} = {string(value)}" for key, value in (tags or {}).items()]
     times = [f"time >= {start_us}u"] + ([] if end_us is None else [f"time < {end_us}u"])
-    where = " AND ".join([*(wanted or ["series != ''"]), *times])
+    where = " AND ".join([*(wanted or [f"{name('series')} != ''"]), *times])
     last = " ORDER BY time DESC LIMIT 1" if newest else ""
     return f"SELECT * FROM {source} WHERE {where} GROUP BY *{last}"  # noqa: S608 -- all quoted
 

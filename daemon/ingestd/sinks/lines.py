@@ -21,23 +21,34 @@ def encoded(lines: Lines, *, compress: bool) -> Encoded:
     return Encoded(body, len(lines.text), lines.refused)
 
 
-async def write(connection: Connection, path: str, data: bytes, params: Mapping[str, str]) -> None:
+async def write(
+    connection: Connection,
+    path: str,
+    data: bytes,
+    *,
+    params: Mapping[str, str],
+    precisions: Mapping[bytes, str],
+) -> None:
     """Send a body of lines.
 
     Args:
         connection: To the store.
         path: Of its write endpoint.
         data: A body as ``lineprotocol.pack`` makes it.
-        params: Of the request, ``precision`` included.
+        params: Of the request, without the precision.
+        precisions: What the store calls the units of ``lineprotocol.UNITS``.
 
     Raises:
         StoreUnavailable: It may work later.
         BodyTooLarge: Its halves may work.
         BodyRejected: It will never work as it is.
     """
+    if data[:1] not in lineprotocol.UNITS:
+        raise BodyRejected(f"not a body of lines, but {data[:20]!r}: was this store another kind?")
     text = data[1:]
     packing = {"Content-Encoding": "gzip"} if text.startswith(lineprotocol.GZIP_MAGIC) else {}
     headers = {"Content-Type": "text/plain; charset=utf-8", **packing}
+    params = {**params, "precision": precisions[data[:1]]}
     reply = await connection.request("POST", path, params=params, data=text, headers=headers)
     where, now = connection.where(path), time.time()
     error = error_of(reply, where=where, now=now)

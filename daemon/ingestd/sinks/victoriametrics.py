@@ -130,8 +130,7 @@ class VictoriaSink:
             BodyRejected: It will never work as it is.
         """
         # Without db=, which would become a label.
-        params = {"precision": PRECISIONS.get(data[:1], "us")}
-        await lines.write(self._connection, "/write", data, params)
+        await lines.write(self._connection, "/write", data, params={}, precisions=PRECISIONS)
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: dict[str, str]

@@ -1,0 +1,240 @@
+"""Points to lines and back, without a server; tests/sinks has what servers make of them."""
+
+import string
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestd import lineprotocol
+from ingestd.errors import ReadingError
+from ingestd.lineprotocol import Dialect, Prefixes, encode, join, pack, prefix, split, unpack
+from ingestd.model import Point, Series
+from ingestd.sinks.victoriametrics import DIALECT as VICTORIA
+from tests.support.influx2 import parse
+
+INFLUX = Dialect()
+S = 1_000_000
+T = 1_700_000_000 * S
+
+names = st.text(
+    st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=20
+).filter(lambda text: not text.endswith("\\"))
+tag_names = names.filter(lambda text: text != "series")
+series = st.builds(
+    Series,
+    name=names,
+    tags=st.dictionaries(tag_names, names, max_size=3).map(
+        lambda tags: tuple(sorted(tags.items()))
+    ),
+    measurement=names.filter(lambda text: not text.startswith("#")),
+    field=names,
+)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+times = st.one_of(
+    st.integers(-(10**15), 10**15),
+    st.integers(-(10**9), 10**9).map(lambda each: each * S),
+    st.integers(-(10**12), 10**12).map(lambda each: each * 1000),
+)
+batches = st.lists(st.tuples(series, times, numbers), min_size=1, max_size=20)
+
+
+def lines_of(points: Sequence[Point], dialect: Dialect = INFLUX) -> tuple[str, bytes]:
+    """Return the text and precision of some points, none of which is refused."""
+    made = encode(points, Prefixes(dialect))
+    assert not made.refused
+    assert made.points == len(points)
+    return made.text.decode(), made.precision
+
+
+def test_line_has_measurement_series_tags_field_number_and_time() -> None:
+    """The parts of a line stand where the protocol wants them."""
+    text, _ = lines_of([(Series("R733", (("site", "library"),), "electricity", "kwh"), T, 4.25)])
+
+    assert text == "electricity,series=R733,site=library kwh=4.25 1700000000"
+
+
+@pytest.mark.parametrize(
+    ("times_us", "precision", "stamps"),
+    [
+        ([T, T + S], b"s", ["1700000000", "1700000001"]),
+        ([T, T + 5000], b"m", ["1700000000000", "1700000000005"]),
+        ([T, T + 1], b"u", ["1700000000000000", "1700000000000001"]),
+        ([0, -S], b"s", ["0", "-1"]),
+        ([-1000], b"m", ["-1"]),
+    ],
+)
+def test_precision_is_the_coarsest_that_loses_nothing(
+    times_us: list[int], precision: bytes, stamps: list[str]
+) -> None:
+    """A batch of whole seconds is sent in seconds, and one odd microsecond changes that."""
+    text, letter = lines_of([(Series("a"), time_us, 1.0) for time_us in times_us])
+
+    assert letter == precision
+    assert [line.rpartition(" ")[2] for line in text.split("\n")] == stamps
+
+
+def test_store_of_milliseconds_gets_no_finer_times() -> None:
+    """What the store would cut off is cut off here, towards the past."""
+    text, letter = lines_of([(Series("a"), T + 1999, 1.0), (Series("b"), T + 1, 1.0)], VICTORIA)
+
+    assert letter == b"m"
+    assert [line.rpartition(" ")[2] for line in text.split("\n")] == [
+        "1700000000001",
+        "1700000000000",
+    ]
+
+
+def test_readings_that_the_store_cannot_tell_apart_are_refused_but_the_last() -> None:
+    """Of several readings in one millisecond the last is kept, and the others are named."""
+    one, other = Series("a"), Series("b")
+    points = [(one, T + 1, 1.0), (one, T + 2, 2.0), (other, T + 3, 3.0), (one, T + 2, 2.5)]
+
+    made = encode(points, Prefixes(VICTORIA))
+
+    assert made.text.decode().count("\n") == 2  # the repeat of one time is no collision
+    ((payload, why),) = made.refused
+    assert payload == b"reading,series=a value=1.0 1700000000000001"
+    assert "1700000000000002" in why
+
+
+@given(batches)
+def test_whatever_is_encoded_reads_back(points: list[Point]) -> None:
+    """A parser that was not made from the encoder finds the same points in its lines."""
+    made = encode(points, Prefixes(INFLUX))
+    scale = {b"s": 10**9, b"m": 10**6, b"u": 10**3}[made.precision]
+
+    found = [parse(line, scale) for line in made.text.decode().split("\n")]
+
+    assert not made.refused
+    assert found == [
+        ((s.measurement, frozenset([("series", s.name), *s.tags]), s.field, time_us * 1000), value)
+        for s, time_us, value in points
+    ]
+
+
+@given(batches, st.booleans())
+def test_split_and_join_lose_nothing(points: list[Point], compress: bool) -> None:  # noqa: FBT001
+    """A body's payloads make a body of the same payloads and precision."""
+    made = encode(points, Prefixes(INFLUX))
+    body = pack(made.text, made.precision, compress=compress)
+    payloads = split(body)
+
+    assert len(payloads) == len(points)
+    assert [int(p.rpartition(b" ")[2]) for p in payloads] == [time_us for _, time_us, _ in points]
+    again = join(payloads, compress=compress)
+    assert split(again) == payloads
+    assert unpack(again)[1].count(b"\n") == len(points) - 1
+
+
+def test_join_of_seconds_and_milliseconds_is_in_milliseconds() -> None:
+    """Bodies of different precision meet in the finer one."""
+    whole = pack(b"m,series=a v=1.0 10", b"s", compress=True)
+    fine = pack(b"m,series=a v=2.0 10005", b"m", compress=False)
+
+    joined = join([*split(whole), *split(fine)], compress=False)
+
+    assert joined == b"mm,series=a v=1.0 10000\nm,series=a v=2.0 10005"
+
+
+@pytest.mark.parametrize(
+    ("series", "reason"),
+    [
+        (Series("a\nb"), "line feed"),
+        (Series("a\\"), "backslash"),
+        (Series("a", (("t\\", "v"),)), "backslash"),
+        (Series("a", (("t", "v\\"),)), "backslash"),
+        (Series("a", (), "m\\"), "backslash"),
+        (Series(""), "empty"),
+        (Series("a", (("", "v"),)), "empty"),
+        (Series("a", (), ""), "empty"),
+        (Series("a", (), "m", ""), "empty"),
+        (Series("a", (), "#m"), "comment"),
+        (Series("a", (("series", "b"),)), "reserved"),
+        (Series("\udc80"), "Unicode"),
+    ],
+)
+def test_what_no_line_can_say_is_refused(series: Series, reason: str) -> None:
+    """A series that would read back as another is refused with a reason; its siblings go on."""
+    good = Series("good")
+
+    made = encode([(good, T, 1.0), (series, T, 2.0), (good, T + S, 3.0)], Prefixes(INFLUX))
+
+    assert made.points == 2
+    ((payload, why),) = made.refused
+    assert reason in why
+    with pytest.raises(ReadingError, match="cannot say"):
+        join([payload], compress=True)
+
+
+@pytest.mark.parametrize(
+    ("series", "reason"),
+    [
+        (Series("a", tuple((f"t{at}", "v") for at in range(30))), "at most 29 tags, got 30"),
+        (Series("a", (("t" * 257, "v"),)), "at most 256 bytes"),
+        (Series("a", (("t", "é" * 8193),)), "at most 16384 bytes"),
+        (Series("s" * 16385), "at most 16384 bytes"),
+        (Series("a", (), "m" * 16380), "at most 16384 bytes"),
+        (Series("a", tuple((f"t{at}", "v" * 16384) for at in range(17))), "line"),
+        (Series("a", (("__name__", "v"),)), "reserved"),
+    ],
+)
+def test_what_victoriametrics_cuts_off_is_refused(series: Series, reason: str) -> None:
+    """Its limits are kept on our side, since it says nothing."""
+    with pytest.raises(ReadingError, match=reason):
+        prefix(series, VICTORIA)
+
+    assert prefix(series, INFLUX)
+
+
+def test_victoriametrics_can_say_a_backslash_at_the_end() -> None:
+    """Doubling makes every backslash stand for itself."""
+    assert prefix(Series("a\\ b\\"), VICTORIA) == r"reading,series=a\\\ b\\ value="
+
+
+def test_empty_tag_is_no_tag() -> None:
+    """Stores hold an empty tag and a missing one for the same."""
+    assert prefix(Series("a", (("t", ""),)), INFLUX) == "reading,series=a value="
+
+
+def test_times_out_of_the_window_are_refused() -> None:
+    """Points too old or too far ahead for a store are set aside, readable and sendable."""
+    points = [(Series("a"), time_us, 1.0) for time_us in (T - 1, T, T + S - 1, T + S)]
+
+    made = encode(points, Prefixes(INFLUX), low_us=T, high_us=T + S)
+
+    assert (made.points, made.first_us, made.last_us) == (2, T, T + S - 1)
+    assert [payload.rpartition(b" ")[2] for payload, _ in made.refused] == [
+        b"%d" % (T - 1),
+        b"%d" % (T + S),
+    ]
+    assert ["too old" in why for _, why in made.refused] == [True, False]
+    assert split(join([made.refused[0][0]], compress=True)) == [made.refused[0][0]]
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b'{"series": []}', b"s\x1f\x8bnot gzip"])
+def test_damaged_body_is_an_error(data: bytes) -> None:
+    """Bytes that are not a body are not taken for one."""
+    with pytest.raises(ValueError, match=r"body"):
+        unpack(data)
+
+
+def test_prefixes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that makes up series for ever does not fill the memory."""
+    monkeypatch.setattr(lineprotocol, "PREFIXES", 10)
+    prefixes = Prefixes(INFLUX)
+
+    for at in range(100):
+        encode([(Series(f"{at}"), T, 1.0)], prefixes)
+
+    assert len(prefixes) <= 10
+
+
+def test_control_characters_go_through() -> None:
+    """Only a line feed ends a line; whatever else stands in a name is sent as it is."""
+    odd = "".join(chr(code) for code in range(32) if chr(code) != "\n") + string.punctuation + "x"
+    text, _ = lines_of([(Series(odd), T, 1.0)])
+
+    (_, tags, _, _), _ = parse(text, 10**9)
+    assert dict(tags)["series"] == odd
