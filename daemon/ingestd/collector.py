@@ -5,9 +5,10 @@ changes nothing but its record and the backoff; its neighbours never notice.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock
@@ -18,15 +19,17 @@ from ingestd.foreign import Kind
 from ingestd.httpclient import LazySession
 from ingestd.isolation import Isolation
 from ingestd.keeper import Keeper
-from ingestd.loader import Loader, Plugin
+from ingestd.loader import Loader
 from ingestd.metrics import Metrics
 from ingestd.model import MICROSECONDS
+from ingestd.plugin import Plugin
 from ingestd.readings import Naming
 from ingestd.results import Conditions
 from ingestd.run import Counts, Run
+from ingestd.runrecords import RunRecord
 from ingestd.schedule import Schedule, ticks
 from ingestd.secrets import Redactor
-from ingestd.state import RunRecord, StateStore
+from ingestd.state import StateStore
 
 SCHEDULED_TIMEOUT: Final = 300.0
 FIRST_BACKOFF: Final = 10.0
@@ -34,6 +37,15 @@ LONGEST_BACKOFF: Final = 300.0
 FIRST_RESTART: Final = 1.0
 LONGEST_RESTART: Final = 60.0
 LOOK_FOR_CHANGES: Final = 5.0
+
+T = TypeVar("T")
+
+
+class Blocking(Protocol):
+    """Calls what blocks, away from the event loop."""
+
+    async def __call__(self, function: Callable[..., T], *args: Any) -> T:
+        """Return what the function returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +55,7 @@ class Services:
     Attributes:
         reader: Where ``ctx.query`` reads, or None.
         stopping: Set once the daemon is stopping.
+        blocking: Calls what blocks, in a thread of ours.
     """
 
     clock: Clock
@@ -55,6 +68,7 @@ class Services:
     metrics: Metrics
     redactor: Redactor
     stopping: asyncio.Event
+    blocking: Blocking
     log: Any
 
 
@@ -89,6 +103,7 @@ class Collector:
         self._one_at_a_time = asyncio.Lock()
         self._plugin: Plugin | None = None
         self._complained = ""
+        self._finishing = False
         self.running: Run | None = None
         self.failures = 0
         self.not_before = 0.0
@@ -108,6 +123,16 @@ class Collector:
         finally:
             await self._http.close()
 
+    async def finish(self) -> None:
+        """Start no more runs; return when the one under way may be cancelled.
+
+        A stream may be at once, since it would go on for ever.
+        """
+        self._finishing = True
+        if self.schedule is not None:
+            async with self._one_at_a_time:
+                return
+
     async def run_now(self) -> RunRecord:
         """Run once, apart from the schedule, when no other run is under way."""
         return await self._execute(self._clock.now())
@@ -117,7 +142,7 @@ class Collector:
         every = ticks(schedule, self._clock, last=last, catch_up=self.config.catch_up)
         async with aclosing(every):
             async for tick, missed in every:
-                if self._services.stopping.is_set():
+                if self._finishing:
                     return
                 backing_off = self._clock.monotonic() < self.not_before
                 if missed or backing_off:
@@ -127,7 +152,7 @@ class Collector:
 
     async def _stream(self) -> None:
         pause = FIRST_RESTART
-        while not self._services.stopping.is_set():
+        while not self._finishing:
             began = self._clock.monotonic()
             if await self._run_until_edited() or self._clock.monotonic() - began > LONGEST_RESTART:
                 pause = FIRST_RESTART
@@ -173,8 +198,12 @@ class Collector:
                 raise
             except PluginError as error:
                 record.outcome = "timeout" if isinstance(error, RunTimeout) else "failed"
-                record.error, record.details, record.output = str(error), error.details, error.output
-            except Exception as bug:  # border: nothing a plugin does may stop its neighbours
+                record.error, record.details, record.output = (
+                    str(error),
+                    error.details,
+                    error.output,
+                )
+            except Exception as bug:  # noqa: BLE001 -- border: nothing a plugin does may stop its neighbours
                 self._log.exception("a run met a bug of the daemon")
                 record.outcome, record.error = "failed", f"bug in the daemon: {bug!r:.200}"
             finally:
@@ -228,7 +257,7 @@ class Collector:
         record.unusable, record.samples = dict(counts.unusable), counts.samples
         record.degraded = counts.degraded
         record.output = record.output or counts.output
-        record = self._services.redactor.value(record)
+        self._redact(record)
         self.last = record
         failed = record.outcome in {"failed", "timeout"}
         self.failures = self.failures + 1 if failed else 0
@@ -236,8 +265,14 @@ class Collector:
             wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.failures - 2, 30))
             self.not_before = self._clock.monotonic() + wait
         self._count(record, counts)
-        self._services.states.add_run(record)
+        record.id = self._services.states.add_run(record)
         self._tell(record)
+
+    def _redact(self, record: RunRecord) -> None:
+        text = self._services.redactor.text
+        record.error, record.details = text(record.error), text(record.details)
+        record.output, record.degraded = text(record.output), text(record.degraded)
+        record.samples = [text(sample) for sample in record.samples]
 
     def _count(self, record: RunRecord, counts: Counts) -> None:
         metrics = self._services.metrics
@@ -250,7 +285,11 @@ class Collector:
             metrics.last_reading.labels(self.name).set(counts.newest_us / MICROSECONDS)
 
     def _tell(self, record: RunRecord) -> None:
-        values: dict[str, Any] = {"seconds": round(record.seconds, 3), "readings": record.readings}
+        values: dict[str, Any] = {
+            "run": record.id,
+            "seconds": round(record.seconds, 3),
+            "readings": record.readings,
+        }
         if record.unusable:
             values["unusable"] = dict(record.unusable)
         if record.degraded:
@@ -262,7 +301,9 @@ class Collector:
 
     async def _current_plugin(self) -> Plugin:
         if self._plugin is None:
-            self._plugin = await asyncio.to_thread(self._services.loader.load, self.config.plugin)
+            self._plugin = await self._services.blocking(
+                self._services.loader.load, self.config.plugin
+            )
         else:
             self._plugin = await self._refreshed(self._plugin)
         if self.schedule is None and self._plugin.kind is not Kind.GENERATOR:
@@ -278,10 +319,12 @@ class Collector:
         if not loader.changed(plugin):
             return plugin
         try:
-            refreshed = await asyncio.to_thread(loader.refresh, plugin)
+            refreshed = await self._services.blocking(loader.refresh, plugin)
         except PluginLoadError as error:
             if str(error) != self._complained:
-                self._log.error("plugin does not load, its last good version stays", error=str(error))
+                self._log.error(
+                    "plugin does not load, its last good version stays", error=str(error)
+                )
             self._complained = str(error)
             return plugin
         if refreshed is not plugin:

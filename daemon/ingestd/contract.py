@@ -181,7 +181,9 @@ def _simple(value: Any) -> Any:
         return value.item()
     if isinstance(value, datetime):  # pandas' Timestamp among them
         return datetime.combine(value.date(), value.time(), value.tzinfo)
-    for kind in (int, float, str, bytes):
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    for kind in (int, float, str):
         if isinstance(value, kind):
             return kind(value)
     return value
@@ -222,7 +224,7 @@ def _reading(value: Any) -> Any:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return _described(value)
     parts = tuple(value)
-    tags = parts[3] if len(parts) == 4 else None  # noqa: PLR2004 -- time, series, value, tags
+    tags = parts[3] if len(parts) == 4 else None
     if isinstance(tags, Mapping):
         head = tuple(map(_described, parts[:3]))
         return (*head, {_described(k): _described(v) for k, v in tags.items()})

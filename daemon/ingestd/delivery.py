@@ -25,7 +25,7 @@ to one side and takes from the other without an await in between.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -84,43 +84,47 @@ class Limits:
         size_bytes: Largest body before compression.
         write_ahead: Whether every batch goes to the spool before it is sent.
         spool_age: How long a body may wait in the spool, in seconds, or None for ever.
+        stalled: How long a delivery may be busy without any progress, in seconds.
     """
 
     points: int
     size_bytes: int
     write_ahead: bool = False
     spool_age: float | None = None
+    stalled: float = 120.0
 
 
+@dataclass(kw_only=True)
 class Delivery:
-    """Carries the points of one store to safety."""
+    """Carries the points of one store to safety.
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        sink: Sink,
-        buffer: Buffer,
-        lane: Lane,
-        spool: Spool,
-        dead: DeadLetters,
-        outage: Outage,
-        limits: Limits,
-        pool: Executor,
-        clock: Clock,
-        log: Any,
-    ) -> None:
-        self.name, self.sink, self.lane = name, sink, lane
-        self.spool, self.dead, self.outage = spool, dead, outage
-        self._buffer, self._limits = buffer, limits
-        self._pool, self._clock, self._log = pool, clock, log
-        self.tally = Tally()
+    Attributes:
+        name: The store's name.
+        pool: Where bodies are encoded and compressed.
+        tally: Where the points went.
+        moved_at: When something last moved, in monotonic seconds.
+    """
+
+    name: str
+    sink: Sink
+    buffer: Buffer
+    lane: Lane
+    spool: Spool
+    dead: DeadLetters
+    outage: Outage
+    limits: Limits
+    pool: Executor
+    clock: Clock
+    log: Any
+    tally: Tally = field(default_factory=Tally)
+    moved_at: float = 0.0
+
+    def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._backlog = asyncio.Event()
         self._giving_up = asyncio.Event()
         self._finished = asyncio.Event()
-        self._full = False
-        self.moved_at = clock.monotonic()
+        self._full = self._opened = False
 
     async def run(self) -> None:
         """Deliver until the lane is closed and empty."""
@@ -133,10 +137,17 @@ class Delivery:
             await self._live()
             self._finished.set()
             self._backlog.set()
+        await self.sink.close()
 
     def give_up(self) -> None:
         """Stop sending: what is in memory goes to the spool."""
         self._giving_up.set()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it has something under way that does not move."""
+        idle = self.clock.monotonic() - self.moved_at
+        return bool(self.tally.in_flight) and idle > self.limits.stalled
 
     @property
     def in_memory(self) -> int:
@@ -177,6 +188,8 @@ class Delivery:
                 batch = await self.lane.next_batch()
                 if batch is None:
                     return
+                if not self.tally.in_flight:
+                    self.moved_at = self.clock.monotonic()
                 self.tally.in_flight += len(batch)
                 group.create_task(self._deliver(batch), name=f"ingestd[{self.name}].deliver")
 
@@ -184,11 +197,10 @@ class Delivery:
         raw_bytes = 0
         try:
             raw_bytes = await self._make_safe(batch)
-        except Exception:  # border: a bug of ours; no cursor passes these points
-            self._log.exception("a batch could not be delivered", points=len(batch))
+        except Exception:
+            self.log.exception("a batch could not be delivered", points=len(batch))
         else:
             batch.settle()
-            self.moved_at = self._clock.monotonic()
         finally:
             self._slots.release()
             self.lane.done(points=len(batch), raw_bytes=raw_bytes)
@@ -197,7 +209,7 @@ class Delivery:
         """Bring every point somewhere durable; return the size before compression."""
         spooled_before = self.spool.appended
         work = partial(self._prepare, batch.points, horizon_us=self.spool.holds.horizon_us)
-        prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        prepared = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         await self._bury(prepared.refused, self._landed)
         for body in prepared.fresh:
             left = await self._store(body)
@@ -232,7 +244,7 @@ class Delivery:
         if not points:
             return
         encoded = self.sink.encode(points)
-        if encoded.raw_bytes <= self._limits.size_bytes or len(points) == 1:
+        if encoded.raw_bytes <= self.limits.size_bytes or len(points) == 1:
             yield encoded
             return
         middle = len(points) // 2
@@ -241,7 +253,7 @@ class Delivery:
 
     async def _store(self, body: Body) -> Body | None:
         """Send a fresh body if its store is up; return what is left of it."""
-        if not self.outage.up or self._limits.write_ahead or self._giving_up.is_set():
+        if not self.outage.up or self.limits.write_ahead or self._giving_up.is_set():
             return body
         return await self._send(body, self._landed)
 
@@ -257,13 +269,14 @@ class Delivery:
         """Spool a body; where there is no room, drop what may be dropped, or wait."""
         left: Body | None = body
         while left is not None:
+            self.moved_at = self.clock.monotonic()
             if await self._spool(left, droppable=droppable):
                 self._landed(left.points)
                 return
             if self.outage.probe():
                 left = await self._send(left, self._landed)
             else:
-                await wait_at_most(self.outage.is_up, FULL_RETRY, clock=self._clock)
+                await wait_at_most(self.outage.is_up, FULL_RETRY, clock=self.clock)
 
     async def _spool(self, body: Body, *, droppable: bool) -> bool:
         """Spool a body, or drop it if it may be; return whether either is done."""
@@ -294,8 +307,8 @@ class Delivery:
     def _pause(self, why: str) -> None:
         if not self._full:
             self._full = True
-            self._buffer.pause(self.name)
-            self._log.error(
+            self.buffer.pause(self.name)
+            self.log.error(
                 "spool full: collectors with a cursor wait, the others lose their oldest readings",
                 reason=why,
                 points=self.spool.holds.points,
@@ -304,8 +317,8 @@ class Delivery:
     def _resume(self) -> None:
         if self._full and self.spool.holds.size_bytes <= RESUME_BELOW * self.spool.limit_bytes:
             self._full = False
-            self._buffer.resume(self.name)
-            self._log.info("spool has room again", dropped=self.tally.dropped)
+            self.buffer.resume(self.name)
+            self.log.info("spool has room again", dropped=self.tally.dropped)
 
     def _landed(self, points: int) -> None:
         self.tally.in_flight -= points
@@ -326,14 +339,14 @@ class Delivery:
 
     async def _wait_for_probe(self) -> None:
         stopping = self._giving_up
-        await wait_at_most(stopping, max(self.outage.retry_in, 0.01), clock=self._clock)
+        await wait_at_most(stopping, max(self.outage.retry_in, 0.01), clock=self.clock)
 
     async def _drain_some(self) -> None:
-        spooled, lost = await self.spool.oldest(self._limits.points * DRAIN_AHEAD)
+        spooled, lost = await self.spool.oldest(self.limits.points * DRAIN_AHEAD)
         self.tally.dropped += lost
         if lost:
-            self._log.error("spooled points were damaged on disk and set aside", points=lost)
-        for together in grouped(spooled, self._limits.points):
+            self.log.error("spooled points were damaged on disk and set aside", points=lost)
+        for together in grouped(spooled, self.limits.points):
             body = self._joined([each.body for each in together])
             left = await self._send(body, self._drained)
             if left is body:
@@ -341,17 +354,16 @@ class Delivery:
             await self._persist(lambda t=together, b=left: self.spool.replace(t, b))  # type: ignore[misc]
             self.tally.drained -= body.points - (left.points if left else 0)
             self._resume()
-            self.moved_at = self._clock.monotonic()
             if left is not None or self._giving_up.is_set():
                 return
 
     async def _expire(self) -> None:
-        if self._limits.spool_age is None:
+        if self.limits.spool_age is None:
             return
-        points = await self.spool.expire(self._clock.now() - self._limits.spool_age)
+        points = await self.spool.expire(self.clock.now() - self.limits.spool_age)
         if points:
             self.tally.dropped += points
-            self._log.error("spooled points grew too old and were dropped", points=points)
+            self.log.error("spooled points grew too old and were dropped", points=points)
 
     def _drained(self, points: int) -> None:
         self.tally.drained += points
@@ -392,7 +404,8 @@ class Delivery:
 
     async def _write(self, data: bytes) -> None:
         """Write to the sink, unless we give up first."""
-        writing = asyncio.ensure_future(self.sink.write(data))
+        self.moved_at = self.clock.monotonic()
+        writing = asyncio.ensure_future(self._open_and_write(data))
         giving_up = asyncio.ensure_future(self._giving_up.wait())
         try:
             await asyncio.wait({writing, giving_up}, return_when=asyncio.FIRST_COMPLETED)
@@ -402,6 +415,12 @@ class Delivery:
         finally:
             writing.cancel()
             giving_up.cancel()
+
+    async def _open_and_write(self, data: bytes) -> None:
+        if not self._opened:
+            await self.sink.open()
+            self._opened = True
+        await self.sink.write(data)
 
     async def _sift(
         self,
@@ -435,7 +454,7 @@ class Delivery:
             return
         await self._persist(lambda: self.dead.add(refused))
         moved(len(refused))
-        self._log.error("points refused for good", points=len(refused), reason=refused[0][1])
+        self.log.error("points refused for good", points=len(refused), reason=refused[0][1])
 
     async def _persist(self, action: Callable[[], Awaitable[None]]) -> None:
         """Do what needs a little room on disk, however long it takes to have some."""
@@ -444,7 +463,8 @@ class Delivery:
                 return await action()
             except DiskFull as error:
                 self._pause(str(error))
-                await self._clock.sleep(FULL_RETRY)
+                self.moved_at = self.clock.monotonic()
+                await self.clock.sleep(FULL_RETRY)
 
     def _part(self, body: Body, payloads: Sequence[bytes]) -> Body:
         return Body(self.sink.join(payloads), len(payloads), body.first_us, body.last_us)

@@ -222,7 +222,9 @@ def _tags_of(name: Any, tags: Any) -> tuple[tuple[str, str], ...]:
         if value is None or text == "":
             continue  # a tag without a value says nothing, and InfluxDB refuses it
         if not _is_word(key) or not _is_word(text) or key == "series":
-            raise ReadingError("tags", f"{name}: expected text tags, got {key!r:.40}: {value!r:.40}")
+            raise ReadingError(
+                "tags", f"{name}: expected text tags, got {key!r:.40}: {value!r:.40}"
+            )
         found.append((key, text))
     return tuple(sorted(found))
 
@@ -260,7 +262,7 @@ def _microseconds(name: Any, time: Any, *, zone: tzinfo | None) -> int:
         )
     if abs(time) > LATEST:
         raise ReadingError("time", f"{name}: expected a year from 1679 to 2261, got {time!r:.40}")
-    return round(time * MICROSECONDS)
+    return int(round(time * MICROSECONDS))
 
 
 def _aware(name: Any, time: datetime, *, zone: tzinfo | None) -> datetime:

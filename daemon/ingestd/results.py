@@ -6,7 +6,7 @@ waiting perhaps for room in the buffer, the plugin's clock stands still.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,9 @@ from ingestd.contract import portable
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.failures import run_failure
 from ingestd.foreign import Kind
-from ingestd.isolation import Isolation, Log
-from ingestd.loader import Plugin
+from ingestd.isolation import Isolation
+from ingestd.workerprocess import Log
+from ingestd.plugin import Plugin
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Conditions:
 
 async def results(
     plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions
-) -> AsyncIterator[Given]:
+) -> AsyncGenerator[Given, None]:
     """Call ``run`` and yield what it gives.
 
     Raises:
@@ -78,7 +79,7 @@ async def results(
                 if left is not None:
                     left -= _now() - started
                 yield each
-    except Exception as error:  # border: the plugin's own code
+    except Exception as error:  # noqa: BLE001 -- border: the plugin's own code
         if isinstance(error, TimeoutError) and deadline.expired():
             text = f"run must end within {conditions.timeout:g} s; it was stopped"
             raise RunTimeout(text) from None
@@ -97,7 +98,7 @@ async def _function(plugin: Plugin, kwargs: Mapping[str, Any], conditions: Condi
     return Given(finished.result, yielded=False, output=finished.output)
 
 
-async def _asynchronous(plugin: Plugin, kwargs: Mapping[str, Any]) -> AsyncIterator[Given]:
+async def _asynchronous(plugin: Plugin, kwargs: Mapping[str, Any]) -> AsyncGenerator[Given, None]:
     if plugin.run is None:
         raise PluginError(f"{plugin.path}: was not imported")
     called = plugin.run(**kwargs)

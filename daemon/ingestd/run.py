@@ -12,8 +12,8 @@ from ingestd.clock import Clock
 from ingestd.context import Receipts
 from ingestd.contract import arguments, remember, take_apart
 from ingestd.keeper import Keeper
-from ingestd.loader import Plugin
 from ingestd.model import Receipt
+from ingestd.plugin import Plugin
 from ingestd.readings import SAMPLES, Naming
 from ingestd.results import Conditions, Given, results
 from ingestd.secrets import Redactor
@@ -78,7 +78,7 @@ class Run:
             PluginError: The run failed, in the way that its class says.
         """
         memory = self.keeper.memory
-        self.redactor.add(memory.hidden)
+        self.redactor.add(memory.hidden.values(), owner=self.keeper.collector)
         kwargs = arguments(memory, self.params, fingerprint=self.fingerprint)
         async with aclosing(
             results(self.plugin, {**kwargs, **extras}, self.conditions)
@@ -89,7 +89,7 @@ class Run:
     async def _take(self, given: Given) -> None:
         """Hand over one result: its points to the buffer, its state to the keeper."""
         result = take_apart(given.result)
-        self.redactor.add(result.hidden)
+        self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
         self.counts.output = given.output
         self.counts.degraded = result.degraded or self.counts.degraded
         keeps_position = given.yielded or bool(result.state or result.hidden)

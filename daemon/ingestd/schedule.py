@@ -6,7 +6,7 @@ as floating-point Unix seconds. The rules for daylight saving time, clock steps
 and catching up are written down, with their reasons, in docs/scheduling.md.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, Literal, Protocol
@@ -204,7 +204,7 @@ async def reached(time: float, clock: Clock) -> bool:
 
 async def ticks(
     schedule: Schedule, clock: Clock, *, last: float | None, catch_up: CatchUp
-) -> AsyncIterator[tuple[float, int]]:
+) -> AsyncGenerator[tuple[float, int], None]:
     """Yield each tick when it is time to run, and how many were missed before it.
 
     The caller runs, and then asks for the next; ticks that pass during the run

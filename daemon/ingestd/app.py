@@ -1,0 +1,383 @@
+"""The only assembly: from a configuration to a running daemon, its reloads and its stop.
+
+Order matters twice. At the start, everything that can fail for good fails
+before the daemon says that it is ready; a store that does not answer is not
+among that. At the stop, collectors end before the lanes are closed, the lanes
+before the deliveries, and what collectors remember is committed behind both.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import structlog
+import watchfiles
+
+from ingestd import configfile
+from ingestd.buffer import Buffer
+from ingestd.clock import Clock, SystemClock
+from ingestd.collector import Services
+from ingestd.collectors import Collectors
+from ingestd.config import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
+from ingestd.database import Database
+from ingestd.deliveries import Deliveries
+from ingestd.errors import ConfigError, PluginLoadError, Problem
+from ingestd.isolation import Workers
+from ingestd.loader import Loader
+from ingestd.logs import Threshold
+from ingestd.metrics import Metrics
+from ingestd.plugin import check_params
+from ingestd.reload import Plan, plan
+from ingestd.secrets import Redactor
+from ingestd.sinks import influxdb
+from ingestd.sinks.embedded import EmbeddedSink
+from ingestd.sinks.protocol import Sink
+from ingestd.sinks.victoriametrics import VictoriaSink
+from ingestd.state import StateStore
+from ingestd.statedir import StateDirectory
+from ingestd.systemd import Notifier
+from ingestd.tasks import Tasks
+from ingestd.threads import Threads
+
+THREADS: Final = 4
+FLUSH: Final = 8.0  # seconds that stores get at the stop before the spool takes the rest
+TEND: Final = 60.0
+
+T = TypeVar("T")
+# Makes the HTTP server; the context gives its address.
+Serve = Callable[["Daemon"], AbstractAsyncContextManager[str]]
+
+
+def make_sink(config: StoreConfig) -> Sink:
+    """Make the adapter to a store."""
+    match config:
+        case EmbeddedStore():
+            return EmbeddedSink(config)
+        case InfluxStore():
+            return influxdb.sink(config)
+        case VictoriaStore():
+            return VictoriaSink(config)
+    raise TypeError(f"no sink for {type(config).__name__}")
+
+
+def check_plugins(config: Config, loader: Loader) -> tuple[list[Problem], list[Problem]]:
+    """Compare every collector with its plugin.
+
+    Returns:
+        What makes the configuration wrong, and what is merely suspicious. A
+        plugin that does not load is the latter: the other collectors can run.
+    """
+    wrong: list[Problem] = []
+    suspicious: list[Problem] = []
+    for each in config.collectors.values():
+        key = f"collectors.{each.name}"
+        try:
+            found = check_params(loader.load(each.plugin), each.params)
+        except PluginLoadError as error:
+            suspicious.append(Problem(each.where, f"{key}.plugin", str(error)))
+            continue
+        missing = [f"{name!r} is required, unless state holds it" for name in found.missing]
+        wrong += [Problem(each.where, f"{key}.params", text) for text in found.unknown]
+        suspicious += [
+            Problem(each.where, f"{key}.params", text) for text in (*found.suspicious, *missing)
+        ]
+    return wrong, suspicious
+
+
+class Daemon:
+    """A running daemon.
+
+    Attributes:
+        config: The configuration in use.
+        deliveries: To every store.
+        collectors: All that run.
+        ready: Set once it has started.
+        stopping: Set once it has begun to stop.
+        last_reload: What the newest reload did, or why it was refused.
+        abandoned: Tasks that did not end; the process has to be ended for them.
+    """
+
+    deliveries: Deliveries
+    collectors: Collectors
+    database: Database
+    states: StateStore
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        config_path: Path,
+        environ: Mapping[str, str],
+        notifier: Notifier,
+        redactor: Redactor,
+        threshold: Threshold,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config, self.config_path, self._environ = config, config_path, environ
+        self._notifier, self.redactor, self._threshold = notifier, redactor, threshold
+        self.clock = clock or SystemClock()
+        self.log = structlog.get_logger("ingestd")
+        self.metrics = Metrics()
+        self.started = self.clock.now()
+        self.buffer = Buffer(capacity=config.buffer.points)
+        self.loader = Loader(config.daemon.plugin_dirs)
+        self.ready, self.stopping = asyncio.Event(), asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.last_reload = ""
+        self.abandoned: list[str] = []
+        self._reloading = asyncio.Lock()
+        self._tasks = Tasks(clock=self.clock, log=self.log)
+
+    async def run(self, serve: Serve) -> None:
+        """Run until ``stop`` is called, and come to a clean end.
+
+        Raises:
+            StateError: The state directory cannot be used.
+            ConfigError: A collector and its plugin do not fit.
+        """
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            await self._check(self.config)
+            for store in self.config.stores.values():
+                self.deliveries.start(store, self.config.buffer)
+            for collector in self.config.collectors.values():
+                if collector.enabled:
+                    await self.collectors.start(collector)
+            address = await stack.enter_async_context(serve(self))
+            self._directory.announce(address)
+            try:
+                self._announce(address)
+                await self.stopping.wait()
+                await self._end()
+            finally:
+                self.abandoned += await self._tasks.cancel()
+
+    def stop(self) -> None:
+        """Begin to stop; a second call skips the waiting, never the spooling."""
+        if self.stopping.is_set():
+            self._hurry.set()
+        self.stopping.set()
+
+    def flush(self) -> None:
+        """Send what is in memory without waiting for batches to fill."""
+        for delivery in self.deliveries.by_store.values():
+            delivery.lane.hurry()
+
+    async def reload(self) -> str:
+        """Read the configuration again and touch only what changed; return what that was.
+
+        Raises:
+            ConfigError: It cannot be used; the running one stays.
+        """
+        async with self._reloading:
+            self._notifier.reloading()
+            try:
+                new = await self._blocking(configfile.load, self.config_path, self._environ)
+                await self._check(new)
+            except ConfigError as error:
+                self.last_reload = f"refused: {error}"
+                self.metrics.reload_ok.set(0)
+                self.log.error("config refused, the running one stays", problems=str(error))
+                raise
+            else:
+                changes = plan(self.config, new)
+                await self._apply(changes, new)
+                self.log.info("config reloaded", changes=changes.describe())
+                return changes.describe()
+            finally:
+                self._notifier.ready(self.status_line())
+
+    def status_line(self) -> str:
+        """Say in one line how things are."""
+        down = [n for n, each in self.deliveries.by_store.items() if not each.outage.up]
+        failing = [n for n, each in self.collectors.by_name.items() if each.failures]
+        parts = [f"{len(self.collectors.by_name)} collectors"]
+        parts += [f"{len(failing)} failing"] if failing else []
+        parts += [f"store {name} down" for name in down]
+        parts += ["config refused"] if self.last_reload.startswith("refused") else []
+        return ", ".join(parts)
+
+    # -- starting
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        """Open what lives as long as the daemon."""
+        daemon = self.config.daemon
+        self._directory = stack.enter_context(StateDirectory.open(daemon.state_dir))
+        self._pool = stack.enter_context(ThreadPoolExecutor(THREADS, "ingestd-work"))
+        self.database = await stack.enter_async_context(
+            await Database.open(self._directory.database, ballast=self._directory.ballast)
+        )
+        self._processes = await stack.enter_async_context(Workers(daemon.workers))
+        self._threads = Threads()
+        self.states = await StateStore.open(self.database, self.clock)
+        for problem in filter(None, (*self._directory.warnings, self.database.damage)):
+            self.log.error("state directory", problem=problem)
+        self.deliveries = Deliveries(
+            make_sink=make_sink,
+            buffer=self.buffer,
+            database=self.database,
+            pool=self._pool,
+            tasks=self._tasks,
+            clock=self.clock,
+            log=self.log,
+        )
+        self.collectors = Collectors(
+            services=self._services,
+            catalogue=self.config.catalogue,
+            tasks=self._tasks,
+            grace=daemon.grace,
+            hurry=self._hurry,
+            log=self.log,
+        )
+
+    def _services(self) -> Services:
+        return Services(
+            clock=self.clock,
+            buffer=self.buffer,
+            loader=self.loader,
+            processes=self._processes,
+            threads=self._threads,
+            states=self.states,
+            reader=self.deliveries,
+            metrics=self.metrics,
+            redactor=self.redactor,
+            stopping=self.stopping,
+            blocking=self._blocking,
+            log=self.log,
+        )
+
+    async def _check(self, config: Config) -> None:
+        """Compare collectors with their plugins, and use these plugins from now on."""
+        loader = Loader(config.daemon.plugin_dirs)
+        wrong, suspicious = await self._blocking(check_plugins, config, loader)
+        if wrong:
+            raise ConfigError(wrong)
+        for problem in suspicious:
+            self.log.warning("config", problem=str(problem))
+        self.loader = loader
+        self.redactor.add(config.secrets)
+
+    def _announce(self, address: str) -> None:
+        self._note_config("")
+        for job in (self._tend, self._feed_watchdog, self._watch_files):
+            self._tasks.start(job.__name__.strip("_"), job)
+        self.ready.set()
+        self._notifier.ready(self.status_line())
+        self.log.info(
+            "ready",
+            listen=address,
+            collectors=len(self.collectors.by_name),
+            stores=list(self.deliveries.by_store),
+            state_dir=str(self._directory.path),
+        )
+
+    def _note_config(self, changes: str) -> None:
+        self.last_reload = changes
+        self.metrics.reload_ok.set(1)
+        self.metrics.reload_time.set(self.clock.now())
+
+    # -- reloading
+
+    async def _apply(self, changes: Plan, new: Config) -> None:
+        """Touch what changed, stores first, so that new collectors find theirs."""
+        self.config = new
+        self.redactor.add(new.secrets)
+        self._threshold.level = new.daemon.log_level
+        self.collectors.grace = new.daemon.grace
+        self.buffer.capacity = new.buffer.points
+        for delivery in self.deliveries.by_store.values():
+            delivery.spool.limit_bytes = new.buffer.spool_bytes
+        for name in (*changes.stores.added, *changes.stores.changed):
+            self.deliveries.start(new.stores[name], new.buffer)
+        for name in changes.stores.removed:
+            self.deliveries.remove(name)
+        if changes.catalogue:
+            self.collectors.rename(new.catalogue)
+        for name in (*changes.collectors.added, *changes.collectors.changed):
+            await self.collectors.start(new.collectors[name])
+        for name in changes.collectors.removed:
+            self._tasks.start(f"{name}.retire", partial(self._remove_collector, name))
+        self._note_config(changes.describe())
+
+    async def _remove_collector(self, name: str) -> None:
+        await self.collectors.remove(name)
+        self.metrics.forget(name)
+
+    # -- while it runs
+
+    async def _tend(self) -> None:
+        """Look after the disk space kept back, and tell systemd how things are."""
+        while True:
+            await self.clock.sleep(TEND)
+            await self._blocking(self._directory.ballast.make)
+            self._notifier.status(self.status_line())
+
+    async def _feed_watchdog(self) -> None:
+        """Tell systemd that we live, as long as the deliveries move."""
+        every = self._notifier.watchdog_interval
+        while every:
+            stuck = self.deliveries.stuck
+            if stuck:
+                self.log.error("deliveries do not move, the watchdog starves", stores=stuck)
+            else:
+                self._notifier.watchdog()
+            await self.clock.sleep(every)
+
+    async def _watch_files(self) -> None:
+        if not self.config.daemon.watch:
+            return
+        folders = {str(path.parent) for path in self.config.files}
+        async for _ in watchfiles.awatch(*folders, stop_event=self.stopping, step=200):
+            try:
+                await self.reload()
+            except ConfigError:
+                continue  # it has been told
+
+    async def _end(self) -> None:
+        """Bring everything to safety, in order."""
+        self._notifier.stopping()
+        self.log.info("stopping")
+        await self.collectors.finish()
+        await self.deliveries.finish(patience=FLUSH, hurry=self._hurry)
+        try:
+            async with asyncio.timeout(FLUSH):
+                await self.collectors.committed()
+        except TimeoutError:
+            self.log.error("some readings could not be saved; they will be collected again")
+        await self.states.close()
+        self.log.info("stopped")
+
+    async def _blocking(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+async def run_daemon(daemon: Daemon, serve: Serve) -> None:
+    """Run a daemon under the signals that people and systemd send.
+
+    TERM and INT stop it, and hurry it when they come again; HUP reloads its
+    config; USR1 sends what is in memory.
+    """
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reload_quietly() -> None:
+        try:
+            await daemon.reload()
+        except ConfigError:
+            return  # it has been told
+
+    def on_hangup() -> None:
+        task = asyncio.create_task(reload_quietly(), name="ingestd[reload]")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGTERM, daemon.stop)
+    loop.add_signal_handler(signal.SIGINT, daemon.stop)
+    loop.add_signal_handler(signal.SIGUSR1, daemon.flush)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    await daemon.run(serve)

@@ -1,0 +1,134 @@
+"""All collectors: started, replaced and ended; what they remember outlives them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ingestd import schedule
+from ingestd.catalogue import Catalogue
+from ingestd.collector import Collector, Services
+from ingestd.config import CollectorConfig
+from ingestd.keeper import Keeper
+from ingestd.readings import Naming
+from ingestd.tasks import Task, Tasks
+
+
+class Collectors:
+    """The collectors by name.
+
+    Args:
+        services: Gives what a new collector shares with the others.
+        catalogue: What the operator says of single series.
+        tasks: Where they run.
+        grace: How long a run may go on when its collector has to end, in seconds.
+        hurry: Set when nobody wants to wait for that any longer.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Callable[[], Services],
+        catalogue: Catalogue,
+        tasks: Tasks,
+        grace: float,
+        hurry: asyncio.Event,
+        log: Any,
+    ) -> None:
+        self._services, self._catalogue, self._tasks = services, catalogue, tasks
+        self.grace, self._hurry, self._log = grace, hurry, log
+        self.by_name: dict[str, Collector] = {}
+        self._running: dict[str, Task] = {}
+        self._keepers: dict[str, Keeper] = {}
+
+    async def start(self, config: CollectorConfig) -> None:
+        """Start a collector, in the place of the one of that name."""
+        name, services = config.name, self._services()
+        before, ended = self.by_name.get(name), self._running.get(name)
+        collector = Collector(
+            config,
+            schedule=schedule_of(config),
+            naming=naming_of(config, self._catalogue),
+            keeper=await self._keeper(name, services),
+            last=before.last if before else services.states.last_runs().get(name),
+            services=services,
+        )
+        self.by_name[name] = collector
+
+        async def collect() -> None:
+            if before is not None and ended is not None:
+                await self._retire(before, ended)
+            await collector.run()
+
+        self._running[name] = self._tasks.start(name, collect)
+
+    async def remove(self, name: str) -> None:
+        """End a collector; what it remembers stays."""
+        await self._retire(self.by_name.pop(name), self._running.pop(name))
+
+    def rename(self, catalogue: Catalogue) -> None:
+        """Name series by another catalogue from now on."""
+        self._catalogue = catalogue
+        for collector in self.by_name.values():
+            collector.naming = naming_of(collector.config, catalogue)
+
+    async def finish(self) -> None:
+        """End all collectors, letting runs finish within the grace period."""
+        await asyncio.gather(
+            *(self._retire(self.by_name[name], task) for name, task in self._running.items())
+        )
+
+    async def committed(self) -> None:
+        """Return when everything that they remember is on disk."""
+        for keeper in self._keepers.values():
+            await keeper.committed()
+
+    async def _keeper(self, name: str, services: Services) -> Keeper:
+        if name not in self._keepers:
+            kept = await services.states.load(name)
+            log = self._log.bind(collector=name)
+            if kept.damage:
+                log.error("state was damaged", problem=kept.damage)
+            services.redactor.add(kept.memory.hidden.values(), owner=name)
+            keeper = Keeper(name, kept.memory, store=services.states, clock=services.clock, log=log)
+            self._keepers[name] = keeper
+            self._tasks.start(f"{name}.keep", keeper.run)
+        return self._keepers[name]
+
+    async def _retire(self, collector: Collector, task: Task) -> None:
+        """Let the run under way come to its end, if it can, and cancel the rest."""
+        over = asyncio.ensure_future(collector.finish())
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait({over, hurried}, timeout=self.grace, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        hurried.cancel()
+        for name in await self._tasks.cancel({task}):
+            self._log.error("a plugin does not end when it is cancelled", task=name)
+
+
+def schedule_of(config: CollectorConfig) -> schedule.Schedule | None:
+    """Return a collector's ticks, or None if it is a stream."""
+    if config.every is not None:
+        return schedule.interval(
+            config.every, offset=config.offset, jitter=config.jitter, key=config.name
+        )
+    if config.cron is not None:
+        return schedule.cron(
+            config.cron,
+            zone=ZoneInfo(config.timezone or "UTC"),
+            offset=config.offset,
+            jitter=config.jitter,
+            key=config.name,
+        )
+    return None
+
+
+def naming_of(config: CollectorConfig, catalogue: Catalogue) -> Naming:
+    """Return what makes points of a collector's readings."""
+    return Naming(
+        measurement=config.measurement or "reading",
+        field=config.field or "value",
+        tags=config.tags,
+        catalogue=catalogue,
+        zone=ZoneInfo(config.timezone) if config.timezone else None,
+    )

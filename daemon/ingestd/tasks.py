@@ -1,0 +1,50 @@
+"""Tasks of one owner, each kept from taking the others down."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+from ingestd.clock import Clock
+
+AFTER_A_BUG: Final = 5.0  # seconds
+ABANDONED: Final = 10.0  # seconds
+
+Job = Callable[[], Awaitable[None]]
+Task = asyncio.Task[None]
+
+
+class Tasks:
+    """Starts tasks, restarts those that a bug ended, and cancels them.
+
+    This is not a TaskGroup, because a group waits for ever for a task that
+    does not end when it is cancelled, and plugins are foreign code.
+    """
+
+    def __init__(self, *, clock: Clock, log: Any) -> None:
+        self._clock, self._log = clock, log
+        self._tasks: set[Task] = set()
+
+    def start(self, name: str, job: Job) -> Task:
+        """Start a job."""
+        task = asyncio.create_task(self._guarded(name, job), name=f"ingestd[{name}]")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def cancel(self, tasks: Iterable[Task] | None = None) -> list[str]:
+        """Cancel tasks, all of them by default; name those that do not end."""
+        ending = set(self._tasks if tasks is None else tasks) - {asyncio.current_task()}
+        for task in ending:
+            task.cancel()
+        if not ending:
+            return []
+        _, alive = await asyncio.wait(ending, timeout=ABANDONED)
+        return [task.get_name() for task in alive]
+
+    async def _guarded(self, name: str, job: Job) -> None:
+        while True:
+            try:
+                return await job()
+            except Exception:  # noqa: BLE001 -- border: a bug in one task must not stop the others
+                self._log.exception("task failed, and is started again", task=name)
+            await self._clock.sleep(AFTER_A_BUG)
