@@ -481,7 +481,7 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(
 
 async def test_deletes_get_through_on_a_full_disk(cramped: tuple[Database, Ballast]) -> None:
     """The ballast makes the room that a delete needs; a delivery can go on."""
-    database, ballast = cramped
+    database, _ = cramped
     accepted = await spool_until_full(database)
     fill(database.path.parent)
 
@@ -489,23 +489,26 @@ async def test_deletes_get_through_on_a_full_disk(cramped: tuple[Database, Balla
         await database.write(unspool, on_full="use_ballast")
 
     assert await count(database) == 0
-    del ballast
 
 
 async def test_a_drained_spool_gives_its_room_back(cramped: tuple[Database, Ballast]) -> None:
-    """The file shrinks, the ballast returns, and the next outage can be spooled."""
+    """The file shrinks, the ballast returns, and the next outage can be spooled.
+
+    That the rest of the disk stays full changes nothing but how much fits.
+    """
     database, ballast = cramped
     accepted = await spool_until_full(database)
-    filler = fill(database.path.parent)
+    fill(database.path.parent)
     for _ in range(accepted):
         await database.write(unspool, on_full="use_ballast")
-    filler.unlink()
+    async with asyncio.timeout(20):
+        while not (ballast.present and ballast.room):  # noqa: ASYNC110 - it is in another thread
+            await asyncio.sleep(0.01)
 
-    await database.write(lambda _: None, on_full="use_ballast")
     again = await spool_until_full(database)
 
     assert ballast.present
-    assert again >= accepted - 1
+    assert again >= accepted // 4
 
 
 async def test_only_what_makes_room_gets_through_while_the_ballast_is_out(

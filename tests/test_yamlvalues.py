@@ -138,7 +138,7 @@ def endless() -> list[Any]:
         ({"a": "\ud800"}, "state.a: cannot be kept: expected text, got a lone surrogate in it"),
         ({"a": 10**5000}, "state.a: cannot be kept: expected fewer digits, got an int"),
         ({"a": endless()}, "state.a[0]: cannot be kept: it contains itself"),
-        (nested(DEEPEST + 1), "expected at most 50 levels"),
+        (nested(DEEPEST + 1), "expected at most 60 levels"),
         ({"a": lambda: None}, "got function"),
         ({"a": iter([])}, "got list_iterator"),
     ],

@@ -8,6 +8,7 @@ own, and see what was committed when they began.
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -18,9 +19,9 @@ from typing import Any, Final, Self, TypeVar
 from ingestd.errors import DatabaseDamaged, DiskFull, StateError
 from ingestd.schema import (
     MIGRATIONS,
+    move_aside,
     open_reader,
     open_writer,
-    set_aside,
     translate,
 )
 from ingestd.statedir import Ballast
@@ -184,6 +185,16 @@ class Database:
         return connection
 
 
+def set_aside(
+    connection: sqlite3.Connection, *, table: str, key: str, payload: bytes | None, error: str
+) -> None:
+    """Keep what is left of a damaged row, in a write; its owner deletes the row itself."""
+    connection.execute(
+        "INSERT INTO damaged (at, table_name, key, payload, error) VALUES (?, ?, ?, ?, ?)",
+        (time.time(), table, key, payload, error),
+    )
+
+
 def _resolve(future: asyncio.Future[T], value: T, error: Exception | None) -> None:
     if future.cancelled():
         return
@@ -200,7 +211,7 @@ def _open_whole(
     try:
         return _open_with_room(path, ballast, migrations), ""
     except DatabaseDamaged as exc:
-        aside = set_aside(path)
+        aside = move_aside(path)
         damage = f"{exc}; kept as {aside.name}, sources are read again from their beginning"
     return _open_with_room(path, ballast, migrations), damage
 

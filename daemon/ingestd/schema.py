@@ -28,7 +28,7 @@ MIGRATIONS: Final = (
         hidden TEXT NOT NULL,    -- YAML
         masks TEXT NOT NULL,     -- YAML: param name -> fingerprint
         changed REAL NOT NULL,   -- seconds since the Unix epoch
-        crc INTEGER NOT NULL     -- of the first four
+        crc INTEGER NOT NULL     -- of the name and the three texts
     );
 
     CREATE TABLE runs (
@@ -187,7 +187,7 @@ def quick_check(connection: sqlite3.Connection, path: Path) -> None:
             raise DatabaseDamaged(f"{path}: damaged: {answer}")
 
 
-def set_aside(path: Path) -> Path:
+def move_aside(path: Path) -> Path:
     """Rename a damaged database together with its journal; return its new path."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = path.with_name(f"{path.name}.damaged-{stamp}")

@@ -182,9 +182,9 @@ class Writer:
         return Result(job, value)
 
     def _has_room(self, ballast: Ballast) -> bool:
-        """Tell whether the disk may be filled further, keeping the ballast back if it can be."""
+        """Tell whether the disk may be filled further, after giving back what we can spare."""
         try:
-            if not ballast.present:
+            if not (ballast.make() and ballast.room):
                 self._give_back()
             return ballast.make() and ballast.room
         except (StateError, OSError):
@@ -192,9 +192,12 @@ class Writer:
 
     def _tidy(self) -> bool:
         """Give some of the file back to the disk; tell whether there is more to give."""
-        if self._ballast is not None and not self._ballast.present:
-            return self._free_pages() > 0 and not self._has_room(self._ballast)
-        return self._free_pages() > SLACK_PAGES and self._vacuum()
+        free = self._free_pages()
+        if free > SLACK_PAGES:
+            self._vacuum()
+        elif free == 0 or self._ballast is None or self._has_room(self._ballast):
+            return False
+        return self._free_pages() < free
 
     def _give_back(self) -> None:
         """Give free pages, and the journal's, back to the disk."""
@@ -202,14 +205,11 @@ class Writer:
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _vacuum(self) -> bool:
-        try:
+    def _vacuum(self) -> None:
+        with suppress(sqlite3.Error):
             # It does one page for each row that is fetched.
             pragma = f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})"
             self._connection.execute(pragma).fetchall()
-        except sqlite3.Error:
-            return False
-        return True
 
     def _free_pages(self) -> int:
         try:

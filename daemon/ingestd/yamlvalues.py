@@ -21,7 +21,7 @@ else:
     SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 TUPLE_TAG: Final = "tag:yaml.org,2002:python/tuple"
-DEEPEST: Final = 50  # levels; the parser and the loader both recurse
+DEEPEST: Final = 60  # levels; the parser and the loader both recurse
 SCALARS: Final = (type(None), bool, int, float, str, bytes, date, datetime)
 
 
@@ -69,10 +69,19 @@ def dumps(value: Any, *, where: str) -> str:
     Raises:
         ResultError: Something in it cannot be kept; the message has its path.
     """
-    for problem in _problems(value, where, ()):
-        raise ResultError(problem)
+    check(value, where=where)
     text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
     return text
+
+
+def check(value: Any, *, where: str) -> None:
+    """Refuse what ``dumps`` could not write.
+
+    Raises:
+        ResultError: Something in it cannot be kept; the message has its path.
+    """
+    for problem in _problems(value, where, ()):
+        raise ResultError(problem)
 
 
 def loads(text: str, *, where: str) -> Any:

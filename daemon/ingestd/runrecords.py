@@ -1,0 +1,136 @@
+"""The records of runs: what is told about a run long after its log line has gone.
+
+Records are told, not promised: a kill may cost those of the last seconds, but
+then the collectors' states, which follow their readings, are where they were.
+So records wait in memory to share a commit, since at hundreds of runs a second
+each with its own would wear out a disk for little.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+KEPT_RUNS: Final = 100  # of each collector, and as many again that did not go well
+KEPT_SECONDS: Final = 30 * 86400.0
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRecord:
+    """How one run went.
+
+    Attributes:
+        id: Its number, ascending in the order in which runs ended; 0 until it is kept.
+        collector: Whose run.
+        tick: The time for which it was scheduled, in seconds since the Unix epoch.
+        started: When it really began, likewise.
+        seconds: How long it took.
+        outcome: ``ok``, ``degraded``, ``failed``, ``timeout`` or ``cancelled``.
+        readings: How many the plugin gave.
+        points: How many of those can be stored.
+        unusable: How many cannot, by reason.
+        samples: A few of the unusable ones, told for people.
+        degraded: What the plugin itself reported as wrong.
+        error: Why it failed, in a line.
+        details: The traceback.
+        output: The end of what the plugin printed.
+    """
+
+    collector: str
+    tick: float
+    started: float
+    id: int = 0
+    seconds: float = 0.0
+    outcome: str = "ok"
+    readings: int = 0
+    points: int = 0
+    unusable: Mapping[str, int] = field(default_factory=dict)
+    samples: Sequence[str] = field(default_factory=list)
+    degraded: str = ""
+    error: str = ""
+    details: str = ""
+    output: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for a listing."""
+        return asdict(self)
+
+
+def newest_run(db: sqlite3.Connection) -> int:
+    """Return the number of the last run on record, or 0."""
+    (newest,) = db.execute("SELECT max(id) FROM runs").fetchone()
+    return newest or 0
+
+
+def latest_runs(db: sqlite3.Connection) -> list[RunRecord]:
+    """Return the last run of every collector."""
+    rows = db.execute(
+        "SELECT id, record FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY collector)"
+    )
+    return _records(rows)
+
+
+def list_runs(
+    db: sqlite3.Connection, *, collector: str | None, limit: int, before: int
+) -> list[RunRecord]:
+    """Return the newest runs with a number below ``before``, newest first."""
+    whose = "" if collector is None else "collector = :collector AND"
+    rows = db.execute(
+        f"SELECT id, record FROM runs WHERE {whose} id < :before"  # noqa: S608 - one of two texts
+        " ORDER BY id DESC LIMIT :limit",
+        {"collector": collector, "before": before, "limit": limit},
+    )
+    return _records(rows)
+
+
+def find_run(db: sqlite3.Connection, run_id: int) -> RunRecord | None:
+    """Return one run."""
+    rows = db.execute("SELECT id, record FROM runs WHERE id = ?", (run_id,))
+    return next(iter(_records(rows)), None)
+
+
+def insert_runs(db: sqlite3.Connection, records: Iterable[RunRecord]) -> None:
+    """Keep records."""
+    rows = [
+        (record.id, record.collector, record.outcome, record.started, _to_json(record))
+        for record in records
+    ]
+    db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def prune_runs(db: sqlite3.Connection, collector: str, *, now: float) -> None:
+    """Forget a collector's old runs, the last one never.
+
+    Kept are the newest, and as many again of those that did not go well, so
+    that a busy collector's trouble of last night is still there in the morning.
+    """
+    db.execute(
+        """
+        WITH
+        newest AS (
+            SELECT id, outcome, started FROM runs WHERE collector = :collector
+            ORDER BY id DESC LIMIT :kept
+        ),
+        unwell AS (
+            SELECT id, started FROM runs WHERE collector = :collector AND outcome <> 'ok'
+            ORDER BY id DESC LIMIT :kept
+        )
+        DELETE FROM runs WHERE collector = :collector
+        AND id NOT IN (SELECT id FROM newest WHERE started >= :since)
+        AND id NOT IN (SELECT id FROM unwell WHERE started >= :since)
+        AND id <> (SELECT max(id) FROM newest)
+        """,
+        {"collector": collector, "kept": KEPT_RUNS, "since": now - KEPT_SECONDS},
+    )
+
+
+def _to_json(record: RunRecord) -> str:
+    values = asdict(record)
+    del values["id"]
+    # Plugins print anything: json escapes what SQLite's UTF-8 could not hold.
+    return json.dumps(values)
+
+
+def _records(rows: Iterable[tuple[int, str]]) -> list[RunRecord]:
+    return [RunRecord(id=run_id, **json.loads(record)) for run_id, record in rows]
