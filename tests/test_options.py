@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd import options
@@ -109,6 +109,7 @@ def test_only_loopback_addresses_are_private(listen: str, *, private: bool) -> N
     assert options.is_private(options.listen(listen)) is private
 
 
+@settings(deadline=None)  # looking for a similar time zone takes a while
 @given(st.text(max_size=30))
 def test_arbitrary_text_is_read_or_refused(text: str) -> None:
     """No reader lets anything but ValueError out."""

@@ -213,7 +213,10 @@ def _children(node: Node) -> Iterator[Node]:
 def _syntax_problem(exc: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     mark = exc.problem_mark or exc.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    said = ", ".join(part for part in (exc.context, exc.problem) if part)
+    context = exc.context or ""
+    if exc.context_mark and exc.context_mark.line != line:
+        context += f" that begins at line {exc.context_mark.line + 1}"
+    said = ", ".join(part for part in (context, exc.problem) if part)
     lines = text.splitlines()
     at_fault = lines[line] if line < len(lines) else ""
     hint = ""
@@ -221,7 +224,7 @@ def _syntax_problem(exc: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
         hint = "; indent with spaces, not tabs"
     elif "alias" in said or "anchor" in said or "tag" in said:
         hint = "; quote a value that begins with '*', '&' or '!'"
-    elif "${" in at_fault and set(at_fault) & set("[,"):
+    elif re.search(r"[\[{,].*\$\{", at_fault):
         hint = "; quote ${...} inside { } and [ ]"
     message = f"not valid YAML at column {column + 1}: {_QUOTED.sub('', said)}{hint}"
     return Problem(f"{file}:{line + 1}", "", message)

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingestd.config import BufferConfig, CollectorConfig, Config, DaemonConfig
+from ingestd.config import (
+    BufferConfig,
+    CollectorConfig,
+    Config,
+    DaemonConfig,
+    EmbeddedStore,
+    StoreConfig,
+)
 
 Options = DaemonConfig | BufferConfig
 
@@ -83,7 +90,7 @@ def plan(old: Config, new: Config) -> Plan:
     buffer = [f"buffer.{name}" for name in _different(old.buffer, new.buffer)]
     return Plan(
         collectors=_changes(_enabled(old), _enabled(new)),
-        stores=_changes(old.stores, new.stores),
+        stores=_changes(_stores(old), _stores(new)),
         catalogue=old.catalogue != new.catalogue,
         live=(*(f"daemon.{name}" for name in daemon if name not in _NEEDS_RESTART), *buffer),
         restart=tuple(f"daemon.{name}" for name in daemon if name in _NEEDS_RESTART),
@@ -92,6 +99,20 @@ def plan(old: Config, new: Config) -> Plan:
 
 def _enabled(config: Config) -> Mapping[str, CollectorConfig]:
     return {name: each for name, each in config.collectors.items() if each.enabled}
+
+
+def _stores(config: Config) -> Mapping[str, StoreConfig]:
+    """Return the stores with files named by their place in the state directory.
+
+    Another state directory needs a restart, and its files wait for that too.
+    """
+    state_dir = config.daemon.state_dir
+    return {
+        name: dataclasses.replace(store, path=store.path.relative_to(state_dir))
+        if isinstance(store, EmbeddedStore) and store.path.is_relative_to(state_dir)
+        else store
+        for name, store in config.stores.items()
+    }
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
@@ -105,5 +126,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
 
 
 def _different(old: Options, new: Options) -> list[str]:
+    """Return the options that are not the same, as they are written in the file."""
     names = (each.name for each in dataclasses.fields(old))
-    return [name for name in names if getattr(old, name) != getattr(new, name)]
+    different = [name for name in names if getattr(old, name) != getattr(new, name)]
+    return [name.removesuffix("_bytes") for name in different]
