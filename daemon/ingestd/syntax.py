@@ -24,6 +24,8 @@ def read_description(source: Source) -> Description | None:
         tree = ast.parse(content, str(source.path))
     except (SyntaxError, ValueError) as exc:
         raise load_failure(exc, path=source.path, root=source.root) from None
+    except (RecursionError, SystemError):  # too deep, or CPython's gh-106905: let a process try
+        return None
     bound = [node for node in _own(tree) if _binds_run(node)]
     if not bound:
         raise PluginLoadError(f"{source.path}: needs a function named run, got none")

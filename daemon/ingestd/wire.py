@@ -7,24 +7,27 @@ builtins, dates and times, so that no foreign class comes in this way.
 import io
 import pickle
 import socket
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 LENGTH_BYTES: Final = 8
 LARGEST: Final = 1 << 28  # bytes of one message; more means that the channel was garbled
 
-_OURS: Final = (type(None), timezone, ZoneInfo)
-
-
 class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
-        """Replace the time zone of foreign make by its offset; the instant stays."""
-        if isinstance(obj, datetime) and type(obj.tzinfo) not in _OURS:
+        """Replace a time zone of foreign make by its offset; the instant stays."""
+        if type(obj) is ZoneInfo and obj.key:  # by itself it would ask for getattr
+            return ZoneInfo, (obj.key,)
+        if isinstance(obj, datetime) and not _is_plain(obj.tzinfo):
             offset = obj.utcoffset()
             zone = None if offset is None else timezone(offset)
             return obj.replace(tzinfo=zone).__reduce_ex__(4)
         return NotImplemented
+
+
+def _is_plain(zone: tzinfo | None) -> bool:
+    return zone is None or type(zone) is timezone or (type(zone) is ZoneInfo and bool(zone.key))
 
 
 class _Unpickler(pickle.Unpickler):

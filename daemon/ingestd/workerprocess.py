@@ -47,6 +47,7 @@ class WorkerProcess:
         self,
         key: Key,
         process: asyncio.subprocess.Process,
+        channel: socket.socket,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         output: OutputTail,
     ) -> None:
@@ -56,13 +57,10 @@ class WorkerProcess:
         self._fit = True
         self._expiry: asyncio.TimerHandle | None = None
         self._process = process
+        self._channel = channel
         self._reader, self._writer = streams
         self._exit = asyncio.create_task(process.wait(), name=f"ingestd.worker[{process.pid}].wait")
-        # A channel that somebody else still holds open would hide the death from us.
-        loop = asyncio.get_running_loop()
-        self._exit.add_done_callback(
-            lambda _: loop.call_later(FAREWELL / 2, self._writer.transport.abort)
-        )
+        self._exit.add_done_callback(self._has_exited)
 
     @classmethod
     async def start(cls, key: Key) -> Self:
@@ -88,12 +86,21 @@ class WorkerProcess:
         finally:
             theirs.close()
             os.close(writing)
-        return cls(key, process, streams, output)
+        return cls(key, process, ours, streams, output)
 
     @property
     def fit(self) -> bool:
         """Whether it can take another call."""
-        return self._fit and not self._exit.done()
+        return self._fit and not self._exit.done() and not self._hung_up()
+
+    def _hung_up(self) -> bool:
+        """Whether it is dead though the event loop has not heard of that yet."""
+        try:
+            return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def rest(self, seconds: float, expire: Callable[[], None]) -> None:
         """Wait for the next call, or call back when none has come for so long."""
@@ -111,11 +118,15 @@ class WorkerProcess:
         Raises:
             PluginError: The run failed, or the process ended before it answered.
         """
+        try:
+            data = wire.encode(message)
+        except Exception as exc:  # noqa: BLE001 (the border to foreign values)
+            raise PluginError(f"the arguments of run cannot be sent: {exc}") from None
         self.calls += 1
         self._fit = False  # until it has answered
         readings: list[Any] = []
         with contextlib.suppress(ConnectionError):  # its end shows below
-            self._writer.write(wire.encode(message))
+            self._writer.write(data)
             await self._writer.drain()
         while (answer := await self._message()) is not None:
             match answer:
@@ -168,16 +179,26 @@ class WorkerProcess:
         if self._expiry is not None:
             self._expiry.cancel()
         if kill:
-            self._kill()
+            self._kill_group()
         self._writer.close()
         try:
             await asyncio.wait_for(asyncio.shield(self._exit), FAREWELL)
         except TimeoutError:
             pass
         finally:
-            self._kill()
+            self._kill_group()
             self.output.close()
 
-    def _kill(self) -> None:
+    def _has_exited(self, _: asyncio.Task[int]) -> None:
+        self._signal_group()  # nothing that the plugin started stays
+        # A channel that somebody else still holds open would hide the death from us.
+        abort = self._writer.transport.abort
+        asyncio.get_running_loop().call_later(FAREWELL / 2, abort)
+
+    def _kill_group(self) -> None:
+        if not self._exit.done():  # or else the number may belong to somebody else by now
+            self._signal_group()
+
+    def _signal_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
