@@ -110,6 +110,14 @@ async def test_what_is_written_can_be_read(database: Database) -> None:
     assert await database.read(lambda c: c.execute("SELECT count(*) FROM spool").fetchone()) == (2,)
 
 
+async def test_a_commit_is_to_wait_for_the_disk(database: Database) -> None:
+    """No kill can show what a power cut would, so the setting itself is looked at."""
+    pragma = "PRAGMA synchronous"
+    full = 2
+
+    assert await database.write(lambda db: db.execute(pragma).fetchone()) == (full,)
+
+
 async def test_reading_cannot_write(database: Database) -> None:
     """A read has a connection that refuses changes."""
     with pytest.raises(StateError, match="readonly"):
