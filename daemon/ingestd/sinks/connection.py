@@ -1,6 +1,7 @@
 """A session of our own with one server: its TLS, its credentials, its deadlines."""
 
 import asyncio
+import io
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -17,6 +18,8 @@ from ingestd.sinks.answers import Reply
 LONGEST_REPLY: Final = 4 * 1024 * 1024
 # Two writes, one drain, and a query or two.
 CONNECTIONS: Final = 8
+# Sent at once; aiohttp wants more than this as a file, which it sends piece by piece.
+AT_ONCE_BYTES: Final = 1024 * 1024
 
 
 def basic(username: str | None, password: str | None) -> dict[str, str]:
@@ -79,9 +82,11 @@ class Connection:
         Raises:
             StoreUnavailable: There was none.
         """
+        large = data is not None and len(data) > AT_ONCE_BYTES
+        sent = io.BytesIO(data or b"") if large else data
         try:
             async with self._open(
-                method, path, params=params, data=data, headers=headers
+                method, path, params=params, data=sent, headers=headers
             ) as response:
                 text = await response.content.read(LONGEST_REPLY)
                 while len(text) < LONGEST_REPLY and (more := await response.content.readany()):

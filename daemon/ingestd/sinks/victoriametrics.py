@@ -38,7 +38,7 @@ DAYS: Final[Mapping[str, float]] = {"h": 1 / 24, "d": 1, "w": 7, "": 31, "y": 36
 ROWS: Final = 10_000
 FLAG: Final = re.compile(r'^-(\S+?)="(.*)"$', re.MULTILINE)
 # It writes infinity as no JSON parser reads it.
-INFINITE: Final = re.compile(rb"(?<=[\[,])[+-]?Inf(?=[\],])")
+INFINITE: Final = re.compile(rb"[+-]?Inf\b")
 
 
 class VictoriaSink:
@@ -213,7 +213,8 @@ def exported(line: bytes) -> Iterator[StoredPoint]:
         series: dict[str, Any] = orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            series = orjson.loads(INFINITE.sub(b"null", line))
+            metric, values, numbers = line.partition(b'"values":[')
+            series = orjson.loads(metric + values + INFINITE.sub(b"null", numbers))
         except orjson.JSONDecodeError as exc:
             raise QueryError(f"expected a line of JSON, got {line!r:.80}") from exc
     for time_ms, value in dict(zip(series["timestamps"], series["values"], strict=True)).items():
