@@ -137,9 +137,6 @@ class Output:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
-        self._fd: int | None = None
-        with suppress(OSError):  # a stream in memory has none
-            self._fd = stream.fileno()
 
     def __call__(self, *_args: Any) -> "Output":
         """Return the logger."""
@@ -147,15 +144,10 @@ class Output:
 
     def write(self, line: str) -> None:
         """Write a line; nothing happens if the reader has gone away."""
-        data = f"{line}\n".encode(errors="backslashreplace")
+        text = f"{line}\n".encode(errors="backslashreplace").decode()  # lone surrogates
         with self._lock, suppress(OSError, ValueError):
-            if self._fd is None:
-                self._stream.write(data.decode())
-                return
-            # Not through the stream: what it cannot write it keeps, and tries again
-            # when the interpreter ends, which then fails.
-            while data:
-                data = data[os.write(self._fd, data) :]
+            self._stream.write(text)
+            self._stream.flush()
 
     debug = info = warning = error = critical = write
 
