@@ -1,9 +1,9 @@
 """The run-contract: what a plugin's ``run`` is called with, and what it may give back.
 
-Everything here is pure. A result passes through two steps, because the first
-may happen in a worker process and the second never does: ``portable`` makes it
-plain builtins, ``take_apart`` sorts its keys. What becomes of the readings is
-told in ``readings``.
+Everything here is pure. ``take_apart`` sorts a result into its parts; a result
+that was made in a worker process has been through ``portable`` there, which
+leaves nothing but plain builtins. What becomes of the readings is told in
+``readings``.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -105,37 +105,35 @@ def portable(result: object) -> dict[str, Any]:
     """Return a plugin's result made of plain builtins, safe to send between processes.
 
     NumPy scalars become numbers. A reading that is no reading stays in its
-    place, to be counted later. State and hidden are copied, so that a plugin
-    that goes on changing them does not change what was handed over.
+    place, to be counted later.
 
     Raises:
         ResultError: It is not a dict, or a value in it cannot be kept.
     """
-    if not isinstance(result, Mapping):
-        raise ResultError(f"run must give a dict, got {type(result).__name__}")
-    return {
-        _name(key): _readings(value) if key == "readings" else plain(value, where=str(key))
-        for key, value in result.items()
-    }
+    parts = _checked(result)
+    readings = parts.pop("readings", None)
+    kept = {name: plain(value, where=name) for name, value in parts.items()}
+    return {**kept, "readings": list(map(plain_reading, _listed(readings)))}
 
 
-def take_apart(result: Mapping[str, Any]) -> Result:
-    """Sort a portable result into readings, state, hidden and requests.
+def take_apart(result: object) -> Result:
+    """Sort a result into readings, state, hidden and requests.
+
+    State and hidden are copied, so that a plugin that goes on changing them
+    does not change what it handed over. The readings are left as they are.
 
     Raises:
-        ResultError: A reserved key holds something of the wrong shape.
+        ResultError: It is not a dict, or a part of it cannot be kept.
     """
-    hidden = result.get("hidden") or {}
+    parts = _checked(result)
+    readings = _listed(parts.pop("readings", None))
+    names = _names(parts.pop("delete_params", None) or ())
+    hidden = plain(parts.pop("hidden", None) or {}, where="hidden")
     if not isinstance(hidden, dict) or not all(isinstance(key, str) for key in hidden):
         raise ResultError(f"hidden: expected a dict with text keys, got {type(hidden).__name__}")
-    state = {key: value for key, value in result.items() if key not in RESERVED}
-    return Result(
-        readings=result.get("readings") or (),
-        state=state,
-        hidden=hidden,
-        delete_params=_names(result.get("delete_params") or ()),
-        degraded=next((str(state[key]) for key in DEGRADED if state.get(key)), ""),
-    )
+    state = {name: plain(value, where=name) for name, value in parts.items()}
+    degraded = next((str(state[name]) for name in DEGRADED if state.get(name)), "")
+    return Result(readings, state, hidden, names, degraded)
 
 
 def plain(value: Any, *, where: str, depth: int = 0) -> Any:
@@ -189,10 +187,13 @@ def _simple(value: Any) -> Any:
     return value
 
 
-def _name(key: object) -> str:
-    if not isinstance(key, str):
-        raise ResultError(f"run must give a dict with text keys, got the key {key!r:.80}")
-    return str(key)
+def _checked(result: object) -> dict[str, Any]:
+    if not isinstance(result, Mapping):
+        raise ResultError(f"run must give a dict, got {type(result).__name__}")
+    for key in result:
+        if not isinstance(key, str):
+            raise ResultError(f"run must give a dict with text keys, got the key {key!r:.80}")
+    return {str(key): value for key, value in result.items()}
 
 
 def _names(value: object) -> frozenset[str]:
@@ -201,36 +202,40 @@ def _names(value: object) -> frozenset[str]:
     return frozenset(map(str, value))
 
 
-def _readings(value: object) -> list[Any]:
-    if value is None:
+def _listed(readings: object) -> list[Any]:
+    if readings is None:
         return []
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise ResultError(f"readings: expected a list, got {type(value).__name__}")
-    readings = list(value)
-    if _all_plain(readings):
+    if isinstance(readings, list):
         return readings
-    return [_reading(each) for each in readings]
+    if isinstance(readings, str | bytes | Mapping) or not isinstance(readings, Iterable):
+        raise ResultError(f"readings: expected a list, got {type(readings).__name__}")
+    try:
+        return list(readings)
+    except Exception as error:  # noqa: BLE001 -- border: it may be lazy, and the plugin's code
+        raise ResultError(f"readings: cannot be listed: {shown(error)}") from None
 
 
-def _all_plain(readings: list[Any]) -> bool:
-    """Say whether readings need no work, at a cost that millions of them can bear."""
-    if not set(map(type, readings)) <= {tuple, list} or set(map(len, readings)) - {3}:
-        return False
-    return all(set(map(type, [r[at] for r in readings])) <= _PLAIN for at in (0, 1, 2))
-
-
-def _reading(value: Any) -> Any:
-    """Make one reading plain; whatever cannot be is replaced by a description of it."""
+def plain_reading(value: Any) -> Any:
+    """Return a reading made of plain builtins; what cannot be is told as text."""
+    if type(value) is tuple and all(type(part) in _PLAIN for part in value):
+        return value
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return _described(value)
     parts = tuple(value)
-    tags = parts[3] if len(parts) == 4 else None
-    if isinstance(tags, Mapping):
-        head = tuple(map(_described, parts[:3]))
-        return (*head, {_described(k): _described(v) for k, v in tags.items()})
+    if len(parts) == 4 and isinstance(parts[3], Mapping):
+        tags = {_described(key): _described(tag) for key, tag in parts[3].items()}
+        return (*map(_described, parts[:3]), tags)
     return tuple(map(_described, parts))
 
 
 def _described(value: Any) -> Any:
     simple = _simple(value)
-    return simple if type(simple) in _PLAIN else f"{value!r:.80}"
+    return simple if type(simple) in _PLAIN else shown(value)
+
+
+def shown(value: object) -> str:
+    """Return a short text for a value whose own methods may do anything."""
+    try:
+        return f"{value!r:.80}"
+    except Exception:  # noqa: BLE001 -- border: foreign ``__repr__``
+        return f"<{type(value).__name__}>"

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any, Final
 
 from ingestd.catalogue import Catalogue, Description
+from ingestd.contract import plain_reading
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series
 
@@ -108,7 +109,7 @@ class Naming:
         """Turn readings into points, counting those that are unusable by reason.
 
         Args:
-            readings: Of plain types, as ``contract.portable`` leaves them.
+            readings: As the plugin wrote them.
             now: The time of readings that have none, in seconds since the Unix epoch.
         """
         points = self._ordinary(readings)
@@ -128,7 +129,8 @@ class Naming:
         Raises:
             ReadingError: It is unusable.
         """
-        if not isinstance(reading, list | tuple) or len(reading) not in {3, 4}:
+        reading = plain_reading(reading)
+        if not isinstance(reading, tuple) or len(reading) not in {3, 4}:
             raise ReadingError("shape", f"expected (time, series, value), got {reading!r:.80}")
         time, name, value, *rest = reading
         known = self._look_up(_name_of(name), _tags_of(name, rest[0] if rest else None))
@@ -137,21 +139,25 @@ class Naming:
 
     def _ordinary(self, readings: Sequence[Any]) -> list[Point] | None:
         """Return the points of readings that need no second look, or None."""
-        if not readings or set(map(_width, readings)) != {3}:
+        if not set(map(type, readings)) <= {tuple, list} or set(map(len, readings)) != {3}:
             return None
         times = [r[0] for r in readings]
         values = [r[2] for r in readings]
-        kinds = set(map(type, values))
-        if not kinds <= {float, int} or not set(map(type, times)) <= {int, float}:
+        kinds, time_kinds = set(map(type, values)), set(map(type, times))
+        if not kinds <= {float, int} or not time_kinds <= {int, float}:
             return None
         try:
             if int in kinds:
                 values = list(map(float, values))
+            # A sum is finite only if all of its parts are, and it is quick.
             if not isfinite(sum(values)) or not isfinite(sum(times)):
                 return None
             if min(times) < -LATEST or max(times) > LATEST:
                 return None
-            times_us = [round(t * MICROSECONDS) for t in times]
+            if float in time_kinds:
+                times_us = [round(time * MICROSECONDS) for time in times]
+            else:
+                times_us = [time * MICROSECONDS for time in times]
             series = self._all_as_written([r[1] for r in readings])
         except (OverflowError, ReadingError):
             return None
@@ -191,11 +197,6 @@ class Naming:
             unit=said.unit,
         )
         return Known(series, said.scale, said.offset, said.low, said.high)
-
-
-def _width(reading: Any) -> int:
-    """Return the length of a tuple or list, and -1 for anything else."""
-    return len(reading) if type(reading) in {tuple, list} else -1
 
 
 def _name_of(name: Any) -> str:

@@ -11,7 +11,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from ingestd.contract import portable
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.failures import run_failure
 from ingestd.foreign import Kind
@@ -25,12 +24,12 @@ class Given:
     """A result, as it came.
 
     Attributes:
-        result: Made portable.
+        result: What the plugin gave.
         yielded: Whether more may follow.
         output: The end of what the plugin printed.
     """
 
-    result: Mapping[str, Any]
+    result: object
     yielded: bool
     output: str = ""
 
@@ -103,11 +102,11 @@ async def _asynchronous(plugin: Plugin, kwargs: Mapping[str, Any]) -> AsyncGener
         raise PluginError(f"{plugin.path}: was not imported")
     called = plugin.run(**kwargs)
     if not inspect.isasyncgen(called):  # a decorated run tells its shape only now
-        yield Given(portable(await called), yielded=False)
+        yield Given(await called, yielded=False)
         return
     async with aclosing(called) as checkpoints:
         async for each in checkpoints:
-            yield Given(portable(each), yielded=True)
+            yield Given(each, yielded=True)
 
 
 def _now() -> float:
