@@ -139,7 +139,7 @@ def parse_csv(text: str, file: str, problems: list[Problem]) -> list[Entry]:
         file: Its name, for messages.
         problems: Grows by everything the operator should mend.
     """
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     entries: list[Entry] = []
     header: list[str] = []
     try:
