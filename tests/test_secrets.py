@@ -18,7 +18,8 @@ SECRET_NAMES = """
     passphrase pwd
 """
 OTHER_NAMES = """
-    user username keyboard series_key key_columns author keys token_file token_url password_file token_ttl url
+    user username keyboard series_key key_columns author keys token_file token_url password_file
+    token_ttl url
     monkey 1 passenger registers
 """
 
