@@ -1,0 +1,67 @@
+# Everything a contributor types. `make` alone says what there is.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that is Python 3.11 or later makes the virtualenv.
+PYTHON ?= python3.13 python3.12 python3.11 python3
+JOBS ?= 2
+
+.PHONY: help run test check bench clean
+
+help:
+	@echo 'make run     collect readings of this machine and store them, until Ctrl-C'
+	@echo 'make test    run the tests'
+	@echo 'make check   lint, formatting, types, import layers'
+	@echo 'make bench   run the benchmarks and print their table'
+	@echo 'make clean   remove the virtualenv, caches and builds (the readings in .state stay)'
+	@echo
+	@echo 'Needs Python 3.11 or later; another one than is found first: make PYTHON=/path/to/python3 ...'
+
+run: $(VENV)/.installed
+	@echo 'Collecting readings of this machine into .state/ until Ctrl-C. To see them:'
+	@echo '  $(BIN)/ingestd latest --config conf/demo.yaml'
+	@echo '  http://127.0.0.1:8470/'
+	@exec $(BIN)/ingestd run --config conf/demo.yaml
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) build dist daemon/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed again whenever a dependency may have changed.
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo 'Installing ingestd into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-test: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo 'Installing ingestd and what its tests need into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/pip:
+	@new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	for python in $(PYTHON); do \
+	    if "$$python" -c "$$new_enough" 2>/dev/null; then break; fi; \
+	    python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo 'make: ingestd needs Python 3.11 or later: install it (Debian 12, Ubuntu 24.04: apt install python3 python3-venv), or say where it is: make PYTHON=/path/to/python3 ...' >&2; \
+	    exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "make: $$python cannot make virtualenvs: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; \
+	    exit 1; \
+	fi; \
+	"$$python" -m venv $(VENV)

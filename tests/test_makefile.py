@@ -1,0 +1,74 @@
+"""`make` on a machine that lacks something says what to install, in one line."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a directory with just enough of a checkout."""
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make there."""
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True)
+
+
+def fake_python(path: Path, script: str) -> Path:
+    """Make a command that stands for a Python of some kind."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("target", ["run", "test", "check"])
+def test_an_old_python_is_named_as_the_reason(checkout: Path, target: str) -> None:
+    """A Python that is too old, or none at all."""
+    old = fake_python(checkout / "python3", "exit 1")
+
+    answer = make(checkout, target, f"PYTHON={old} {checkout}/none")
+
+    first, *rest = answer.stderr.splitlines()
+    assert answer.returncode != 0
+    assert first.startswith("make: ingestd needs Python 3.11 or later: install it")
+    assert all(line.startswith("make: ***") for line in rest)
+
+
+def test_a_python_without_venv_is_named_as_the_reason(checkout: Path) -> None:
+    """As Debian has it, until python3-venv is installed."""
+    bare = fake_python(checkout / "python3", 'case "$2" in *ensurepip*) exit 1;; esac')
+
+    answer = make(checkout, "run", f"PYTHON={bare}")
+
+    first, *rest = answer.stderr.splitlines()
+    assert answer.returncode != 0
+    assert first.endswith("install its venv module (Debian, Ubuntu: apt install python3-venv)")
+    assert all(line.startswith("make: ***") for line in rest)
+
+
+def test_make_alone_says_what_there_is(checkout: Path) -> None:
+    """Every target is listed."""
+    answer = make(checkout)
+
+    assert answer.returncode == 0
+    for target in ("run", "test", "check", "bench", "clean"):
+        assert f"make {target} " in answer.stdout
+
+
+def test_the_script_of_the_ci_is_valid() -> None:
+    """A slip in it would show only on a clean machine."""
+    script = ROOT / ".ci" / "run"
+
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    assert os.access(script, os.X_OK)
