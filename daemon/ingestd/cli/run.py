@@ -1,0 +1,105 @@
+"""``ingestd run``: the daemon, in the foreground."""
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from ingestd.app import Daemon, Serve, run_daemon
+from ingestd.cli.endings import complain
+from ingestd.cli.settings import config_option, load
+from ingestd.config import Config
+from ingestd.errors import ConfigError, IngestError
+from ingestd.logs import configure
+from ingestd.secrets import Redactor
+from ingestd.systemd import Notifier
+
+
+@click.command(short_help="Run the daemon in the foreground.")
+@config_option
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "console", "journal", "json"]),
+    envvar="INGESTD_LOG_FORMAT",
+    help="How to write logs, whatever the configuration says.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    envvar="INGESTD_LOG_LEVEL",
+    help="The least important messages to show.",
+)
+def run(config_path: Path, log_format: str | None, log_level: str | None) -> int:
+    """Run the daemon in the foreground until TERM or Ctrl-C.
+
+    A second of these skips the waiting, but still brings readings to safety.
+    HUP reloads the configuration, USR1 sends what is in memory at once.
+    """
+    notifier = Notifier.from_environment(os.environ)
+    try:
+        config = load(config_path)
+    except ConfigError:
+        notifier.status("the configuration cannot be used")
+        raise
+    daemon = make_daemon(config, config_path, notifier, log_format=log_format, log_level=log_level)
+    return asyncio.run(_run(daemon))
+
+
+def make_daemon(
+    config: Config,
+    config_path: Path,
+    notifier: Notifier,
+    *,
+    log_format: str | None = None,
+    log_level: str | None = None,
+) -> Daemon:
+    """Set up the logs of this process and make a daemon that writes there."""
+    redactor = Redactor(config.secrets)
+    threshold = configure(
+        log_format=log_format or config.daemon.log_format,
+        level=log_level or config.daemon.log_level,
+        redactor=redactor,
+    )
+    return Daemon(
+        config,
+        config_path=config_path,
+        environ=os.environ,
+        notifier=notifier,
+        redactor=redactor,
+        threshold=threshold,
+    )
+
+
+async def _run(daemon: Daemon) -> int:
+    code = 0
+    try:
+        await run_daemon(daemon, _serve())
+    except IngestError as error:
+        code = complain(error)
+    if daemon.abandoned:
+        # A plugin that ignores its cancellation would keep the process for ever,
+        # and everything else has come to its end.
+        daemon.log.error("ended without waiting any longer", tasks=daemon.abandoned)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _serve() -> Serve:
+    try:
+        server = importlib.import_module("ingestd.web.server")
+    except ModuleNotFoundError:
+        return _no_server
+    serve: Serve = server.serve
+    return serve
+
+
+@asynccontextmanager
+async def _no_server(_daemon: Daemon) -> AsyncIterator[str]:
+    yield ""
