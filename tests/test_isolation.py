@@ -19,7 +19,7 @@ from ingestd import isolation
 from ingestd.errors import PluginError, PluginLoadError, ResultError, RunTimeout, WorkerDied
 from ingestd.isolation import Finished, Workers
 from ingestd.plugin import Plugin
-from tests.support.plugins import LogLines, PluginFolder
+from tests.support.plugins import LogLines, PluginFolder, state_of
 
 # Starting a process takes about a tenth of a second, and these tests start many.
 pytestmark = pytest.mark.slow
@@ -119,7 +119,7 @@ async def test_million_readings_come_back_in_order(plugin_folder: PluginFolder, 
 
     result = (await call(plugin)).result
 
-    assert list(result) == ["readings", "n"]
+    assert result["n"] == 1
     assert [value for _, _, value in result["readings"]] == list(range(200_003))
 
 
@@ -248,14 +248,14 @@ async def test_death_of_the_process_is_a_failed_run(
     """The error says how it went, the next run finds a new process."""
     deadly = plugin_folder.plugin(f"def run(**_):\n    print('last words')\n    {body}\n", "deadly")
     sane = plugin_folder.plugin(WHO_AM_I)
-    before = (await call(sane)).result
+    before = state_of(await call(sane))
 
     error = await failure(call(deadly))
 
     assert isinstance(error, WorkerDied)
     assert str(error).startswith(message)
     assert error.output.startswith("last words\n")
-    assert (await call(sane)).result == before
+    assert state_of(await call(sane)) == before
     assert isinstance(await failure(call(deadly)), WorkerDied)
 
 
@@ -468,6 +468,25 @@ async def test_megabytes_of_output_neither_block_nor_pile_up(
     assert capfd.readouterr() == ("", "")
 
 
+async def test_output_of_c_code_belongs_to_its_run(
+    plugin_folder: PluginFolder, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a C library still holds in its own buffer is not left to the next run."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    plugin = plugin_folder.plugin(
+        """
+        import ctypes
+        def run(*, text, **_):
+            ctypes.CDLL(None).puts(text)
+            return {}
+        """
+    )
+
+    outputs = [(await call(plugin, text=text)).output for text in (b"one", b"two")]
+
+    assert outputs == ["one\n", "two\n"]
+
+
 async def test_log_lines_arrive_while_the_run_goes_on(
     plugin_folder: PluginFolder, call: Call, log: LogLines
 ) -> None:
@@ -555,7 +574,7 @@ async def test_signals_to_the_service_leave_runs_alone(
         """
     )
 
-    result = (await call(plugin)).result
+    result = state_of(await call(plugin))
 
     assert result == {"child": -signal.SIGTERM, "group": True}
 
@@ -580,8 +599,8 @@ async def test_fork_of_the_plugin_does_not_answer_for_it(
         """
     )
 
-    assert (await call(plugin, die=False)).result == {"who": "parent"}
-    assert (await call(plugin, die=False)).result == {"who": "parent"}
+    assert state_of(await call(plugin, die=False)) == {"who": "parent"}
+    assert state_of(await call(plugin, die=False)) == {"who": "parent"}
     assert "status 5" in str(await failure(call(plugin, die=True)))
 
 
@@ -598,7 +617,7 @@ async def test_process_serves_one_version_of_one_plugin(
 
     assert pids[0] == pids[2]
     assert len(set(pids)) == 3
-    assert process_count() <= 3  # one may still be on its way out
+    await until(lambda: process_count() == 2)
 
 
 async def test_last_good_version_starts_after_a_broken_edit(
@@ -608,7 +627,7 @@ async def test_last_good_version_starts_after_a_broken_edit(
     plugin = plugin_folder.plugin("def run(**_):\n    return {'version': 1}\n")
     plugin_folder.write("probe", "def run(**_) return {'version': 2}\n")
 
-    assert (await call(plugin)).result == {"version": 1}
+    assert state_of(await call(plugin)) == {"version": 1}
 
 
 async def test_module_missing_in_a_worker_is_a_load_error(
@@ -645,7 +664,7 @@ async def test_hidden_coroutine_is_run_to_its_end(plugin_folder: PluginFolder, c
         """
     )
 
-    assert (await call(plugin, n=5)).result == {"n": 5}
+    assert state_of(await call(plugin, n=5)) == {"n": 5}
 
 
 async def test_hidden_generator_is_told_how_to_be_written(

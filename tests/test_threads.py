@@ -14,7 +14,7 @@ from ingestd.errors import PluginError, PluginLoadError, RunTimeout, WorkerDied
 from ingestd.isolation import Finished
 from ingestd.plugin import Plugin
 from ingestd.threads import Threads
-from tests.support.plugins import LogLines, PluginFolder
+from tests.support.plugins import LogLines, PluginFolder, state_of
 
 STUCK = """
     import threading
@@ -66,7 +66,8 @@ async def test_result_and_log_come_back(plugin_folder: PluginFolder) -> None:
 
     finished = await call(Threads(), plugin, log=log)
 
-    assert finished == Finished({"thread": "ingestd[probe]"}, "")
+    assert state_of(finished) == {"thread": "ingestd[probe]"}
+    assert finished.output == ""
     assert log.lines == [("info", "here", {"n": 1})]
 
 
@@ -112,7 +113,7 @@ async def test_stuck_run_is_left_behind_and_not_joined_by_another(
     with pytest.raises(PluginError, match="still stuck in its thread"):
         await call(threads, plugin, gate=gate)
     sane = plugin_folder.plugin("def run(**_):\n    return {}\n", "sane")
-    assert (await call(threads, sane, name="other")).result == {}
+    assert state_of(await call(threads, sane, name="other")) == {}
 
 
 async def test_collector_is_back_when_its_thread_has_ended(
@@ -129,7 +130,7 @@ async def test_collector_is_back_when_its_thread_has_ended(
             await asyncio.to_thread(thread.join)
 
     assert threads.stuck == frozenset()
-    assert (await call(threads, plugin, gate=gate)).result == {"n": 1}
+    assert state_of(await call(threads, plugin, gate=gate)) == {"n": 1}
 
 
 async def test_cancelled_run_is_left_behind_too(

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 LENGTH_BYTES: Final = 8
 LARGEST: Final = 1 << 28  # bytes of one message; more means that the channel was garbled
 
+
 class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """Replace a time zone of foreign make by its offset; the instant stays."""

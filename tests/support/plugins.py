@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ingestd.isolation import Finished
 from ingestd.loader import Loader
 from ingestd.plugin import Plugin
 
@@ -51,6 +52,11 @@ class LogLines:
     def error(self, event: str, **values: Any) -> None:
         """Keep a line."""
         self.lines.append(("error", event, values))
+
+
+def state_of(finished: Finished) -> dict[str, Any]:
+    """Return what a run gave besides readings."""
+    return {name: value for name, value in finished.result.items() if name != "readings"}
 
 
 @pytest.fixture
