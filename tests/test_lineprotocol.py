@@ -198,6 +198,14 @@ def test_empty_tag_is_no_tag() -> None:
     assert prefix(Series("a", (("t", ""),)), INFLUX) == "reading,series=a value="
 
 
+@pytest.mark.parametrize(("time_us", "kept"), [(T - 1, 0), (T, 1), (T + S - 1, 1), (T + S, 0)])
+def test_window_has_its_start_and_not_its_end(time_us: int, kept: int) -> None:
+    """A point on its own at either edge is judged as among others."""
+    made = encode([(Series("a"), time_us, 1.0)], Prefixes(INFLUX), low_us=T, high_us=T + S)
+
+    assert (made.points, len(made.refused)) == (kept, 1 - kept)
+
+
 def test_times_out_of_the_window_are_refused() -> None:
     """Points too old or too far ahead for a store are set aside, readable and sendable."""
     points = [(Series("a"), time_us, 1.0) for time_us in (T - 1, T, T + S - 1, T + S)]

@@ -131,6 +131,13 @@ def test_redirect_does_not_show_its_query() -> None:
             id="InfluxDB 1, one line not understood",
         ),
         pytest.param(
+            '{"error":"partial write: unable to parse \'m,series=b value=2.0 30\': invalid number'
+            ' dropped=2"}',
+            {1},
+            False,
+            id="InfluxDB 1, one line not understood and others dropped",
+        ),
+        pytest.param(
             '{"error":"unable to parse \'m,series=a value=1.0 10\': invalid number\\nunable to '
             "parse 'n\\\\ x,series=it's value=4.0 40': invalid field format\"}",
             {0, 3},

@@ -87,6 +87,16 @@ async def test_others_read_while_the_daemon_writes(to: EmbeddedSink, path: Path)
     assert "series_id=? AND time>?" in str(plan)
 
 
+async def test_questions_use_the_key(to: EmbeddedSink, path: Path) -> None:
+    """No question reads every row of a file that grows for years."""
+    newest = f"{embedded.SELECT} WHERE {embedded.NEWEST} AND time >= 1"
+    some = f"{embedded.SELECT} WHERE name = 'a' AND time >= 1 AND time < 2 ORDER BY time"
+    with reader(path) as db:
+        plans = [db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall() for query in (newest, some)]
+
+    assert all("SCAN readings" not in str(plan) for plan in plans), plans
+
+
 async def test_unit_may_change(to: EmbeddedSink, path: Path) -> None:
     """A unit is for people; a series stays the same when it is put right."""
     await keep(to, (Series("a", unit="kW"), T, 1.0))
@@ -132,6 +142,38 @@ async def test_damaged_file_is_unavailable_until_it_is_replaced(path: Path) -> N
     path.unlink()
     await keep(sink, (Series("a"), T, 1.0))
     await sink.close()
+
+
+async def test_replaced_file_gets_its_series_again(to: EmbeddedSink, path: Path) -> None:
+    """What a file was known to hold is forgotten with it."""
+    await keep(to, (Series("a"), T, 1.0), (Series("b"), T, 2.0))
+    await to.close()
+    path.unlink()
+    await keep(to, (Series("b"), T, 3.0))
+
+    assert [(p.series, p.value) for p in await to.latest(since_us=0)] == [("b", 3.0)]
+
+
+async def test_commits_wait_for_the_disk(to: EmbeddedSink) -> None:
+    """Positions in sources move on because of what is stored, so a power cut must not undo it."""
+    database = to._database
+    assert database is not None
+
+    full = await database.write(lambda db: db.execute("PRAGMA synchronous").fetchone())
+
+    assert full == (2,)
+
+
+async def test_scan_misses_none_between_chunks(
+    to: EmbeddedSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk begins with the very next microsecond."""
+    monkeypatch.setattr(embedded, "ROWS", 3)
+    await keep(to, *((Series("a"), T + at, float(at)) for at in range(8)))
+
+    chunks = [chunk async for chunk in to.scan(start_us=T, end_us=T + 9)]
+
+    assert [[point.value for point in chunk] for chunk in chunks] == [[0, 1, 2], [3, 4, 5], [6, 7]]
 
 
 async def test_full_disk_is_unavailable_until_there_is_room(to: EmbeddedSink, path: Path) -> None:

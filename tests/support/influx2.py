@@ -56,7 +56,7 @@ class Behaviour:
 HANG: Final = Behaviour(hangs=True)
 RESET: Final = Behaviour(resets=True)
 RESET_AFTER_STORING: Final = Behaviour(resets=True, stores=True)
-LOGIN_PAGE: Final = Behaviour(302, headers={"Location": "https://sso.example.org/login?next=x"})
+LOGIN_PAGE: Final = Behaviour(302, headers={"Location": "/login?next=x"})
 WEB_PAGE: Final = Behaviour(200, "<html>Welcome</html>", {"Content-Type": "text/html"})
 
 
@@ -124,6 +124,7 @@ class Influx2:
         app = web.Application(client_max_size=2**30)
         app.router.add_post("/api/v2/write", self._write)
         app.router.add_post("/api/v2/query", self._query)
+        app.router.add_get("/login", login)
         app.router.add_get("/api/v2/orgs", self._orgs)
         app.router.add_get("/api/v2/buckets", self._buckets)
         app.router.add_post("/api/v2/buckets", self._make_bucket)
@@ -170,6 +171,7 @@ class Influx2:
         if behaviour.resets:
             assert request.transport is not None
             request.transport.abort()
+            return web.Response()
         if behaviour.status:
             return web.Response(
                 status=behaviour.status, body=behaviour.text.encode(), headers=behaviour.headers
@@ -237,6 +239,11 @@ class Influx2:
         if request.headers.get("Authorization") != f"Token {self.token}":
             return say(401, "unauthorized", "unauthorized access")
         return None
+
+
+async def login(_request: web.Request) -> web.Response:
+    """Answer whoever followed the redirect; it is not a success."""
+    return web.Response(text="please log in")
 
 
 def say(status: int, code: str, message: str) -> web.Response:

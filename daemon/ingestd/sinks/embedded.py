@@ -71,8 +71,9 @@ ROWS: Final = 10_000
 NOT_TEXT: Final = "a name or tag is not valid Unicode"
 SELECT: Final = """
     SELECT series.name, series.tags, series.measurement, series.field, time, value
-    FROM series JOIN readings ON series_id = id
-"""
+    FROM series CROSS JOIN readings ON series_id = id
+"""  # CROSS: from series to readings, or else SQLite may read every row
+NEWEST: Final = "time = (SELECT max(time) FROM readings WHERE series_id = id)"
 
 
 class Columns(msgspec.Struct):
@@ -203,8 +204,7 @@ class EmbeddedSink:
 
     async def latest(self, *, since_us: int) -> list[StoredPoint]:
         """Return the newest point of every series that has one since then."""
-        newest = "(SELECT max(time) FROM readings WHERE series_id = id)"
-        return await self._query(f"{SELECT} WHERE time = {newest} AND time >= ?", (since_us,))
+        return await self._query(f"{SELECT} WHERE {NEWEST} AND time >= ?", (since_us,))
 
     async def scan(self, *, start_us: int, end_us: int) -> AsyncIterator[list[StoredPoint]]:
         """Yield everything from start to before end, series by series."""
