@@ -64,6 +64,12 @@ class DeadLetters:
         )
         self.count += len(rows)
 
+    async def listed(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """Return dead letters in the order of their numbers, beginning after one."""
+        return await self._database.read(
+            lambda db: listed(db, store=self.store, after=after, limit=limit)
+        )
+
     async def remove(self, ids: Sequence[int]) -> int:
         """Forget dead letters; return how many there were."""
         removed = await self._database.write(lambda db: delete(db, ids), on_full="use_ballast")
@@ -87,6 +93,25 @@ def listed(
         (after, store, store, limit),
     )
     return [DeadLetter(*row) for row in rows]
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """Return the number of the last dead letter, or 0."""
+    (last,) = db.execute("SELECT max(id) FROM dead_letters").fetchone()
+    return last or 0
+
+
+def found(db: sqlite3.Connection, store: str, ids: Sequence[int]) -> list[DeadLetter]:
+    """Return those of some numbers that are a store's dead letters."""
+    select = "SELECT id, store, at, reason, payload FROM dead_letters WHERE id = ? AND store = ?"
+    rows = (db.execute(select, (row_id, store)).fetchone() for row_id in sorted(set(ids)))
+    return [DeadLetter(*row) for row in rows if row is not None]
+
+
+def stores(db: sqlite3.Connection) -> list[str]:
+    """Name the stores that have dead letters."""
+    rows = db.execute("SELECT DISTINCT store FROM dead_letters ORDER BY store")
+    return [name for (name,) in rows]
 
 
 def delete(db: sqlite3.Connection, ids: Sequence[int]) -> int:

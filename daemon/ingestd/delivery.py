@@ -14,8 +14,9 @@ A receipt hears of a batch when all of its points are in one of these three.
 
 Order. Fresh batches overtake the backlog, but only with points that lie beyond
 the spool's horizon: an older point may correct one that waits there, so it
-queues behind it. For the same reason a body that was stored while an earlier
-one was being spooled is spooled as well, behind it.
+queues behind it. For the same reason batches come to their end in the order in
+which they left the lane, and one that was stored while an earlier one was being
+spooled is spooled as well, behind it.
 
 Accounting. ``accepted + inherited = stored + spooled + dead + dropped + in
 memory`` holds whenever the event loop is between two callbacks: each move adds
@@ -42,6 +43,8 @@ IN_FLIGHT: Final = 2
 # A body that is all bad costs two requests a point; past this the rest is refused unseen.
 MOST_REQUESTS: Final = 256
 FULL_RETRY: Final = 5.0
+# The backoff may be cut short, by a change of the store's config for example.
+LOOK_AGAIN: Final = 1.0
 RESUME_BELOW: Final = 0.9
 DRAIN_AHEAD: Final = 8
 
@@ -103,6 +106,7 @@ class Delivery:
         pool: Where bodies are encoded and compressed.
         tally: Where the points went.
         moved_at: When something last moved, in monotonic seconds.
+        recovered: Set once it knows what a former one left on disk.
     """
 
     name: str
@@ -120,10 +124,10 @@ class Delivery:
     moved_at: float = 0.0
 
     def __post_init__(self) -> None:
+        self.recovered = asyncio.Event()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._backlog = asyncio.Event()
         self._giving_up = asyncio.Event()
-        self._finished = asyncio.Event()
         self._full = self._opened = False
 
     async def run(self) -> None:
@@ -131,17 +135,18 @@ class Delivery:
         await self.spool.open()
         await self.dead.open()
         self.tally.inherited = self.spool.holds.points + self.dead.count
+        self.recovered.set()
         self._note_backlog()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._drain(), name=f"ingestd[{self.name}].drain")
             await self._live()
-            self._finished.set()
-            self._backlog.set()
+            self.give_up()
         await self.sink.close()
 
     def give_up(self) -> None:
-        """Stop sending: what is in memory goes to the spool."""
+        """Stop sending: what is in memory goes to the spool, and what is there stays."""
         self._giving_up.set()
+        self._backlog.set()
 
     @property
     def stuck(self) -> bool:
@@ -182,6 +187,8 @@ class Delivery:
     # -- the live side
 
     async def _live(self) -> None:
+        after = asyncio.Event()
+        after.set()
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._slots.acquire()
@@ -191,32 +198,43 @@ class Delivery:
                 if not self.tally.in_flight:
                     self.moved_at = self.clock.monotonic()
                 self.tally.in_flight += len(batch)
-                group.create_task(self._deliver(batch), name=f"ingestd[{self.name}].deliver")
+                before, after = after, asyncio.Event()
+                group.create_task(
+                    self._deliver(batch, before, after), name=f"ingestd[{self.name}].deliver"
+                )
 
-    async def _deliver(self, batch: Batch) -> None:
+    async def _deliver(self, batch: Batch, before: asyncio.Event, after: asyncio.Event) -> None:
         raw_bytes = 0
         try:
-            raw_bytes = await self._make_safe(batch)
+            raw_bytes = await self._make_safe(batch, before)
         except Exception:
             self.log.exception("a batch could not be delivered", points=len(batch))
         else:
             batch.settle()
         finally:
+            after.set()
             self._slots.release()
             self.lane.done(points=len(batch), raw_bytes=raw_bytes)
 
-    async def _make_safe(self, batch: Batch) -> int:
-        """Bring every point somewhere durable; return the size before compression."""
+    async def _make_safe(self, batch: Batch, before: asyncio.Event) -> int:
+        """Bring every point somewhere durable; return the size before compression.
+
+        Args:
+            batch: The points.
+            before: Set once the batch ahead of this one is safe.
+        """
         spooled_before = self.spool.appended
         work = partial(self._prepare, batch.points, horizon_us=self.spool.holds.horizon_us)
         prepared = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         await self._bury(prepared.refused, self._landed)
         for body in prepared.fresh:
             left = await self._store(body)
+            await before.wait()
             if left is None and self.spool.appended > spooled_before:
                 left = self._behind_an_earlier_one(body)
             if left is not None:
                 await self._set_down(left, droppable=batch.droppable)
+        await before.wait()
         for body in prepared.behind:
             await self._set_down(body, droppable=batch.droppable)
         return prepared.raw_bytes
@@ -328,7 +346,7 @@ class Delivery:
     async def _drain(self) -> None:
         while True:
             await self._backlog.wait()
-            if self._finished.is_set() or self._giving_up.is_set():
+            if self._giving_up.is_set():
                 return
             await self._expire()
             if not self.outage.probe():
@@ -338,8 +356,8 @@ class Delivery:
             self._note_backlog()
 
     async def _wait_for_probe(self) -> None:
-        stopping = self._giving_up
-        await wait_at_most(stopping, max(self.outage.retry_in, 0.01), clock=self.clock)
+        wait = min(max(self.outage.retry_in, 0.01), LOOK_AGAIN)
+        await wait_at_most(self._giving_up, wait, clock=self.clock)
 
     async def _drain_some(self) -> None:
         spooled, lost = await self.spool.oldest(self.limits.points * DRAIN_AHEAD)
@@ -369,7 +387,7 @@ class Delivery:
         self.tally.drained += points
 
     def _note_backlog(self) -> None:
-        if self.spool.holds.bodies or self._finished.is_set():
+        if self.spool.holds.bodies or self._giving_up.is_set():
             self._backlog.set()
         else:
             self._backlog.clear()
@@ -390,7 +408,8 @@ class Delivery:
             try:
                 await self._write(piece.data)
             except StoreUnavailable as error:
-                self.outage.failed(str(error), retry_after=error.retry_after)
+                if not self._giving_up.is_set():
+                    self.outage.failed(str(error), retry_after=error.retry_after)
                 return self._joined([piece, *reversed(waiting)])
             except (BodyRejected, BodyTooLarge) as error:
                 self.outage.succeeded()  # it refuses this body, but it is there

@@ -263,7 +263,8 @@ def _microseconds(name: Any, time: Any, *, zone: tzinfo | None) -> int:
         )
     if abs(time) > LATEST:
         raise ReadingError("time", f"{name}: expected a year from 1679 to 2261, got {time!r:.40}")
-    return int(round(time * MICROSECONDS))
+    microseconds: int = round(time * MICROSECONDS)
+    return microseconds
 
 
 def _aware(name: Any, time: datetime, *, zone: tzinfo | None) -> datetime:

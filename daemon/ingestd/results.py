@@ -15,8 +15,8 @@ from ingestd.errors import PluginError, RunTimeout
 from ingestd.failures import run_failure
 from ingestd.foreign import Kind
 from ingestd.isolation import Isolation
-from ingestd.workerprocess import Log
 from ingestd.plugin import Plugin
+from ingestd.workerprocess import Log
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,141 @@
+"""The stages from the buffer to a store, on real files and a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ingestd.buffer import Buffer, Lane
+from ingestd.clock import SystemClock
+from ingestd.config import InfluxStore
+from ingestd.database import Database
+from ingestd.deadletters import DeadLetters
+from ingestd.delivery import Delivery, Limits
+from ingestd.model import Point, Receipt, Series
+from ingestd.outage import Outage
+from ingestd.sinks import influxdb
+from ingestd.sinks.protocol import Sink
+from ingestd.spool import Spool
+from ingestd.statedir import StateDirectory
+
+LEVEL = Series("level")
+
+
+def points(*times: int, series: Series = LEVEL, value: float = 1.0) -> list[Point]:
+    """Make points at times in seconds since the Unix epoch."""
+    return [(series, time * 1_000_000, value) for time in times]
+
+
+@dataclass
+class Pipeline:
+    """A buffer and its deliveries."""
+
+    buffer: Buffer
+    deliveries: dict[str, Delivery]
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def only(self) -> Delivery:
+        """The delivery of the one store there is."""
+        (delivery,) = self.deliveries.values()
+        return delivery
+
+    async def put(self, some: Sequence[Point], *, droppable: bool = False) -> Receipt:
+        """Put points into the buffer."""
+        return await self.buffer.put(some, droppable=droppable)
+
+    async def safe(self, some: Sequence[Point], *, droppable: bool = False) -> None:
+        """Put points into the buffer and wait until they are safe."""
+        receipt = await self.put(some, droppable=droppable)
+        await receipt.wait()
+
+    def balanced(self) -> bool:
+        """Say whether every point is accounted for."""
+        return all(not each.balance for each in self.deliveries.values())
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Return what was logged under a phrase."""
+        return [each for each in self.events if each["event"] == event]
+
+
+async def until(condition: Callable[[], bool], *, within: float = 10.0) -> None:
+    """Return once a condition holds; the stages under test decide when."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 -- conditions on what is on disk have no event
+            await asyncio.sleep(0.002)
+
+
+def influx(url: str, *, bucket: str = "energy", timeout: float = 5.0) -> Sink:
+    """Return a sink for the fake InfluxDB 2."""
+    return influxdb.sink(
+        InfluxStore(
+            name="main", url=url, org="campus", bucket=bucket, token="secret", timeout=timeout
+        )
+    )
+
+
+@asynccontextmanager
+async def running(
+    state_dir: Path,
+    sinks: dict[str, Sink],
+    *,
+    capacity: int = 100_000,
+    batch: int = 5000,
+    size_bytes: int = 1_000_000,
+    linger: float = 0.01,
+    spool_bytes: int = 10_000_000,
+    spool_age: float | None = None,
+    write_ahead: bool = False,
+) -> AsyncIterator[Pipeline]:
+    """Run deliveries for some sinks; what they leave behind stays in the directory."""
+    clock, buffer = SystemClock(), Buffer(capacity=capacity)
+    events: list[dict[str, Any]] = []
+    log = structlog.wrap_logger(None, processors=[_keeper(events)])
+    async with AsyncExitStack() as stack:
+        directory = stack.enter_context(StateDirectory.open(state_dir, ballast_bytes=1 << 20))
+        database = await stack.enter_async_context(
+            await Database.open(directory.database, ballast=directory.ballast)
+        )
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        deliveries = {}
+        for name, sink in sinks.items():
+            lane = Lane(points=batch, size_bytes=size_bytes, linger=linger, clock=clock)
+            deliveries[name] = Delivery(
+                name=name,
+                sink=sink,
+                buffer=buffer,
+                lane=lane,
+                spool=Spool(database, name, limit_bytes=spool_bytes, clock=clock),
+                dead=DeadLetters(database, name, clock=clock),
+                outage=Outage(longest=0.05, first=0.02, clock=clock, log=log),
+                limits=Limits(
+                    points=batch,
+                    size_bytes=size_bytes,
+                    write_ahead=write_ahead,
+                    spool_age=spool_age,
+                ),
+                pool=pool,
+                clock=clock,
+                log=log,
+            )
+        buffer.lanes = {name: each.lane for name, each in deliveries.items()}
+        async with asyncio.TaskGroup() as group:
+            for each in deliveries.values():
+                group.create_task(each.run())
+            yield Pipeline(buffer, deliveries, events)
+            for each in deliveries.values():
+                each.lane.close()
+                each.give_up()
+
+
+def _keeper(events: list[dict[str, Any]]) -> Any:
+    def keep(_logger: Any, level: str, event: Any) -> Any:
+        events.append({"level": level, **event})
+        raise structlog.DropEvent
+
+    return keep
