@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
+from ingestd import yamlvalues
 from ingestd.errors import ResultError
 
 RESERVED: Final = frozenset({"readings", "hidden", "delete_params"})
@@ -132,6 +133,8 @@ def take_apart(result: object) -> Result:
     if not isinstance(hidden, dict) or not all(isinstance(key, str) for key in hidden):
         raise ResultError(f"hidden: expected a dict with text keys, got {type(hidden).__name__}")
     state = {name: plain(value, where=name) for name, value in parts.items()}
+    yamlvalues.check(state, where="state")
+    yamlvalues.check(hidden, where="hidden")
     degraded = next((str(state[name]) for name in DEGRADED if state.get(name)), "")
     return Result(readings, state, hidden, names, degraded)
 
