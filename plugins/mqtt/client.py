@@ -1,0 +1,129 @@
+"""The client that connects: its settings, and what may be wrong with them."""
+
+import logging
+import ssl
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Final
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+MOST_IN_FLIGHT: Final = 65_535
+# A broker that says so may take us later: unavailable, busy, quota, moved, rate.
+PASSING: Final = frozenset({136, 137, 151, 156, 157, 159})
+# paho tells what we tell as well, once more, and without the collector's name.
+QUIET: Final = logging.getLogger("ingestd.mqtt.paho")
+QUIET.setLevel(logging.CRITICAL + 1)
+
+
+class BrokerError(Exception):
+    """The broker cannot be reached, or will not have us."""
+
+
+class BrokerRefused(BrokerError):
+    """The broker will not have us until somebody changes something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to connect.
+
+    Attributes:
+        host: The broker's name or address.
+        port: Its port.
+        client_id: Names our session at the broker.
+        username: Who we are, or None.
+        password: And its proof.
+        tls: How to encrypt, or None.
+        protocol: 5, or 4 for MQTT 3.1.1.
+        keepalive: Seconds of silence after which either side checks the other.
+        session_expiry: How long the broker keeps our session without us, in seconds.
+        window: How many messages without an ack the broker may send.
+        retained: Whether to take retained messages.
+        presence: Topic that says whether we are there, or None.
+        timeout: Seconds for one answer of the broker.
+    """
+
+    host: str
+    port: int
+    client_id: str
+    username: str | None
+    password: str | None = field(repr=False)
+    tls: ssl.SSLContext | None
+    protocol: int
+    keepalive: int
+    session_expiry: int
+    window: int
+    retained: bool
+    presence: str | None
+    timeout: float = 10
+
+    @property
+    def broker(self) -> str:
+        """The address, for people."""
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+def make_client(settings: Settings) -> aiomqtt.Client:
+    """Return aiomqtt's client, with a session that outlives connection and process."""
+    modern = settings.protocol >= 5
+    will = None
+    if settings.presence is not None:
+        will = aiomqtt.Will(settings.presence, b"offline", qos=1, retain=True)
+    return aiomqtt.Client(
+        settings.host,
+        settings.port,
+        username=settings.username,
+        password=settings.password,
+        logger=QUIET,
+        identifier=settings.client_id,
+        protocol=aiomqtt.ProtocolVersion.V5 if modern else aiomqtt.ProtocolVersion.V311,
+        will=will,
+        clean_session=None if modern else settings.session_expiry == 0,
+        # aiomqtt's default would have a new process wipe the session of the old one.
+        clean_start=False if modern else MQTT_CLEAN_START_FIRST_ONLY,
+        properties=connect_properties(settings) if modern else None,
+        keepalive=settings.keepalive,
+        tls_context=settings.tls,
+        timeout=settings.timeout,
+    )
+
+
+def connect_properties(settings: Settings) -> Properties:
+    """Return what MQTT 5 says in CONNECT; without an expiry the session ends with the link."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+    properties.SessionExpiryInterval = settings.session_expiry
+    properties.ReceiveMaximum = min(settings.window, MOST_IN_FLIGHT)
+    return properties
+
+
+def inner(client: aiomqtt.Client) -> PahoClient:
+    """Return the paho client inside aiomqtt's.
+
+    Raises:
+        BrokerError: This aiomqtt is built in another way.
+    """
+    found = getattr(client, "_client", None)
+    needed = ("ack", "manual_ack_set", "socket", "loop_read", "on_connect", "on_disconnect")
+    if not isinstance(found, PahoClient) or not all(hasattr(found, each) for each in needed):
+        raise BrokerError(
+            "aiomqtt: expected a version that holds a paho client with manual acks, such as 2.5, "
+            f"got aiomqtt {version('aiomqtt')} with paho-mqtt {version('paho-mqtt')}"
+        )
+    return found
+
+
+def refusal(error: aiomqtt.MqttError, settings: Settings) -> BrokerError:
+    """Return our error for a failed connection."""
+    code = getattr(getattr(error, "rc", None), "value", None)
+    if isinstance(error, MqttConnectError) and code not in PASSING:
+        return BrokerRefused(
+            f"{settings.broker}: the broker refused client {settings.client_id!r}, "
+            f"user {settings.username!r}: {getattr(error, 'rc', error)}"
+        )
+    return BrokerError(f"{settings.broker}: cannot connect: {error}")

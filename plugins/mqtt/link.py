@@ -1,0 +1,283 @@
+"""One connection to a broker whose messages are acked when they are safe, not before.
+
+How it works
+    aiomqtt acks a message before anybody has seen it, drops messages when its
+    queue is full, and reads one message for each turn of the event loop. It is
+    used for what it does well (connect, subscribe, keep alive, TLS), but the
+    messages are taken from the paho client inside it, which can leave the acks
+    to us: ``manual_ack_set`` before connecting, ``ack`` afterwards. That client
+    is a private attribute, so ``inner`` checks at start-up that it is there.
+
+    Memory is bounded by not reading. Some brokers (mosquitto 2.0 among them)
+    send more than they were told that we can take, so the window in CONNECT is
+    a wish; when ``max_held`` messages are in our hands, the socket is left
+    alone until some are safe. A broker takes that for a dead client after a
+    while, so after half the keepalive we leave in good order; the broker keeps
+    the session, and with it everything that is not acked.
+
+    What was not acked when a connection ended comes again on the next one. The
+    ``Inbox`` outlives connections and remembers what has become safe meanwhile:
+    such a message, known by its number, topic and payload, is acked and not read
+    a second time.
+
+    QoS 2 is not offered: paho keeps such a message in memory between two steps
+    of its handshake, and a kill between them loses it for good. A subscription
+    at QoS 1 gets messages that were published with QoS 2, too.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import aiomqtt
+from paho.mqtt.client import MQTT_ERR_SUCCESS
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from .client import Settings, inner, make_client, refusal
+from .inbox import Inbox
+from .routes import Message
+
+# Messages read in one turn of the event loop.
+BURST: Final = 64
+TAKEN_OVER: Final = 142
+
+
+class Link:
+    """One connection."""
+
+    def __init__(
+        self,
+        client: aiomqtt.Client,
+        settings: Settings,
+        inbox: Inbox,
+        *,
+        now: Callable[[], float],
+        log: Any,
+    ) -> None:
+        self._client, self._settings, self._inbox = client, settings, inbox
+        self._now, self._log = now, log
+        self._loop = asyncio.get_running_loop()
+        self._something = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._paused: asyncio.TimerHandle | None = None
+        self.session_present = False
+        self.subscribed = False
+        self.parked = False
+        self.lost: str | None = None
+        self.refused: str | None = None
+        self._paho = inner(client)
+        self._paho.manual_ack_set(True)
+        self._tell_aiomqtt = self._paho.on_connect, self._paho.on_disconnect
+        self._paho.on_connect = self._on_connect
+        self._paho.on_disconnect = self._on_disconnect
+        self._paho.on_message = self._on_message
+
+    async def subscribe(self, wanted: Sequence[tuple[str, int]], *, gone: Sequence[str]) -> None:
+        """Subscribe to filters, each with its QoS, and end the subscriptions that are gone.
+
+        Messages come before the answers do, in any number, so this runs beside
+        those who take them; what goes wrong ends the connection.
+        """
+        try:
+            for each, qos in wanted:
+                codes = await self._client.subscribe(each, **self._subscription(qos))
+                code: Any = codes[0]
+                if (code if isinstance(code, int) else code.value) >= 128:
+                    self.refused = f"{each!r}: expected to be subscribed, got {code}"
+                    self._lose(self.refused)
+                    return
+            for each in gone:
+                await self._client.unsubscribe(each)
+            if self._settings.presence is not None:
+                await self._client.publish(self._settings.presence, b"online", qos=1, retain=True)
+        except aiomqtt.MqttError as error:
+            self._lose(str(error))
+            return
+        self.subscribed = True
+        self._something.set()
+
+    def _subscription(self, qos: int) -> dict[str, Any]:
+        if self._settings.protocol < 5:
+            return {"qos": qos}
+        # 1: send what is retained when the subscription is new; 2: never.
+        handling = 1 if self._settings.retained else 2
+        return {"options": SubscribeOptions(qos=qos, retainHandling=handling)}
+
+    async def batch(self, *, linger: float, within: float) -> list[Message]:
+        """Return what has arrived, or nothing once the time is over or the connection lost.
+
+        Args:
+            linger: How long to wait for more after the first message, in seconds.
+            within: How long to wait for the first, in seconds.
+        """
+        if not self._inbox and self.lost is None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._something.wait(), within)
+        self._something.clear()
+        if self._inbox and not self._inbox.plenty and self.lost is None:
+            self._enough.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), linger)
+        return self._inbox.take()
+
+    def finish(self, messages: Sequence[Message]) -> None:
+        """Ack messages that are safe, and read on if that made room."""
+        unsent = [m for m in messages if m.qos and not self._ack(m.mid, m.qos)]
+        self._inbox.remember(unsent)
+        self._inbox.release(messages)
+        if self._paused is not None and not self._inbox.full:
+            self._resume()
+
+    def _ack(self, mid: int, qos: int) -> bool:
+        """Ack a message; say whether that was possible."""
+        return self.lost is None and self._paho.ack(mid, qos) == MQTT_ERR_SUCCESS
+
+    def watch(self) -> None:
+        """Read the socket ourselves from now on."""
+        sock = self._paho.socket()
+        if sock is not None:
+            self._loop.add_reader(sock, self._read)
+
+    def leave(self) -> None:
+        """Say goodbye; nothing that is not acked is lost by it."""
+        if self._paused is not None:
+            self._paused.cancel()
+        if self._settings.presence is not None and self.lost is None:
+            self._paho.publish(self._settings.presence, b"offline", qos=1, retain=True)
+
+    def _read(self) -> None:
+        """Read until nothing is there, we are full, or it is somebody else's turn."""
+        for _ in range(BURST):
+            if self.lost is not None or self._paused is not None:
+                return
+            if self._inbox.full:
+                self._pause()
+                return
+            before = self._inbox.held
+            try:
+                self._paho.loop_read()
+            except Exception as error:  # noqa: BLE001 -- the border to paho, which may raise anything
+                self._lose(f"{type(error).__name__}: {error}")
+                return
+            if self._inbox.held == before and not self._decrypted():
+                return
+        # What TLS has decrypted already does not make the socket readable again.
+        self._loop.call_soon(self._read)
+
+    def _decrypted(self) -> bool:
+        sock: Any = self._paho.socket()
+        return isinstance(sock, ssl.SSLSocket) and sock.fileno() >= 0 and sock.pending() > 0
+
+    def _pause(self) -> None:
+        sock = self._paho.socket()
+        if sock is not None:
+            self._loop.remove_reader(sock)
+        self._paused = self._loop.call_later(self._settings.keepalive / 2, self._park)
+        self._enough.set()
+
+    def _resume(self) -> None:
+        if self._paused is not None:
+            self._paused.cancel()
+        self._paused = None
+        if self.lost is None:
+            self.watch()
+            self._loop.call_soon(self._read)
+
+    def _park(self) -> None:
+        """Leave before the broker takes us for dead."""
+        self._log.warning(
+            "nothing gets safe; the broker keeps further messages",
+            broker=self._settings.broker,
+            held=self._inbox.held,
+            seconds=self._settings.keepalive / 2,
+        )
+        self.leave()
+        self.parked = True
+        self._paho.disconnect()
+
+    def _lose(self, why: str) -> None:
+        if self.lost is None:
+            self.lost = why
+        self._something.set()
+        self._enough.set()
+
+    def _on_connect(self, *args: Any) -> None:
+        self.session_present = bool(args[2].session_present)
+        if not self.session_present:
+            self._inbox.forget()
+        call(self._tell_aiomqtt[0], args)
+
+    def _on_disconnect(self, *args: Any) -> None:
+        code = args[3]
+        if getattr(code, "value", None) == TAKEN_OVER:
+            self.refused = f"another client calls itself {self._settings.client_id!r}, too"
+        self._lose(str(code))
+        # Told of an error, aiomqtt would keep an exception that nobody ever looks at.
+        call(self._tell_aiomqtt[1], (*args[:3], 0, *args[4:]))
+
+    def _on_message(self, _client: Any, _userdata: Any, message: Any) -> None:
+        """Take in a message, unless it is one of those that only want an ack."""
+        mid, qos, payload = message.mid, message.qos, bytes(message.payload)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # no broker should let it through, and nothing can be named so
+            self._paho.ack(mid, qos)
+            return
+        if (message.retain and not self._settings.retained) or (
+            message.dup and self._inbox.is_repeat(mid, topic, payload)
+        ):
+            self._paho.ack(mid, qos)
+            return
+        self._inbox.add(Message(topic, payload, self._now(), mid, qos))
+        self._something.set()
+        if self._inbox.plenty:
+            self._enough.set()
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings,
+    inbox: Inbox,
+    *,
+    wanted: Sequence[tuple[str, int]],
+    gone: Sequence[str],
+    now: Callable[[], float],
+    log: Any,
+) -> AsyncIterator[Link]:
+    """Connect and subscribe; disconnect in good order afterwards.
+
+    Args:
+        settings: How to connect.
+        inbox: Where messages go.
+        wanted: Filters to subscribe to, each with its QoS.
+        gone: Filters that the broker keeps for us, and need not any more.
+        now: Gives the time in Unix seconds.
+        log: The collector's logger.
+
+    Raises:
+        BrokerError: The broker cannot be reached.
+        BrokerRefused: It will not have us.
+    """
+    client = make_client(settings)
+    link = Link(client, settings, inbox, now=now, log=log)
+    try:
+        await client.__aenter__()
+    except aiomqtt.MqttError as error:
+        raise refusal(error, settings) from error
+    link.watch()
+    subscribing = asyncio.create_task(link.subscribe(wanted, gone=gone), name="mqtt.subscribe")
+    try:
+        yield link
+    finally:
+        subscribing.cancel()
+        link.leave()
+        with suppress(aiomqtt.MqttError):  # it is over either way
+            await client.__aexit__(None, None, None)
+
+
+def call(callback: Any, args: Sequence[Any]) -> None:
+    """Call back, if there is anybody."""
+    if callback is not None:
+        callback(*args)

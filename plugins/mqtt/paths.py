@@ -1,0 +1,99 @@
+"""What stands in a payload: paths, times and words."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+from math import nan
+from typing import Any, Final
+
+import jmespath  # type: ignore[import-untyped]  # ships no types
+from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
+
+Path = Callable[[Any], Any]
+
+UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
+PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+WORDS: Final = {"on": 1, "off": 0, "true": 1, "false": 0}
+YES: Final = ("on", "true", "yes")
+NO: Final = ("off", "false", "no")
+
+
+def words_of(words: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the numbers that words stand for, in lower case.
+
+    YAML reads ``ON: 1`` as a truth, not as a word; it is meant as every word for it.
+    """
+    found: dict[str, Any] = dict(WORDS)
+    for word, number in words.items():
+        if isinstance(word, bool):
+            found |= dict.fromkeys(YES if word else NO, number)
+        else:
+            found[str(word).lower()] = number
+    return found
+
+
+def optional_path(expression: Any, *, where: str) -> Path | None:
+    """Return the function for a path, or None where there is none."""
+    return None if expression is None else compile_path(expression, where=where)
+
+
+def compile_path(expression: Any, *, where: str) -> Path:
+    """Return a function that finds what a JMESPath expression names, or None.
+
+    Raises:
+        ValueError: It is no JMESPath.
+    """
+    if not isinstance(expression, str) or not expression.strip():
+        raise ValueError(f"{where}: expected a JMESPath expression, got {expression!r}")
+    if PLAIN.fullmatch(expression):
+        return dotted(expression.split("."))
+    try:
+        compiled = jmespath.compile(expression)
+    except JMESPathError as error:
+        raise ValueError(f"{where}: expected JMESPath, got {expression!r}: {error}") from None
+
+    def search(document: Any) -> Any:
+        try:
+            return compiled.search(document)
+        except JMESPathError:
+            return None  # a function met a value of another type in this message
+
+    return search
+
+
+def dotted(names: list[str]) -> Path:
+    """Return a function that walks down plain keys, as JMESPath would, many times faster."""
+
+    def walk(document: Any) -> Any:
+        for name in names:
+            if not isinstance(document, dict):
+                return None
+            document = document.get(name)
+        return document
+
+    return walk
+
+
+def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> Any:
+    """Return a time as readings carry it, or, if it is none, something they are refused for.
+
+    Args:
+        value: What the payload holds.
+        time_format: ``unix``, ``unix_ms``, ``unix_us``, ``unix_ns``, a pattern for
+            ``strptime``, or None: ISO 8601 for text, Unix seconds for numbers.
+        zone: What a time without a zone is in; None leaves it naive.
+    """
+    try:
+        if time_format in UNIX:
+            return float(value) / UNIX[time_format]
+        if isinstance(value, int | float) and not isinstance(value, bool) and not time_format:
+            return value
+        found = (
+            datetime.strptime(str(value), time_format)  # noqa: DTZ007 -- the zone comes below
+            if time_format
+            else datetime.fromisoformat(value)
+        )
+    except (TypeError, ValueError, OverflowError):
+        # None would mean "now", so what is missing becomes no number instead.
+        return nan if value is None else str(value)
+    return found.replace(tzinfo=zone) if found.tzinfo is None and zone else found
