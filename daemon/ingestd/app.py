@@ -99,6 +99,8 @@ class Daemon:
         ready: Set once it has started.
         stopping: Set once it has begun to stop.
         last_reload: What the newest reload did, or why it was refused.
+        config_ok: Whether the config that was read last is the one in use.
+        loaded_at: When the config in use was read, in seconds since the Unix epoch.
         abandoned: Tasks that did not end; the process has to be ended for them.
     """
 
@@ -128,7 +130,7 @@ class Daemon:
         self.loader = Loader(config.daemon.plugin_dirs)
         self.ready, self.stopping = asyncio.Event(), asyncio.Event()
         self._hurry = asyncio.Event()
-        self.last_reload = ""
+        self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
         self.abandoned: list[str] = []
         self._reloading = asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
@@ -177,10 +179,10 @@ class Daemon:
         async with self._reloading:
             self._notifier.reloading()
             try:
-                new = await self._blocking(configfile.load, self.config_path, self._environ)
+                new = await self.blocking(configfile.load, self.config_path, self._environ)
                 await self._check(new)
             except ConfigError as error:
-                self.last_reload = f"refused: {error}"
+                self.last_reload, self.config_ok = f"refused: {error}", False
                 self.metrics.reload_ok.set(0)
                 self.log.error("config refused, the running one stays", problems=str(error))
                 raise
@@ -199,7 +201,7 @@ class Daemon:
         parts = [f"{len(self.collectors.by_name)} collectors"]
         parts += [f"{len(failing)} failing"] if failing else []
         parts += [f"store {name} down" for name in down]
-        parts += ["config refused"] if self.last_reload.startswith("refused") else []
+        parts += [] if self.config_ok else ["config refused"]
         return ", ".join(parts)
 
     # -- starting
@@ -247,14 +249,14 @@ class Daemon:
             metrics=self.metrics,
             redactor=self.redactor,
             stopping=self.stopping,
-            blocking=self._blocking,
+            blocking=self.blocking,
             log=self.log,
         )
 
     async def _check(self, config: Config) -> None:
         """Compare collectors with their plugins, and use these plugins from now on."""
         loader = Loader(config.daemon.plugin_dirs)
-        wrong, suspicious = await self._blocking(check_plugins, config, loader)
+        wrong, suspicious = await self.blocking(check_plugins, config, loader)
         if wrong:
             raise ConfigError(wrong)
         for problem in suspicious:
@@ -277,9 +279,9 @@ class Daemon:
         )
 
     def _note_config(self, changes: str) -> None:
-        self.last_reload = changes
+        self.last_reload, self.config_ok, self.loaded_at = changes, True, self.clock.now()
         self.metrics.reload_ok.set(1)
-        self.metrics.reload_time.set(self.clock.now())
+        self.metrics.reload_time.set(self.loaded_at)
 
     # -- reloading
 
@@ -314,7 +316,7 @@ class Daemon:
         """Look after the disk space kept back, and tell systemd how things are."""
         while True:
             await self.clock.sleep(TEND)
-            await self._blocking(self._directory.ballast.make)
+            await self.blocking(self._directory.ballast.make)
             self._notifier.status(self.status_line())
 
     async def _feed_watchdog(self) -> None:
@@ -352,7 +354,8 @@ class Daemon:
         await self.states.close()
         self.log.info("stopped")
 
-    async def _blocking(self, function: Callable[..., T], *args: Any) -> T:
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        """Call what blocks in a thread of ours; return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
 
 

@@ -5,16 +5,17 @@ changes nothing but its record and the backoff; its neighbours never notice.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from ingestd.buffer import Buffer
-from ingestd.clock import Clock
+from ingestd.clock import Clock, wait_at_most
 from ingestd.config import CollectorConfig
 from ingestd.context import Context, Reader
-from ingestd.errors import PluginError, PluginLoadError, RunTimeout
+from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
 from ingestd.foreign import Kind
 from ingestd.httpclient import LazySession
 from ingestd.isolation import Isolation
@@ -83,6 +84,7 @@ class Collector:
         running: The run under way, or None.
         failures: How many runs have failed in a row.
         not_before: Until when it backs off, in monotonic seconds.
+        newest_us: The newest time of a reading, in microseconds, or None; since the start.
     """
 
     def __init__(
@@ -103,7 +105,11 @@ class Collector:
         self._one_at_a_time = asyncio.Lock()
         self._plugin: Plugin | None = None
         self._complained = ""
-        self._finishing = False
+        self._started = self._finishing = False
+        self._asked: asyncio.Task[RunRecord] | None = None
+        self._begin_anew = asyncio.Event()
+        self._noted = Counts()
+        self.newest_us: int | None = None
         self.running: Run | None = None
         self.failures = 0
         self.not_before = 0.0
@@ -115,12 +121,16 @@ class Collector:
 
     async def run(self) -> None:
         """Run the plugin on its schedule, or as a stream, until cancelled."""
+        self._started = True
         try:
             if self.schedule is None:
                 await self._stream()
             else:
                 await self._scheduled(self.schedule)
         finally:
+            if self._asked is not None:
+                self._asked.cancel()
+                await asyncio.wait({self._asked})
             await self._http.close()
 
     async def finish(self) -> None:
@@ -134,8 +144,44 @@ class Collector:
                 return
 
     async def run_now(self) -> RunRecord:
-        """Run once, apart from the schedule, when no other run is under way."""
-        return await self._execute(self._clock.now())
+        """Run once, apart from the schedule, when no other run is under way.
+
+        The run belongs to the collector: it goes on when nobody waits for it any more.
+
+        Raises:
+            NotNow: It runs all the time, was asked already, or is being replaced.
+        """
+        if self.schedule is None:
+            raise NotNow(f"{self.name}: expected a collector with a schedule, got a stream")
+        if self._asked is not None and not self._asked.done():
+            raise NotNow(f"{self.name}: a run that was asked for has not ended yet")
+        if self._finishing or not self._started:
+            raise NotNow(f"{self.name}: is being stopped or replaced")
+        asked = self._asked = asyncio.create_task(
+            self._execute(self._clock.now()), name=f"ingestd[{self.name}].asked"
+        )
+        await asyncio.wait({asked})
+        if asked.cancelled():
+            raise NotNow(f"{self.name}: was stopped before the run came to its end")
+        return asked.result()
+
+    async def reset(self, *, masks: bool) -> bool:
+        """Forget what it remembers, between two runs; a stream begins anew.
+
+        Returns:
+            Whether there was anything to forget; it is on disk by then.
+        """
+        self._begin_anew.set()
+        async with self._one_at_a_time:
+            self._begin_anew.clear()
+            forgot = self.keeper.reset(masks=masks)
+        await self.keeper.committed()
+        return forgot
+
+    def note(self) -> None:
+        """Bring the metrics up to date with the run under way; a stream's may take years."""
+        if self.running is not None:
+            self._note(self.running.counts)
 
     async def _scheduled(self, schedule: Schedule) -> None:
         last = self.last.tick if self.last else None
@@ -174,9 +220,8 @@ class Collector:
             await asyncio.wait({run, edited})
 
     async def _edited(self) -> None:
-        """Return when the plugin's file has changed and the new version loads."""
-        while True:
-            await self._clock.sleep(LOOK_FOR_CHANGES)
+        """Return when there is a reason to begin anew: a reset, or a new version that loads."""
+        while not await wait_at_most(self._begin_anew, LOOK_FOR_CHANGES, clock=self._clock):
             before = self._plugin
             if before is not None and await self._refreshed(before) is not before:
                 return
@@ -233,6 +278,7 @@ class Collector:
             clock=self._clock,
             redactor=services.redactor,
             fingerprint=services.states.fingerprint,
+            started=self._clock.now(),
         )
 
     def _extras(self, run: Run) -> dict[str, Any]:
@@ -278,11 +324,19 @@ class Collector:
         metrics = self._services.metrics
         metrics.runs.labels(self.name, record.outcome).inc()
         metrics.run_seconds.labels(self.name).observe(record.seconds)
-        metrics.readings.labels(self.name).inc(counts.readings)
-        for reason, number in counts.unusable.items():
+        self._note(counts)
+        self._noted = Counts()
+
+    def _note(self, counts: Counts) -> None:
+        """Add to the metrics what a run has given since it was noted last."""
+        metrics, before = self._services.metrics, self._noted
+        metrics.readings.labels(self.name).inc(counts.readings - before.readings)
+        for reason, number in (counts.unusable - before.unusable).items():
             metrics.unusable.labels(self.name, reason).inc(number)
         if counts.newest_us is not None:
-            metrics.last_reading.labels(self.name).set(counts.newest_us / MICROSECONDS)
+            self.newest_us = max(counts.newest_us, self.newest_us or counts.newest_us)
+            metrics.last_reading.labels(self.name).set(self.newest_us / MICROSECONDS)
+        self._noted = replace(counts, unusable=Counter(counts.unusable))
 
     def _tell(self, record: RunRecord) -> None:
         values: dict[str, Any] = {

@@ -9,6 +9,7 @@ from ingestd import schedule
 from ingestd.catalogue import Catalogue
 from ingestd.collector import Collector, Services
 from ingestd.config import CollectorConfig
+from ingestd.contract import Memory
 from ingestd.keeper import Keeper
 from ingestd.readings import Naming
 from ingestd.tasks import Task, Tasks
@@ -53,6 +54,7 @@ class Collectors:
             last=before.last if before else services.states.last_runs().get(name),
             services=services,
         )
+        collector.newest_us = before.newest_us if before else None
         self.by_name[name] = collector
 
         async def collect() -> None:
@@ -77,6 +79,31 @@ class Collectors:
         await asyncio.gather(
             *(self._retire(self.by_name[name], task) for name, task in self._running.items())
         )
+
+    async def memory(self, name: str) -> Memory | None:
+        """Return what a collector remembers, or None if there never was such a one.
+
+        Raises:
+            StateError: The database failed.
+        """
+        if name in self._keepers:
+            return self._keepers[name].memory
+        kept = await self._services().states.load(name)
+        return None if kept.changed is None else kept.memory
+
+    async def reset(self, name: str, *, masks: bool = False) -> bool:
+        """Make a collector forget its state, running or not; say whether it had any.
+
+        Raises:
+            StateError: The database failed.
+        """
+        if name in self.by_name:
+            return await self.by_name[name].reset(masks=masks)
+        if name in self._keepers:
+            forgot = self._keepers[name].reset(masks=masks)
+            await self._keepers[name].committed()
+            return forgot
+        return await self._services().states.reset(name, masks=masks)
 
     async def committed(self) -> None:
         """Return when everything that they remember is on disk."""

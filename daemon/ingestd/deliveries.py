@@ -1,22 +1,26 @@
 """The deliveries of all stores: started, replaced and ended."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Final
 
+from ingestd import deadletters
 from ingestd.buffer import Buffer, Lane
 from ingestd.clock import Clock
 from ingestd.config import BufferConfig, StoreConfig
 from ingestd.database import Database
-from ingestd.deadletters import DeadLetters
+from ingestd.deadletters import DeadLetter, DeadLetters
 from ingestd.delivery import Delivery, Limits
+from ingestd.errors import NotNow
 from ingestd.model import StoredPoint
 from ingestd.outage import Outage
 from ingestd.sinks.protocol import Sink
 from ingestd.spool import Spool
 from ingestd.tasks import Task, Tasks
 
+PAGE: Final = 1000  # dead letters that are moved together
 STALLED: Final = 120.0  # seconds without any progress
 
 MakeSink = Callable[[StoreConfig], Sink]
@@ -40,6 +44,7 @@ class Deliveries:
         self._pool, self._tasks, self._clock, self._log = pool, tasks, clock, log
         self.by_store: dict[str, Delivery] = {}
         self._running: dict[str, Task] = {}
+        self._sorting = asyncio.Lock()
 
     def start(self, store: StoreConfig, limits: BufferConfig) -> None:
         """Begin to deliver to a store, in the place of the delivery it had."""
@@ -88,6 +93,71 @@ class Deliveries:
         """Read points back from the first store."""
         first = next(iter(self.by_store.values()))
         return await first.sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
+
+    async def retry(self, store: str, ids: Sequence[int] | None = None) -> int:
+        """Put dead letters back into the queue of their store; return how many.
+
+        Args:
+            store: The store.
+            ids: Which; all that are there now by default, so that those it
+                refuses again are not tried for ever.
+
+        Raises:
+            NotNow: There is no such store any more.
+            StateError: The database failed, or the disk is full.
+        """
+        points = 0
+        async with self._sorting:  # whoever comes second finds them gone
+            async for letters in self._dead_letters(store, ids):
+                if store not in self.by_store:
+                    raise NotNow(f"{store}: expected a configured store, got a former one")
+                delivery = self.by_store[store]
+                await delivery.recovered.wait()
+                await delivery.retry(
+                    [each.id for each in letters], [each.payload for each in letters]
+                )
+                points += len(letters)
+        return points
+
+    async def purge(self, store: str, ids: Sequence[int] | None = None) -> int:
+        """Forget dead letters of a store, all of them by default; return how many.
+
+        Raises:
+            StateError: The database failed.
+        """
+        points = 0
+        async with self._sorting:
+            async for letters in self._dead_letters(store, ids):
+                points += await self._purge(store, [each.id for each in letters])
+        return points
+
+    async def _purge(self, store: str, ids: Sequence[int]) -> int:
+        delivery = self.by_store.get(store)
+        if delivery is None:  # of a store that is no longer configured
+            return await self._database.write(
+                lambda db: deadletters.delete(db, ids), on_full="use_ballast"
+            )
+        await delivery.recovered.wait()
+        return await delivery.purge(ids)
+
+    async def _dead_letters(
+        self, store: str, ids: Sequence[int] | None
+    ) -> AsyncIterator[list[DeadLetter]]:
+        """Yield some of a store's dead letters, or all, page by page."""
+        read = self._database.read
+        if ids is not None:
+            for start in range(0, len(ids), PAGE):
+                some = ids[start : start + PAGE]
+                yield await read(partial(deadletters.found, store=store, ids=some))
+            return
+        last, after = await read(deadletters.newest), 0
+        while after < last:
+            page = await read(partial(deadletters.listed, store=store, after=after, limit=PAGE))
+            letters = [each for each in page if each.id <= last]
+            if not letters:
+                return
+            after = letters[-1].id
+            yield letters
 
     @property
     def stuck(self) -> Sequence[str]:

@@ -17,6 +17,8 @@
     . BodyTooLarge        its halves may work now            -> halve
     . BodyRejected        this very body will never work     -> halve, then dead-letter
   - QueryError            a store could not answer           -> tell who asked
+  - NotNow                it cannot be done at the moment    -> tell who asked; perhaps later
+  - ListenError           the HTTP API cannot listen         -> exit 1, with what to change
 
 Anything outside this tree is a bug: it is logged with its traceback, and the
 daemon keeps running.
@@ -156,3 +158,11 @@ class BodyRejected(StoreError):
 
 class QueryError(IngestError):
     """A store could not answer a question."""
+
+
+class NotNow(IngestError):
+    """What an operator asked for cannot be done at the moment."""
+
+
+class ListenError(IngestError):
+    """The HTTP API cannot listen where the config says."""

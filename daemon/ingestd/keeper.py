@@ -67,9 +67,29 @@ class Keeper:
             receipt.when_settled(lambda: self._settled_one(checkpoint))
         self._settled_one(checkpoint)
 
+    def reset(self, *, masks: bool = False) -> bool:
+        """Forget state and hidden from now on, and the masks if asked to.
+
+        It waits for no readings: without a position all of them come again, so
+        that none can be skipped. Memories that still wait for theirs are void.
+
+        Returns:
+            Whether there was anything to forget.
+        """
+        after = Memory(masks={} if masks else self.memory.masks)
+        if after == self.memory and not self._checkpoints:
+            return False
+        self.memory = after
+        self._checkpoints.clear()
+        self._checkpoints.append(Checkpoint(after, unsettled=0))
+        self._idle.clear()
+        self._ripe.set()
+        return True
+
     def _settled_one(self, checkpoint: Checkpoint) -> None:
         checkpoint.unsettled -= 1
-        if not self._checkpoints[0].unsettled:
+        # A reset may have taken it out of the queue, and the next commit everything.
+        if self._checkpoints and not self._checkpoints[0].unsettled:
             self._ripe.set()
 
     async def run(self) -> None:

@@ -51,6 +51,7 @@ class Run:
 
     Attributes:
         params: What the operator wrote.
+        started: When it began, in seconds since the Unix epoch.
         fingerprint: Makes the mark of a param's value.
         counts: What it has given so far.
         receipts: Those of its points that are not settled yet.
@@ -65,6 +66,7 @@ class Run:
     clock: Clock
     redactor: Redactor
     fingerprint: Callable[[Any], str]
+    started: float = 0.0
     counts: Counts = field(default_factory=Counts)
     receipts: Receipts = field(default_factory=Receipts)
 
