@@ -44,7 +44,7 @@ async def v2(influx2: Influx2) -> AsyncIterator[InfluxSink2]:
     """Give a sink for the server that misbehaves when told to."""
     influx2.make_bucket("energy")
     config = InfluxStore(
-        name="s", url=influx2.url, org="campus", bucket="energy", token="secret", timeout=0.3
+        name="s", url=influx2.url, org="campus", bucket="energy", token="secret", timeout=0.5
     )
     made = InfluxSink2(config)
     await made.open()
@@ -172,6 +172,7 @@ async def test_v1_check_tells_what_will_be_created(influxdb_url: str, unique: st
     await to.close()
 
 
+@pytest.mark.slow
 async def test_v1_large_body_is_too_large(influxdb_url: str, unique: str) -> None:
     """The server's limit is met with halving, and its answer is read although it hangs up."""
     async with influx1(influxdb_url, unique, gzip=False) as to:
@@ -217,6 +218,7 @@ async def test_v1_goes_away_and_comes_back(tmp_path: Path) -> None:
 # -- InfluxDB 2, as the fake one speaks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "retry_after"),
     [
@@ -230,7 +232,7 @@ async def test_v1_goes_away_and_comes_back(tmp_path: Path) -> None:
         (fake.RESET, None),
         (fake.RESET_AFTER_STORING, None),
         (fake.HANG, None),
-        (fake.slow(0.5), None),
+        (fake.slow(0.8), None),
         (fake.LOGIN_PAGE, None),
         (fake.WEB_PAGE, None),
     ],
