@@ -13,9 +13,24 @@ import click
 from ingestd import __version__
 from ingestd.cli.endings import ended
 
-# Command -> the module that has it, under the same name; in the order of the help.
+# Command -> the module that has it, and what the help says of it, in the order of the help.
 COMMANDS: Final = {
-    "run": "run",
+    "run": ("run", "Run the daemon in the foreground."),
+    "check": ("check", "Check the configuration."),
+    "once": ("once", "Run a collector once, now."),
+    "status": ("listings", "Say how the daemon is."),
+    "collectors": ("listings", "List the collectors."),
+    "runs": ("listings", "List runs, or show one."),
+    "latest": ("listings", "Show the newest reading of each series."),
+    "spool": ("listings", "Show what waits on disk for each store."),
+    "dead-letters": ("letters", "List, retry or purge what stores have refused."),
+    "state": ("state", "Show or forget what a collector remembers."),
+    "reload": ("listings", "Have the daemon read its configuration again."),
+    "copy": ("copying", "Copy the history of one store into another."),
+    "plugins": ("listings", "List the plugins."),
+    "new-plugin": ("newplugin", "Write a plugin to begin with, and its test."),
+    "config": ("samples", "Print a sample configuration."),
+    "systemd": ("samples", "Print the systemd unit."),
 }
 
 
@@ -32,9 +47,15 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"ingestd.cli.{COMMANDS[cmd_name]}")
+        module = importlib.import_module(f"ingestd.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them all."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 -- as click calls it

@@ -16,6 +16,22 @@ CONFIG: Final = 78
 INTERRUPTED: Final = 130  # as shells have it: 128 and SIGINT
 
 
+class CommandError(IngestError):
+    """What was asked for cannot be done."""
+
+
+class ApiError(CommandError):
+    """A running daemon refused, or did not answer.
+
+    Attributes:
+        status: The HTTP status, or 0 for no answer.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 def ended(command: Callable[[], Any]) -> int:
     """Call a command and return the exit code; say on standard error what went wrong."""
     try:
@@ -52,6 +68,8 @@ def _is_journal() -> bool:
 def exit_code(error: IngestError) -> int:
     """Return the exit code for an error."""
     match error:
+        case ApiError(status=409 | 503):
+            return TRY_LATER
         case ConfigError():
             return CONFIG
         case StateDirectoryBusy():

@@ -1,29 +1,113 @@
 """What commands share: where the configuration is, and how it is read."""
 
 import os
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from ingestd import configfile
-from ingestd.config import Config
+if TYPE_CHECKING:
+    from ingestd.config import Config
+
+
+class Duration(click.ParamType[float]):
+    """A duration such as ``5m``; its value is in seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        from ingestd.units import duration  # noqa: PLC0415 -- takes its time
+
+        if isinstance(value, float):
+            return value
+        try:
+            return duration(str(value))
+        except ValueError as exc:
+            self.fail(f"{exc}, got {value!r}", param, ctx)
+
+
+class Moment(click.ParamType[datetime]):
+    """A date, with or without a clock time and an offset; local unless it has one."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the time, aware."""
+        try:
+            return datetime.fromisoformat(str(value)).astimezone()
+        except (ValueError, OverflowError):
+            text = "expected a time such as 2026-01-31 or 2026-01-31T12:00+01:00"
+            self.fail(f"{text}, got {value!r}", param, ctx)
+
+
+DURATION: Final = Duration()
+MOMENT: Final = Moment()
+
+
+def _default_path() -> Path:
+    from ingestd.configfile import default_path  # noqa: PLC0415 -- takes its time
+
+    return default_path(os.environ, root=os.geteuid() == 0)
+
 
 config_option = click.option(
     "--config",
     "-c",
     "config_path",
     type=click.Path(path_type=Path),
-    default=lambda: configfile.default_path(os.environ, root=os.geteuid() == 0),
+    default=_default_path,
     metavar="PATH",
     help="The configuration file.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def load(path: Path) -> Config:
+def load(path: Path) -> "Config":
     """Read the configuration.
 
     Raises:
         ConfigError: Lists everything that is wrong with it.
     """
-    return configfile.load(path, os.environ)
+    from ingestd.configfile import load as load_file  # noqa: PLC0415 -- takes its time
+
+    return load_file(path, os.environ)
+
+
+def load_daemon(path: Path) -> "Config | None":
+    """Read only how to reach the daemon, from a file that may be wrong otherwise.
+
+    Whoever has just broken the configuration of a running daemon still wants to
+    talk to it. None if there is too little left of the file.
+    """
+    from ingestd import configfile, nodes  # noqa: PLC0415 -- takes its time
+    from ingestd.config import Config, DaemonConfig  # noqa: PLC0415
+    from ingestd.errors import ConfigError  # noqa: PLC0415
+    from ingestd.section import Context, Section  # noqa: PLC0415
+    from ingestd.variables import Expansion  # noqa: PLC0415
+
+    context = Context(_read)
+    expansion = Expansion(os.environ, _read, context.problems, context.secrets)
+    try:
+        root = nodes.compose(path.read_text("utf-8-sig"), str(path.absolute()))
+        expansion.expand(root)
+        section = Section(root, "", context).section("daemon")
+    except (OSError, UnicodeDecodeError, ConfigError):
+        return None
+    fallback = configfile.default_state_dir(os.environ, root=os.geteuid() == 0)
+    state_dir = section.path("state_dir", fallback)
+    return Config(
+        daemon=DaemonConfig(state_dir=state_dir, token=section.secret("token")), stores={}
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ValueError(f"{path}: {exc}") from None

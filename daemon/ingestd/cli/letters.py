@@ -1,0 +1,80 @@
+"""``ingestd dead-letters``: what stores have refused for good."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ingestd.cli import show
+from ingestd.cli.backend import ask
+from ingestd.cli.settings import config_option, json_option
+
+
+@click.group("dead-letters", short_help="List, retry or purge what stores have refused.")
+def dead_letters() -> None:
+    """List, retry or purge readings that a store has refused for good."""
+
+
+@dead_letters.command("list", short_help="List them.")
+@click.option("--store", metavar="NAME", help="Only those of one store.")
+@click.option("--after", default=0, metavar="ID", help="Begin after this number.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@config_option
+@json_option
+def list_letters(
+    *, store: str | None, after: int, limit: int, config_path: Path, as_json: bool
+) -> None:
+    """List them in the order of their numbers."""
+    found = ask(
+        config_path, lambda backend: backend.dead_letters(store=store, after=after, limit=limit)
+    )
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [
+        [
+            str(each["id"]),
+            each["store"],
+            show.ago(each["at"]),
+            show.clipped(each["reason"], 80),
+            show.clipped(each["payload"], 120),
+        ]
+        for each in found
+    ]
+    show.table(["id", "store", "refused", "reason", "reading"], rows, right="id")
+
+
+def _selection(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that say which dead letters are meant."""
+    for option in (
+        config_option,
+        click.option("--all", "everything", is_flag=True, help="All of the store's."),
+        click.option("--store", required=True, metavar="NAME", help="The store they are for."),
+        click.argument("ids", nargs=-1, type=int, metavar="[ID]..."),
+    ):
+        command = option(command)
+    return command
+
+
+@dead_letters.command(short_help="Send them again.")
+@_selection
+def retry(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> None:
+    """Send them again, after the store or its limits have been put right."""
+    wanted = _ids(ids, everything=everything)
+    count = ask(config_path, lambda backend: backend.retry(store, wanted))
+    click.echo(f"{count:,} readings wait for {store} again")
+
+
+@dead_letters.command(short_help="Delete them.")
+@_selection
+def purge(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> None:
+    """Delete them; there is no way back."""
+    wanted = _ids(ids, everything=everything)
+    count = ask(config_path, lambda backend: backend.purge(store, wanted))
+    click.echo(f"{count:,} readings deleted")
+
+
+def _ids(ids: Sequence[int], *, everything: bool) -> Sequence[int] | None:
+    if bool(ids) == everything:
+        raise click.UsageError("expected the numbers of some, or --all")
+    return None if everything else ids

@@ -1,0 +1,317 @@
+"""Answers from the files, where no daemon serves an API.
+
+Looking needs no lock: it works beside a daemon with ``listen: off`` too. Whatever
+changes something takes the state directory, as a daemon would.
+"""
+
+import asyncio
+import os
+import pwd
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from ingestd import __version__, deadletters, runrecords, spool
+from ingestd.cli.backend import Json
+from ingestd.cli.endings import CommandError
+from ingestd.cli.shapes import latest_json, schedule_text, state_json
+from ingestd.cli.stores import opened
+from ingestd.clock import SystemClock
+from ingestd.collectors import schedule_of
+from ingestd.config import CollectorConfig, Config, StoreConfig
+from ingestd.contract import Memory
+from ingestd.database import Database
+from ingestd.errors import StateError
+from ingestd.loader import Loader
+from ingestd.model import MICROSECONDS, Body
+from ingestd.schema import MIGRATIONS, migrate, open_reader, translate
+from ingestd.secrets import Redactor
+from ingestd.state import StateStore
+from ingestd.statedir import Holder, StateDirectory
+from ingestd.staterows import decode, raw_rows
+
+# Dead letters that are queued again in one transaction.
+RETRIED: Final = 1000
+
+T = TypeVar("T")
+
+
+class Offline:
+    """Looks into the files.
+
+    Args:
+        config: What the operator wrote.
+        holder: The daemon that holds the state directory but serves no API, or None.
+    """
+
+    def __init__(self, config: Config, holder: Holder | None) -> None:
+        self._config, self._holder = config, holder
+        self._path = config.daemon.state_dir / "state.db"
+        self._redactor = Redactor(config.secrets)
+
+    async def status(self) -> Json:
+        """Say what the files tell."""
+        last = [each["last_run"] for each in await self.collectors() if each["last_run"]]
+        failing = [record for record in last if record["outcome"] in {"failed", "timeout"}]
+        return {
+            "version": __version__,
+            "pid": self._holder.pid if self._holder else None,
+            "started": self._holder.started if self._holder else None,
+            "uptime": time.time() - self._holder.started if self._holder else None,
+            "config": {
+                "path": str(self._config.files[0]),
+                "last_reload": "",
+                "ok": True,
+                "loaded_at": None,
+            },
+            "state_dir": str(self._config.daemon.state_dir),
+            "stopping": False,
+            "buffer": {"points": 0, "capacity": self._config.buffer.points, "paused": []},
+            "stores": self._read(self._stores),
+            "collectors": {
+                "total": len(self._config.collectors),
+                "running": 0,
+                "failing": len(failing),
+            },
+        }
+
+    async def collectors(self) -> list[Json]:
+        """List the configured collectors with their last runs."""
+        records = self._read(runrecords.latest_runs)
+        last = {record.collector: record.as_dict() for record in records}
+        return [self._collector(each, last) for each in self._config.collectors.values()]
+
+    async def run_now(self, collector: str) -> Json:
+        """Run a collector in this process, its readings on their real way."""
+        from ingestd.cli.oneshot import run_once  # noqa: PLC0415 -- takes its time
+
+        self._refuse_foreign_root()
+        return await run_once(self._config, self._known(collector))
+
+    async def runs(self, *, collector: str | None, limit: int) -> list[Json]:
+        """List runs, the newest first."""
+
+        def listed(db: sqlite3.Connection) -> list[Json]:
+            before = runrecords.newest_run(db) + 1
+            found = runrecords.list_runs(db, collector=collector, limit=limit, before=before)
+            return [record.as_dict() for record in found]
+
+        return self._read(listed)
+
+    async def run(self, run_id: int) -> Json:
+        """Return the record of one run."""
+        record = self._read(lambda db: runrecords.find_run(db, run_id))
+        if record is None:
+            raise CommandError(f"no run {run_id} on record; old ones are forgotten")
+        return record.as_dict()
+
+    async def state(self, collector: str) -> Json:
+        """Return what is remembered for a collector, what is hidden only counted."""
+        rows = self._read(lambda db: raw_rows(db, collector))
+        if not rows:
+            self._known(collector)
+        memory = decode(rows[0][1], rows[0][2]) if rows else Memory()
+        self._redactor.add(memory.hidden.values())
+        return state_json(collector, memory, self._redactor)
+
+    async def reset(self, collector: str, *, masks: bool) -> None:
+        """Forget that."""
+        if not self._read(lambda db: raw_rows(db, collector)):
+            self._known(collector)
+        async with self._held() as database:
+            states = await StateStore.open(database, SystemClock())
+            await states.reset(collector, masks=masks)
+            await states.close()
+
+    async def spool(self) -> list[Json]:
+        """List what waits on disk for each store."""
+        stores = self._read(self._stores)
+        return [
+            {"store": each["name"], **each["spool"], "health": each["health"]} for each in stores
+        ]
+
+    async def dead_letters(self, *, store: str | None, after: int, limit: int) -> list[Json]:
+        """List dead letters in the order of their numbers."""
+        found = self._read(lambda db: deadletters.listed(db, store=store, after=after, limit=limit))
+        return [self._redactor.value(each.as_dict()) for each in found]
+
+    async def retry(self, store: str, ids: Sequence[int] | None) -> int:
+        """Queue dead letters again; return how many."""
+        from ingestd.app import make_sink  # noqa: PLC0415 -- takes its time
+
+        config, clock = self._store(store), SystemClock()
+        sink, queued = make_sink(config), 0
+        async with self._held() as database:
+            queue = spool.Spool(
+                database, store, limit_bytes=self._config.buffer.spool_bytes, clock=clock
+            )
+            async for letters in _letters(database, store, ids):
+                payloads = [letter.payload for letter in letters]
+                numbers = [letter.id for letter in letters]
+                body = Body(sink.join(payloads), len(payloads), 0, 0)
+                forget = partial(deadletters.delete, ids=numbers)
+                await queue.append(body, droppable=False, also=forget)
+                queued += len(letters)
+        return queued
+
+    async def purge(self, store: str, ids: Sequence[int] | None) -> int:
+        """Forget dead letters; return how many."""
+        purged = 0
+        async with self._held() as database:
+            dead = deadletters.DeadLetters(database, store, clock=SystemClock())
+            async for letters in _letters(database, store, ids):
+                purged += await dead.remove([letter.id for letter in letters])
+        return purged
+
+    async def latest(self, *, within: float, series: str | None, store: str | None) -> list[Json]:
+        """List the newest reading of each series that has one in so many seconds."""
+        config = self._store(store or next(iter(self._config.stores)))
+        since_us = int((time.time() - within) * MICROSECONDS)
+        async with opened(config) as sink:
+            points = await sink.latest(since_us=since_us) if sink else []
+        return latest_json(points, self._config.catalogue, series)
+
+    async def plugins(self) -> list[Json]:
+        """List the plugins that have a name."""
+        loader = Loader(self._config.daemon.plugin_dirs)
+        return [
+            {
+                "name": each.name,
+                "path": str(each.path),
+                "kind": each.kind.value if each.kind else None,
+                "summary": each.summary,
+                "error": each.error,
+            }
+            for each in await asyncio.to_thread(loader.available)
+        ]
+
+    async def reload(self) -> str:
+        """Say that there is nobody to reload."""
+        where = self._config.daemon.state_dir
+        if self._holder:
+            text = f"process {self._holder.pid} has no API (listen: off); send it SIGHUP"
+            raise CommandError(f"{where}: {text}")
+        raise CommandError(f"{where}: no daemon runs there")
+
+    # -- the state database
+
+    def _read(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Look into the state database; where there is none, into an empty one."""
+        try:
+            with closing(self._reader()) as db:
+                return action(db)
+        except sqlite3.Error as exc:
+            raise translate(exc, self._path) from exc
+        except PermissionError as exc:
+            raise StateError(f"{self._path}: cannot be read: {exc.strerror}") from exc
+
+    def _reader(self) -> sqlite3.Connection:
+        if self._path.exists():
+            return open_reader(self._path)
+        empty = sqlite3.connect(":memory:", isolation_level=None)
+        migrate(empty, self._path, MIGRATIONS)
+        return empty
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncIterator[Database]:
+        """Take the state directory."""
+        self._refuse_foreign_root()
+        with StateDirectory.open(self._config.daemon.state_dir) as directory:
+            database = await Database.open(directory.database, ballast=directory.ballast)
+            async with database:
+                yield database
+
+    def _refuse_foreign_root(self) -> None:
+        """Leave no files of root's where the daemon runs as somebody else."""
+        path = self._config.daemon.state_dir
+        if os.geteuid() != 0 or not path.exists() or path.stat().st_uid == 0:
+            return
+        user = _user(path)
+        raise CommandError(f"{path}: belongs to {user}; try: sudo -u {user} ingestd ...")
+
+    # -- shapes
+
+    def _collector(self, config: CollectorConfig, last: dict[str, Json]) -> Json:
+        schedule, now = schedule_of(config), time.time()
+        return {
+            "name": config.name,
+            "plugin": config.plugin,
+            "schedule": schedule_text(config),
+            "enabled": config.enabled,
+            "next_run": schedule.next_after(now) if schedule and self._holder else None,
+            "running": None,
+            "failures": None,
+            "backing_off_for": None,
+            "last_run": last.get(config.name),
+            "last_reading": None,
+            "where": config.where,
+        }
+
+    def _stores(self, db: sqlite3.Connection) -> list[Json]:
+        names = [*self._config.stores, *spool.stores(db)]
+        return [self._store_json(db, name) for name in dict.fromkeys(names)]
+
+    def _store_json(self, db: sqlite3.Connection, name: str) -> Json:
+        holds, config = spool.contents(db, name), self._config.stores.get(name)
+        unknown = ("since", "retry_in", "accepted", "inherited", "stored", "dropped", "in_memory")
+        return {
+            "name": name,
+            "type": config.type if config else None,
+            "health": None,
+            "error": "" if config else "no longer in the configuration",
+            **dict.fromkeys(unknown),
+            "spool": {
+                "bodies": holds.bodies,
+                "points": holds.points,
+                "bytes": holds.size_bytes,
+                "limit_bytes": self._config.buffer.spool_bytes,
+                "oldest_at": holds.oldest_at,
+            },
+            "dead_letters": deadletters.count(db, name),
+        }
+
+    def _known(self, collector: str) -> CollectorConfig:
+        return known(self._config.collectors, collector, "collector")
+
+    def _store(self, name: str) -> StoreConfig:
+        return known(self._config.stores, name, "store")
+
+
+def known(among: Mapping[str, T], name: str, what: str) -> T:
+    """Return what goes by a name.
+
+    Raises:
+        CommandError: Nothing does; names what may be meant.
+    """
+    if name in among:
+        return among[name]
+    meant = get_close_matches(name, among, n=1)
+    hint = f"; did you mean {meant[0]!r}?" if meant else f", known: {', '.join(among) or 'none'}"
+    raise CommandError(f"no {what} {name!r}{hint}")
+
+
+async def _letters(
+    database: Database, store: str, ids: Sequence[int] | None
+) -> AsyncIterator[list[deadletters.DeadLetter]]:
+    """Yield a store's dead letters, some at a time; only those in ``ids`` if there are any."""
+    after = 0
+    while found := await database.read(
+        partial(deadletters.listed, store=store, after=after, limit=RETRIED)
+    ):
+        after = found[-1].id
+        wanted = [each for each in found if ids is None or each.id in ids]
+        if wanted:
+            yield wanted
+
+
+def _user(path: Path) -> str:
+    owner = path.stat().st_uid
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return str(owner)

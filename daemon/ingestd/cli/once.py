@@ -1,0 +1,218 @@
+"""``ingestd once``: one run of a collector, now."""
+
+import asyncio
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import yaml
+
+from ingestd.cli import show
+from ingestd.cli.backend import Json, connected
+from ingestd.cli.endings import FAILURE, UNAVAILABLE, CommandError
+from ingestd.cli.settings import config_option, json_option, load
+from ingestd.config import CollectorConfig, Config
+from ingestd.contract import Memory
+from ingestd.model import MICROSECONDS, Point
+from ingestd.secrets import Redactor, find_secrets
+from ingestd.units import duration
+
+if TYPE_CHECKING:
+    from ingestd.cli.oneshot import Rehearsal
+
+SHOWN: Final = 40  # readings
+LISTEN: Final = "10s"
+
+
+@click.command(short_help="Run a collector once, now.")
+@click.argument("name")
+@click.option(
+    "--dry-run", "-n", is_flag=True, help="Store and remember nothing; show what would be."
+)
+@click.option(
+    "--param",
+    "-p",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another value for a param, in YAML; may be repeated.",
+)
+@click.option(
+    "--listen-for",
+    default=LISTEN,
+    show_default=True,
+    help="How long a dry run listens to a stream.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="Show what the plugin logs for debugging.")
+@config_option
+@json_option
+def once(
+    name: str,
+    *,
+    dry_run: bool,
+    params: tuple[str, ...],
+    listen_for: str,
+    verbose: bool,
+    config_path: Path,
+    as_json: bool,
+) -> int:
+    """Run the collector NAME once, apart from its schedule.
+
+    Where a daemon runs, it does that. Otherwise this process does, and brings the
+    readings to the stores or, if one is away, to its spool (exit code 69).
+    """
+    config = load(config_path)
+    collector = _collector(config, name, dict(map(_param, params)))
+    if dry_run:
+        return _rehearse(config, collector, listen_for, verbose=verbose, as_json=as_json)
+    if collector.every is None and collector.cron is None:
+        raise CommandError(f"{name}: a stream runs as long as the daemon does; try --dry-run")
+    record = asyncio.run(_run(config_path, config, collector, changed=bool(params)))
+    if as_json:
+        show.as_json(record)
+    else:
+        show_record(record)
+        for store, error in record["unavailable"].items():
+            click.echo(f"{store}: unavailable, the readings wait in its spool: {error}", err=True)
+    if record["outcome"] not in {"ok", "degraded"}:
+        return FAILURE
+    return UNAVAILABLE if record["unavailable"] else 0
+
+
+async def _run(
+    config_path: Path, config: Config, collector: CollectorConfig, *, changed: bool
+) -> Json:
+    from ingestd.cli.offline import Offline  # noqa: PLC0415 -- takes its time
+
+    async with connected(config_path) as backend:
+        if isinstance(backend, Offline):
+            changes = {**config.collectors, collector.name: collector}
+            offline = Offline(dataclasses.replace(config, collectors=changes), None)
+            return await offline.run_now(collector.name)
+        if changed:
+            text = "a running daemon takes no --param; stop it, or try --dry-run"
+            raise CommandError(f"{collector.name}: {text}")
+        return await backend.run_now(collector.name)
+
+
+def _collector(config: Config, name: str, params: dict[str, Any]) -> CollectorConfig:
+    from ingestd.cli.offline import known  # noqa: PLC0415 -- takes its time
+
+    collector: CollectorConfig = known(config.collectors, name, "collector")
+    return dataclasses.replace(collector, params={**collector.params, **params})
+
+
+def _param(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--param")
+    try:
+        return name, yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):
+        raise click.BadParameter(f"{name}: expected YAML", param_hint="--param") from None
+
+
+def _rehearse(
+    config: Config, collector: CollectorConfig, listen_for: str, *, verbose: bool, as_json: bool
+) -> int:
+    from ingestd.cli.oneshot import rehearse  # noqa: PLC0415 -- takes its time
+
+    stream = collector.every is None and collector.cron is None
+    if stream:
+        try:
+            collector = dataclasses.replace(collector, timeout=duration(listen_for))
+        except ValueError as exc:
+            raise click.BadParameter(f"{exc}", param_hint="--listen-for") from None
+    redactor = Redactor([*config.secrets, *find_secrets(dict(collector.params))])
+    found = asyncio.run(rehearse(config, collector, redactor, verbose=verbose))
+    if stream and found.record.outcome == "timeout":  # it has been listened to long enough
+        found.record.outcome, found.record.error = "ok", ""
+    redactor.add([*found.before.hidden.values(), *found.after.hidden.values()])
+    if as_json:
+        show.as_json(_as_json(found, collector.name, redactor))
+    else:
+        _show(found, redactor)
+    return 0 if found.record.outcome in {"ok", "degraded"} else FAILURE
+
+
+def _as_json(found: "Rehearsal", name: str, redactor: Redactor) -> Json:
+    from ingestd.cli.shapes import state_json  # noqa: PLC0415 -- takes its time
+
+    return {
+        "run": found.record.as_dict(),
+        "readings": [_point(point) for point in found.points],
+        "before": state_json(name, found.before, redactor),
+        "after": state_json(name, found.after, redactor),
+    }
+
+
+def _point(point: Point) -> Json:
+    series, time_us, value = point
+    return {
+        "series": series.name,
+        "tags": dict(series.tags),
+        "measurement": series.measurement,
+        "field": series.field,
+        "time": time_us / MICROSECONDS,
+        "value": value,
+        "unit": series.unit,
+    }
+
+
+def _show(found: "Rehearsal", redactor: Redactor) -> None:
+    points = list(map(_point, found.points))
+    shown = points if not sys.stdout.isatty() else points[:SHOWN]
+    if shown:
+        show.readings(shown)
+        click.echo()
+    if len(points) > len(shown):
+        click.echo(f"... and {len(points) - len(shown):,} more; --json shows all\n")
+    for line in differences(found.before, found.after, redactor):
+        click.echo(line)
+    click.echo()
+    show_record(found.record.as_dict(), dry=True)
+
+
+def differences(before: Memory, after: Memory, redactor: Redactor) -> list[str]:
+    """Return what a run changes in a memory, in lines; of what is hidden only how much."""
+    old, new = redactor.value(before.state), redactor.value(after.state)
+    lines = [f"- {name}: {_yaml(old[name])}" for name in old if name not in new]
+    for name, value in new.items():
+        if name not in old:
+            lines.append(f"+ {name}: {_yaml(value)}")
+        elif before.state[name] != after.state[name]:
+            lines.append(f"~ {name}: {_yaml(old[name])} -> {_yaml(value)}")
+    if before.hidden != after.hidden:
+        lines.append(f"~ hidden: {len(before.hidden)} -> {len(after.hidden)} keys, values changed")
+    lines += [f"+ masked param: {name}" for name in after.masks if name not in before.masks]
+    lines += [f"- masked param: {name}" for name in before.masks if name not in after.masks]
+    return ["state:", *(f"  {line}" for line in lines)] if lines else ["state: unchanged"]
+
+
+def _yaml(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True)
+    text = text.removesuffix("\n").removesuffix("\n...")
+    return show.visible(text if len(text) <= 120 else f"{text[:100]}... ({len(text):,} characters)")
+
+
+def show_record(record: Json, *, dry: bool = False) -> None:
+    """Print how a run went."""
+    parts = [f"{show.number(record['points'])} readings"]
+    if record["unusable"]:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in record["unusable"].items())
+        parts.append(f"unusable: {reasons}")
+    outcome = show.colored(record["outcome"])
+    nothing = "; nothing was stored" if dry else ""
+    took = show.span(record["seconds"])
+    click.echo(f"{record['collector']}: {outcome} after {took}, {', '.join(parts)}{nothing}")
+    for sample in record["samples"]:
+        click.echo(f"  {show.visible(sample)}")
+    for key in ("degraded", "error", "details", "output"):
+        text = record[key]
+        if text and not (key == "error" and record["details"]):
+            click.echo(f"{key}:" if "\n" in text else f"{key}: ", nl="\n" in text)
+            indent = "  " if "\n" in text else ""
+            for line in show.visible_lines(text):
+                click.echo(f"{indent}{line}")

@@ -1,0 +1,161 @@
+"""Answers of a running daemon, over its HTTP API."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self, cast
+from urllib.parse import quote
+
+import aiohttp
+
+from ingestd.cli.backend import Json
+from ingestd.cli.endings import ApiError
+from ingestd.errors import ConfigError, Problem
+
+ANSWER: Final = aiohttp.ClientTimeout(total=60)
+# A run takes as long as it takes, and the daemon keeps its deadline.
+RUN: Final = aiohttp.ClientTimeout(total=None)
+
+
+class Remote:
+    """Puts questions to a daemon.
+
+    Args:
+        http: A session that leads to the daemon.
+        address: Where that is, for messages.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession, address: str) -> None:
+        self._http, self._address = http, address
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, address: str, token: str | None) -> AsyncIterator[Self]:
+        """Open a session.
+
+        Args:
+            address: ``http://host:port`` or ``unix:/path``.
+            token: What the daemon asks of its callers, or None.
+        """
+        base, connector = address, None
+        if address.startswith("unix:"):
+            path = address.removeprefix("unix:")
+            base, connector = "http://ingestd", aiohttp.UnixConnector(path)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with aiohttp.ClientSession(base, connector=connector, headers=headers) as http:
+            yield cls(http, address)
+
+    async def status(self) -> Json:
+        """Say how everything is."""
+        return cast("Json", await self._get("status"))
+
+    async def collectors(self) -> list[Json]:
+        """List the collectors."""
+        return cast("list[Json]", await self._get("collectors"))
+
+    async def run_now(self, collector: str) -> Json:
+        """Run a collector and return the record of that."""
+        path = f"collectors/{_part(collector)}/run"
+        record = await self._call("POST", path, json={}, timeout=RUN)
+        stores = (await self.status())["stores"]
+        down = {each["name"]: each["error"] for each in stores if each["health"] != "up"}
+        return {**record, "unavailable": down}
+
+    async def runs(self, *, collector: str | None, limit: int) -> list[Json]:
+        """List runs, the newest first."""
+        return cast("list[Json]", await self._get("runs", collector=collector, limit=limit))
+
+    async def run(self, run_id: int) -> Json:
+        """Return the record of one run."""
+        return cast("Json", await self._get(f"runs/{run_id}"))
+
+    async def state(self, collector: str) -> Json:
+        """Return what is remembered for a collector, what is hidden only counted."""
+        return cast("Json", await self._get(f"state/{_part(collector)}"))
+
+    async def reset(self, collector: str, *, masks: bool) -> None:
+        """Forget that."""
+        await self._call("POST", f"state/{_part(collector)}/reset", json={"masks": masks})
+
+    async def spool(self) -> list[Json]:
+        """List what waits on disk for each store."""
+        return cast("list[Json]", await self._get("spool"))
+
+    async def dead_letters(self, *, store: str | None, after: int, limit: int) -> list[Json]:
+        """List dead letters in the order of their numbers."""
+        answer = await self._get("dead-letters", store=store, after=after, limit=limit)
+        return cast("list[Json]", answer)
+
+    async def retry(self, store: str, ids: Sequence[int] | None) -> int:
+        """Queue dead letters again; return how many."""
+        return await self._change("retry", store, ids)
+
+    async def purge(self, store: str, ids: Sequence[int] | None) -> int:
+        """Forget dead letters; return how many."""
+        return await self._change("purge", store, ids)
+
+    async def latest(self, *, within: float, series: str | None, store: str | None) -> list[Json]:
+        """List the newest reading of each series that has one in so many seconds."""
+        answer = await self._get("latest", within=within, series=series, store=store)
+        return cast("list[Json]", answer)
+
+    async def plugins(self) -> list[Json]:
+        """List the plugins that have a name."""
+        return cast("list[Json]", await self._get("plugins"))
+
+    async def reload(self) -> str:
+        """Have the configuration read again; return what changed."""
+        return str((await self._call("POST", "reload", json={}))["changes"])
+
+    async def _change(self, what: str, store: str, ids: Sequence[int] | None) -> int:
+        body = {"store": store, "ids": None if ids is None else list(ids)}
+        return int((await self._call("POST", f"dead-letters/{what}", json=body))["points"])
+
+    async def _get(self, path: str, **query: Any) -> Any:
+        params = {name: str(value) for name, value in query.items() if value is not None}
+        return await self._call("GET", path, params=params)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: aiohttp.ClientTimeout = ANSWER,  # noqa: ASYNC109 -- aiohttp's own
+        **options: Any,
+    ) -> Any:
+        try:
+            async with self._http.request(
+                method, f"/api/v1/{path}", timeout=timeout, **options
+            ) as answer:
+                if answer.ok:
+                    return await answer.json()
+                problem = await _problem(answer)
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            text = f"{self._address}: the daemon does not answer: {exc or type(exc).__name__}"
+            raise ApiError(text) from exc
+        if problem.get("problems"):
+            raise ConfigError([_as_problem(each) for each in problem["problems"]])
+        words = str(problem.get("detail") or problem.get("title") or answer.reason)
+        if answer.status == 401:
+            words = "wants a token, expected that of its daemon.token"
+        raise ApiError(f"{self._address}: {words}", status=answer.status)
+
+
+async def _problem(answer: aiohttp.ClientResponse) -> Json:
+    """Return what a refusal says, in the daemon's own form if it has that."""
+    try:
+        problem = await answer.json(content_type=None)
+    except ValueError:
+        problem = None
+    return problem if isinstance(problem, dict) else {"detail": f"HTTP {answer.status}"}
+
+
+def _as_problem(value: object) -> Problem:
+    if isinstance(value, Mapping):
+        where, key, message = (str(value.get(each) or "") for each in ("where", "key", "message"))
+        return Problem(where, key, message)
+    return Problem("", "", str(value))
+
+
+def _part(name: str) -> str:
+    """Return a name as a part of a path."""
+    return quote(name, safe="")

@@ -1,0 +1,169 @@
+"""What commands print: tables for people, aligned text for pipes, JSON for programs."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+DIM: Final = "dim"
+GOOD: Final = frozenset({"ok", "up"})
+BAD: Final = frozenset({"failed", "timeout", "down"})
+NOTHING: Final = "-"
+
+
+def as_json(value: Any) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> None:
+    """Print rows under their headers.
+
+    Args:
+        headers: In lower case; empty ones belong to what explains itself.
+        rows: As many texts in each.
+        right: The headers, divided by spaces, of columns of numbers.
+    """
+    numbers = [header in right.split() for header in headers]
+    rows = [[visible(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        _plain(headers, rows, numbers)
+        return
+    from rich.console import Console  # noqa: PLC0415 -- takes its time
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for header, number in zip(headers, numbers, strict=True):
+        shown.add_column(header, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    Console(highlight=False).print(shown)
+
+
+def readings(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print readings in the API's JSON as a table."""
+    rows = [
+        [
+            _series(each),
+            f"{number(each['value'])} {each['unit']}".rstrip(),
+            moment(each["time"]),
+            ago(each["time"]),
+        ]
+        for each in found
+    ]
+    table(["series", "value", "time", ""], rows, right="value")
+
+
+def _series(reading: Mapping[str, Any]) -> str:
+    tags = ",".join(f"{name}={value}" for name, value in reading["tags"].items())
+    return f"{reading['series']} ({tags})" if tags else str(reading["series"])
+
+
+def facts(pairs: Mapping[str, str]) -> None:
+    """Print names with what there is to say about them, empty ones left out."""
+    width = max(map(len, pairs), default=0)
+    for name, text in pairs.items():
+        first, *more = visible_lines(text) or [""]
+        if text:
+            click.echo(f"{bold(name.ljust(width))}  {first}")
+        for line in more:
+            click.echo(f"{' ' * width}  {line}")
+
+
+def bold(text: str) -> str:
+    """Return a text in bold where that is welcome."""
+    return click.style(text, bold=True) if colorful() else text
+
+
+def colored(word: str) -> str:
+    """Return an outcome or a health in its colour where that is welcome."""
+    style = _style(word)
+    return click.style(word, fg=style) if style and colorful() else word
+
+
+def colorful() -> bool:
+    """Whether colours are welcome on standard output."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def ago(when: float | None, *, now: float | None = None) -> str:
+    """Return how long ago, or until, a time in Unix seconds is: ``3s ago``, ``in 5m``."""
+    if when is None:
+        return NOTHING
+    seconds = (time.time() if now is None else now) - when
+    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+
+
+def span(seconds: float) -> str:
+    """Return a duration with two digits or so: ``42ms``, ``7s``, ``90m``, ``36h``, ``12d``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms" if seconds >= 0.001 else "0s"
+    for unit, size, most in (("s", 1, 120), ("m", 60, 120), ("h", 3600, 48)):
+        if seconds < size * most:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds / 86400:.0f}d"
+
+
+def size(count: int) -> str:
+    """Return bytes with three digits or so: ``512 B``, ``1.4 MiB``."""
+    value, units = float(count), iter(("KiB", "MiB", "GiB", "TiB"))
+    if value < 1024:
+        return f"{count} B"
+    while value >= 1024:
+        value, unit = value / 1024, next(units)
+    return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+
+
+def number(value: float | None) -> str:
+    """Return a number as people read it: a count with its thousands apart."""
+    if value is None:
+        return NOTHING
+    return f"{value:,}" if isinstance(value, int) else f"{value:.10g}"
+
+
+def moment(when: float | None) -> str:
+    """Return a time in Unix seconds as local time, with its offset."""
+    if when is None:
+        return NOTHING
+    return datetime.fromtimestamp(when, UTC).astimezone().isoformat(" ", "seconds")
+
+
+def clipped(text: str, most: int) -> str:
+    """Return the first line of a text, cut to a length."""
+    line = next(iter(text.strip().splitlines()), "")
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def visible(text: str) -> str:
+    """Return a text that stays on its line and plays no tricks with the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def visible_lines(text: str) -> list[str]:
+    """Return the lines of a text, each of them visible."""
+    return [visible(line.expandtabs()) for line in text.splitlines()]
+
+
+def _style(word: str) -> str:
+    if word in GOOD:
+        return "green"
+    if word in BAD:
+        return "red"
+    return "yellow" if word in {"degraded", "probing", "cancelled"} else ""
+
+
+def _plain(headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool]) -> None:
+    lines = [headers, *rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(headers))]
+    for line in lines:
+        cells = zip(line, widths, numbers, strict=True)
+        texts = [cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells]
+        click.echo("  ".join(texts).rstrip())

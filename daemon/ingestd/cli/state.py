@@ -1,0 +1,55 @@
+"""``ingestd state``: what is remembered of a collector."""
+
+from pathlib import Path
+
+import click
+import yaml
+
+from ingestd.cli import show
+from ingestd.cli.backend import ask
+from ingestd.cli.settings import config_option, json_option
+
+
+@click.group(short_help="Show or forget what a collector remembers.")
+def state() -> None:
+    """Show or forget what a collector remembers from run to run."""
+
+
+@state.command("show", short_help="Show it.")
+@click.argument("name")
+@config_option
+@json_option
+def show_state(*, name: str, config_path: Path, as_json: bool) -> None:
+    """Show what is remembered for the collector NAME.
+
+    What its plugin keeps hidden is only counted.
+    """
+    found = ask(config_path, lambda backend: backend.state(name))
+    if as_json:
+        show.as_json(found)
+        return
+    text = yaml.safe_dump(found["state"], sort_keys=False, allow_unicode=True)
+    hidden = found["hidden"]["keys"]
+    show.facts(
+        {
+            "state": text if found["state"] else "empty",
+            "hidden": f"{hidden} keys" if hidden else "",
+            "masked params": ", ".join(found["masks"]),
+        }
+    )
+
+
+@state.command(short_help="Forget it.")
+@click.argument("name")
+@click.option("--masks", is_flag=True, help="Forget also which params its plugin has deleted.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@config_option
+def reset(*, name: str, masks: bool, yes: bool, config_path: Path) -> None:
+    """Forget what is remembered for the collector NAME, hidden values included.
+
+    Its next run reads its source from the beginning.
+    """
+    if not yes:
+        click.confirm(f"{name}: forget its state, and read its source again?", abort=True, err=True)
+    ask(config_path, lambda backend: backend.reset(name, masks=masks))
+    click.echo(f"{name}: forgotten")
