@@ -2,8 +2,11 @@
 
 pytest_plugins = [
     "tests.support.config",
+    "tests.support.daemonprocess",
+    "tests.support.daemon",
     "tests.support.disk",
     "tests.support.influx2",
     "tests.support.plugins",
     "tests.support.servers",
+    "tests.support.source",
 ]

@@ -31,7 +31,7 @@ from ingestd.isolation import Workers
 from ingestd.loader import Loader
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
-from ingestd.plugin import check_params
+from ingestd.plugin import PluginInfo, check_params
 from ingestd.reload import Plan, plan
 from ingestd.secrets import Redactor
 from ingestd.sinks import influxdb
@@ -132,7 +132,7 @@ class Daemon:
         self._hurry = asyncio.Event()
         self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
         self.abandoned: list[str] = []
-        self._reloading = asyncio.Lock()
+        self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
 
     async def run(self, serve: Serve) -> None:
@@ -141,18 +141,16 @@ class Daemon:
         Raises:
             StateError: The state directory cannot be used.
             ConfigError: A collector and its plugin do not fit.
+            ListenError: The HTTP API cannot listen.
         """
         async with AsyncExitStack() as stack:
             await self._open(stack)
             await self._check(self.config)
-            for store in self.config.stores.values():
-                self.deliveries.start(store, self.config.buffer)
-            for collector in self.config.collectors.values():
-                if collector.enabled:
-                    await self.collectors.start(collector)
+            # Before anything starts: an address in use is a reason not to.
             address = await stack.enter_async_context(serve(self))
             self._directory.announce(address)
             try:
+                await self._start()
                 self._announce(address)
                 await self.stopping.wait()
                 await self._end()
@@ -236,6 +234,13 @@ class Daemon:
             hurry=self._hurry,
             log=self.log,
         )
+
+    async def _start(self) -> None:
+        for store in self.config.stores.values():
+            self.deliveries.start(store, self.config.buffer)
+        for collector in self.config.collectors.values():
+            if collector.enabled:
+                await self.collectors.start(collector)
 
     def _services(self) -> Services:
         return Services(
@@ -353,6 +358,11 @@ class Daemon:
             self.log.error("some readings could not be saved; they will be collected again")
         await self.states.close()
         self.log.info("stopped")
+
+    async def available_plugins(self) -> list[PluginInfo]:
+        """List the plugins that have a name."""
+        async with self._listing:  # one thread at most, since some take long to import
+            return await self.blocking(self.loader.available)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Call what blocks in a thread of ours; return what it returns."""

@@ -4,7 +4,17 @@ What other stages count for themselves (points, spools, stores) is read from
 them when somebody asks; see ``web.metrics``.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Summary,
+    disable_created_metrics,
+)
+
+# In the text format each would be a gauge of its own, twice as many lines for nothing.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:

@@ -1,0 +1,78 @@
+"""The shape of a route, and of a call to it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ingestd.app import Daemon
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """No query, or no body."""
+
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """A request that has passed every check.
+
+    Attributes:
+        daemon: Whom it is about.
+        path: The variable parts of the path.
+        query: The parsed query.
+        body: The parsed body.
+    """
+
+    daemon: Daemon
+    path: Mapping[str, str]
+    query: Q
+    body: B
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is not JSON."""
+
+    text: str | bytes
+    status: int = 200
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A path and who answers there.
+
+    Attributes:
+        answer: Returns what JSON can hold, or a ``Text``.
+        summary: What it does, in a sentence.
+        query: What it takes in the query.
+        body: What it takes in the body.
+        open: Whether it needs neither a token nor a known Host: probes have none.
+    """
+
+    method: str
+    path: str
+    answer: Callable[[Call[Any, Any]], Awaitable[Any]]
+    summary: str
+    query: type[msgspec.Struct] = Nothing
+    body: type[msgspec.Struct] = Nothing
+    open: bool = False
+
+
+def get(path: str, answer: Callable[[Call[Any, Any]], Awaitable[Any]], **more: Any) -> Route:
+    """Return a route that only looks; its summary is the function's."""
+    return Route(method="GET", path=path, answer=answer, summary=_summary(answer), **more)
+
+
+def post(path: str, answer: Callable[[Call[Any, Any]], Awaitable[Any]], **more: Any) -> Route:
+    """Return a route that changes something; its summary is the function's."""
+    return Route(method="POST", path=path, answer=answer, summary=_summary(answer), **more)
+
+
+def _summary(answer: Callable[[Call[Any, Any]], Awaitable[Any]]) -> str:
+    return (answer.__doc__ or "").partition("\n")[0]

@@ -1,0 +1,57 @@
+"""Whether the daemon lives, and whether it is ready for work.
+
+A store that is away is neither: readings are safe in the spool, and nothing
+would be better after a restart.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from ingestd.app import Daemon
+from ingestd.web.call import Call, Nothing, Route, Text, get
+
+
+class HealthQuery(msgspec.Struct):
+    """How much to tell; probes add what they like."""
+
+    verbose: str | None = None
+
+
+async def live(call: Call[HealthQuery, Nothing]) -> Text:
+    """Answer 200 while the event loop turns and every delivery moves."""
+    stuck = {f"delivery to {name}": "does not move" for name in call.daemon.deliveries.stuck}
+    return _told({"event loop": "", **stuck}, call.query)
+
+
+async def ready(call: Call[HealthQuery, Nothing]) -> Text:
+    """Answer 200 between start and stop while readings of every kind are taken in."""
+    return _told(_readiness(call.daemon), call.query)
+
+
+def _readiness(daemon: Daemon) -> dict[str, str]:
+    """Return what readiness depends on: name -> what is wrong with it."""
+    checks = {
+        "started": "" if daemon.ready.is_set() else "is starting",
+        "running": "is stopping" if daemon.stopping.is_set() else "",
+    }
+    for name in daemon.deliveries.by_store:
+        full = name in daemon.buffer.paused
+        checks[f"spool of {name}"] = "full, collectors with a cursor wait" if full else ""
+    return checks
+
+
+def _told(checks: dict[str, str], query: HealthQuery) -> Text:
+    wrong = {name: why for name, why in checks.items() if why}
+    lines = [f"{name}: {why or 'ok'}" for name, why in checks.items()]
+    if query.verbose is None:
+        lines = [f"{name}: {why}" for name, why in wrong.items()] or ["ok"]
+    return Text("".join(f"{line}\n" for line in lines), status=503 if wrong else 200)
+
+
+_OPEN: Final[dict[str, Any]] = {"query": HealthQuery, "open": True}
+ROUTES: Final[tuple[Route, ...]] = (
+    get("/livez", live, **_OPEN),
+    get("/healthz", live, **_OPEN),
+    get("/readyz", ready, **_OPEN),
+)

@@ -1,0 +1,45 @@
+"""The records of runs."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from ingestd.web.call import Call, Nothing, Route, get
+from ingestd.web.problems import Refusal
+
+
+class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which runs.
+
+    Attributes:
+        collector: Whose, or everybody's.
+        limit: How many at most.
+        before: Only those with a lower number, for the next page.
+    """
+
+    collector: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    before: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
+
+
+async def runs(call: Call[RunsQuery, Nothing]) -> list[dict[str, Any]]:
+    """List runs, the newest first."""
+    query = call.query
+    found = await call.daemon.states.runs(query.collector, limit=query.limit, before=query.before)
+    return [record.as_dict() for record in found]
+
+
+async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+    """Return the record of one run."""
+    number = call.path["id"]
+    known = number.isascii() and number.isdecimal() and len(number) < 19
+    record = await call.daemon.states.run(int(number)) if known else None
+    if record is None:
+        raise Refusal(404, f"no run {number} on record; old ones are forgotten")
+    return record.as_dict()
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    get("/api/v1/runs", runs, query=RunsQuery),
+    get("/api/v1/runs/{id}", run),
+)

@@ -1,0 +1,91 @@
+"""Who may ask: a token where there is one, and no web page of somebody else's.
+
+A browser sends requests to this machine for any page that it shows. What keeps
+such a page out: it cannot send JSON across origins without asking first, which we
+never allow; it cannot hide its Origin; and a name that it has pointed at
+127.0.0.1 (DNS rebinding) is not one of ours.
+"""
+
+import hmac
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from ingestd.web.problems import Refusal
+
+LARGEST_BODY: Final = 2**20  # bytes
+HEADERS: Final = {
+    "Server": "ingestd",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Lets requests in, or not.
+
+    Attributes:
+        listen: The address that the API listens on.
+        token: What every caller must present, or None.
+    """
+
+    listen: str
+    token: str | None = field(repr=False)
+
+    def check(self, request: web.Request) -> None:
+        """Refuse what must not be answered.
+
+        Raises:
+            Refusal: Says what was expected.
+        """
+        self._check_host(request)
+        self._check_token(request)
+        if request.method not in {"GET", "HEAD"}:
+            _check_origin(request)
+            if request.content_type != "application/json":
+                raise Refusal(415, "expected Content-Type: application/json")
+
+    def _check_host(self, request: web.Request) -> None:
+        if self.listen.startswith("unix:"):
+            return  # no browser gets there
+        host, ours = _host(request.host), _host(self.listen)
+        if _is_loopback(ours) and host != ours and not _is_loopback(host):
+            raise Refusal(421, f"expected a request for this machine, got Host: {request.host}")
+
+    def _check_token(self, request: web.Request) -> None:
+        if self.token is None:
+            return
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        expected = self.token.encode()
+        right = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), expected)
+        if scheme.lower() != "bearer" or not right:
+            raise Refusal(
+                401,
+                "expected Authorization: Bearer with the token of the configuration",
+                headers={"WWW-Authenticate": 'Bearer realm="ingestd"'},
+            )
+
+
+def _check_origin(request: web.Request) -> None:
+    origin = request.headers.get("Origin")
+    # The scheme is not compared: a proxy may have taken TLS off.
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise Refusal(403, f"expected a request from {request.host}, got Origin: {origin}")
+
+
+def _host(address: str) -> str:
+    """Return the host of ``host``, ``host:port``, ``[host]:port`` or ``[host]``."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0].lower()
+    return address.partition(":")[0].lower()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

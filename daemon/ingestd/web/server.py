@@ -1,0 +1,122 @@
+"""The HTTP server: what every request passes through, and how it is answered."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from ingestd.app import Daemon
+from ingestd.errors import ConfigError
+from ingestd.web.call import Call, Route, Text
+from ingestd.web.listening import listening
+from ingestd.web.problems import Refusal, as_json, refusal_of
+from ingestd.web.routes import ROUTES
+from ingestd.web.security import HEADERS, LARGEST_BODY, Guard
+from ingestd.web.shapes import shown
+
+LET_GO: Final = 1.0  # seconds that requests get once everything else has ended
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serve(daemon: Daemon) -> AsyncIterator[str]:
+    """Answer until the context ends; give the address, or an empty string if off.
+
+    Raises:
+        ListenError: The address cannot be used.
+    """
+    listen = daemon.config.daemon.listen
+    if listen == "off":
+        yield ""
+        return
+    app = application(daemon, Guard(listen, daemon.config.daemon.token))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=LET_GO)
+    await runner.setup()
+    try:
+        async with listening(runner, listen) as address:
+            yield address
+    finally:
+        await runner.cleanup()
+
+
+def application(daemon: Daemon, guard: Guard) -> web.Application:
+    """Return everything that is answered."""
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_protected(daemon, guard)])
+    for route in ROUTES:
+        add = app.router.add_get if route.method == "GET" else app.router.add_post
+        add(route.path, _handler(daemon, route))
+    return app
+
+
+def _handler(daemon: Daemon, route: Route) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        call = Call(
+            daemon,
+            request.match_info,
+            _parsed("query", dict(request.query), route.query),
+            _parsed("body", await _body(request), route.body),
+        )
+        answer = await route.answer(call)
+        if isinstance(answer, Text):
+            text = answer.text if isinstance(answer.text, bytes) else answer.text.encode()
+            return web.Response(
+                body=text, status=answer.status, headers={"Content-Type": answer.content_type}
+            )
+        return _json(shown(answer, daemon.redactor))
+
+    return handle
+
+
+def _protected(daemon: Daemon, guard: Guard) -> Any:
+    """Return the middleware that checks requests and tells what goes wrong."""
+    unguarded = frozenset(route.path for route in ROUTES if route.open)
+
+    @web.middleware
+    async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if request.path not in unguarded:
+                guard.check(request)
+            response = await handler(request)
+        except Exception as error:  # noqa: BLE001 -- border: whatever a request meets, the daemon goes on
+            response = _told(daemon, request, error)
+        response.headers.update(HEADERS)
+        return response
+
+    return protect
+
+
+def _told(daemon: Daemon, request: web.Request, error: Exception) -> web.Response:
+    refusal = refusal_of(error)
+    if refusal is None:
+        daemon.log.error("a request met a bug", path=request.path, exc_info=error)
+        refusal = Refusal(500, "a bug in the daemon; its log has the traceback")
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    response = _json(shown(as_json(refusal, problems), daemon.redactor), status=refusal.status)
+    response.headers.update({**refusal.headers, "Content-Type": "application/problem+json"})
+    return response
+
+
+def _json(value: Any, *, status: int = 200) -> web.Response:
+    # Not a faster encoder: state may hold integers beyond 64 bits and lone surrogates.
+    body = json.dumps(value, allow_nan=False).encode()
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+async def _body(request: web.Request) -> Any:
+    if request.method != "POST" or not (text := await request.read()):
+        return {}
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise Refusal(400, f"body: expected JSON: {error}") from None
+
+
+def _parsed(where: str, given: Any, shape: type[msgspec.Struct]) -> msgspec.Struct:
+    try:
+        return msgspec.convert(given, shape, strict=where == "body")
+    except msgspec.ValidationError as error:
+        raise Refusal(400, f"{where}: {str(error)[0].lower()}{str(error)[1:]}") from None

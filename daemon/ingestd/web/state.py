@@ -1,0 +1,49 @@
+"""What collectors remember."""
+
+from typing import Any, Final
+
+import msgspec
+
+from ingestd.contract import Memory
+from ingestd.web.call import Call, Nothing, Route, get, post
+from ingestd.web.problems import Refusal
+from ingestd.web.shapes import state_json
+
+
+class ResetBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What to forget besides state and hidden.
+
+    Attributes:
+        masks: Whether params that the plugin deleted come back.
+    """
+
+    masks: bool = False
+
+
+async def state(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+    """Return a collector's state; of what is hidden, only how much there is."""
+    daemon, name = call.daemon, call.path["collector"]
+    memory = await _memory(call)
+    daemon.redactor.add(memory.hidden.values(), owner=name)
+    return state_json(name, memory, daemon.redactor)
+
+
+async def reset(call: Call[Nothing, ResetBody]) -> dict[str, Any]:
+    """Forget a collector's state between two of its runs."""
+    await _memory(call)
+    name = call.path["collector"]
+    return {"reset": await call.daemon.collectors.reset(name, masks=call.body.masks)}
+
+
+async def _memory(call: Call[Any, Any]) -> Memory:
+    name = call.path["collector"]
+    memory = await call.daemon.collectors.memory(name)
+    if memory is None and name not in call.daemon.config.collectors:
+        raise Refusal(404, f"no collector {name!r}, and no state of a former one")
+    return memory or Memory()
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    get("/api/v1/state/{collector}", state),
+    post("/api/v1/state/{collector}/reset", reset, body=ResetBody),
+)
