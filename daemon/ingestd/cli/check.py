@@ -38,8 +38,9 @@ def check(*, config_path: Path, connect: bool) -> int:
             click.echo(f"warning: {show.visible(str(problem))}", err=True)
     if wrong:
         return CONFIG
-    counts = f"{len(config.collectors)} collectors, {len(config.stores)} stores"
-    click.echo(f"{config.files[0]}: fine, {counts}")
+    collectors = show.counted(len(config.collectors), "collector")
+    stores = show.counted(len(config.stores), "store")
+    click.echo(f"{config.files[0]}: fine, {collectors}, {stores}")
     return asyncio.run(_connect(config)) if connect else 0
 
 

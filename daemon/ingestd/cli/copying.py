@@ -61,9 +61,9 @@ def copy(
     config = load(config_path)
     copied = asyncio.run(_copy(config, source, target, start, end))
     refused = sum(copied.refused.values())
-    click.echo(f"{copied.points:,} readings copied from {source} to {target}")
+    click.echo(f"{show.counted(copied.points, 'reading')} copied from {source} to {target}")
     if refused:
-        click.echo(f"{refused:,} readings refused by {target}:", err=True)
+        click.echo(f"{show.counted(refused, 'reading')} refused by {target}:", err=True)
         for reason, count in copied.refused.most_common(SHOWN):
             click.echo(f"  {count:,}: {show.visible(reason)}", err=True)
     return FAILURE if refused else 0

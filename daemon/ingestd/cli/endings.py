@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from ingestd.errors import ConfigError, IngestError, StateDirectoryBusy, StoreUnavailable
+from ingestd.errors import ConfigError, IngestError, NotNow, StateDirectoryBusy, StoreUnavailable
 
 FAILURE: Final = 1
 UNAVAILABLE: Final = 69  # EX_UNAVAILABLE of sysexits.h, and so on
@@ -72,7 +72,7 @@ def exit_code(error: IngestError) -> int:
             return TRY_LATER
         case ConfigError():
             return CONFIG
-        case StateDirectoryBusy():
+        case StateDirectoryBusy() | NotNow():
             return TRY_LATER
         case StoreUnavailable():
             return UNAVAILABLE

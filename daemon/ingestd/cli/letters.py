@@ -41,7 +41,7 @@ def list_letters(
         ]
         for each in found
     ]
-    show.table(["id", "store", "refused", "reason", "reading"], rows, right="id")
+    show.table(["id", "store", "refused", "reason", "reading"], rows, right={"id"})
 
 
 def _selection(command: click.decorators.FC) -> click.decorators.FC:
@@ -62,7 +62,7 @@ def retry(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Pa
     """Send them again, after the store or its limits have been put right."""
     wanted = _ids(ids, everything=everything)
     count = ask(config_path, lambda backend: backend.retry(store, wanted))
-    click.echo(f"{count:,} readings wait for {store} again")
+    click.echo(f"{store}: {show.counted(count, 'reading')} queued again")
 
 
 @dead_letters.command(short_help="Delete them.")
@@ -71,7 +71,7 @@ def purge(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Pa
     """Delete them; there is no way back."""
     wanted = _ids(ids, everything=everything)
     count = ask(config_path, lambda backend: backend.purge(store, wanted))
-    click.echo(f"{count:,} readings deleted")
+    click.echo(f"{store}: {show.counted(count, 'reading')} deleted")
 
 
 def _ids(ids: Sequence[int], *, everything: bool) -> Sequence[int] | None:

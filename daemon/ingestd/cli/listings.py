@@ -60,7 +60,7 @@ def _show_status(found: Json) -> None:
         ]
         for each in found["stores"]
     ]
-    show.table(headers, rows, right="stored in memory spooled dead dropped")
+    show.table(headers, rows, right=set(headers[2:]))
     for each in found["stores"]:
         if each["error"]:
             click.echo(f"{each['name']}: {show.visible(each['error'])}")
@@ -88,7 +88,7 @@ def collectors(*, config_path: Path, as_json: bool) -> None:
         for each in found
     ]
     headers = ["collector", "plugin", "schedule", "", "last run", "next run", "readings"]
-    show.table(headers, rows, right="readings")
+    show.table(headers, rows, right={"readings"})
     for each in found:
         if each["last_run"] and each["last_run"]["error"]:
             click.echo(f"{each['name']}: {show.visible(each['last_run']['error'])}")
@@ -150,7 +150,7 @@ def runs(
         for each in found
     ]
     headers = ["id", "collector", "outcome", "started", "took", "readings", "unusable", "error"]
-    show.table(headers, rows, right="id took readings unusable")
+    show.table(headers, rows, right={"id", "took", "readings", "unusable"})
 
 
 def _show_run(record: Json) -> None:
@@ -195,7 +195,7 @@ def spool(*, config_path: Path, as_json: bool) -> None:
         for each in found
     ]
     headers = ["store", "", "readings", "batches", "size", "limit", "oldest"]
-    show.table(headers, rows, right="readings batches size limit")
+    show.table(headers, rows, right=set(headers[2:6]))
 
 
 @click.command(short_help="Show the newest reading of each series.")

@@ -178,7 +178,7 @@ def _write(path: Path, text: str) -> None:
 def _advice(name: str, used: str, test: Path, config_path: Path, *, stream: bool) -> str:
     schedule = "" if stream else "    every: 30s\n"
     return f"""
-Paste this below collectors: in {config_path}
+Paste this below collectors: in {config_path.absolute()}
 
   {name}:
     plugin: {used}

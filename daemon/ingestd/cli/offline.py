@@ -19,7 +19,6 @@ from typing import Final, TypeVar
 from ingestd import __version__, deadletters, runrecords, spool
 from ingestd.cli.backend import Json
 from ingestd.cli.endings import CommandError
-from ingestd.cli.shapes import latest_json, schedule_text, state_json
 from ingestd.cli.stores import opened
 from ingestd.clock import SystemClock
 from ingestd.collectors import schedule_of
@@ -34,9 +33,9 @@ from ingestd.secrets import Redactor
 from ingestd.state import StateStore
 from ingestd.statedir import Holder, StateDirectory
 from ingestd.staterows import decode, raw_rows
+from ingestd.web.shapes import latest_json, schedule_text, shown, state_json
 
-# Dead letters that are queued again in one transaction.
-RETRIED: Final = 1000
+PAGE: Final = 1000  # dead letters in one transaction
 
 T = TypeVar("T")
 
@@ -138,7 +137,7 @@ class Offline:
     async def dead_letters(self, *, store: str | None, after: int, limit: int) -> list[Json]:
         """List dead letters in the order of their numbers."""
         found = self._read(lambda db: deadletters.listed(db, store=store, after=after, limit=limit))
-        return [self._redactor.value(each.as_dict()) for each in found]
+        return [shown(each.as_dict(), self._redactor) for each in found]
 
     async def retry(self, store: str, ids: Sequence[int] | None) -> int:
         """Queue dead letters again; return how many."""
@@ -151,6 +150,8 @@ class Offline:
                 database, store, limit_bytes=self._config.buffer.spool_bytes, clock=clock
             )
             async for letters in _letters(database, store, ids):
+                if not letters:
+                    continue
                 payloads = [letter.payload for letter in letters]
                 numbers = [letter.id for letter in letters]
                 body = Body(sink.join(payloads), len(payloads), 0, 0)
@@ -245,15 +246,15 @@ class Offline:
             "enabled": config.enabled,
             "next_run": schedule.next_after(now) if schedule and self._holder else None,
             "running": None,
-            "failures": None,
-            "backing_off_for": None,
+            "failures": 0,
+            "backing_off_for": 0.0,
             "last_run": last.get(config.name),
             "last_reading": None,
             "where": config.where,
         }
 
     def _stores(self, db: sqlite3.Connection) -> list[Json]:
-        names = [*self._config.stores, *spool.stores(db)]
+        names = [*self._config.stores, *spool.stores(db), *deadletters.stores(db)]
         return [self._store_json(db, name) for name in dict.fromkeys(names)]
 
     def _store_json(self, db: sqlite3.Connection, name: str) -> Json:
@@ -298,15 +299,15 @@ def known(among: Mapping[str, T], name: str, what: str) -> T:
 async def _letters(
     database: Database, store: str, ids: Sequence[int] | None
 ) -> AsyncIterator[list[deadletters.DeadLetter]]:
-    """Yield a store's dead letters, some at a time; only those in ``ids`` if there are any."""
+    """Yield a store's dead letters page by page: those in ``ids``, or all."""
+    if ids is not None:
+        yield await database.read(partial(deadletters.found, store=store, ids=ids))
+        return
     after = 0
-    while found := await database.read(
-        partial(deadletters.listed, store=store, after=after, limit=RETRIED)
-    ):
+    listed = partial(deadletters.listed, store=store, limit=PAGE)
+    while found := await database.read(partial(listed, after=after)):
         after = found[-1].id
-        wanted = [each for each in found if ids is None or each.id in ids]
-        if wanted:
-            yield wanted
+        yield found
 
 
 def _user(path: Path) -> str:

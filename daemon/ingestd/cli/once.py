@@ -138,7 +138,7 @@ def _rehearse(
 
 
 def _as_json(found: "Rehearsal", name: str, redactor: Redactor) -> Json:
-    from ingestd.cli.shapes import state_json  # noqa: PLC0415 -- takes its time
+    from ingestd.web.shapes import state_json  # noqa: PLC0415 -- takes its time
 
     return {
         "run": found.record.as_dict(),
@@ -199,7 +199,7 @@ def _yaml(value: Any) -> str:
 
 def show_record(record: Json, *, dry: bool = False) -> None:
     """Print how a run went."""
-    parts = [f"{show.number(record['points'])} readings"]
+    parts = [show.counted(record["points"], "reading")]
     if record["unusable"]:
         reasons = ", ".join(f"{number} {reason}" for reason, number in record["unusable"].items())
         parts.append(f"unusable: {reasons}")

@@ -82,8 +82,10 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
         daemon=dataclasses.replace(config.daemon, listen="off", watch=False),
         collectors={collector.name: alone(collector)},
     )
-    daemon = make_daemon(reduced, config.files[0], Notifier(), log_level="warning")
-    _leave_out_run_lines()
+    daemon = make_daemon(
+        reduced, config.files[0], Notifier(), log_format="console", log_level="warning"
+    )
+    _leave_out_what_is_printed()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, daemon.stop)
@@ -92,8 +94,11 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
     @asynccontextmanager
     async def instead_of_serving(daemon: Daemon) -> AsyncIterator[str]:
         job = asyncio.create_task(_run_and_stop(daemon, records), name="ingestd[once]")
-        yield ""
-        await job
+        try:
+            yield ""
+            await job
+        finally:
+            job.cancel()
 
     await daemon.run(instead_of_serving)
     if daemon.abandoned:
@@ -109,6 +114,8 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
 
 
 async def _run_and_stop(daemon: Daemon, records: list[RunRecord]) -> None:
+    await daemon.ready.wait()
+    await asyncio.sleep(0)  # the collector waits for its first tick now
     (collector,) = daemon.collectors.by_name.values()
     try:
         records.append(await collector.run_now())
@@ -169,8 +176,8 @@ async def rehearse(
     config: Config, collector: CollectorConfig, redactor: Redactor, *, verbose: bool
 ) -> Rehearsal:
     """Run a collector once without storing or remembering anything."""
-    configure(log_format="auto", level="debug" if verbose else "info", redactor=redactor)
-    _leave_out_run_lines()
+    configure(log_format="console", level="debug" if verbose else "info", redactor=redactor)
+    _leave_out_what_is_printed()
     clock, tray, log = SystemClock(), Tray(), structlog.get_logger("ingestd")
     async with AsyncExitStack() as stack:
         states = await stack.enter_async_context(_copied_states(config.daemon.state_dir))
@@ -210,6 +217,7 @@ async def _run_alone(
         services=services,
     )
     waiting = asyncio.create_task(collector.run(), name="ingestd[rehearsal]")
+    await asyncio.sleep(0)  # it waits for its first tick now
     try:
         return await collector.run_now()
     finally:
@@ -252,11 +260,12 @@ def _fill(db: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> 
         db.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 -- two names of ours
 
 
-def _leave_out_run_lines() -> None:
-    """Keep the collector's own account of a run out of the log: the command prints it."""
+def _leave_out_what_is_printed() -> None:
+    """Keep out of the log what the command prints at its end."""
 
     def drop(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        if "run" in event and str(event["event"]).startswith("run "):
+        phrase = str(event["event"])
+        if ("run" in event and phrase.startswith("run ")) or phrase == "store unavailable":
             raise structlog.DropEvent
         return event
 

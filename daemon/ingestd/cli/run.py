@@ -1,16 +1,13 @@
 """``ingestd run``: the daemon, in the foreground."""
 
 import asyncio
-import importlib
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
 
-from ingestd.app import Daemon, Serve, run_daemon
+from ingestd.app import Daemon, run_daemon
 from ingestd.cli.endings import complain
 from ingestd.cli.settings import config_option, load
 from ingestd.config import Config
@@ -18,6 +15,7 @@ from ingestd.errors import ConfigError, IngestError
 from ingestd.logs import configure
 from ingestd.secrets import Redactor
 from ingestd.systemd import Notifier
+from ingestd.web.server import serve
 
 
 @click.command(short_help="Run the daemon in the foreground.")
@@ -78,7 +76,7 @@ def make_daemon(
 async def _run(daemon: Daemon) -> int:
     code = 0
     try:
-        await run_daemon(daemon, _serve())
+        await run_daemon(daemon, serve)
     except IngestError as error:
         code = complain(error)
     if daemon.abandoned:
@@ -89,17 +87,3 @@ async def _run(daemon: Daemon) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
-
-
-def _serve() -> Serve:
-    try:
-        server = importlib.import_module("ingestd.web.server")
-    except ModuleNotFoundError:
-        return _no_server
-    serve: Serve = server.serve
-    return serve
-
-
-@asynccontextmanager
-async def _no_server(_daemon: Daemon) -> AsyncIterator[str]:
-    yield ""

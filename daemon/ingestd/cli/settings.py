@@ -83,7 +83,7 @@ def load_daemon(path: Path) -> "Config | None":
     """Read only how to reach the daemon, from a file that may be wrong otherwise.
 
     Whoever has just broken the configuration of a running daemon still wants to
-    talk to it. None if there is too little left of the file.
+    talk to it. None if its section ``daemon:`` is damaged too.
     """
     from ingestd import configfile, nodes  # noqa: PLC0415 -- takes its time
     from ingestd.config import Config, DaemonConfig  # noqa: PLC0415
@@ -94,7 +94,8 @@ def load_daemon(path: Path) -> "Config | None":
     context = Context(_read)
     expansion = Expansion(os.environ, _read, context.problems, context.secrets)
     try:
-        root = nodes.compose(path.read_text("utf-8-sig"), str(path.absolute()))
+        text = _section_text(path.read_text("utf-8-sig"), "daemon")
+        root = nodes.compose(text, str(path.absolute()))
         expansion.expand(root)
         section = Section(root, "", context).section("daemon")
     except (OSError, UnicodeDecodeError, ConfigError):
@@ -104,6 +105,17 @@ def load_daemon(path: Path) -> "Config | None":
     return Config(
         daemon=DaemonConfig(state_dir=state_dir, token=section.secret("token")), stores={}
     )
+
+
+def _section_text(text: str, name: str) -> str:
+    """Return the lines of a section at the top level, whatever the others are like."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(f"{name}:") or (found and line[:1] in {"", " ", "#", "}"}):
+            found.append(line)
+        elif found:
+            break
+    return "\n".join(found)
 
 
 def _read(path: Path) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,18 +21,23 @@ def as_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> None:
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()
+) -> None:
     """Print rows under their headers.
 
     Args:
         headers: In lower case; empty ones belong to what explains itself.
         rows: As many texts in each.
-        right: The headers, divided by spaces, of columns of numbers.
+        right: The headers of columns of numbers.
     """
-    numbers = [header in right.split() for header in headers]
+    numbers = [header in right for header in headers]
     rows = [[visible(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         _plain(headers, rows, numbers)
+        return
+    if not rows:
+        click.echo("none")
         return
     from rich.console import Console  # noqa: PLC0415 -- takes its time
     from rich.table import Table  # noqa: PLC0415
@@ -57,7 +62,7 @@ def readings(found: Sequence[Mapping[str, Any]]) -> None:
         ]
         for each in found
     ]
-    table(["series", "value", "time", ""], rows, right="value")
+    table(["series", "value", "time", ""], rows, right={"value"})
 
 
 def _series(reading: Mapping[str, Any]) -> str:
@@ -97,7 +102,9 @@ def ago(when: float | None, *, now: float | None = None) -> str:
     if when is None:
         return NOTHING
     seconds = (time.time() if now is None else now) - when
-    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+    if abs(seconds) < 1:
+        return "now"
+    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
 
 
 def span(seconds: float) -> str:
@@ -124,7 +131,14 @@ def number(value: float | None) -> str:
     """Return a number as people read it: a count with its thousands apart."""
     if value is None:
         return NOTHING
-    return f"{value:,}" if isinstance(value, int) else f"{value:.10g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: ``1 reading``, ``2 readings``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def moment(when: float | None) -> str:
