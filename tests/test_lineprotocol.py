@@ -246,3 +246,23 @@ def test_control_characters_go_through() -> None:
 
     (_, tags, _, _), _ = parse(text, 10**9)
     assert dict(tags)["series"] == odd
+
+
+@pytest.mark.parametrize(
+    "times_us", [[T, T + S], [T + 1, T], [T + number for number in range(200)]]
+)
+@pytest.mark.parametrize("first", [[], [T - 5000 * S] * 100])
+def test_lines_are_the_same_however_often_a_time_repeats(
+    times_us: list[int], first: list[int]
+) -> None:
+    """Whichever way a batch is written, each point has the line it would have alone."""
+    stamps = [*first, *(times_us * 40)]
+    points = [(Series(f"R{at}"), time, at / 8) for at, time in enumerate(stamps)]
+
+    text, precision = lines_of(points)
+
+    unit = lineprotocol.UNITS[precision]
+    assert text.split("\n") == [
+        f"reading,series={series.name} value={number!r} {time // unit}"
+        for series, time, number in points
+    ]
