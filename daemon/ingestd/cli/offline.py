@@ -19,9 +19,7 @@ from typing import Final, TypeVar
 from ingestd import __version__, deadletters, runrecords, spool
 from ingestd.cli.backend import Json
 from ingestd.cli.endings import CommandError
-from ingestd.cli.stores import opened
 from ingestd.clock import SystemClock
-from ingestd.collectors import schedule_of
 from ingestd.config import CollectorConfig, Config, StoreConfig
 from ingestd.contract import Memory
 from ingestd.database import Database
@@ -171,6 +169,8 @@ class Offline:
 
     async def latest(self, *, within: float, series: str | None, store: str | None) -> list[Json]:
         """List the newest reading of each series that has one in so many seconds."""
+        from ingestd.cli.stores import opened  # noqa: PLC0415 -- takes its time
+
         config = self._store(store or next(iter(self._config.stores)))
         since_us = int((time.time() - within) * MICROSECONDS)
         async with opened(config) as sink:
@@ -238,13 +238,12 @@ class Offline:
     # -- shapes
 
     def _collector(self, config: CollectorConfig, last: dict[str, Json]) -> Json:
-        schedule, now = schedule_of(config), time.time()
         return {
             "name": config.name,
             "plugin": config.plugin,
             "schedule": schedule_text(config),
             "enabled": config.enabled,
-            "next_run": schedule.next_after(now) if schedule and self._holder else None,
+            "next_run": _next_run(config) if self._holder else None,
             "running": None,
             "failures": 0,
             "backing_off_for": 0.0,
@@ -294,6 +293,13 @@ def known(among: Mapping[str, T], name: str, what: str) -> T:
     meant = get_close_matches(name, among, n=1)
     hint = f"; did you mean {meant[0]!r}?" if meant else f", known: {', '.join(among) or 'none'}"
     raise CommandError(f"no {what} {name!r}{hint}")
+
+
+def _next_run(config: CollectorConfig) -> float | None:
+    from ingestd.collectors import schedule_of  # noqa: PLC0415 -- takes its time
+
+    schedule = schedule_of(config)
+    return schedule.next_after(time.time()) if schedule and config.enabled else None
 
 
 async def _letters(

@@ -75,7 +75,11 @@ def load(path: Path) -> "Config":
         ConfigError: Lists everything that is wrong with it.
     """
     from ingestd.configfile import load as load_file  # noqa: PLC0415 -- takes its time
+    from ingestd.errors import ConfigError, Problem  # noqa: PLC0415
 
+    if not path.exists():
+        text = "no such file; name one with --config, or begin with: ingestd config sample"
+        raise ConfigError([Problem(str(path), "", text)])
     return load_file(path, os.environ)
 
 
