@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-import watchfiles
 
 from ingestd import configfile
 from ingestd.buffer import Buffer
@@ -192,6 +191,15 @@ class Daemon:
             finally:
                 self._notifier.ready(self.status_line())
 
+    async def reload_and_tell(self) -> None:
+        """Reload for somebody who reads the log, not the answer."""
+        try:
+            await self.reload()
+        except ConfigError:
+            return  # it has been told
+        except Exception:  # border: a reload that meets a bug must not end the daemon
+            self.log.exception("reload failed")
+
     def status_line(self) -> str:
         """Say in one line how things are."""
         down = [n for n, each in self.deliveries.by_store.items() if not each.outage.up]
@@ -238,6 +246,7 @@ class Daemon:
     async def _start(self) -> None:
         for store in self.config.stores.values():
             self.deliveries.start(store, self.config.buffer)
+        await self.collectors.remember()
         for collector in self.config.collectors.values():
             if collector.enabled:
                 await self.collectors.start(collector)
@@ -260,6 +269,7 @@ class Daemon:
 
     async def _check(self, config: Config) -> None:
         """Compare collectors with their plugins, and use these plugins from now on."""
+        self.redactor.add(config.secrets)
         loader = Loader(config.daemon.plugin_dirs)
         wrong, suspicious = await self.blocking(check_plugins, config, loader)
         if wrong:
@@ -267,7 +277,6 @@ class Daemon:
         for problem in suspicious:
             self.log.warning("config", problem=str(problem))
         self.loader = loader
-        self.redactor.add(config.secrets)
 
     def _announce(self, address: str) -> None:
         self._note_config("")
@@ -293,12 +302,10 @@ class Daemon:
     async def _apply(self, changes: Plan, new: Config) -> None:
         """Touch what changed, stores first, so that new collectors find theirs."""
         self.config = new
-        self.redactor.add(new.secrets)
         self._threshold.level = new.daemon.log_level
         self.collectors.grace = new.daemon.grace
         self.buffer.capacity = new.buffer.points
-        for delivery in self.deliveries.by_store.values():
-            delivery.spool.limit_bytes = new.buffer.spool_bytes
+        self.deliveries.limit(new.buffer)
         for name in (*changes.stores.added, *changes.stores.changed):
             self.deliveries.start(new.stores[name], new.buffer)
         for name in changes.stores.removed:
@@ -338,12 +345,19 @@ class Daemon:
     async def _watch_files(self) -> None:
         if not self.config.daemon.watch:
             return
-        folders = {str(path.parent) for path in self.config.files}
-        async for _ in watchfiles.awatch(*folders, stop_event=self.stopping, step=200):
-            try:
-                await self.reload()
-            except ConfigError:
-                continue  # it has been told
+        import watchfiles  # noqa: PLC0415 -- it weighs as much as the rest of the idle daemon's modules
+
+        folders = {path.parent for path in self.config.files}
+        folders |= {drop_ins for drop_ins in (f / "conf.d" for f in folders) if drop_ins.is_dir()}
+        changes = watchfiles.awatch(
+            *folders, watch_filter=self._is_config, stop_event=self.stopping, recursive=False
+        )
+        async for _ in changes:
+            await self.reload_and_tell()
+
+    def _is_config(self, _change: object, path: str) -> bool:
+        """Say whether a file that changed is part of the configuration, or may become so."""
+        return Path(path) in self.config.files or path.endswith(".yaml")
 
     async def _end(self) -> None:
         """Bring everything to safety, in order."""
@@ -378,14 +392,8 @@ async def run_daemon(daemon: Daemon, serve: Serve) -> None:
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
 
-    async def reload_quietly() -> None:
-        try:
-            await daemon.reload()
-        except ConfigError:
-            return  # it has been told
-
     def on_hangup() -> None:
-        task = asyncio.create_task(reload_quietly(), name="ingestd[reload]")
+        task = asyncio.create_task(daemon.reload_and_tell(), name="ingestd[reload]")
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 

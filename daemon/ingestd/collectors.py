@@ -12,6 +12,7 @@ from ingestd.config import CollectorConfig
 from ingestd.contract import Memory
 from ingestd.keeper import Keeper
 from ingestd.readings import Naming
+from ingestd.state import Kept
 from ingestd.tasks import Task, Tasks
 
 
@@ -41,6 +42,11 @@ class Collectors:
         self.by_name: dict[str, Collector] = {}
         self._running: dict[str, Task] = {}
         self._keepers: dict[str, Keeper] = {}
+        self._found: dict[str, Kept] = {}
+
+    async def remember(self) -> None:
+        """Read at once what all collectors remember, before they are started."""
+        self._found = await self._services().states.load_all()
 
     async def start(self, config: CollectorConfig) -> None:
         """Start a collector, in the place of the one of that name."""
@@ -58,15 +64,18 @@ class Collectors:
         self.by_name[name] = collector
 
         async def collect() -> None:
-            if before is not None and ended is not None:
-                await self._retire(before, ended)
+            if ended is not None:
+                await (self._retire(before, ended) if before else asyncio.wait({ended}))
             await collector.run()
 
         self._running[name] = self._tasks.start(name, collect)
 
     async def remove(self, name: str) -> None:
         """End a collector; what it remembers stays."""
-        await self._retire(self.by_name.pop(name), self._running.pop(name))
+        task = self._running[name]
+        await self._retire(self.by_name.pop(name), task)
+        if self._running[name] is task:  # nobody has started it again meanwhile
+            del self._running[name]
 
     def rename(self, catalogue: Catalogue) -> None:
         """Name series by another catalogue from now on."""
@@ -77,7 +86,7 @@ class Collectors:
     async def finish(self) -> None:
         """End all collectors, letting runs finish within the grace period."""
         await asyncio.gather(
-            *(self._retire(self.by_name[name], task) for name, task in self._running.items())
+            *(self._retire(each, self._running[name]) for name, each in self.by_name.items())
         )
 
     async def memory(self, name: str) -> Memory | None:
@@ -112,7 +121,7 @@ class Collectors:
 
     async def _keeper(self, name: str, services: Services) -> Keeper:
         if name not in self._keepers:
-            kept = await services.states.load(name)
+            kept = self._found.pop(name, None) or await services.states.load(name)
             log = self._log.bind(collector=name)
             if kept.damage:
                 log.error("state was damaged", problem=kept.damage)

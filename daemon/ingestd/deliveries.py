@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -60,6 +61,12 @@ class Deliveries:
             await delivery.run()
 
         self._running[store.name] = self._tasks.start(f"{store.name}.deliver", deliver)
+
+    def limit(self, limits: BufferConfig) -> None:
+        """Keep to other limits from now on."""
+        for delivery in self.by_store.values():
+            delivery.spool.limit_bytes = limits.spool_bytes
+            delivery.limits = replace(delivery.limits, spool_age=limits.spool_age)
 
     def remove(self, name: str) -> None:
         """Stop delivering to a store; what is in memory for it goes to its spool."""
