@@ -41,7 +41,7 @@ def list_letters(
         ]
         for each in found
     ]
-    show.table(["id", "store", "refused", "reason", "reading"], rows, right={"id"})
+    show.table(["id", "store", "refused", "reason", "reading"], rows, right={"id"}, cut="reading")
 
 
 def _selection(command: click.decorators.FC) -> click.decorators.FC:

@@ -150,7 +150,7 @@ def runs(
         for each in found
     ]
     headers = ["id", "collector", "outcome", "started", "took", "readings", "unusable", "error"]
-    show.table(headers, rows, right={"id", "took", "readings", "unusable"})
+    show.table(headers, rows, right={"id", "took", "readings", "unusable"}, cut="error")
 
 
 def _show_run(record: Json) -> None:

@@ -70,15 +70,16 @@ def once(
     if collector.every is None and collector.cron is None:
         raise CommandError(f"{name}: a stream runs as long as the daemon does; try --dry-run")
     record = asyncio.run(_run(config_path, config, collector, changed=bool(params)))
+    waiting = record["unavailable"] if record["points"] else {}
     if as_json:
         show.as_json(record)
     else:
         show_record(record)
-        for store, error in record["unavailable"].items():
+        for store, error in waiting.items():
             click.echo(f"{store}: unavailable, the readings wait in its spool: {error}", err=True)
     if record["outcome"] not in {"ok", "degraded"}:
         return FAILURE
-    return UNAVAILABLE if record["unavailable"] else 0
+    return UNAVAILABLE if waiting else 0
 
 
 async def _run(
@@ -185,7 +186,7 @@ def differences(before: Memory, after: Memory, redactor: Redactor) -> list[str]:
         elif before.state[name] != after.state[name]:
             lines.append(f"~ {name}: {_yaml(old[name])} -> {_yaml(value)}")
     if before.hidden != after.hidden:
-        lines.append(f"~ hidden: {len(before.hidden)} -> {len(after.hidden)} keys, values changed")
+        lines.append(f"~ hidden: {show.counted(len(after.hidden), 'key')}, changed, not shown")
     lines += [f"+ masked param: {name}" for name in after.masks if name not in before.masks]
     lines += [f"- masked param: {name}" for name in before.masks if name not in after.masks]
     return ["state:", *(f"  {line}" for line in lines)] if lines else ["state: unchanged"]

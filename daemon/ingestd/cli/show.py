@@ -6,14 +6,15 @@ import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
-DIM: Final = "dim"
 GOOD: Final = frozenset({"ok", "up"})
 BAD: Final = frozenset({"failed", "timeout", "down"})
 NOTHING: Final = "-"
+GAP: Final = 2  # spaces between columns
+LEAST: Final = 20  # characters of a column that is cut
 
 
 def as_json(value: Any) -> None:
@@ -22,7 +23,11 @@ def as_json(value: Any) -> None:
 
 
 def table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Collection[str] = (),
+    cut: str | None = None,
 ) -> None:
     """Print rows under their headers.
 
@@ -30,6 +35,8 @@ def table(
         headers: In lower case; empty ones belong to what explains itself.
         rows: As many texts in each.
         right: The headers of columns of numbers.
+        cut: That of the column that may lose its end on a narrow terminal, instead of
+            going on in the next line.
     """
     numbers = [header in right for header in headers]
     rows = [[visible(cell) for cell in row] for row in rows]
@@ -43,12 +50,20 @@ def table(
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for header, number in zip(headers, numbers, strict=True):
-        shown.add_column(header, justify="right" if number else "left", overflow="fold")
+    console = Console(highlight=False)
+    widths = [max(map(len, column)) + GAP for column in zip(headers, *rows, strict=True)]
+    kept = sum(width for header, width in zip(headers, widths, strict=True) if header != cut)
+    shown = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for header, is_number in zip(headers, numbers, strict=True):
+        justify: Literal["left", "right"] = "right" if is_number else "left"
+        if header == cut:
+            width = max(console.width - kept, LEAST)
+            shown.add_column(header, max_width=width, no_wrap=True, overflow="ellipsis")
+        else:
+            shown.add_column(header, justify=justify, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    Console(highlight=False).print(shown)
+    console.print(shown)
 
 
 def readings(found: Sequence[Mapping[str, Any]]) -> None:
@@ -57,7 +72,7 @@ def readings(found: Sequence[Mapping[str, Any]]) -> None:
         [
             _series(each),
             f"{number(each['value'])} {each['unit']}".rstrip(),
-            moment(each["time"]),
+            moment(each["time"], offset=False),
             ago(each["time"]),
         ]
         for each in found
@@ -133,7 +148,7 @@ def number(value: float | None) -> str:
         return NOTHING
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -141,11 +156,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def moment(when: float | None) -> str:
-    """Return a time in Unix seconds as local time, with its offset."""
-    if when is None:
-        return NOTHING
-    return datetime.fromtimestamp(when, UTC).astimezone().isoformat(" ", "seconds")
+def moment(when: float, *, offset: bool = True) -> str:
+    """Return a time in Unix seconds as local time, with its offset or without."""
+    local = datetime.fromtimestamp(when, UTC).astimezone()
+    return (local if offset else local.replace(tzinfo=None)).isoformat(" ", "seconds")
 
 
 def clipped(text: str, most: int) -> str:

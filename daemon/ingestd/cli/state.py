@@ -33,7 +33,7 @@ def show_state(*, name: str, config_path: Path, as_json: bool) -> None:
     show.facts(
         {
             "state": text if found["state"] else "empty",
-            "hidden": f"{hidden} keys" if hidden else "",
+            "hidden": show.counted(hidden, "key") if hidden else "",
             "masked params": ", ".join(found["masks"]),
         }
     )
