@@ -6,10 +6,13 @@ leaves nothing but plain builtins. What becomes of the readings is told in
 ``readings``.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timezone
+from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from ingestd import yamlvalues
 from ingestd.errors import ResultError
@@ -19,6 +22,12 @@ DEGRADED: Final = ("script_error", "script_errors")
 DEEPEST: Final = 50
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes, date, datetime})
+_SURE: Final = _PLAIN - {datetime}  # its time zone may be of foreign make
+_CONVERT: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +120,11 @@ def portable(result: object) -> dict[str, Any]:
     Raises:
         ResultError: It is not a dict, or a value in it cannot be kept.
     """
-    parts = _checked(result)
-    readings = parts.pop("readings", None)
-    kept = {name: plain(value, where=name) for name, value in parts.items()}
-    return {**kept, "readings": list(map(plain_reading, _listed(readings)))}
+    with _reading_foreign_objects():
+        parts = _checked(result)
+        readings = parts.pop("readings", None)
+        kept = {name: plain(value, where=name) for name, value in parts.items()}
+        return {**kept, "readings": list(map(plain_reading, _listed(readings)))}
 
 
 def take_apart(result: object) -> Result:
@@ -126,81 +136,114 @@ def take_apart(result: object) -> Result:
     Raises:
         ResultError: It is not a dict, or a part of it cannot be kept.
     """
-    parts = _checked(result)
-    readings = _listed(parts.pop("readings", None))
-    names = _names(parts.pop("delete_params", None) or ())
-    hidden = plain(parts.pop("hidden", None) or {}, where="hidden")
-    if not isinstance(hidden, dict) or not all(isinstance(key, str) for key in hidden):
-        raise ResultError(f"hidden: expected a dict with text keys, got {type(hidden).__name__}")
-    state = {name: plain(value, where=name) for name, value in parts.items()}
+    with _reading_foreign_objects():
+        parts = _checked(result)
+        readings = _listed(parts.pop("readings", None))
+        names = _names(parts.pop("delete_params", None))
+        hidden = _hidden(parts.pop("hidden", None))
+        state = {name: plain(value, where=name) for name, value in parts.items()}
     yamlvalues.check(state, where="state")
     yamlvalues.check(hidden, where="hidden")
     degraded = next((str(state[name]) for name in DEGRADED if state.get(name)), "")
     return Result(readings, state, hidden, names, degraded)
 
 
-def plain(value: Any, *, where: str, depth: int = 0) -> Any:
+@contextmanager
+def _reading_foreign_objects() -> Iterator[None]:
+    """Make errors of ours of what the methods of a plugin's own classes raise."""
+    try:
+        yield
+    except ResultError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- border: foreign methods may do anything
+        raise ResultError(f"run gave what cannot be read: {shown(error)}") from None
+
+
+def plain(value: Any, *, where: str, outer: tuple[int, ...] = ()) -> Any:
     """Return a copy of a value made of what YAML can hold.
 
     Args:
         value: Any nesting of dicts, lists and tuples over plain values.
         where: The path of the value, for the error.
-        depth: How deep in the nesting it stands.
+        outer: The identities of the containers that it stands in.
 
     Raises:
         ResultError: Something in it cannot be kept.
     """
-    if type(value) in _PLAIN:
-        return value
-    if depth > DEEPEST:
+    simple = value if type(value) in _SURE else _simple(value)
+    if type(simple) in _PLAIN:
+        return simple
+    if id(value) in outer:  # following back references would never end
+        raise ResultError(f"{where}: cannot be kept: it contains itself")
+    if len(outer) > DEEPEST:
         raise ResultError(f"{where}: cannot be kept: nested deeper than {DEEPEST} levels")
-    deeper = depth + 1
+    outer = (*outer, id(value))
     if isinstance(value, Mapping):
         return {
-            plain(key, where=f"{where} (a key)", depth=deeper): plain(
-                each, where=f"{where}.{key}", depth=deeper
+            plain(key, where=f"{where} (a key)", outer=outer): plain(
+                each, where=f"{where}.{key}" if type(key) is str else where, outer=outer
             )
             for key, each in value.items()
         }
     if isinstance(value, list | tuple):
-        items = [plain(v, where=f"{where}[{i}]", depth=deeper) for i, v in enumerate(value)]
+        items = [plain(v, where=f"{where}[{i}]", outer=outer) for i, v in enumerate(value)]
         return tuple(items) if isinstance(value, tuple) else items
-    simple = _simple(value)
-    if type(simple) not in _PLAIN:
-        raise ResultError(
-            f"{where}: cannot be kept: expected text, numbers, dates, bytes, lists or dicts, "
-            f"got {type(value).__name__}"
-        )
-    return simple
+    raise ResultError(
+        f"{where}: cannot be kept: expected text, numbers, dates, bytes, lists or dicts, "
+        f"got {type(value).__name__}"
+    )
 
 
 def _simple(value: Any) -> Any:
-    """Turn a scalar of a derived type, such as NumPy's, into the plain one."""
+    """Turn a scalar of a derived type, such as NumPy's or an enum, into the plain one.
+
+    The plain type's own methods do it, not what the derived one has in their place.
+    """
     if type(value).__module__ == "numpy" and hasattr(value, "dtype") and value.ndim == 0:
         if value.dtype.kind == "M":
             value = value.astype("datetime64[us]")
         return value.item()
-    if isinstance(value, datetime):  # pandas' Timestamp among them
-        return datetime.combine(value.date(), value.time(), value.tzinfo)
+    if isinstance(value, datetime):
+        return _plain_time(value)
     if isinstance(value, bytes | bytearray):
-        return bytes(value)
-    for kind in (int, float, str):
+        return bytes(memoryview(value))
+    for kind, convert in _CONVERT:
         if isinstance(value, kind):
-            return kind(value)
+            return convert(value)
     return value
+
+
+def _plain_time(time: datetime) -> datetime:
+    if type(time) is not datetime:  # pandas' Timestamp, for one
+        time = datetime.combine(time.date(), time.time(), time.tzinfo)
+    if time.tzinfo is None or type(time.tzinfo) in {timezone, ZoneInfo}:
+        return time
+    offset = time.utcoffset()
+    return time.replace(tzinfo=None if offset is None else timezone(offset))
 
 
 def _checked(result: object) -> dict[str, Any]:
     if not isinstance(result, Mapping):
         raise ResultError(f"run must give a dict, got {type(result).__name__}")
-    for key in result:
+    parts = {}
+    for key, value in result.items():
         if not isinstance(key, str):
-            raise ResultError(f"run must give a dict with text keys, got the key {key!r:.80}")
-    return {str(key): value for key, value in result.items()}
+            raise ResultError(f"run must give a dict with text keys, got the key {shown(key)}")
+        parts[str.__str__(key)] = value
+    return parts
+
+
+def _hidden(value: object) -> dict[str, Any]:
+    hidden = {} if value is None else plain(value, where="hidden")
+    if not isinstance(hidden, dict) or not all(isinstance(key, str) for key in hidden):
+        raise ResultError(f"hidden: expected a dict with text keys, got {type(hidden).__name__}")
+    return hidden
 
 
 def _names(value: object) -> frozenset[str]:
-    if not isinstance(value, Collection) or isinstance(value, str | bytes | dict):
+    if value is None:
+        return frozenset()
+    if not isinstance(value, Collection) or isinstance(value, str | bytes | Mapping):
         raise ResultError(f"delete_params: expected a list of names, got {type(value).__name__}")
     return frozenset(map(str, value))
 
@@ -208,7 +251,7 @@ def _names(value: object) -> frozenset[str]:
 def _listed(readings: object) -> list[Any]:
     if readings is None:
         return []
-    if isinstance(readings, list):
+    if type(readings) is list:
         return readings
     if isinstance(readings, str | bytes | Mapping) or not isinstance(readings, Iterable):
         raise ResultError(f"readings: expected a list, got {type(readings).__name__}")
@@ -219,21 +262,44 @@ def _listed(readings: object) -> list[Any]:
 
 
 def plain_reading(value: Any) -> Any:
-    """Return a reading made of plain builtins; what cannot be is told as text."""
-    if type(value) is tuple and all(type(part) in _PLAIN for part in value):
+    """Return a reading made of plain builtins.
+
+    What cannot be a part of one becomes bytes that describe it, because a text
+    would pass for the name of a series.
+    """
+    if type(value) is tuple and all(type(part) in _SURE for part in value):
         return value
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        return _described(value)
-    parts = tuple(value)
+    try:
+        return _parts_of(value)
+    except Exception:  # noqa: BLE001 -- border: foreign methods may do anything
+        return _odd(value)
+
+
+def _parts_of(reading: Any) -> Any:
+    if isinstance(reading, str | bytes | Mapping | set | frozenset) or not isinstance(
+        reading, Iterable
+    ):
+        return _odd(reading)
+    parts = tuple(reading)
     if len(parts) == 4 and isinstance(parts[3], Mapping):
-        tags = {_described(key): _described(tag) for key, tag in parts[3].items()}
-        return (*map(_described, parts[:3]), tags)
-    return tuple(map(_described, parts))
+        tags = {_part(key): _part(tag) for key, tag in parts[3].items()}
+        return (*map(_part, parts[:3]), tags)
+    return tuple(map(_part, parts))
 
 
-def _described(value: Any) -> Any:
-    simple = _simple(value)
-    return simple if type(simple) in _PLAIN else shown(value)
+def _part(value: Any) -> Any:
+    if type(value) in _SURE:
+        return value
+    try:
+        simple = float(value) if isinstance(value, Decimal) else _simple(value)
+    except Exception:  # noqa: BLE001 -- border: pandas' NaT raises, for one
+        return _odd(value)
+    # NumPy's NaT becomes None, which would mean now.
+    return simple if type(simple) in _PLAIN and simple is not None else _odd(value)
+
+
+def _odd(value: object) -> bytes:
+    return shown(value).encode(errors="replace")
 
 
 def shown(value: object) -> str:
