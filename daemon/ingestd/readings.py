@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from decimal import Decimal
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Final
 
 from ingestd.catalogue import Catalogue, Description
-from ingestd.contract import plain_reading
+from ingestd.contract import plain_reading, shown
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series
 
@@ -131,9 +130,10 @@ class Naming:
         """
         reading = plain_reading(reading)
         if not isinstance(reading, tuple) or len(reading) not in {3, 4}:
-            raise ReadingError("shape", f"expected (time, series, value), got {reading!r:.80}")
-        time, name, value, *rest = reading
-        known = self._look_up(_name_of(name), _tags_of(name, rest[0] if rest else None))
+            raise ReadingError("shape", f"expected (time, series, value), got {shown(reading)}")
+        time, series, value, *rest = reading
+        name = _name_of(series)
+        known = self._look_up(name, _tags_of(name, rest[0] if rest else None))
         time_us = _microseconds(name, now if time is None else time, zone=self._zone)
         return known.series, time_us, known.adjust(_number(name, value))
 
@@ -142,9 +142,11 @@ class Naming:
         if not set(map(type, readings)) <= {tuple, list} or set(map(len, readings)) != {3}:
             return None
         times = [r[0] for r in readings]
+        names = [r[1] for r in readings]
         values = [r[2] for r in readings]
         kinds, time_kinds = set(map(type, values)), set(map(type, times))
-        if not kinds <= {float, int} or not time_kinds <= {int, float}:
+        # Of names too: True would be found in the place of 1.
+        if not (kinds | time_kinds <= {float, int} and set(map(type, names)) <= {str, int}):
             return None
         try:
             if int in kinds:
@@ -158,7 +160,7 @@ class Naming:
                 times_us = [round(time * MICROSECONDS) for time in times]
             else:
                 times_us = [time * MICROSECONDS for time in times]
-            series = self._all_as_written([r[1] for r in readings])
+            series = self._all_as_written(names)
         except (OverflowError, ReadingError):
             return None
         return list(zip(series, times_us, values, strict=True)) if series else None
@@ -168,14 +170,16 @@ class Naming:
         known = self._as_written
         try:
             return [known[name] for name in names]
-        except (KeyError, TypeError):
+        except KeyError:
             pass
+        series = []
         for name in names:
             found = self._look_up(_name_of(name), ())
             if (found.scale, found.offset, found.low, found.high) != (1.0, 0.0, None, None):
                 return None
             known[name] = found.series
-        return [known[name] for name in names]
+            series.append(found.series)
+        return series
 
     def _look_up(self, name: str, tags: tuple[tuple[str, str], ...]) -> Known:
         key = name, tags
@@ -199,32 +203,42 @@ class Naming:
         return Known(series, said.scale, said.offset, said.low, said.high)
 
 
-def _name_of(name: Any) -> str:
-    if type(name) is int:
-        name = str(name)
+def _name_of(series: Any) -> str:
+    name = _digits(series) if type(series) is int else series
     if not isinstance(name, str) or not name.strip():
-        raise ReadingError("series", f"expected the name of a series, got {name!r:.80}")
+        raise ReadingError("series", f"expected the name of a series, got {shown(series)}")
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise ReadingError(
             "series",
-            f"expected a printable name of at most {LONGEST_NAME} characters, got {name!r:.80}",
+            f"expected a printable name of at most {LONGEST_NAME} characters, got {shown(name)}",
         )
     return name
 
 
-def _tags_of(name: Any, tags: Any) -> tuple[tuple[str, str], ...]:
+def _digits(number: int) -> str | None:
+    try:
+        return str(number)
+    except ValueError:  # Python writes no number of thousands of digits
+        return None
+
+
+def _tags_of(name: str, tags: Any) -> tuple[tuple[str, str], ...]:
     if not tags:
         return ()
     if not isinstance(tags, dict):
-        raise ReadingError("tags", f"{name}: expected a dict of tags, got {tags!r:.80}")
+        raise ReadingError("tags", f"{name}: expected a dict of tags, got {shown(tags)}")
     found = []
     for key, value in tags.items():
-        text = str(value) if type(value) in {int, float, bool} else value
+        text = value
+        if type(value) is int:
+            text = _digits(value)
+        elif type(value) in {float, bool}:
+            text = str(value)
         if value is None or text == "":
             continue  # a tag without a value says nothing, and InfluxDB refuses it
         if not _is_word(key) or not _is_word(text) or key == "series":
             raise ReadingError(
-                "tags", f"{name}: expected text tags, got {key!r:.40}: {value!r:.40}"
+                "tags", f"{name}: expected text tags, got {shown(key)}: {shown(value)}"
             )
         found.append((key, text))
     return tuple(sorted(found))
@@ -234,48 +248,52 @@ def _is_word(text: Any) -> bool:
     return isinstance(text, str) and 0 < len(text) <= LONGEST_NAME and text.isprintable()
 
 
-def _number(name: Any, value: Any) -> float:
-    if isinstance(value, str) and "_" in value:  # Python reads "1_000", nobody else does
-        raise ReadingError("value", f"{name}: expected a number, got {value!r:.80}")
-    if not isinstance(value, int | float | str | Decimal):
-        raise ReadingError("value", f"{name}: expected a number, got {value!r:.80}")
+def _number(name: str, value: Any) -> float:
+    wanted = isinstance(value, int | float | str)
+    if not wanted or (isinstance(value, str) and "_" in value):  # only Python reads "1_000"
+        raise ReadingError("value", f"{name}: expected a number, got {shown(value)}")
     try:
         number = float(value)
     except ValueError:
-        raise ReadingError("value", f"{name}: expected a number, got {value!r:.80}") from None
+        raise ReadingError("value", f"{name}: expected a number, got {shown(value)}") from None
     except OverflowError:
         raise ReadingError("non_finite", f"{name}: the value is too large") from None
     if not isfinite(number):
-        raise ReadingError("non_finite", f"{name}: expected a finite number, got {value!r:.40}")
+        raise ReadingError("non_finite", f"{name}: expected a finite number, got {shown(value)}")
     return number
 
 
-def _microseconds(name: Any, time: Any, *, zone: tzinfo | None) -> int:
+def _microseconds(name: str, time: Any, *, zone: tzinfo | None) -> int:
     if isinstance(time, datetime):
-        time = _aware(name, time, zone=zone).timestamp()
-    if type(time) not in {int, float} or not isfinite(time):
+        time = _seconds(name, time, zone=zone)
+    if type(time) not in {int, float} or time != time:  # noqa: PLR0124 -- isnan fails for long ints
         raise ReadingError(
-            "time", f"{name}: expected Unix seconds, an aware datetime or None, got {time!r:.80}"
+            "time", f"{name}: expected Unix seconds, an aware datetime or None, got {shown(time)}"
         )
-    if abs(time) >= MILLISECONDS:
+    if MILLISECONDS <= abs(time) < inf:
         raise ReadingError(
-            "milliseconds", f"{name}: expected Unix seconds, got {time!r:.40}, milliseconds?"
+            "milliseconds", f"{name}: expected Unix seconds, got {shown(time)}, milliseconds?"
         )
     if abs(time) > LATEST:
-        raise ReadingError("time", f"{name}: expected a year from 1679 to 2261, got {time!r:.40}")
+        raise ReadingError("time", f"{name}: expected a year from 1679 to 2261, got {shown(time)}")
     microseconds: int = round(time * MICROSECONDS)
     return microseconds
 
 
-def _aware(name: Any, time: datetime, *, zone: tzinfo | None) -> datetime:
-    if time.utcoffset() is not None:
-        return time
-    if zone is None:
+def _seconds(name: str, time: datetime, *, zone: tzinfo | None) -> float:
+    try:
+        if time.utcoffset() is not None:
+            return time.timestamp()
+        local = None if zone is None else time.replace(tzinfo=zone).timestamp()
+    except Exception as error:  # noqa: BLE001 -- border: time zones may be of foreign make
+        raise ReadingError("time", f"{name}: not a time: {shown(error)}") from None
+    if local is None:
         raise ReadingError(
             "naive_time",
-            f"{name}: expected a time with its zone, or `timezone:` on the collector, got {time}",
+            f"{name}: expected a time with its zone, or `timezone:` on the collector, "
+            f"got {shown(time)}",
         )
-    return time.replace(tzinfo=zone)
+    return local
 
 
 def _range(low: float | None, high: float | None) -> str:
