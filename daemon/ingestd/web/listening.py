@@ -42,20 +42,21 @@ async def _listen_tcp(runner: web.AppRunner, listen: str) -> str:
 @contextmanager
 def _socket_file(path: Path) -> Iterator[socket.socket]:
     """Make a socket file in the place of a stale one, and remove it at the end."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        _remove_stale(path)
-        try:
-            sock.bind(str(path))
-            path.chmod(0o600)  # nobody gets in before it listens
-            ours = path.stat().st_ino
-        except OSError as error:
-            raise _unusable(f"unix:{path}", error) from error
-        try:
-            yield sock
-        finally:
-            with suppress(OSError):
-                if path.stat().st_ino == ours:
-                    path.unlink()
+    _remove_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # the server closes it
+    try:
+        sock.bind(str(path))
+        path.chmod(0o600)  # nobody gets in before it listens
+        ours = path.stat().st_ino
+    except OSError as error:
+        sock.close()
+        raise _unusable(f"unix:{path}", error) from error
+    try:
+        yield sock
+    finally:
+        with suppress(OSError):
+            if path.stat().st_ino == ours:
+                path.unlink()
 
 
 def _remove_stale(path: Path) -> None:

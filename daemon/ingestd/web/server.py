@@ -111,7 +111,7 @@ async def _body(request: web.Request) -> Any:
         return {}
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(400, f"body: expected JSON: {error}") from None
 
 
