@@ -350,10 +350,23 @@ class Daemon:
         folders = {path.parent for path in self.config.files}
         folders |= {drop_ins for drop_ins in (f / "conf.d" for f in folders) if drop_ins.is_dir()}
         changes = watchfiles.awatch(
-            *folders, watch_filter=self._is_config, stop_event=self.stopping, recursive=False
+            *folders,
+            watch_filter=self._is_config,
+            stop_event=self.stopping,
+            recursive=False,
+            yield_on_timeout=True,
         )
-        async for _ in changes:
-            await self.reload_and_tell()
+        looked_back = False
+        async for changed in changes:
+            # An edit while we were starting came before there was anything to notice it.
+            if changed or (not looked_back and await self.blocking(self._edited_since_start)):
+                await self.reload_and_tell()
+            looked_back = True
+
+    def _edited_since_start(self) -> bool:
+        edits = (path.stat().st_mtime for path in self.config.files if path.exists())
+        # File times are as coarse as the kernel's ticks; reading once too often is harmless.
+        return any(edit > self.started - 1 for edit in edits)
 
     def _is_config(self, _change: object, path: str) -> bool:
         """Say whether a file that changed is part of the configuration, or may become so."""
