@@ -2,7 +2,8 @@
 
 Theory of operation. There is one ``Delivery`` for each store. Its live side
 takes batches from the lane, at most two at a time, and gives each to the sink;
-its drain side takes bodies from the spool, one at a time. Both end in ``_send``:
+its drain side takes bodies from the spool, one at a time, and the next leaves
+while the one before is being deleted. Both end in ``_send``:
 
 * the store takes the body: its points are *stored*;
 * the store is unavailable: the points are *spooled*, and from then on batches go
@@ -28,6 +29,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.buffer import Buffer, Lane
@@ -47,6 +49,7 @@ FULL_RETRY: Final = 5.0
 LOOK_AGAIN: Final = 1.0
 RESUME_BELOW: Final = 0.9
 DRAIN_AHEAD: Final = 8
+TIME_OF: Final = itemgetter(1)
 
 
 @dataclass(slots=True)
@@ -224,7 +227,9 @@ class Delivery:
             before: Set once the batch ahead of this one is safe.
         """
         spooled_before = self.spool.appended
-        work = partial(self._prepare, batch.points, horizon_us=self.spool.holds.horizon_us)
+        # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
+        horizon_us = None if self.limits.write_ahead else self.spool.holds.horizon_us
+        work = partial(self._prepare, batch.points, horizon_us=horizon_us)
         prepared = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         await self._bury(prepared.refused, self._landed)
         for body in prepared.fresh:
@@ -241,7 +246,9 @@ class Delivery:
 
     def _prepare(self, points: Sequence[Point], *, horizon_us: int | None) -> Prepared:
         """Encode points, apart by whether they may overtake the spool; runs in a thread."""
-        if horizon_us is None:
+        ahead: Sequence[Point]
+        behind: Sequence[Point]
+        if horizon_us is None or min(map(TIME_OF, points)) > horizon_us:
             ahead, behind = points, []
         else:
             ahead = [point for point in points if point[1] > horizon_us]
@@ -364,16 +371,26 @@ class Delivery:
         self.tally.dropped += lost
         if lost:
             self.log.error("spooled points were damaged on disk and set aside", points=lost)
-        for together in grouped(spooled, self.limits.points):
-            body = self._joined([each.body for each in together])
-            left = await self._send(body, self._drained)
-            if left is body:
-                return
-            await self._persist(lambda t=together, b=left: self.spool.replace(t, b))  # type: ignore[misc]
-            self.tally.drained -= body.points - (left.points if left else 0)
-            self._resume()
-            if left is not None or self._giving_up.is_set():
-                return
+        removed: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as group:
+            for together in grouped(spooled, self.limits.points):
+                body = self._joined([each.body for each in together])
+                left = await self._send(body, self._drained)
+                if removed is not None:
+                    await removed
+                if left is body:
+                    return
+                removed = group.create_task(
+                    self._take_out(together, body, left), name=f"ingestd[{self.name}].take-out"
+                )
+                if left is not None or self._giving_up.is_set():
+                    return
+
+    async def _take_out(self, spooled: Sequence[Spooled], body: Body, left: Body | None) -> None:
+        """Take what was sent out of the spool, while the next body is on its way."""
+        await self._persist(lambda: self.spool.replace(spooled, left))
+        self.tally.drained -= body.points - (left.points if left else 0)
+        self._resume()
 
     async def _expire(self) -> None:
         if self.limits.spool_age is None:

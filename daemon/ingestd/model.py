@@ -115,8 +115,10 @@ class Batch:
     droppable: bool
 
     @property
-    def points(self) -> list[Point]:
+    def points(self) -> Sequence[Point]:
         """All the points, in the order they came."""
+        if len(self.parts) == 1:
+            return self.parts[0][0]
         return [point for points, _ in self.parts for point in points]
 
     def __len__(self) -> int:
