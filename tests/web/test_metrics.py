@@ -140,7 +140,7 @@ async def test_a_collector_that_was_removed_has_no_metrics(daemon_folder: Daemon
         before = (await it.ask("GET", "/metrics")).body
         daemon_folder.config("")
         await it.post("reload")
-        await it.until(lambda: not [*it.daemon.metrics.readings.collect()][0].samples)
+        await it.until(lambda: not next(iter(it.daemon.metrics.readings.collect())).samples)
         after = (await it.ask("GET", "/metrics")).body
 
         assert 'collector="meter"' in before
