@@ -324,11 +324,14 @@ async def test_subscription_that_is_gone_ends(mqtt_url: str, unique: str) -> Non
         async with running(ctx, url=mqtt_url, topics=[old, new]):
             pass
         async with running(ctx, url=mqtt_url, topics=[new], subscribed=[old, new]) as plugin:
+            ctx.safe.clear()
             await publish(mqtt_url, old, 1)
             await publish(mqtt_url, new, 2)
             result = await plugin.next()
+            held = plugin.inbox.held
 
-    assert result["readings"][0][1:] == (new, 2)
+    assert [reading[1:] for reading in result["readings"]] == [(new, 2)]
+    assert held == 1
 
 
 async def test_presence_is_told(mqtt_url: str, unique: str) -> None:
