@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.support.config",
     "tests.support.daemonprocess",
+    "tests.support.cli",
     "tests.support.daemon",
     "tests.support.disk",
     "tests.support.influx2",

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from ingestd.cli.endings import CommandError
-from ingestd.cli.settings import config_option, load
+from ingestd.cli.settings import config_option, default_path, load
 from ingestd.errors import ConfigError
 
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -177,6 +177,7 @@ def _write(path: Path, text: str) -> None:
 
 def _advice(name: str, used: str, test: Path, config_path: Path, *, stream: bool) -> str:
     schedule = "" if stream else "    every: 30s\n"
+    option = "" if config_path == default_path() else f" --config {config_path}"
     return f"""
 Paste this below collectors: in {config_path.absolute()}
 
@@ -184,6 +185,6 @@ Paste this below collectors: in {config_path.absolute()}
     plugin: {used}
 {schedule}    params: {{}}
 
-Then try it, without storing anything:   ingestd once {name} --dry-run
+Then try it, without storing anything:   ingestd once {name} --dry-run{option}
 run its test:                            pytest {test}
-and let a running daemon take it up:     ingestd reload"""
+and let a running daemon take it up:     ingestd reload{option}"""

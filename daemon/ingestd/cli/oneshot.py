@@ -7,7 +7,6 @@ what it remembers, into a buffer that leads nowhere.
 
 import asyncio
 import dataclasses
-import os
 import signal
 import sqlite3
 import sys
@@ -27,7 +26,7 @@ from ingestd.buffer import Buffer
 from ingestd.catalogue import Catalogue
 from ingestd.cli.backend import Json
 from ingestd.cli.endings import FAILURE, CommandError
-from ingestd.cli.run import make_daemon
+from ingestd.cli.run import leave_behind, make_daemon
 from ingestd.cli.stores import opened
 from ingestd.clock import SystemClock
 from ingestd.collector import Collector, Services
@@ -101,11 +100,7 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
             job.cancel()
 
     await daemon.run(instead_of_serving)
-    if daemon.abandoned:
-        # It would keep the event loop, and so this process, for ever.
-        sys.stderr.write(f"{collector.name}: its plugin does not end; it was left behind\n")
-        sys.stderr.flush()
-        os._exit(FAILURE)
+    await leave_behind(daemon, FAILURE)
     if not records:
         raise CommandError(f"{collector.name}: stopped before it had run")
     deliveries = daemon.deliveries.by_store.items()

@@ -5,7 +5,7 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import click
 
@@ -24,6 +24,8 @@ from ingestd.web.server import serve
 # 700 that takes almost half of the processor at full load. What cycles there are
 # (exceptions, mostly) wait a little longer, and cost some megabytes at worst.
 MORE_OBJECTS: Final = 50_000
+
+PATIENCE: Final = 1.0  # seconds that tasks get at the very end
 
 
 @click.command(short_help="Run the daemon in the foreground.")
@@ -89,11 +91,23 @@ async def _run(daemon: Daemon) -> int:
         await run_daemon(daemon, serve)
     except IngestError as error:
         code = complain(error)
-    if daemon.abandoned:
-        # A plugin that ignores its cancellation would keep the process for ever,
-        # and everything else has come to its end.
-        daemon.log.error("ended without waiting any longer", tasks=daemon.abandoned)
+    await leave_behind(daemon, code)
+    return code
+
+
+async def leave_behind(daemon: Daemon, code: int) -> None:
+    """End the process if a plugin ignores its cancellation.
+
+    The event loop would wait for it for ever, and everything else has come to its end.
+    """
+    left = asyncio.all_tasks() - {cast("asyncio.Task[object]", asyncio.current_task())}
+    for task in left:
+        task.cancel()
+    if left:
+        _, left = await asyncio.wait(left, timeout=PATIENCE)
+    if left or daemon.abandoned:
+        names = sorted({*daemon.abandoned, *(task.get_name() for task in left)})
+        daemon.log.error("ended without waiting any longer", tasks=names)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    return code

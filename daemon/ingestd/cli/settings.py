@@ -50,10 +50,11 @@ DURATION: Final = Duration()
 MOMENT: Final = Moment()
 
 
-def _default_path() -> Path:
-    from ingestd.configfile import default_path  # noqa: PLC0415 -- takes its time
+def default_path() -> Path:
+    """Return where the configuration is if nobody says so on the command line."""
+    from ingestd import configfile  # noqa: PLC0415 -- takes its time
 
-    return default_path(os.environ, root=os.geteuid() == 0)
+    return configfile.default_path(os.environ, root=os.geteuid() == 0)
 
 
 config_option = click.option(
@@ -61,7 +62,7 @@ config_option = click.option(
     "-c",
     "config_path",
     type=click.Path(path_type=Path),
-    default=_default_path,
+    default=default_path,
     metavar="PATH",
     help="The configuration file.",
 )

@@ -1,0 +1,89 @@
+"""The real ``ingestd`` as a process, over the folder of a daemon that runs or does not."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.support.daemonprocess import DaemonProcess
+
+WITHIN: Final = 60.0  # seconds
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it printed, in lines."""
+        return self.out.splitlines()
+
+
+class CommandLine:
+    """Runs commands with the configuration of one daemon."""
+
+    def __init__(self, config_path: Path) -> None:
+        self.config_path = config_path
+        self.environ = {**os.environ, "INGESTD_CONFIG": str(config_path), "COLUMNS": "80"}
+
+    def __call__(self, *args: str, stdin: str = "") -> Said:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "ingestd", *args],
+            input=stdin, capture_output=True, text=True, check=False,
+            env=self.environ, timeout=WITHIN, cwd=self.config_path.parent,
+        )  # fmt: skip
+        assert "Traceback (most recent call last):\n" not in done.stderr, done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def json(self, *args: str) -> Any:
+        """Run a command that ends well; return the JSON it prints."""
+        said = self(*args, "--json")
+        assert said.code in {0, 1, 69}, said
+        return json.loads(said.out)
+
+    def on_terminal(self, *args: str, **environ: str) -> str:
+        """Run a command on a terminal of 80 columns; return all that appears there."""
+        argv = [sys.executable, "-m", "ingestd", *args]
+        with _terminal(argv, {**self.environ, "TERM": "xterm", **environ}) as shown:
+            return "".join(shown)
+
+
+@contextmanager
+def _terminal(argv: Sequence[str], environ: dict[str, str]) -> Iterator[Iterator[str]]:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=environ)
+    os.close(theirs)
+    try:
+        yield _shown(ours)
+    finally:
+        process.wait(WITHIN)
+        os.close(ours)
+
+
+def _shown(terminal: int) -> Iterator[str]:
+    while select.select([terminal], [], [], WITHIN)[0]:
+        try:
+            yield os.read(terminal, 65536).decode()
+        except OSError:  # how Linux tells that nobody writes there any more
+            return
+
+
+@pytest.fixture
+def cli(daemon: DaemonProcess) -> CommandLine:
+    """Give a command line for the test's daemon, which is not started yet."""
+    return CommandLine(daemon.config_path)
