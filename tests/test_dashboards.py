@@ -2,15 +2,19 @@
 
 import itertools
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
+from ingestd.configfile import load
 from tests.support import grafana
 from tests.support.grafana import BOARDS, FOLDER, MACHINES, variables
 
 SOURCES: Final = sorted((FOLDER / "datasources").glob("*.yaml"))
+PAGE: Final = (Path(__file__).parents[1] / "docs" / "grafana.md").read_text()
+EXAMPLES: Final = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COLUMNS: Final = 24
 
 
@@ -101,3 +105,31 @@ def test_machine_dashboards_show_the_same() -> None:
 
     assert len(MACHINES) == 3
     assert shown[0] == shown[1] == shown[2]
+
+
+def test_the_page_names_every_file() -> None:
+    """Whoever reads it knows what there is."""
+    files = [path.name for path in FOLDER.rglob("*") if path.is_file()]
+
+    assert files
+    assert [name for name in files if name not in PAGE] == []
+
+
+def test_the_page_explains_every_variable() -> None:
+    """Whatever can be chosen above a dashboard is in the table."""
+    labels = {each["label"] for name in BOARDS for each in variables(grafana.load(name)).values()}
+
+    assert [label for label in sorted(labels) if f"*{label}*" not in PAGE] == []
+
+
+@pytest.mark.parametrize(
+    "text", re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+)
+def test_the_pages_configurations_load(text: str, tmp_path: Path) -> None:
+    """Every example on the page is a configuration without an error."""
+    path = tmp_path / "ingestd.yaml"
+    path.write_text(text)
+
+    config = load(path, {})
+
+    assert config.files == (path,)
