@@ -7,8 +7,11 @@ waits here, so it may overtake the queue, while a correction of an older point
 has to go behind what it corrects.
 
 A body that no longer matches its checksum is set aside and counted as lost;
-the others go on. What is held is counted in memory, because adding up a large
-table for every body would cost more than storing it.
+the others go on. A flipped bit can make a text of a blob or a number, which Python
+would refuse to read, and with it every row behind; hence the casts.
+
+What is held is counted in memory, because adding up a large table for every
+body would cost more than storing it.
 """
 
 import sqlite3
@@ -168,8 +171,9 @@ class Spool:
 def contents(db: sqlite3.Connection, store: str) -> Contents:
     """Add up the spool of a store."""
     row = db.execute(
-        "SELECT count(*), coalesce(sum(points), 0), coalesce(sum(bytes), 0), max(last_us),"
-        " min(spooled_at) FROM spool WHERE store = ?",
+        "SELECT count(*), coalesce(sum(max(CAST(points AS INTEGER), 1)), 0),"
+        " coalesce(sum(CAST(bytes AS INTEGER)), 0), max(CAST(last_us AS INTEGER)),"
+        " min(CAST(spooled_at AS REAL)) FROM spool WHERE store = ?",
         (store,),
     ).fetchone()
     return Contents(*row)
@@ -180,9 +184,7 @@ def stores(db: sqlite3.Connection) -> list[str]:
     return [name for (name,) in db.execute("SELECT DISTINCT store FROM spool ORDER BY store")]
 
 
-def insert(
-    db: sqlite3.Connection, store: str, body: Body, *, droppable: bool, now: float
-) -> None:
+def insert(db: sqlite3.Connection, store: str, body: Body, *, droppable: bool, now: float) -> None:
     """Add a body to the end of a store's queue."""
     db.execute(
         "INSERT INTO spool (store, droppable, points, first_us, last_us, bytes, spooled_at,"
@@ -201,20 +203,19 @@ def insert(
     )
 
 
-def _oldest(
-    db: sqlite3.Connection, store: str, points: int
-) -> tuple[list[Spooled], list[int]]:
+def _oldest(db: sqlite3.Connection, store: str, points: int) -> tuple[list[Spooled], list[int]]:
     found: list[Spooled] = []
     damaged: list[int] = []
     rows = db.execute(
-        "SELECT id, data, points, first_us, last_us, droppable, crc FROM spool"
+        "SELECT id, CAST(data AS BLOB), points, first_us, last_us, droppable, crc FROM spool"
         " WHERE store = ? ORDER BY id",
         (store,),
     )
-    for row_id, data, count, first_us, last_us, droppable, crc in rows:
-        if not isinstance(data, bytes) or zlib.crc32(data) != crc:
+    for row_id, data, *numbers in rows:
+        if not all(type(number) is int for number in numbers) or zlib.crc32(data) != numbers[-1]:
             damaged.append(row_id)
             continue
+        count, first_us, last_us, droppable, _ = numbers
         if found and count > points:
             break
         found.append(Spooled(row_id, Body(data, count, first_us, last_us), bool(droppable)))
@@ -235,7 +236,9 @@ def _delete(db: sqlite3.Connection, ids: Sequence[int], *, aside: str) -> tuple[
     bodies = points = size = 0
     for row_id in ids:
         row = db.execute(
-            "SELECT points, bytes, store, data FROM spool WHERE id = ?", (row_id,)
+            "SELECT max(CAST(points AS INTEGER), 1), CAST(bytes AS INTEGER), store,"
+            " CAST(data AS BLOB) FROM spool WHERE id = ?",
+            (row_id,),
         ).fetchone()
         if row is None:
             continue
