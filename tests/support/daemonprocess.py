@@ -163,7 +163,7 @@ class DaemonProcess:
 
         with self._news:
             line = self._news.wait_for(lambda: found() or not self._following, within) and found()
-        if line is None:
+        if not line:
             pytest.fail(f"no line {event!r} {values or ''} within {within:g} s:\n{self.tail()}")
         assert isinstance(line, dict)
         return line

@@ -80,6 +80,7 @@ class MeterServer(ThreadingHTTPServer):
         served: The last record of each meter that was given out.
         skipped: What was asked for by somebody who had skipped records.
         asked: How many requests there were for each meter.
+        given: The numbers of all the records that each meter gave.
     """
 
     daemon_threads = True
@@ -90,6 +91,7 @@ class MeterServer(ThreadingHTTPServer):
         self.head = 0
         self.served: dict[str, int] = defaultdict(int)
         self.asked: dict[str, int] = defaultdict(int)
+        self.given: dict[str, set[int]] = defaultdict(set)
         self.skipped: list[str] = []
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -106,6 +108,7 @@ class MeterServer(ThreadingHTTPServer):
             self.skipped.append(f"{meter}: after {after}, given out are {self.served[meter]}")
         last = min(self.head, after + min(limit, MOST))
         self.served[meter] = max(self.served[meter], last)
+        self.given[meter] |= set(range(after + 1, last + 1))
         return [(n, FIRST + n, value_of(n)) for n in range(after + 1, last + 1)]
 
     def install(self, daemon: DaemonProcess, *, limit: int = 40) -> dict[str, dict[str, Any]]:
