@@ -36,9 +36,13 @@ class Call(Generic[Q, B]):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An answer that is not JSON."""
+    """An answer that is not JSON.
 
-    text: str | bytes
+    Attributes:
+        text: The text, or what makes it in a thread if that takes long.
+    """
+
+    text: str | Callable[[], bytes]
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
 

@@ -11,6 +11,7 @@ The text is made in a thread, because thousands of collectors make a long one.
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
@@ -112,7 +113,7 @@ async def metrics(call: Call[Nothing, Nothing]) -> Text:
     """Return the metrics in Prometheus' text format."""
     daemon = call.daemon
     answer = Answer(list(_snapshot(daemon)), [daemon.metrics.registry, _PROCESS])
-    return Text(await daemon.blocking(generate_latest, answer), content_type=CONTENT_TYPE)
+    return Text(partial(generate_latest, answer), content_type=CONTENT_TYPE)
 
 
 def _snapshot(daemon: Daemon) -> Iterator[Metric]:

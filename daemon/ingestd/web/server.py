@@ -1,8 +1,11 @@
 """The HTTP server: what every request passes through, and how it is answered."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +13,7 @@ from aiohttp import web
 
 from ingestd.app import Daemon
 from ingestd.errors import ConfigError
+from ingestd.secrets import Redactor
 from ingestd.web.call import Call, Route, Text
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
@@ -33,26 +37,29 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
     if listen == "off":
         yield ""
         return
-    app = application(daemon, Guard(listen, daemon.config.daemon.token))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=LET_GO)
-    await runner.setup()
-    try:
-        async with listening(runner, listen) as address:
-            yield address
-    finally:
-        await runner.cleanup()
+    # Of our own, so that the daemon can be looked at while its threads are busy; and one,
+    # so that looking takes no more than that from the collectors.
+    with ThreadPoolExecutor(1, "ingestd-web") as pool:
+        app = application(daemon, Guard(listen, daemon.config.daemon.token), pool)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=LET_GO)
+        await runner.setup()
+        try:
+            async with listening(runner, listen) as address:
+                yield address
+        finally:
+            await runner.cleanup()
 
 
-def application(daemon: Daemon, guard: Guard) -> web.Application:
+def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application:
     """Return everything that is answered."""
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_protected(daemon, guard)])
     for route in ROUTES:
         add = app.router.add_get if route.method == "GET" else app.router.add_post
-        add(route.path, _handler(daemon, route))
+        add(route.path, _handler(daemon, route, pool))
     return app
 
 
-def _handler(daemon: Daemon, route: Route) -> Handler:
+def _handler(daemon: Daemon, route: Route, pool: Executor) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         call = Call(
             daemon,
@@ -61,12 +68,17 @@ def _handler(daemon: Daemon, route: Route) -> Handler:
             _parsed("body", await _body(request), route.body),
         )
         answer = await route.answer(call)
-        if isinstance(answer, Text):
-            text = answer.text if isinstance(answer.text, bytes) else answer.text.encode()
-            return web.Response(
-                body=text, status=answer.status, headers={"Content-Type": answer.content_type}
+        if not isinstance(answer, Text):
+            answer = Text(
+                partial(_rendered, answer, daemon.redactor), content_type="application/json"
             )
-        return _json(shown(answer, daemon.redactor))
+        if isinstance(answer.text, str):
+            body = answer.text.encode()
+        else:
+            body = await asyncio.get_running_loop().run_in_executor(pool, answer.text)
+        return web.Response(
+            body=body, status=answer.status, headers={"Content-Type": answer.content_type}
+        )
 
     return handle
 
@@ -95,15 +107,16 @@ def _told(daemon: Daemon, request: web.Request, error: Exception) -> web.Respons
         daemon.log.error("a request met a bug", path=request.path, exc_info=error)
         refusal = Refusal(500, "a bug in the daemon; its log has the traceback")
     problems = error.problems if isinstance(error, ConfigError) else ()
-    response = _json(shown(as_json(refusal, problems), daemon.redactor), status=refusal.status)
-    response.headers.update({**refusal.headers, "Content-Type": "application/problem+json"})
-    return response
+    return web.Response(
+        body=_rendered(as_json(refusal, problems), daemon.redactor),
+        status=refusal.status,
+        headers={**refusal.headers, "Content-Type": "application/problem+json"},
+    )
 
 
-def _json(value: Any, *, status: int = 200) -> web.Response:
+def _rendered(value: Any, redactor: Redactor) -> bytes:
     # Not a faster encoder: state may hold integers beyond 64 bits and lone surrogates.
-    body = json.dumps(value, allow_nan=False).encode()
-    return web.Response(body=body, status=status, content_type="application/json")
+    return json.dumps(shown(value, redactor), allow_nan=False).encode()
 
 
 async def _body(request: web.Request) -> Any:
