@@ -2,8 +2,8 @@
 
 Theory of operation. There is one ``Delivery`` for each store. Its live side
 takes batches from the lane, at most two at a time, and gives each to the sink;
-its drain side takes bodies from the spool, one at a time, and the next leaves
-while the one before is being deleted. Both end in ``_send``:
+its drain side takes bodies from the spool, one at a time, and the next leave
+while those before are being deleted. Both end in ``_send``:
 
 * the store takes the body: its points are *stored*;
 * the store is unavailable: the points are *spooled*, and from then on batches go
@@ -371,25 +371,37 @@ class Delivery:
         self.tally.dropped += lost
         if lost:
             self.log.error("spooled points were damaged on disk and set aside", points=lost)
-        removed: asyncio.Task[None] | None = None
+        sent: list[Spooled] = []
         async with asyncio.TaskGroup() as group:
+            removing: asyncio.Task[None] | None = None
             for together in grouped(spooled, self.limits.points):
                 body = self._joined([each.body for each in together])
                 left = await self._send(body, self._drained)
-                if removed is not None:
-                    await removed
                 if left is body:
                     return
-                removed = group.create_task(
-                    self._take_out(together, body, left), name=f"ingestd[{self.name}].take-out"
-                )
-                if left is not None or self._giving_up.is_set():
+                if left is not None:
+                    if removing is not None:
+                        await removing
+                    await self._take_out(together, body.points, left)
+                    return
+                sent += together
+                if removing is None or removing.done():
+                    removing = group.create_task(
+                        self._take_out_all(sent), name=f"ingestd[{self.name}].take-out"
+                    )
+                if self._giving_up.is_set():
                     return
 
-    async def _take_out(self, spooled: Sequence[Spooled], body: Body, left: Body | None) -> None:
-        """Take what was sent out of the spool, while the next body is on its way."""
+    async def _take_out_all(self, sent: list[Spooled]) -> None:
+        """Take what was sent out of the spool, and what is sent meanwhile at one go."""
+        while sent:
+            some = sent[:]
+            sent.clear()
+            await self._take_out(some, sum(each.body.points for each in some), None)
+
+    async def _take_out(self, spooled: Sequence[Spooled], points: int, left: Body | None) -> None:
         await self._persist(lambda: self.spool.replace(spooled, left))
-        self.tally.drained -= body.points - (left.points if left else 0)
+        self.tally.drained -= points - (left.points if left else 0)
         self._resume()
 
     async def _expire(self) -> None:

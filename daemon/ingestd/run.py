@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.buffer import Buffer
@@ -20,6 +21,7 @@ from ingestd.secrets import Redactor
 
 # A list of millions is handed over in slices, so that the event loop stays alive.
 SLICE: Final = 20_000
+TIME_OF: Final = itemgetter(1)
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ class Run:
             counts.unusable += found.unusable
             counts.samples += found.samples[: SAMPLES - len(counts.samples)]
             if found.points:
-                newest_us = max(point[1] for point in found.points)
+                newest_us = max(map(TIME_OF, found.points))
                 counts.newest_us = max(newest_us, counts.newest_us or newest_us)
                 receipt = await self.buffer.put(found.points, droppable=droppable)
                 self.receipts.add(receipt)
