@@ -7,8 +7,10 @@ due: because it is large enough, because its oldest point has waited for
 its way.
 
 The bound is on points whose receipt is not settled, whichever store they wait
-for. When it is reached, ``put`` waits, and so do the collectors behind it.
-A result that alone exceeds the bound is let in once the buffer is empty.
+for. When it is reached, ``put`` waits, and so do the collectors behind it, in
+the order in which they came: a large result would otherwise wait for ever while
+small ones slip in. A result that alone exceeds the bound is let in once the
+buffer is empty.
 
 Points of collectors that keep a position in their source are held apart from
 those of collectors that do not: when the spool is full, the former wait in
@@ -29,18 +31,22 @@ class Waiting:
     """Points of one kind that wait for their batch, oldest first."""
 
     parts: deque[tuple[Sequence[Point], Receipt]] = field(default_factory=deque)
+    added: deque[float] = field(default_factory=deque)  # monotonic seconds, of each part
     taken: int = 0  # of the first part
     points: int = 0
-    since: float = 0.0  # monotonic seconds of the oldest part
+
+    @property
+    def since(self) -> float:
+        """When the oldest part was added, in monotonic seconds."""
+        return self.added[0]
 
     def add(self, points: Sequence[Point], receipt: Receipt, *, now: float) -> None:
         """Append the points of one result."""
-        if not self.parts:
-            self.since = now
         self.parts.append((points, receipt))
+        self.added.append(now)
         self.points += len(points)
 
-    def take(self, most: int, *, now: float) -> list[tuple[Sequence[Point], Receipt]]:
+    def take(self, most: int) -> list[tuple[Sequence[Point], Receipt]]:
         """Remove and return parts of at most so many points together."""
         taken = []
         while self.parts and most > 0:
@@ -52,9 +58,18 @@ class Waiting:
             self.taken += len(piece)
             if self.taken == len(points):
                 self.parts.popleft()
+                self.added.popleft()
                 self.taken = 0
-        self.since = now
         return taken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """A result that waits for room."""
+
+    points: int
+    droppable: bool
+    come: asyncio.Future[None]
 
 
 class Lane:
@@ -135,7 +150,7 @@ class Lane:
             self._droppable.points and self._droppable.since < self._kept.since
         ):
             waiting = self._droppable
-        parts = waiting.take(self._most, now=self._clock.monotonic())
+        parts = waiting.take(self._most)
         self._in_flight += 1
         if not self.points:
             self._hurried = False
@@ -158,16 +173,14 @@ class Buffer:
         self.lanes: Mapping[str, Lane] = {}
         self.held = 0
         self._paused: set[str] = set()
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._queue: deque[Turn] = deque()
 
     async def put(self, points: Sequence[Point], *, droppable: bool) -> Receipt:
         """Take the points of one result, waiting for room; return their receipt."""
-        while not self._has_room(len(points), droppable=droppable):
-            await self._wait()
+        await self._make_room(len(points), droppable=droppable)
         receipt = Receipt(len(points), stores=len(self.lanes), hurry=self._hurry)
-        if points and self.lanes:
-            self.held += len(points)
-            receipt.when_settled(lambda: self._release(len(points)))
+        receipt.when_settled(lambda: self._release(len(points)))
+        if points:
             for lane in self.lanes.values():
                 lane.add(points, receipt, droppable=droppable)
         return receipt
@@ -179,12 +192,45 @@ class Buffer:
     def resume(self, store: str) -> None:
         """Let them in again."""
         self._paused.discard(store)
-        self._wake()
+        self._admit()
 
     @property
     def paused(self) -> frozenset[str]:
         """The stores whose spool is full."""
         return frozenset(self._paused)
+
+    async def _make_room(self, points: int, *, droppable: bool) -> None:
+        """Return once so many points more are held."""
+        if not self._queue and self._has_room(points, droppable=droppable):
+            self.held += points
+            return
+        turn = Turn(points, droppable, asyncio.get_running_loop().create_future())
+        self._queue.append(turn)
+        self._admit()
+        try:
+            await turn.come
+        except asyncio.CancelledError:
+            if turn.come.cancelled():
+                self._queue.remove(turn)
+                self._admit()  # it may have stood in the way of a smaller one
+            else:
+                self._release(points)
+            raise
+
+    def _admit(self) -> None:
+        """Let in as many as have room, in the order in which they came."""
+        kept_out = deque[Turn]()
+        while self._queue:
+            turn = self._queue.popleft()
+            if turn.come.cancelled() or (self._paused and not turn.droppable):
+                kept_out.append(turn)  # one that was cancelled takes itself out
+            elif self._has_room(turn.points, droppable=turn.droppable):
+                self.held += turn.points
+                turn.come.set_result(None)
+            else:
+                self._queue.appendleft(turn)
+                break
+        self._queue.extendleft(reversed(kept_out))
 
     def _has_room(self, points: int, *, droppable: bool) -> bool:
         if not points:
@@ -193,20 +239,9 @@ class Buffer:
             return False
         return not self.held or self.held + points <= self.capacity
 
-    async def _wait(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
-
     def _release(self, points: int) -> None:
         self.held -= points
-        self._wake()
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, deque()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._admit()
 
     def _hurry(self) -> None:
         for lane in self.lanes.values():

@@ -1,0 +1,419 @@
+"""Points in memory: the bound on them, and the batches that they leave in."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestd.buffer import Buffer, Lane
+from ingestd.model import Batch, Point, Receipt
+from tests.support.clock import VirtualClock, settle
+from tests.support.pipeline import points
+
+T = TypeVar("T")
+
+LINGER = 10.0
+
+
+class OneLane:
+    """A buffer with one lane on a clock that stands still."""
+
+    def __init__(self, *, capacity: int = 100, batch: int = 10, size_bytes: int = 10**6) -> None:
+        self.clock = VirtualClock()
+        self.lane = Lane(points=batch, size_bytes=size_bytes, linger=LINGER, clock=self.clock)
+        self.buffer = Buffer(capacity=capacity)
+        self.buffer.lanes = {"main": self.lane}
+
+    async def put(self, *times: int, droppable: bool = False) -> Receipt:
+        """Put points into the buffer, which must have room."""
+        return await at_once(self.buffer.put(points(*times), droppable=droppable))
+
+    def later(self, *times: int, droppable: bool = False) -> "asyncio.Task[Receipt]":
+        """Begin to put points into the buffer."""
+        return asyncio.create_task(self.buffer.put(points(*times), droppable=droppable))
+
+    async def batch(self) -> Batch:
+        """Return the next batch, which must be due."""
+        batch = await at_once(self.lane.next_batch())
+        assert batch is not None
+        return batch
+
+    def done(self, batch: Batch, *, raw_bytes: int = 0) -> None:
+        """Have a batch arrive."""
+        batch.settle()
+        self.lane.done(points=len(batch), raw_bytes=raw_bytes)
+
+
+async def at_once(awaitable: Awaitable[T]) -> T:
+    """Return a result that needs no time to pass."""
+    task: asyncio.Future[T] = asyncio.ensure_future(awaitable)
+    await settle()
+    if not task.done():
+        task.cancel()
+        pytest.fail("it waits")
+    return task.result()
+
+
+def seconds(batch: Batch) -> list[int]:
+    """Return the times of a batch's points."""
+    return [time_us // 1_000_000 for _, time_us, _ in batch.points]
+
+
+async def waits(task: "asyncio.Task[Any]") -> bool:
+    """Say whether a task cannot go on."""
+    await settle()
+    return not task.done()
+
+
+async def test_batch_closes_when_it_is_full() -> None:
+    """So many points together are worth a request; the rest waits on."""
+    one = OneLane(batch=3)
+    await one.put(1, 2)
+    await one.put(3, 4)
+
+    assert seconds(await one.batch()) == [1, 2, 3]
+    assert one.lane.points == 1
+
+
+async def test_batch_closes_by_the_size_that_bodies_turned_out_to_have() -> None:
+    """Names may be long: what a point weighs is learnt from the bodies before."""
+    one = OneLane(batch=1000, size_bytes=64_000)
+    await one.put(*range(1000))
+    first = await one.batch()
+    one.done(first, raw_bytes=640 * len(first))
+
+    await one.put(*range(1000))
+
+    assert len(first) == 1000
+    assert len(await one.batch()) == 64_000 // 208  # a quarter of the way from 64 to 640
+
+
+async def test_batch_closes_when_its_oldest_point_has_lingered() -> None:
+    """The age that counts is that of the first point."""
+    one = OneLane()
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    await one.put(1)
+    await one.clock.advance(LINGER - 1)
+    await one.put(2)
+    assert await waits(next_batch)
+
+    await one.clock.advance(1)
+
+    batch = await at_once(next_batch)
+    assert batch is not None
+    assert seconds(batch) == [1, 2]
+
+
+async def test_what_a_full_batch_left_behind_keeps_its_age() -> None:
+    """A point waits no longer than linger, whatever went before it."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3)
+    await one.clock.advance(LINGER - 1)
+    await one.batch()
+    rest = asyncio.create_task(one.lane.next_batch())
+    assert await waits(rest)
+
+    await one.clock.advance(1)
+
+    batch = await at_once(rest)
+    assert batch is not None
+    assert seconds(batch) == [3]
+
+
+async def test_age_of_points_that_have_left_counts_no_more() -> None:
+    """Each batch has its own linger."""
+    one = OneLane()
+    await one.put(1)
+    await one.clock.advance(LINGER)
+    await one.batch()
+    await one.put(2)
+
+    await one.clock.advance(LINGER - 1)
+
+    assert await waits(asyncio.create_task(one.lane.next_batch()))
+
+
+async def test_batch_closes_at_once_when_somebody_waits_and_nothing_is_on_its_way() -> None:
+    """Waiting for a receipt costs no linger."""
+    one = OneLane()
+    receipt = await one.put(1)
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    assert await waits(next_batch)
+
+    waiter = asyncio.create_task(receipt.wait())
+
+    batch = await at_once(next_batch)
+    assert batch is not None
+    one.done(batch)
+    await at_once(waiter)
+
+
+async def test_somebody_who_waits_lets_a_batch_grow_while_another_is_on_its_way() -> None:
+    """Small batches one after the other would be slower than one that is full."""
+    one = OneLane(batch=2)
+    first = await one.put(1, 2)
+    under_way = await one.batch()
+    second = await one.put(3)
+    waiter = asyncio.gather(first.wait(), second.wait())
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    assert await waits(next_batch)
+
+    one.done(under_way)
+
+    batch = await at_once(next_batch)
+    assert batch is not None
+    one.done(batch)
+    await at_once(waiter)
+
+
+async def test_kept_and_droppable_points_never_share_a_batch() -> None:
+    """A full spool may drop the one kind and never the other; the older goes first."""
+    one = OneLane()
+    await one.put(1, droppable=True)
+    await one.clock.advance(1)
+    await one.put(2)
+    await one.clock.advance(LINGER)
+
+    first, second = await one.batch(), await one.batch()
+
+    assert (seconds(first), first.droppable) == ([1], True)
+    assert (seconds(second), second.droppable) == ([2], False)
+
+
+async def test_closed_lane_hands_out_the_rest_and_ends() -> None:
+    """Nothing is left behind at the stop."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3)
+    await one.put(4, droppable=True)
+
+    one.lane.close()
+
+    assert sorted([seconds(await one.batch()) for _ in range(3)]) == [[1, 2], [3], [4]]
+    assert await at_once(one.lane.next_batch()) is None
+    assert await at_once(one.lane.next_batch()) is None
+
+
+async def test_empty_lane_ends_as_soon_as_it_is_closed() -> None:
+    """Whoever waits for its next batch is told."""
+    one = OneLane()
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    assert await waits(next_batch)
+
+    one.lane.close()
+
+    assert await at_once(next_batch) is None
+
+
+async def test_full_buffer_makes_putting_wait_until_a_receipt_is_settled() -> None:
+    """The bound holds from the lane to the disk or the store, not only to the lane's end."""
+    one = OneLane(capacity=3, batch=3)
+    await one.put(1, 2, 3)
+    putting = one.later(4)
+    batch = await one.batch()
+    assert await waits(putting)
+
+    one.done(batch)
+
+    await at_once(putting)
+    assert one.buffer.held == 1
+
+
+async def test_room_is_given_in_the_order_of_asking() -> None:
+    """A large result does not wait for ever while small ones slip in."""
+    one = OneLane(capacity=4, batch=1)
+    await one.put(1)
+    await one.put(2)
+    large = one.later(3, 4, 5, 6)
+    small = [one.later(7), one.later(8)]
+    await settle()
+
+    one.done(await one.batch())
+    assert await waits(large)
+    assert await waits(small[0])
+
+    one.done(await one.batch())
+    await at_once(large)
+    assert await waits(small[0])
+
+
+async def test_one_that_gives_up_its_turn_lets_the_next_one_in() -> None:
+    """A cancelled run leaves no gap in the queue."""
+    one = OneLane(capacity=4)
+    await one.put(1)
+    large, small = one.later(2, 3, 4, 5), one.later(6)
+    assert await waits(small)
+
+    large.cancel()
+
+    await at_once(small)
+    assert one.buffer.held == 2
+
+
+async def test_one_that_is_cancelled_as_its_turn_comes_gives_the_room_back() -> None:
+    """Room that nobody uses would be missing for ever."""
+    one = OneLane(capacity=2, batch=2)
+    await one.put(1, 2)
+    putting = one.later(3, 4)
+    batch = await one.batch()
+    assert await waits(putting)
+
+    one.done(batch)  # its turn has come, but it has not run yet
+    putting.cancel()
+    await settle()
+
+    assert putting.cancelled()
+    assert one.buffer.held == 0
+    await one.put(5, 6)
+
+
+async def test_result_larger_than_the_bound_is_let_in_when_the_buffer_is_empty() -> None:
+    """Otherwise it would wait for ever; nothing else comes in beside it."""
+    one = OneLane(capacity=2, batch=5)
+    await one.put(1)
+    large, small = one.later(2, 3, 4, 5), one.later(6)
+    assert await waits(large)
+
+    one.lane.close()
+    one.done(await one.batch())
+
+    await at_once(large)
+    assert one.buffer.held == 4
+    assert await waits(small)
+
+
+async def test_result_without_points_is_settled_and_never_waits() -> None:
+    """State alone needs no room, not even in a full or paused buffer."""
+    one = OneLane(capacity=1)
+    await one.put(1)
+    one.buffer.pause("main")
+
+    receipt = await one.put()
+
+    assert receipt.settled
+
+
+async def test_paused_store_holds_back_only_points_that_their_source_keeps() -> None:
+    """The others have nowhere to wait, so they come in and the spool drops its oldest."""
+    one = OneLane()
+    one.buffer.pause("main")
+    kept, droppable = one.later(1), one.later(2, droppable=True)
+    assert await waits(kept)
+    await at_once(droppable)
+    assert one.buffer.paused == {"main"}
+
+    one.buffer.resume("main")
+
+    await at_once(kept)
+    assert one.buffer.held == 2
+
+
+async def test_held_back_results_keep_their_order() -> None:
+    """A pause is no reason to overtake."""
+    one = OneLane(capacity=2, batch=2)
+    one.buffer.pause("main")
+    waiting = [one.later(1, 2), one.later(3, 4), one.later(5, 6)]
+    await settle()
+
+    one.buffer.resume("main")
+    for second in (1, 3, 5):
+        batch = await one.batch()
+        assert seconds(batch) == [second, second + 1]
+        one.done(batch)
+        await settle()
+
+    await asyncio.gather(*waiting)
+
+
+async def test_buffer_stays_closed_until_the_last_store_has_room() -> None:
+    """Two spools may be full."""
+    one = OneLane()
+    one.buffer.pause("main")
+    one.buffer.pause("other")
+    kept = one.later(1)
+
+    one.buffer.resume("main")
+    assert await waits(kept)
+
+    one.buffer.resume("other")
+    await at_once(kept)
+
+
+async def test_receipt_waits_for_every_store() -> None:
+    """A point is safe when all stores have taken responsibility."""
+    one = OneLane(batch=1)
+    other = Lane(points=1, size_bytes=10**6, linger=LINGER, clock=one.clock)
+    one.buffer.lanes = {"main": one.lane, "other": other}
+    receipt = await one.put(1)
+
+    one.done(await one.batch())
+    before = receipt.settled, one.buffer.held
+
+    batch = await at_once(other.next_batch())
+    assert batch is not None
+    batch.settle()
+    assert before == (False, 1)
+    assert (receipt.settled, one.buffer.held) == (True, 0)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(1, 7), st.booleans()),
+        st.tuples(st.just("cut"), st.just(0), st.booleans()),
+        st.tuples(st.just("wait"), st.integers(1, 12), st.booleans()),
+        st.tuples(st.just("hurry"), st.just(0), st.booleans()),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS, st.integers(1, 6))
+@settings(max_examples=150, deadline=None)
+def test_every_point_leaves_once_and_in_order(
+    steps: Sequence[tuple[str, int, bool]], batch: int
+) -> None:
+    """Whatever the order of adds and cuts, nothing is lost, doubled, mixed up or kept too long."""
+    asyncio.run(leave_once_and_in_order(steps, batch))
+
+
+async def leave_once_and_in_order(steps: Sequence[tuple[str, int, bool]], batch: int) -> None:
+    """Play the steps and look at what came out."""
+    one = OneLane(capacity=10**6, batch=batch)
+    put: dict[bool, list[Point]] = {False: [], True: []}
+    got: dict[bool, list[Point]] = {False: [], True: []}
+    receipts: list[Receipt] = []
+    asked: list[asyncio.Task[Batch | None]] = []
+
+    def collect(found: Batch) -> None:
+        assert 0 < len(found) <= batch
+        got[found.droppable] += found.points
+        one.done(found)
+
+    async def add(number: int, *, droppable: bool) -> None:
+        start = len(put[False]) + len(put[True])
+        some = points(*range(start, start + number))
+        put[droppable] += some
+        receipts.append(await at_once(one.buffer.put(some, droppable=droppable)))
+
+    for step, number, flag in steps:
+        if step == "add":
+            await add(number, droppable=flag)
+        elif step == "cut" and not asked:
+            asked.append(asyncio.create_task(one.lane.next_batch()))
+        elif step == "wait":
+            await one.clock.advance(number)
+        elif step == "hurry":
+            one.lane.hurry()
+        await settle()
+        if asked and asked[0].done() and (found := asked.pop().result()):
+            collect(found)
+    one.lane.close()
+    while found := await at_once(asked.pop() if asked else one.lane.next_batch()):
+        collect(found)
+
+    assert got == put
+    assert one.lane.points == 0
+    assert one.buffer.held == 0
+    assert all(receipt.settled for receipt in receipts)
