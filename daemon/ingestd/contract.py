@@ -103,9 +103,11 @@ def remember(
     )
     if not yielded:
         return Memory(state=result.state, hidden=result.hidden, masks=masks)
+    # A fault that a stream reported once must not stay in its state when it is mended.
+    fresh = {name: value for name, value in result.state.items() if name not in DEGRADED}
     return replace(
         memory,
-        state={**memory.state, **result.state},
+        state={**memory.state, **fresh},
         hidden={**memory.hidden, **result.hidden},
         masks=masks,
     )

@@ -96,7 +96,8 @@ class Run:
         self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
         self.counts.output = given.output
         self.counts.degraded = result.degraded or self.counts.degraded
-        keeps_position = given.yielded or bool(result.state or result.hidden)
+        remembers = bool(result.state or result.hidden) and dated(result.readings)
+        keeps_position = given.yielded or remembers
         receipts = await self._hand_over(result.readings, droppable=not keeps_position)
         memory = remember(
             self.keeper.memory,
@@ -126,3 +127,12 @@ class Run:
             if len(readings) > SLICE:
                 await asyncio.sleep(0)
         return receipts
+
+
+def dated(readings: Sequence[Any]) -> bool:
+    """Say whether any reading has a time of its own.
+
+    A source that can be asked again for what it said before gives its readings
+    times; one that only knows how things are now does not.
+    """
+    return any(isinstance(each, tuple | list) and each and each[0] is not None for each in readings)
