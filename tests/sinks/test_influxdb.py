@@ -1,5 +1,6 @@
 """What is particular to InfluxDB: how it refuses, what it creates, whom it lets in."""
 
+import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -12,6 +13,8 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp import web
+from psutil import Process  # type: ignore[import-untyped]  # ships no types
+from yarl import URL
 
 from ingestd.config import InfluxStore
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
@@ -182,6 +185,16 @@ async def test_v1_large_body_is_too_large(influxdb_url: str, unique: str) -> Non
 
         with pytest.raises(BodyTooLarge):
             await to.write(data)
+        await disconnected(influxdb_url)
+
+
+async def disconnected(url: str) -> None:
+    """Wait until the unsent rest of a body has gone: it holds a closed connection until then."""
+    port = URL(url).port
+    ours = Process()
+    async with asyncio.timeout(10):
+        while any(each.raddr and each.raddr.port == port for each in ours.net_connections()):  # noqa: ASYNC110 -- the kernel tells nobody
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.slow
