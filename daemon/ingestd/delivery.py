@@ -359,7 +359,11 @@ class Delivery:
             if not self.outage.probe():
                 await self._wait_for_probe()
                 continue
-            await self._drain_some()
+            try:
+                await self._drain_some()
+            finally:
+                self.spool.let_go()
+                self.outage.give_back()
             self._note_backlog()
 
     async def _wait_for_probe(self) -> None:

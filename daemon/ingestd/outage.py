@@ -90,3 +90,8 @@ class Outage:
         elif self.health is not Health.UP:
             return False
         return True
+
+    def give_back(self) -> None:
+        """Let another probe be sent, if the one that was claimed was not."""
+        if self.health is Health.PROBING:
+            self.health = Health.DOWN

@@ -14,6 +14,7 @@ What is held is counted in memory, because adding up a large table for every
 body would cost more than storing it.
 """
 
+import asyncio
 import sqlite3
 import zlib
 from collections.abc import Callable, Sequence
@@ -67,6 +68,8 @@ class Spool:
         self.limit_bytes = limit_bytes
         self.holds = Contents()
         self.appended = 0
+        self._lent: frozenset[int] = frozenset()
+        self._choosing = asyncio.Lock()
 
     async def open(self) -> None:
         """Learn what a former daemon left."""
@@ -111,17 +114,22 @@ class Spool:
             bodies=held.bodies + 1,
             points=held.points + body.points,
             size_bytes=held.size_bytes + len(body.data),
-            horizon_us=max(body.last_us, held.horizon_us or body.last_us),
-            oldest_at=held.oldest_at or now,
+            horizon_us=_latest(held.horizon_us, body.last_us),
+            oldest_at=now if held.oldest_at is None else held.oldest_at,
         )
 
     async def oldest(self, points: int) -> tuple[list[Spooled], int]:
         """Return the first bodies in the queue, with about so many points together.
 
+        They are lent until ``replace`` or ``let_go``, and not dropped meanwhile:
+        points that are on their way to the store cannot be counted as dropped.
+
         Returns:
             The bodies, and how many points were lost in damaged ones just found.
         """
-        found, damaged = await self._database.read(lambda db: _oldest(db, self.store, points))
+        async with self._choosing:
+            found, damaged = await self._database.read(lambda db: _oldest(db, self.store, points))
+            self._lent = frozenset(each.id for each in found)
         lost = await self._remove(damaged, aside="checksum differs") if damaged else 0
         return found, lost
 
@@ -132,15 +140,24 @@ class Spool:
             await self._remove([each.id for each in spooled])
             return
         await self._database.write(lambda db: _update(db, first.id, body), on_full="use_ballast")
-        self._forget(1, first.body.points - body.points, len(first.body.data) - len(body.data))
-        self.holds = replace(self.holds, bodies=self.holds.bodies + 1)
+        self.holds = replace(
+            self.holds,
+            points=self.holds.points - first.body.points + body.points,
+            size_bytes=self.holds.size_bytes - len(first.body.data) + len(body.data),
+        )
         if others:
             await self._remove([each.id for each in others])
 
+    def let_go(self) -> None:
+        """Take back what was lent."""
+        self._lent = frozenset()
+
     async def drop_oldest(self, size_bytes: int) -> int:
         """Drop droppable bodies until that much is free; return how many points they held."""
-        ids = await self._database.read(lambda db: _droppable(db, self.store, size_bytes))
-        return await self._remove(ids) if ids else 0
+        async with self._choosing:
+            lent = self._lent
+            ids = await self._database.read(lambda db: _droppable(db, self.store, size_bytes, lent))
+            return await self._remove(ids) if ids else 0
 
     async def expire(self, before: float) -> int:
         """Drop bodies spooled before a time (Unix seconds); return how many points they held."""
@@ -150,10 +167,12 @@ class Spool:
         return await self._remove(ids) if ids else 0
 
     async def _remove(self, ids: Sequence[int], *, aside: str = "") -> int:
-        bodies, points, size = await self._database.write(
-            lambda db: _delete(db, ids, aside=aside), on_full="use_ballast"
+        (bodies, points, size), oldest_at = await self._database.write(
+            lambda db: (_delete(db, ids, aside=aside), _oldest_at(db, self.store)),
+            on_full="use_ballast",
         )
         self._forget(bodies, points, size)
+        self.holds = replace(self.holds, oldest_at=oldest_at if self.holds.bodies else None)
         return points
 
     def _forget(self, bodies: int, points: int, size_bytes: int) -> None:
@@ -166,6 +185,10 @@ class Spool:
             horizon_us=held.horizon_us if left else None,
             oldest_at=held.oldest_at if left else None,
         )
+
+
+def _latest(one_us: int | None, other_us: int) -> int:
+    return other_us if one_us is None else max(one_us, other_us)
 
 
 def contents(db: sqlite3.Connection, store: str) -> Contents:
@@ -249,15 +272,25 @@ def _delete(db: sqlite3.Connection, ids: Sequence[int], *, aside: str) -> tuple[
     return bodies, points, size
 
 
-def _droppable(db: sqlite3.Connection, store: str, size_bytes: int) -> list[int]:
+def _oldest_at(db: sqlite3.Connection, store: str) -> float | None:
+    row = db.execute(
+        "SELECT CAST(spooled_at AS REAL) FROM spool WHERE store = ? ORDER BY id LIMIT 1", (store,)
+    ).fetchone()
+    return None if row is None else float(row[0])
+
+
+def _droppable(
+    db: sqlite3.Connection, store: str, size_bytes: int, lent: frozenset[int]
+) -> list[int]:
     ids = []
     for row_id, size in db.execute(
         "SELECT id, bytes FROM spool WHERE store = ? AND droppable ORDER BY id", (store,)
     ):
         if size_bytes <= 0:
             break
-        ids.append(row_id)
-        size_bytes -= size
+        if row_id not in lent:
+            ids.append(row_id)
+            size_bytes -= size
     return ids
 
 
