@@ -78,7 +78,8 @@ async def results(
                 if left is not None:
                     left -= _now() - started
                 yield each
-    except Exception as error:  # noqa: BLE001 -- border: the plugin's own code
+    # asyncio would let the last two end the daemon.
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 -- border: the plugin's own code
         if isinstance(error, TimeoutError) and deadline.expired():
             text = f"run must end within {conditions.timeout:g} s; it was stopped"
             raise RunTimeout(text) from None
