@@ -103,6 +103,9 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
     await leave_behind(daemon, FAILURE)
     if not records:
         raise CommandError(f"{collector.name}: stopped before it had run")
+    if any(each.in_memory for each in daemon.deliveries.by_store.values()):
+        text = "stopped before its readings were safe; they will be collected again"
+        raise CommandError(f"{collector.name}: {text}")
     deliveries = daemon.deliveries.by_store.items()
     down = {name: each.outage.message for name, each in deliveries if not each.outage.up}
     return {**records[0].as_dict(), "unavailable": daemon.redactor.value(down)}

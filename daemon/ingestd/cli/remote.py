@@ -11,7 +11,7 @@ from ingestd.cli.backend import Json
 from ingestd.cli.endings import ApiError
 from ingestd.errors import ConfigError, Problem
 
-ANSWER: Final = aiohttp.ClientTimeout(total=60)
+ANSWER: Final = aiohttp.ClientTimeout(total=40)  # a store gets 30 for what is latest
 # A run takes as long as it takes, and the daemon keeps its deadline.
 RUN: Final = aiohttp.ClientTimeout(total=None)
 

@@ -1,0 +1,136 @@
+"""The commands that change something: states, dead letters; with a daemon and without."""
+
+import urllib.request
+
+import pytest
+
+from tests.support.cli import CommandLine
+from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.slow
+
+COUNTER = """
+def run(*, extra=None, count=0, **_):
+    return {"count": count + 1, "hidden": {"token": "geheimnis"}, "delete_params": ["extra"]}
+"""
+
+
+@pytest.fixture(params=["daemon", "files"])
+def counter(
+    request: pytest.FixtureRequest, daemon: DaemonProcess, cli: CommandLine
+) -> DaemonProcess:
+    """Give a collector that has run once, in a daemon that still runs or that does not."""
+    daemon.plugin("counter", COUNTER)
+    collector = {"plugin": "counter", "every": "365d", "params": {"extra": 1}}
+    daemon.configure(collectors={"c": collector, "unused": {"plugin": "counter", "every": "365d"}})
+    if request.param == "daemon":
+        daemon.start()
+    assert cli("once", "c").code == 0
+    return daemon
+
+
+def test_a_state_is_forgotten_when_that_is_confirmed(
+    counter: DaemonProcess, cli: CommandLine
+) -> None:
+    """State and hidden go, masks only if they are meant."""
+    refused = cli("state", "reset", "c", stdin="n\n")
+    assert (refused.code, cli.json("state", "show", "c")["state"]) == (130, {"count": 1})
+
+    confirmed = cli("state", "reset", "c", stdin="y\n")
+    after = cli.json("state", "show", "c")
+    cli("state", "reset", "c", "--masks", "--yes")
+    at_last = cli.json("state", "show", "c")
+
+    assert (confirmed.code, confirmed.out) == (0, "c: forgotten\n")
+    assert after == {"collector": "c", "state": {}, "masks": ["extra"], "hidden": {"keys": 0}}
+    assert at_last["masks"] == []
+
+
+def test_state_shows_what_is_hidden_only_as_a_number(
+    counter: DaemonProcess, cli: CommandLine
+) -> None:
+    """And which params are masked."""
+    shown = cli("state", "show", "c")
+
+    assert shown.lines == [
+        "state          count: 1",
+        "hidden         1 key",
+        "masked params  extra",
+    ]
+
+
+def test_an_unknown_collector_is_told(counter: DaemonProcess, cli: CommandLine) -> None:
+    """One that has never run has an empty state."""
+    assert cli("state", "show", "unused").out == "state          empty\n"
+    for args in (["show", "nowhere"], ["reset", "nowhere", "--yes"]):
+        said = cli("state", *args)
+        assert said.code == 1
+        assert "no collector 'nowhere'" in said.err
+
+
+def test_dead_letters_are_listed_and_purged(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """By number or all of them, with a daemon and without."""
+    bury(daemon, cli, 4)
+    ids = [each["id"] for each in cli.json("dead-letters", "list")]
+
+    some = cli("dead-letters", "purge", "--store", "vm", str(ids[0]))
+    assert (some.code, some.out) == (0, "vm: 1 reading deleted\n")
+    assert cli("dead-letters", "purge", "--store", "vm").code == 2
+
+    daemon.start()
+    one = cli("dead-letters", "purge", "--store", "vm", str(ids[1]))
+    assert one.out == "vm: 1 reading deleted\n"
+    assert daemon.stop() == 0
+    page = cli.json("dead-letters", "list", "--after", str(ids[2]), "--limit", "1")
+    rest = cli("dead-letters", "purge", "--store", "vm", "--all")
+
+    assert [each["id"] for each in page] == [ids[3]]
+    assert rest.out == "vm: 2 readings deleted\n"
+    assert cli.json("dead-letters", "list") == []
+
+
+def bury(daemon: DaemonProcess, cli: CommandLine, count: int) -> None:
+    """Run a collector whose readings VictoriaMetrics never takes: times before 1970."""
+    text = f"return {{'readings': [(-1000 - i, 'old', i) for i in range({count})]}}"
+    daemon.plugin("old", f"def run(**_):\n    {text}\n")
+    store = {"type": "victoriametrics", "url": f"http://127.0.0.1:{free_port()}"}
+    daemon.configure(stores={"vm": store}, collectors={"old": {"plugin": "old", "every": "365d"}})
+    cli("once", "old")
+    assert len(cli.json("dead-letters", "list", "--store", "vm")) == count
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_dead_letters_are_stored_once_the_store_takes_them(
+    daemon: DaemonProcess, cli: CommandLine, influxdb_url: str, unique: str, *, running: bool
+) -> None:
+    """After the operator has removed what stood in the way: a field of another type."""
+    post(f"{influxdb_url}/query?q=CREATE+DATABASE+{unique}", b"")
+    post(f"{influxdb_url}/write?db={unique}", b"reading,series=level value=1i 1700000000000000001")
+    daemon.plugin("meter", "def run(**_):\n    return {'readings': [(1.7e9, 'level', 4.5)]}\n")
+    store = {"type": "influxdb", "version": 1, "url": influxdb_url, "database": unique}
+    daemon.configure(
+        stores={"influx": store}, collectors={"m": {"plugin": "meter", "every": "365d"}}
+    )
+    if running:
+        daemon.start()
+    cli("once", "m")
+    (letter,) = eventually(lambda: cli.json("dead-letters", "list"))
+    post(f"{influxdb_url}/query?q=DROP+MEASUREMENT+reading&db={unique}", b"")
+
+    said = cli("dead-letters", "retry", "--store", "influx", str(letter["id"]))
+
+    assert "series=level value=4.5" in letter["payload"]
+    assert (said.code, said.out) == (0, "influx: 1 reading queued again\n")
+    assert cli.json("dead-letters", "list") == []
+    if not running:
+        assert [each["points"] for each in cli.json("spool")] == [1]
+        daemon.start()
+    (stored,) = eventually(lambda: cli.json("latest", "--within", "36500d"))
+    assert (stored["series"], stored["value"]) == ("level", 4.5)
+    assert cli.json("spool")[0]["points"] == 0
+
+
+def post(url: str, body: bytes) -> None:
+    """Send a body."""
+    urllib.request.urlopen(url, data=body).close()

@@ -1,0 +1,93 @@
+"""``ingestd check``: what it finds, and its exit codes."""
+
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from tests.support.cli import CommandLine
+from tests.support.daemonprocess import DaemonProcess
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.slow
+
+
+def test_is_content_with_a_good_configuration(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """It says so, connects to nothing and leaves no files."""
+    away = {"type": "influxdb", "url": "http://127.0.0.1:1", "org": "o", "bucket": "b"}
+    daemon.configure(
+        stores={"away": {**away, "token": "t"}},
+        collectors={"s": {"plugin": "system", "every": "5s"}},
+    )
+
+    said = cli("check")
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out == f"{daemon.config_path}: fine, 1 collector, 1 store\n"
+    assert not daemon.state_dir.exists()
+
+
+def test_finds_plugins_that_are_missing_do_not_import_or_take_other_params(
+    daemon: DaemonProcess, cli: CommandLine
+) -> None:
+    """Everything is told at once, and the exit code is 78."""
+    daemon.plugin("broken", "import nothing_of_that_name\n\ndef run(**_):\n    return {}\n")
+    daemon.plugin("picky", "def run(*, url):\n    return {}\n")
+    daemon.configure(
+        collectors={
+            "a": {"plugin": "nowhere", "every": "5s"},
+            "b": {"plugin": "broken", "every": "5s"},
+            "c": {"plugin": "picky", "every": "5s", "params": {"urll": "x"}},
+        }
+    )
+
+    said = cli("check")
+
+    assert said.code == 78
+    assert "collectors.a.plugin: no plugin 'nowhere'" in said.err
+    assert "collectors.b.plugin: " in said.err
+    assert "nothing_of_that_name" in said.err
+    assert "collectors.c.params: unknown parameter 'urll'; did you mean 'url'?" in said.err
+
+
+def test_only_warns_of_what_looks_odd(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """A param that only ``**_`` takes may be meant."""
+    daemon.plugin("meter", "def run(*, interval=1, **_):\n    return {}\n")
+    collector = {"plugin": "meter", "every": "5s", "params": {"intervall": 2}}
+    daemon.configure(collectors={"m": collector})
+
+    said = cli("check")
+
+    assert said.code == 0
+    assert said.err.startswith("warning: ")
+    assert "did you mean 'interval'?" in said.err
+
+
+def test_tries_the_stores_if_asked_to(
+    daemon: DaemonProcess, cli: CommandLine, influxdb_url: str, unique: str
+) -> None:
+    """One that cannot be reached gives 69; secrets are not shown."""
+    away = f"http://127.0.0.1:{free_port()}"
+    query = urllib.parse.urlencode({"q": f"CREATE DATABASE {unique}"})
+    urllib.request.urlopen(f"{influxdb_url}/query", data=query.encode()).close()
+    login = {"username": "reader", "password": "geheimnis"}
+    daemon.configure(
+        stores={
+            "here": {"type": "embedded"},
+            "away": {"type": "victoriametrics", "url": away, **login},
+            "there": {
+                "type": "influxdb",
+                "version": 1,
+                "url": influxdb_url,
+                "database": unique,
+            },
+        }
+    )
+
+    said = cli("check", "--connect")
+
+    assert said.code == 69
+    assert "there: answers" in said.lines
+    assert f"away: {away}" in said.err
+    assert "geheimnis" not in said.out + said.err
+    assert not daemon.state_dir.exists()
