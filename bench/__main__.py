@@ -1,0 +1,51 @@
+"""``python -m bench``: run the benchmarks and print their table.
+
+The servers are those that the tests use, Debian's; everything else happens in
+processes of its own on this machine.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from bench import collectors, drain, encoding, messages, throughput
+from bench.figures import Row, Scale, machine, table
+
+ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
+    "store": throughput.null_rows,
+    "victoriametrics": throughput.victoria_rows,
+    "encoding": encoding.rows,
+    "mqtt": messages.rows,
+    "collectors": collectors.many_rows,
+    "idle": collectors.idle_rows,
+    "drain": drain.rows,
+}
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", help=f"which rows: {', '.join(ROWS)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="small and once: does it work?")
+    parser.add_argument("--rounds", type=int, default=3, help="how often to repeat everything")
+    asked = parser.parse_args()
+    if unknown := set(asked.rows) - set(ROWS):
+        parser.error(f"expected some of {', '.join(ROWS)}, got {', '.join(sorted(unknown))}")
+    scale = Scale(quick=asked.quick, rounds=1 if asked.quick else asked.rounds)
+    print(machine(), flush=True)
+    made: list[Row] = []
+    for name in asked.rows or ROWS:
+        with tempfile.TemporaryDirectory(prefix="ingestd-bench-") as folder:
+            new = ROWS[name](Path(folder), scale)
+        for row in new:
+            print(f"- {row.what}: {row.measured}", file=sys.stderr, flush=True)
+        made += new
+    print(f"load {os.getloadavg()[0]:.1f} after the last row\n\n{table(made)}")
+
+
+if __name__ == "__main__":
+    main()
