@@ -43,7 +43,8 @@ from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
 from ingestd.threads import Threads
 
-THREADS: Final = 4
+ENCODERS: Final = 2
+HELPERS: Final = 2
 FLUSH: Final = 8.0  # seconds that stores get at the stop before the spool takes the rest
 TEND: Final = 60.0
 
@@ -216,7 +217,9 @@ class Daemon:
         """Open what lives as long as the daemon."""
         daemon = self.config.daemon
         self._directory = stack.enter_context(StateDirectory.open(daemon.state_dir))
-        self._pool = stack.enter_context(ThreadPoolExecutor(THREADS, "ingestd-work"))
+        # Apart, because a plugin may take a minute to import, and points must not wait for that.
+        encoders = stack.enter_context(ThreadPoolExecutor(ENCODERS, "ingestd-encode"))
+        self._helpers = stack.enter_context(ThreadPoolExecutor(HELPERS, "ingestd-help"))
         self.database = await stack.enter_async_context(
             await Database.open(self._directory.database, ballast=self._directory.ballast)
         )
@@ -229,7 +232,7 @@ class Daemon:
             make_sink=make_sink,
             buffer=self.buffer,
             database=self.database,
-            pool=self._pool,
+            pool=encoders,
             tasks=self._tasks,
             clock=self.clock,
             log=self.log,
@@ -393,7 +396,7 @@ class Daemon:
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Call what blocks in a thread of ours; return what it returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._helpers, function, *args)
 
 
 async def run_daemon(daemon: Daemon, serve: Serve) -> None:

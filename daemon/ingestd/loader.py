@@ -223,7 +223,8 @@ def _shipped_folder() -> Path:
 
 def _plugins_in(folder: Path) -> Iterable[Path]:
     """Return modules, then packages, whose names are fit for a config."""
-    candidates = [*folder.glob("*.py"), *folder.glob("*/__init__.py")]
+    modules = (each for each in folder.glob("*.py") if each.name != "__init__.py")
+    candidates = [*modules, *folder.glob("*/__init__.py")]
     return [each for each in candidates if _NAME.fullmatch(_name_of(each))]
 
 
