@@ -36,7 +36,7 @@ def list_letters(
             str(each["id"]),
             each["store"],
             show.ago(each["at"]),
-            show.clipped(each["reason"], 80),
+            show.clipped(each["reason"], 60),
             show.clipped(each["payload"], 120),
         ]
         for each in found

@@ -110,7 +110,7 @@ def _last(collector: Json) -> str:
 
 def _next(collector: Json) -> str:
     if collector["backing_off_for"]:
-        return f"in {show.span(collector['backing_off_for'])}"
+        return show.ago(-collector["backing_off_for"], now=0.0)
     return show.ago(collector["next_run"])
 
 
@@ -163,7 +163,7 @@ def _show_run(record: Json) -> None:
             "started": f"{show.moment(record['started'])}, {show.ago(record['started'])}",
             "scheduled": show.moment(record["tick"]),
             "took": show.span(record["seconds"]),
-            "readings": f"{record['readings']:,}, {record['points']:,} of them usable",
+            "readings": _readings(record),
             "unusable": "\n".join(filter(None, [reasons, *record["samples"]])),
             "degraded": record["degraded"],
             "error": record["error"],
@@ -171,6 +171,11 @@ def _show_run(record: Json) -> None:
             "output": record["output"],
         }
     )
+
+
+def _readings(record: Json) -> str:
+    number, usable = record["readings"], record["points"]
+    return f"{number:,}" if number == usable else f"{number:,}, {usable:,} of them usable"
 
 
 @click.command(short_help="Show what waits on disk for each store.")
