@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 
 from bench import daemon, nullstore
-from bench.figures import Pace, Row, Scale, count, middle, pace, spread
+from bench.figures import Pace, Row, Scale, count, middle, p99, pace, spread
 from bench.throughput import points_in
 from tests.support.servers import victoria_metrics
 
@@ -72,8 +72,8 @@ def rows(folder: Path, scale: Scale) -> list[Row]:
                 found, ages = drained(store, place, readings)
             paces.setdefault(name, []).append(found)
             if ages:
-                during.append(quantiles(ages[0], n=100)[98])
-                calm.append(quantiles(ages[1], n=100)[98])
+                during.append(p99(ages[0]))
+                calm.append(p99(ages[1]))
     fresh = (
         f"; fresh readings arrive within {median(during) * 1000:.0f} ms (p99), "
         f"{median(calm) * 1000:.0f} ms when there is no backlog"

@@ -77,6 +77,12 @@ def spread(paces: Sequence[Pace]) -> str:
     return f"{count(median(some))}/s [{count(some[0])}-{count(some[-1])}]"
 
 
+def p99(some: Iterable[float]) -> float:
+    """Return what all but a hundredth stay below; not a number if there is none."""
+    ordered = sorted(some)
+    return ordered[len(ordered) * 99 // 100] if ordered else float("nan")
+
+
 def count(number: float) -> str:
     """Write a large number for people."""
     if number >= 1e6:

@@ -51,7 +51,7 @@ def points_in(url: str) -> int:
     """Count everything that a VictoriaMetrics has."""
     with urllib.request.urlopen(f"{url}/internal/force_flush", timeout=60):
         pass
-    query = urllib.parse.urlencode({"query": 'sum(count_over_time({__name__!=""}[100y]))'})
+    query = urllib.parse.urlencode({"query": 'sum(count_over_time({__name__!=""}[20y]))'})
     with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=120) as reply:
         found = json.load(reply)["data"]["result"]
     return int(found[0]["value"][1]) if found else 0

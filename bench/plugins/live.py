@@ -1,4 +1,4 @@
-"""A reading every tenth of a second whose value is the time it was made.
+"""A reading fifty times a second whose value is the time it was made.
 
 Emits ``live``; what arrives at the store tells how long it took.
 """
@@ -13,4 +13,4 @@ async def run(*, ctx: Any, **_: Any) -> AsyncIterator[dict[str, Any]]:
     """Yield a reading of the monotonic clock, over and over."""
     while not ctx.stopping:
         yield {"readings": [(None, "live", time.monotonic())]}
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.02)
