@@ -298,7 +298,9 @@ class Delivery:
             if await self._spool(left, droppable=droppable):
                 self._landed(left.points)
                 return
-            if self.outage.probe():
+            if self._giving_up.is_set():  # nothing is sent any more: only room can help
+                await self.clock.sleep(FULL_RETRY)
+            elif self.outage.probe():
                 left = await self._send(left, self._landed)
             else:
                 await wait_at_most(self.outage.is_up, FULL_RETRY, clock=self.clock)
@@ -317,6 +319,7 @@ class Delivery:
             return droppable and not await self._drop_oldest(size) and self._drop(body.points)
         if not self.spool.has_room(1):
             self._pause(f"the spool has reached {self.spool.limit_bytes} bytes")
+        self._resume()  # the disk may have been full, and is not any more
         self._note_backlog()
         return True
 
