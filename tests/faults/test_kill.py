@@ -127,7 +127,10 @@ def test_kills_repeat_and_never_skip(
         for number in range(KILLS[names]):
             meters.head += chance.randrange(60, 240)
             live_and_die(daemon, stores, chance, number)
-            before = check_positions(daemon.state_dir, stores, before)
+            looks = {name: store.look for name, store in stores.items()}
+            positions = ondisk.assert_nothing_skipped(daemon.state_dir, looks)
+            assert all(positions[name] >= position for name, position in before.items())
+            before = positions
         settle(daemon, meters, stores)
         found = {name: store.look() for name, store in stores.items()}
 
@@ -164,21 +167,6 @@ def live_and_die(
         daemon.send(signal.SIGTERM)
         time.sleep(second)
     daemon.kill()
-
-
-def check_positions(
-    state_dir: Path, stores: Mapping[str, Store], before: Mapping[str, int]
-) -> dict[str, int]:
-    """Check that positions only move on, and that what lies behind them is safe."""
-    positions = {name: state.get("last", 0) for name, state in ondisk.cursors(state_dir).items()}
-    assert all(positions[name] >= position for name, position in before.items())
-    for name, store in stores.items():
-        stored, waiting = store.look(), ondisk.waiting(state_dir, name)
-        for collector, position in positions.items():
-            safe = stored[collector].keys() | waiting[collector].keys()
-            ahead = readings(position).keys() - safe
-            assert not ahead, f"{name}: {collector} is at {position} without {len(ahead)} readings"
-    return positions
 
 
 def settle(daemon: DaemonProcess, meters: MeterServer, stores: Mapping[str, Store]) -> None:

@@ -1,0 +1,130 @@
+"""Plugins that do terrible things beside healthy ones, which never notice."""
+
+import signal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.support.daemonprocess import DaemonProcess, eventually
+
+pytestmark = pytest.mark.slow
+
+HEALTHY: Final = {
+    "function": "def run(*, n=0, **_): return {'readings': [(None, 'f', n)], 'n': n + 1}",
+    "coroutine": "async def run(*, n=0, **_): return {'readings': [(None, 'c', n)], 'n': n + 1}",
+    "generator": "async def run(*, n=0, **_): yield {'readings': [(None, 'g', n)], 'n': n + 1}",
+}
+# Plugin -> its code, the outcome and a part of what its run record says.
+BAD: Final = {
+    "hangs": ("import time\ndef run(**_): time.sleep(1000)", "timeout", "within 1 s"),
+    "waits": (
+        "import asyncio\nasync def run(**_): await asyncio.sleep(1000)",
+        "timeout",
+        "within 1 s",
+    ),
+    "raises": ("def run(**_): raise ValueError('no such meter')", "failed", "no such meter"),
+    "raises_async": ("async def run(**_): 1 / 0", "failed", "ZeroDivisionError"),
+    "raises_late": (
+        "async def run(**_):\n    yield {'readings': [(None, 'late', 1)]}\n    1 / 0",
+        "failed",
+        "ZeroDivisionError",
+    ),
+    "exits": ("import sys\ndef run(**_): sys.exit(3)", "failed", "sys.exit(3)"),
+    "exits_async": ("import sys\nasync def run(**_): sys.exit(3)", "failed", "sys.exit(3)"),
+    "exits_at_once": ("import os\ndef run(**_): os._exit(7)", "failed", "7"),
+    "segfaults": (
+        "import ctypes\ndef run(**_): return ctypes.string_at(0)",
+        "failed",
+        "SIGSEGV",
+    ),
+    "eats": (
+        "def run(**_):\n    eaten = []\n    while True: eaten.append(bytearray(10_000_000))",
+        "failed",
+        "more memory than memory_limit allows",
+    ),
+    "prints": (
+        "def run(**_):\n    for _ in range(200): print('x' * 100_000)\n    raise OSError('hoarse')",
+        "failed",
+        "hoarse",
+    ),
+    "imports": ("import nosuchmodule\ndef run(**_): return {}", "failed", "nosuchmodule"),
+    "misspelt": ("def run(**_) return {}", "failed", "misspelt.py:1"),
+    "runless": ("x = 1", "failed", "run"),
+    "lists": ("def run(**_): return [1]", "failed", "dict"),
+    "objects": ("def run(**_): return {'state': object()}", "failed", "state"),
+}
+
+
+def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
+    """Each has a record that says why it failed, and the healthy ones ran at every tick."""
+    for name, text in HEALTHY.items():
+        daemon.plugin(name, text)
+    for name, (text, _, _) in BAD.items():
+        daemon.plugin(name, text)
+    healthy: dict[str, Any] = {name: {"plugin": name, "every": "1s"} for name in HEALTHY}
+    bad = {
+        name: {"plugin": name, "every": "500ms", "timeout": "1s", "memory_limit": "128MiB"}
+        for name in BAD
+    }
+    workers = {"workers": len(BAD) + 1}  # or else they would wait for those that hang
+    daemon.configure(daemon=workers, collectors=healthy)
+    daemon.start()
+    for name in HEALTHY:
+        daemon.wait_for("run ok", collector=name)
+    daemon.configure(daemon=workers, collectors={**healthy, **bad})
+    daemon.send(signal.SIGHUP)
+    for name in BAD:
+        daemon.wait_for("run failed", collector=name, failures=2)
+    records = {name: daemon.newest_run(name) for name in BAD}
+    ticks = {
+        name: sorted(run["tick"] for run in daemon.get(f"runs?collector={name}"))
+        for name in HEALTHY
+    }
+    metrics = daemon.metrics()
+    daemon.assert_balanced()
+    assert daemon.stop() == 0
+
+    for name, (_, outcome, why) in BAD.items():
+        assert (records[name]["outcome"], name) == (outcome, name)
+        assert why in records[name]["error"]
+        assert len(records[name]["output"]) < 100_000
+    for name, every in ticks.items():
+        assert len(every) >= 3
+        assert {round(after - before, 3) for before, after in pairwise(every)} == {1.0}
+        assert metrics.get(f'ingestd_ticks_missed_total{{collector="{name}"}}', 0) == 0
+
+
+def test_a_plugin_that_ignores_its_cancellation(daemon: DaemonProcess, tmp_path: Path) -> None:
+    """It occupies nobody but itself, and at the end the daemon does not wait for it for ever."""
+    began = tmp_path / "began"
+    daemon.plugin("function", HEALTHY["function"])
+    daemon.plugin(
+        "stubborn",
+        f"""
+        import asyncio, pathlib
+        async def run(**_):
+            while True:
+                pathlib.Path({str(began)!r}).touch()
+                try:
+                    await asyncio.sleep(1000)
+                except asyncio.CancelledError:
+                    continue
+        """,
+    )
+    daemon.configure(
+        daemon={"grace": "1s"},
+        collectors={
+            "stubborn": {"plugin": "stubborn", "every": "100ms", "timeout": "200ms"},
+            "function": {"plugin": "function", "every": "1s"},
+        },
+    )
+    daemon.start()
+    eventually(began.exists)
+    for _ in range(2):
+        daemon.wait_for("run ok", collector="function", after=len(daemon.lines))
+
+    # What systemd grants is 60 s.
+    assert daemon.stop(within=40) == 0
+    assert daemon.logged("ended without waiting any longer")
