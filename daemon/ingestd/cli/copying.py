@@ -17,7 +17,7 @@ from ingestd.app import make_sink
 from ingestd.catalogue import Catalogue
 from ingestd.cli import show
 from ingestd.cli.endings import FAILURE, CommandError
-from ingestd.cli.settings import MOMENT, config_option, load
+from ingestd.cli.settings import MOMENT, config_option, known, load
 from ingestd.cli.stores import opened
 from ingestd.config import Config
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
@@ -72,8 +72,6 @@ def copy(
 async def _copy(
     config: Config, source: str, target: str, start: datetime | None, end: datetime | None
 ) -> Copied:
-    from ingestd.cli.offline import known  # noqa: PLC0415 -- takes its time
-
     if source == target:
         raise CommandError(f"expected two stores, got {source!r} twice")
     start_us = int(start.timestamp() * MICROSECONDS) if start else 0

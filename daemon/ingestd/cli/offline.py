@@ -9,9 +9,8 @@ import os
 import pwd
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,6 +18,7 @@ from typing import Final, TypeVar
 from ingestd import __version__, deadletters, runrecords, spool
 from ingestd.cli.backend import Json
 from ingestd.cli.endings import CommandError
+from ingestd.cli.settings import known
 from ingestd.clock import SystemClock
 from ingestd.config import CollectorConfig, Config, StoreConfig
 from ingestd.contract import Memory
@@ -280,19 +280,6 @@ class Offline:
 
     def _store(self, name: str) -> StoreConfig:
         return known(self._config.stores, name, "store")
-
-
-def known(among: Mapping[str, T], name: str, what: str) -> T:
-    """Return what goes by a name.
-
-    Raises:
-        CommandError: Nothing does; names what may be meant.
-    """
-    if name in among:
-        return among[name]
-    meant = get_close_matches(name, among, n=1)
-    hint = f"; did you mean {meant[0]!r}?" if meant else f", known: {', '.join(among) or 'none'}"
-    raise CommandError(f"no {what} {name!r}{hint}")
 
 
 def _next_run(config: CollectorConfig) -> float | None:

@@ -12,7 +12,7 @@ import yaml
 from ingestd.cli import show
 from ingestd.cli.backend import Json, connected
 from ingestd.cli.endings import FAILURE, UNAVAILABLE, CommandError
-from ingestd.cli.settings import config_option, json_option, load
+from ingestd.cli.settings import config_option, json_option, known, load
 from ingestd.config import CollectorConfig, Config
 from ingestd.contract import Memory
 from ingestd.model import MICROSECONDS, Point
@@ -99,8 +99,6 @@ async def _run(
 
 
 def _collector(config: Config, name: str, params: dict[str, Any]) -> CollectorConfig:
-    from ingestd.cli.offline import known  # noqa: PLC0415 -- takes its time
-
     collector: CollectorConfig = known(config.collectors, name, "collector")
     return dataclasses.replace(collector, params={**collector.params, **params})
 

@@ -1,14 +1,20 @@
 """What commands share: where the configuration is, and how it is read."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from ingestd.cli.endings import CommandError
+
 if TYPE_CHECKING:
     from ingestd.config import Config
+
+T = TypeVar("T")
 
 
 class Duration(click.ParamType[float]):
@@ -110,6 +116,19 @@ def load_daemon(path: Path) -> "Config | None":
     return Config(
         daemon=DaemonConfig(state_dir=state_dir, token=section.secret("token")), stores={}
     )
+
+
+def known(among: Mapping[str, T], name: str, what: str) -> T:
+    """Return what goes by a name.
+
+    Raises:
+        CommandError: Nothing does; names what may be meant.
+    """
+    if name in among:
+        return among[name]
+    meant = get_close_matches(name, among, n=1)
+    hint = f"; did you mean {meant[0]!r}?" if meant else f", known: {', '.join(among) or 'none'}"
+    raise CommandError(f"no {what} {name!r}{hint}")
 
 
 def _section_text(text: str, name: str) -> str:
