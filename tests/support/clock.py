@@ -112,7 +112,7 @@ class VirtualClock:
             if self._next_due() is None:
                 await self._sleeper_or(task)
             elif not self._patience or not await stirs(self._patience):
-                return False
+                return task.done()
 
     async def _sleeper_or(self, task: "asyncio.Future[Any]") -> None:
         """Wait, in real time, until there is somebody to wake or the task is done."""
