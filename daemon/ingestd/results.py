@@ -78,12 +78,20 @@ async def results(
                 if left is not None:
                     left -= _now() - started
                 yield each
-    # asyncio would let the last two end the daemon.
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 -- border: the plugin's own code
-        if isinstance(error, TimeoutError) and deadline.expired():
+    # Border: the plugin's own code. asyncio would let SystemExit end the daemon.
+    except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+            raise
+        if deadline.expired():  # whatever came of it: it may have caught the cancellation
             text = f"run must end within {conditions.timeout:g} s; it was stopped"
             raise RunTimeout(text) from None
         raise run_failure(error, plugin.source.root) from None
+
+
+def _is_being_cancelled() -> bool:
+    """Say whether we are, rather than something that the plugin waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _function(plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions) -> Given:
