@@ -41,6 +41,7 @@ class Collectors:
         self.grace, self._hurry, self._log = grace, hurry, log
         self.by_name: dict[str, Collector] = {}
         self._running: dict[str, Task] = {}
+        self._retired: dict[str, Task] = {}
         self._keepers: dict[str, Keeper] = {}
         self._found: dict[str, Kept] = {}
 
@@ -51,7 +52,7 @@ class Collectors:
     async def start(self, config: CollectorConfig) -> None:
         """Start a collector, in the place of the one of that name."""
         name, services = config.name, self._services()
-        before, ended = self.by_name.get(name), self._running.get(name)
+        before = self.by_name.get(name)
         collector = Collector(
             config,
             schedule=schedule_of(config),
@@ -61,21 +62,24 @@ class Collectors:
             services=services,
         )
         collector.newest_us = before.newest_us if before else None
+        retired = self._retire(name)
         self.by_name[name] = collector
 
         async def collect() -> None:
-            if ended is not None:
-                await (self._retire(before, ended) if before else asyncio.wait({ended}))
+            if retired is not None:
+                await asyncio.wait({retired})
+                # Its last run may have ended only now.
+                collector.last = services.states.last_runs().get(name)
             await collector.run()
 
         self._running[name] = self._tasks.start(name, collect)
 
     async def remove(self, name: str) -> None:
         """End a collector; what it remembers stays."""
-        task = self._running[name]
-        await self._retire(self.by_name.pop(name), task)
-        if self._running[name] is task:  # nobody has started it again meanwhile
-            del self._running[name]
+        retired = self._retire(name)
+        del self.by_name[name]
+        if retired is not None:
+            await asyncio.wait({retired})
 
     def rename(self, catalogue: Catalogue) -> None:
         """Name series by another catalogue from now on."""
@@ -85,9 +89,10 @@ class Collectors:
 
     async def finish(self) -> None:
         """End all collectors, letting runs finish within the grace period."""
-        await asyncio.gather(
-            *(self._retire(each, self._running[name]) for name, each in self.by_name.items())
-        )
+        for name in self.by_name:
+            self._retire(name)
+        if self._retired:
+            await asyncio.wait(set(self._retired.values()))
 
     async def memory(self, name: str) -> Memory | None:
         """Return what a collector remembers, or None if there never was such a one.
@@ -131,7 +136,26 @@ class Collectors:
             self._tasks.start(f"{name}.keep", keeper.run)
         return self._keepers[name]
 
-    async def _retire(self, collector: Collector, task: Task) -> None:
+    def _retire(self, name: str) -> Task | None:
+        """Begin to end the collector of a name; return the end of it and of all before it.
+
+        A task of its own does it, because the collector that waits for it may
+        itself be replaced meanwhile, and must not leave the first one running.
+        """
+        task, earlier = self._running.pop(name, None), self._retired.get(name)
+        if task is None:
+            return earlier
+        collector = self.by_name[name]
+
+        async def retire() -> None:
+            await self._end(collector, task)
+            if earlier is not None:
+                await asyncio.wait({earlier})
+
+        retired = self._retired[name] = self._tasks.start(f"{name}.retire", retire)
+        return retired
+
+    async def _end(self, collector: Collector, task: Task) -> None:
         """Let the run under way come to its end, if it can, and cancel the rest."""
         over = asyncio.ensure_future(collector.finish())
         hurried = asyncio.ensure_future(self._hurry.wait())
