@@ -307,6 +307,7 @@ class Collector:
         self.last = record
         failed = record.outcome in {"failed", "timeout"}
         self.failures = self.failures + 1 if failed else 0
+        self.not_before = 0.0
         if self.failures > 1:  # after one failure the next tick is soon enough
             wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.failures - 2, 30))
             self.not_before = self._clock.monotonic() + wait
