@@ -1,6 +1,7 @@
 """``ctx``: what a plugin gets from the daemon so that it need not build it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,11 +40,12 @@ class Receipts:
     """The receipts of a run that are not settled yet."""
 
     def __init__(self) -> None:
-        self._open: list[Receipt] = []
+        self._open: deque[Receipt] = deque()
 
     def add(self, receipt: Receipt) -> None:
         """Remember one more."""
-        self._open = [each for each in self._open if not each.settled]
+        while self._open and self._open[0].settled:  # those behind it follow soon
+            self._open.popleft()
         self._open.append(receipt)
 
     async def settled(self) -> None:
@@ -116,8 +118,8 @@ class Context:
             return []
         points = await self._reader.read(
             series,
-            start_us=int(start.timestamp() * MICROSECONDS),
-            end_us=int((end or self.now()).timestamp() * MICROSECONDS),
+            start_us=round(start.timestamp() * MICROSECONDS),
+            end_us=round((end or self.now()).timestamp() * MICROSECONDS),
             tags=dict(tags or {}),
         )
         return [(p.time_us / MICROSECONDS, p.series, p.value, p.tags) for p in points]
