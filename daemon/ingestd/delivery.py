@@ -131,6 +131,7 @@ class Delivery:
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._backlog = asyncio.Event()
         self._giving_up = asyncio.Event()
+        self._patience: set[asyncio.Timeout] = set()  # with answers of the store
         self._full = self._opened = False
 
     async def run(self) -> None:
@@ -149,6 +150,9 @@ class Delivery:
     def give_up(self) -> None:
         """Stop sending: what is in memory goes to the spool, and what is there stays."""
         self._giving_up.set()
+        for patience in self._patience:
+            patience.reschedule(0)
+        self._patience.clear()
         self._backlog.set()
 
     @property
@@ -460,16 +464,18 @@ class Delivery:
     async def _write(self, data: bytes) -> None:
         """Write to the sink, unless we give up first."""
         self.moved_at = self.clock.monotonic()
-        writing = asyncio.ensure_future(self._open_and_write(data))
-        giving_up = asyncio.ensure_future(self._giving_up.wait())
         try:
-            await asyncio.wait({writing, giving_up}, return_when=asyncio.FIRST_COMPLETED)
-            if not writing.done():
-                raise StoreUnavailable("gave up waiting for an answer, because we stop")
-            await writing
-        finally:
-            writing.cancel()
-            giving_up.cancel()
+            async with asyncio.timeout(0 if self._giving_up.is_set() else None) as patience:
+                self._patience.add(patience)
+                try:
+                    await self._open_and_write(data)
+                finally:
+                    self._patience.discard(patience)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            problem = "gave up waiting for an answer, because we stop"
+            raise StoreUnavailable(problem) from None
 
     async def _open_and_write(self, data: bytes) -> None:
         if not self._opened:
