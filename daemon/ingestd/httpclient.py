@@ -10,7 +10,7 @@ import aiohttp
 from ingestd import __version__
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
-from ingestd.retryafter import seconds_of
+from ingestd.sinks.answers import retry_after_seconds
 
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -47,7 +47,9 @@ class Politeness:
             else:
                 if reply.status not in RETRIED_STATUS or not left:
                     return reply
-                asked = seconds_of(reply.headers.get("Retry-After", ""), now=self._clock.now())
+                asked = retry_after_seconds(
+                    reply.headers.get("Retry-After", ""), now=self._clock.now()
+                )
                 wait = pause if asked is None else asked
                 if wait > LONGEST_PAUSE:
                     return reply  # better to end the run than to sleep in it
