@@ -43,14 +43,14 @@ class Politeness:
             except (aiohttp.ClientConnectionError, TimeoutError):
                 if not left:
                     raise
-                wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 -- spreads load
+                wait = spread(pause)
             else:
                 if reply.status not in RETRIED_STATUS or not left:
                     return reply
                 asked = retry_after_seconds(
                     reply.headers.get("Retry-After", ""), now=self._clock.now()
                 )
-                wait = pause if asked is None else asked
+                wait = spread(pause) if asked is None else asked
                 if wait > LONGEST_PAUSE:
                     return reply  # better to end the run than to sleep in it
                 reply.release()
@@ -64,6 +64,11 @@ class Politeness:
         self._next = start + self._gap
         if start > now:
             await self._clock.sleep(start - now)
+
+
+def spread(pause: float) -> float:
+    """Return a pause that is up to a half shorter, so that not all come back together."""
+    return pause * random.uniform(0.5, 1.0)  # noqa: S311 -- no secret depends on it
 
 
 class LazySession:

@@ -1,0 +1,195 @@
+"""ctx.http: its limits and its patience, against a real server."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from ingestd.config import HttpConfig
+from ingestd.httpclient import LazySession
+from tests.support.clock import VirtualClock
+from tests.support.ports import free_port
+
+
+class Source:
+    """A server that answers as its script says, and then with ``ok``.
+
+    Attributes:
+        script: A status each, with a ``Retry-After`` or without; 0 breaks the connection.
+        arrivals: When each request came, in virtual seconds.
+        most: The most requests that were there at once.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.script: deque[tuple[int, str]] = deque()
+        self.arrivals: list[float] = []
+        self.agents: list[str] = []
+        self.at_once = self.most = 0
+        self.url = f"http://127.0.0.1:{free_port()}/"
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer a request."""
+        self.arrivals.append(self.clock.monotonic())
+        self.agents.append(request.headers["User-Agent"])
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        await self.go_on.wait()
+        self.at_once -= 1
+        status, retry_after = self.script.popleft() if self.script else (200, "")
+        if not status:
+            assert request.transport is not None
+            request.transport.abort()
+        headers = {"Retry-After": retry_after} if retry_after else {}
+        return web.Response(status=status or 200, text="ok", headers=headers)
+
+
+@asynccontextmanager
+async def client(**limits: float) -> AsyncIterator[tuple[Source, LazySession, VirtualClock]]:
+    """Give a server and a session with limits, on one virtual clock."""
+    clock = VirtualClock(patience=0.02)
+    source = Source(clock)
+    app = web.Application()
+    app.router.add_route("*", "/", source.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", int(source.url.rpartition(":")[2][:-1])).start()
+    session = LazySession(HttpConfig(**limits), clock=clock)  # type: ignore[arg-type]
+    try:
+        yield source, session, clock
+    finally:
+        source.go_on.set()
+        await session.close()
+        await runner.cleanup()
+
+
+async def get(session: LazySession, source: Source, method: str = "GET") -> int:
+    """Return the status of an answer."""
+    async with session().request(method, source.url) as reply:
+        await reply.read()
+        return reply.status
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_answers_that_pass_are_asked_for_again(status: int) -> None:
+    """After pauses that grow, with jitter."""
+    async with client() as (source, session, clock):
+        source.script += [(status, "")] * 3
+
+        assert await clock.drive(get(session, source)) == 200
+
+        pauses = [later - earlier for earlier, later in pairwise(source.arrivals)]
+        for pause, ceiling in zip(pauses, [1, 2, 4], strict=True):
+            assert ceiling / 2 <= pause <= ceiling
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("7", 7), ("3s", 3), ("500ms", 0.5)])
+async def test_server_says_when_to_come_back(asked: str, seconds: float) -> None:
+    """In any of the spellings that servers use."""
+    async with client() as (source, session, clock):
+        source.script.append((503, asked))
+
+        assert await clock.drive(get(session, source)) == 200
+
+        assert source.arrivals[1] - source.arrivals[0] == seconds
+
+
+async def test_server_that_wants_a_long_pause_gets_the_run_back() -> None:
+    """Better to end the run than to sleep in it for an hour."""
+    async with client() as (source, session, clock):
+        source.script.append((429, "3600"))
+
+        assert await clock.drive(get(session, source)) == 429
+        assert len(source.arrivals) == 1
+
+
+async def test_last_answer_is_given_when_there_is_no_retry_left() -> None:
+    """The plugin sees what the server said."""
+    async with client(retries=2) as (source, session, clock):
+        source.script += [(503, "")] * 9
+
+        assert await clock.drive(get(session, source)) == 503
+        assert len(source.arrivals) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+async def test_answers_that_stay_are_not_asked_for_again(status: int) -> None:
+    """The same request would get the same answer."""
+    async with client() as (source, session, clock):
+        source.script.append((status, ""))
+
+        assert await clock.drive(get(session, source)) == status
+        assert len(source.arrivals) == 1
+
+
+async def test_request_with_a_side_effect_is_not_repeated() -> None:
+    """It may have had its effect."""
+    async with client() as (source, session, clock):
+        source.script.append((503, "1"))
+
+        assert await clock.drive(get(session, source, "POST")) == 503
+        assert len(source.arrivals) == 1
+
+
+async def test_broken_connection_is_tried_again() -> None:
+    """And told when it stays broken."""
+    async with client(retries=1) as (source, session, clock):
+        source.script += [(0, "")]
+        assert await clock.drive(get(session, source)) == 200
+
+        source.script += [(0, "")] * 9
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await clock.drive(get(session, source))
+
+
+async def test_server_that_does_not_answer_times_out() -> None:
+    """The timeout is that of the collector, in real time."""
+    async with client(timeout=0.1, retries=0) as (source, session, clock):
+        source.go_on.clear()
+
+        with pytest.raises(TimeoutError):
+            await clock.drive(get(session, source))
+
+
+async def test_requests_keep_to_the_rate() -> None:
+    """Evenly spaced, however many are asked for at once; retries count too."""
+    async with client(rate=2, concurrency=10) as (source, session, clock):
+        source.script.append((503, "0"))
+
+        await clock.drive(asyncio.gather(*(get(session, source) for _ in range(4))))
+
+        assert source.arrivals == [0, 0.5, 1, 1.5, 2]
+
+
+async def test_requests_keep_to_the_concurrency() -> None:
+    """The others wait for a connection."""
+    async with client(concurrency=2) as (source, session, clock):
+        source.go_on.clear()
+        asked = asyncio.gather(*(get(session, source) for _ in range(6)))
+        while source.at_once < 2:  # noqa: ASYNC110 -- the server is on the same loop
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        source.go_on.set()
+
+        await clock.drive(asked)
+
+        assert source.most == 2
+
+
+async def test_session_is_shared_and_made_anew_after_it_was_closed() -> None:
+    """A plugin that closes it hurts nobody."""
+    async with client() as (source, session, clock):
+        first = session()
+        assert session() is first
+
+        await first.close()
+
+        assert await clock.drive(get(session, source)) == 200
+        assert source.agents[0].startswith("ingestd/")
