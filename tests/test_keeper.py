@@ -1,114 +1,279 @@
-"""What a collector remembers follows its readings to the disk, and is forgotten at once."""
+"""What is on disk is never ahead of the readings."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ingestd.clock import SystemClock
 from ingestd.contract import Memory
-from ingestd.keeper import Keeper
+from ingestd.database import Database
+from ingestd.errors import DiskFull
+from ingestd.keeper import RETRY, Keeper
 from ingestd.model import Receipt
+from ingestd.state import StateStore
+from tests.support.clock import VirtualClock, settle
 from tests.support.plugins import LogLines
 
 
-class Disk:
-    """Keeps what is committed, in order."""
+@dataclass
+class Shelf:
+    """Keeps memories in a list; may be full, or slow.
+
+    Attributes:
+        kept: All that were committed, in order.
+        full: Whether it refuses.
+        open: Set while it answers.
+    """
+
+    kept: list[Memory] = field(default_factory=list)
+    full: bool = False
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def commit(self, collector: str, memory: Memory) -> None:
+        """Keep a memory."""
+        await self.open.wait()
+        if self.full:
+            raise DiskFull(f"{collector}: no room")
+        self.kept.append(memory)
+
+
+class Kept:
+    """A keeper at work, with its shelf."""
 
     def __init__(self) -> None:
-        self.commits: list[Memory] = []
+        self.shelf, self.clock, self.log = Shelf(), VirtualClock(), LogLines()
+        self.shelf.open.set()
+        self.keeper = Keeper("probe", Memory(), store=self.shelf, clock=self.clock, log=self.log)
+        self.task = asyncio.create_task(self.keeper.run())
 
-    async def commit(self, _collector: str, memory: Memory) -> None:
-        """Keep a memory."""
-        await asyncio.sleep(0)
-        self.commits.append(memory)
+    async def __aenter__(self) -> Self:
+        return self
 
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        await asyncio.wait({self.task})
 
-@pytest.fixture
-def disk() -> Disk:
-    """Give an empty disk."""
-    return Disk()
-
-
-@pytest.fixture
-async def keeper(disk: Disk) -> AsyncIterator[Keeper]:
-    """Run a keeper that begins at 0."""
-    keeper = Keeper("m", at(0), store=disk, clock=SystemClock(), log=LogLines())
-    task = asyncio.create_task(keeper.run())
-    yield keeper
-    task.cancel()
-    await asyncio.wait({task})
+    def keep(self, number: int, *receipts: Receipt) -> Memory:
+        """Remember a number behind some receipts."""
+        memory = Memory(state={"n": number})
+        self.keeper.keep(memory, receipts)
+        return memory
 
 
-def at(position: int) -> Memory:
-    """Return a memory of a position."""
-    return Memory(state={"n": position}, masks={"extra": "mark"})
-
-
-def pending() -> Receipt:
-    """Return the receipt of a point that is not safe yet."""
+def receipt() -> Receipt:
+    """Return a receipt for one point."""
     return Receipt(1, stores=1, hurry=lambda: None)
 
 
-async def test_memories_are_committed_behind_their_readings(keeper: Keeper, disk: Disk) -> None:
-    """A later result whose readings are safe waits for an earlier one's."""
-    first, second = pending(), pending()
-    keeper.keep(at(1), [first])
-    keeper.keep(at(2), [second])
-    second.settle(1)
-    await asyncio.sleep(0.01)
-    assert disk.commits == []
-    assert keeper.memory == at(2)
-    first.settle(1)
-    await keeper.committed()
+async def test_state_is_committed_once_its_receipts_are_settled() -> None:
+    """All of them, and the next run sees it before."""
+    async with Kept() as kept:
+        first, second = receipt(), receipt()
+        memory = kept.keep(1, first, second)
+        assert kept.keeper.memory == memory
 
-    assert disk.commits == [at(2)]
+        first.settle(1)
+        await settle()
+        assert kept.shelf.kept == []
 
-
-async def test_a_reset_waits_for_no_readings(keeper: Keeper, disk: Disk) -> None:
-    """It is on disk at once, and readings that become safe later bring nothing back."""
-    receipt = pending()
-    keeper.keep(at(1), [receipt])
-
-    assert keeper.reset()
-    await keeper.committed()
-    assert disk.commits == [Memory(masks={"extra": "mark"})]
-    receipt.settle(1)
-    await asyncio.sleep(0.01)
-    assert keeper.memory == disk.commits[-1] == Memory(masks={"extra": "mark"})
+        second.settle(1)
+        await settle()
+        assert kept.shelf.kept == [memory]
 
 
-async def test_a_reset_of_a_memory_that_was_never_committed(keeper: Keeper, disk: Disk) -> None:
-    """What is on disk is forgotten too when the memory on top of it is empty already."""
-    keeper.keep(Memory(masks={"extra": "mark"}), [pending()])
+async def test_state_waits_for_the_receipts_of_all_states_before_it() -> None:
+    """A later result may be stored earlier, but its position lies behind the other's."""
+    async with Kept() as kept:
+        first, second = receipt(), receipt()
+        kept.keep(1, first)
+        last = kept.keep(2, second)
 
-    assert keeper.reset()
-    await keeper.committed()
-    assert disk.commits == [Memory(masks={"extra": "mark"})]
+        second.settle(1)
+        await settle()
+        assert kept.shelf.kept == []
 
-
-async def test_a_reset_of_nothing(keeper: Keeper, disk: Disk) -> None:
-    """Where there is nothing to forget, nothing is written; masks go only when asked for."""
-    keeper.reset()
-    await keeper.committed()
-
-    assert not keeper.reset()
-    assert keeper.reset(masks=True)
-    await keeper.committed()
-    assert disk.commits[-1] == Memory()
-    assert not keeper.reset(masks=True)
+        first.settle(1)
+        await settle()
+        assert kept.shelf.kept == [last]  # the one before it need not be written any more
 
 
-async def test_work_goes_on_after_a_reset(keeper: Keeper, disk: Disk) -> None:
-    """Void memories do not confuse the order of those that come after the reset."""
-    old, new = pending(), pending()
-    keeper.keep(at(1), [old])
-    keeper.reset()
-    keeper.keep(at(5), [new])
-    old.settle(1)
-    await asyncio.sleep(0.01)
-    assert disk.commits[-1].state == {}
-    new.settle(1)
-    await keeper.committed()
+async def test_state_without_readings_is_committed_at_once() -> None:
+    """There is nothing to wait for."""
+    async with Kept() as kept:
+        memory = kept.keep(1)
+        await settle()
 
-    assert disk.commits[-1] == at(5)
+        assert kept.shelf.kept == [memory]
+
+
+async def test_state_that_did_not_change_is_not_written_again() -> None:
+    """A collector that reads nothing new costs no disk."""
+    async with Kept() as kept:
+        kept.keep(1)
+        await settle()
+        kept.keep(1, receipt())
+        await kept.keeper.committed()
+
+        assert len(kept.shelf.kept) == 1
+
+
+async def test_state_that_went_back_is_written_again() -> None:
+    """What is on its way to the disk counts too."""
+    async with Kept() as kept:
+        first = receipt()
+        kept.keep(1, first)
+        back = Memory()
+        kept.keeper.keep(back, [])
+
+        first.settle(1)
+        await settle()
+
+        assert kept.shelf.kept == [back]
+
+
+async def test_failing_disk_is_tried_until_it_works_again() -> None:
+    """With one line when it begins and one when it ends, and with the newest state."""
+    async with Kept() as kept:
+        kept.shelf.full = True
+        kept.keep(1)
+        await settle()
+        kept.keep(2)
+        await kept.clock.advance(10 * RETRY)
+        assert kept.shelf.kept == []
+        committed = asyncio.create_task(kept.keeper.committed())
+
+        kept.shelf.full = False
+        await kept.clock.advance(RETRY)
+        await committed
+
+        assert kept.shelf.kept[-1] == Memory(state={"n": 2})
+        assert [(level, event) for level, event, _ in kept.log.lines] == [
+            ("error", "state cannot be written"),
+            ("info", "state is written again"),
+        ]
+
+
+async def test_committed_waits_for_the_disk_too() -> None:
+    """Not only for the receipts."""
+    async with Kept() as kept:
+        kept.shelf.open.clear()
+        kept.keep(1)
+        committed = asyncio.create_task(kept.keeper.committed())
+        await settle()
+        assert not committed.done()
+
+        kept.shelf.open.set()
+        await asyncio.wait_for(committed, 5)
+
+
+async def test_reset_voids_what_still_waits() -> None:
+    """A position that was forgotten must not come back with a late receipt."""
+    async with Kept() as kept:
+        late = receipt()
+        kept.keep(1)
+        await settle()
+        kept.keep(2, late)
+
+        assert kept.keeper.reset()
+        await kept.keeper.committed()
+        late.settle(1)
+        await settle()
+
+        assert kept.keeper.memory == Memory()
+        assert kept.shelf.kept[-1] == Memory()
+        assert not kept.keeper.reset()
+
+
+async def test_reset_keeps_the_masks_unless_asked() -> None:
+    """A param that was used up is not a position."""
+    async with Kept() as kept:
+        kept.keeper.keep(Memory(state={"n": 1}, masks={"code": "x"}), [])
+
+        kept.keeper.reset()
+        assert kept.keeper.memory == Memory(masks={"code": "x"})
+
+        kept.keeper.reset(masks=True)
+        assert kept.keeper.memory == Memory()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("keep"), st.integers(0, 3)),
+        st.tuples(st.just("settle"), st.integers(0, 20)),
+        st.tuples(st.just("turn"), st.just(0)),
+        st.tuples(st.just("full"), st.integers(0, 1)),
+        st.tuples(st.just("slow"), st.integers(0, 1)),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+@settings(max_examples=200, deadline=None)
+def test_disk_always_holds_a_prefix_whose_readings_are_safe(
+    steps: Sequence[tuple[str, int]],
+) -> None:
+    """Whatever the order in which receipts are settled, and whatever the disk does."""
+    asyncio.run(play(steps))
+
+
+async def play(steps: Sequence[tuple[str, int]]) -> None:
+    """Play the steps, and look at the disk after each."""
+    async with Kept() as kept:
+        receipts: list[list[Receipt]] = []
+
+        def check() -> None:
+            if kept.shelf.kept:
+                on_disk = kept.shelf.kept[-1].state["n"]
+                assert all(each.settled for some in receipts[:on_disk] for each in some)
+            numbers = [memory.state["n"] for memory in kept.shelf.kept]
+            assert numbers == sorted(numbers)
+
+        for step, number in steps:
+            if step == "keep":
+                receipts.append([receipt() for _ in range(number)])
+                kept.keep(len(receipts), *receipts[-1])
+            elif step == "settle":
+                still_open = [each for some in receipts for each in some if not each.settled]
+                if still_open:
+                    still_open[number % len(still_open)].settle(1)
+            elif step == "turn":
+                await settle()
+            elif step == "full":
+                kept.shelf.full = bool(number)
+            else:
+                (kept.shelf.open.set if number else kept.shelf.open.clear)()
+            check()
+        for each in (each for some in receipts for each in some if not each.settled):
+            each.settle(1)
+        kept.shelf.full = False
+        kept.shelf.open.set()
+        await kept.clock.advance(2 * RETRY)
+        await asyncio.wait_for(kept.keeper.committed(), 5)
+        check()
+        assert kept.keeper.memory.state == ({"n": len(receipts)} if receipts else {})
+        assert kept.shelf.kept[-1:] == ([kept.keeper.memory] if receipts else [])
+
+
+@pytest.mark.slow
+async def test_state_is_there_for_the_next_daemon(tmp_path: Path) -> None:
+    """The real store keeps what was committed."""
+    clock, log = VirtualClock(), LogLines()
+    async with await Database.open(tmp_path / "state.db") as database:
+        states = await StateStore.open(database, clock)
+        keeper = Keeper("probe", Memory(), store=states, clock=clock, log=log)
+        task = asyncio.create_task(keeper.run())
+        memory = Memory(state={"n": 1}, hidden={"token": "x"}, masks={"code": "y"})
+        keeper.keep(memory, [])
+        await keeper.committed()
+        task.cancel()
+        await states.close()
+
+    async with await Database.open(tmp_path / "state.db") as database:
+        states = await StateStore.open(database, clock)
+        assert (await states.load("probe")).memory == memory

@@ -1,0 +1,165 @@
+"""What a plugin gets as ctx."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingestd.config import EmbeddedStore
+from ingestd.context import Receipts, Stopping
+from ingestd.errors import QueryError
+from ingestd.model import Receipt, Series, StoredPoint
+from ingestd.sinks.embedded import EmbeddedSink
+from tests.support.clock import settle
+from tests.support.collecting import site
+
+
+class FromFile:
+    """Reads back from an embedded store."""
+
+    def __init__(self, sink: EmbeddedSink) -> None:
+        self.sink = sink
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
+    ) -> list[StoredPoint]:
+        """Return the points of one series."""
+        return await self.sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
+
+
+def receipt() -> tuple[Receipt, list[str]]:
+    """Return a receipt for one point, and a list that grows with every hurry."""
+    hurries: list[str] = []
+    return Receipt(1, stores=1, hurry=lambda: hurries.append("hurry")), hurries
+
+
+async def test_query_reads_points_back_from_the_store(tmp_path: Path) -> None:
+    """For series that derive from others: from start, to before end, with all the tags."""
+    sink = EmbeddedSink(EmbeddedStore(name="main", path=tmp_path / "readings.db"))
+    series, other = Series("level", tags=(("site", "a"),)), Series("level", tags=(("site", "b"),))
+    body = sink.encode(
+        [(series, 1_700_000_000_000_001, 1.0), (series, 1_700_000_001_000_000, 2.0),
+         (series, 1_700_000_002_000_000, 3.0), (other, 1_700_000_001_000_000, 4.0)]
+    ).body  # fmt: skip
+    assert body is not None
+    await sink.write(body.data)
+    async with site(tmp_path, reader=FromFile(sink)) as here:
+        collector = await here.start(
+            """
+            from datetime import UTC, datetime
+            async def run(*, ctx, **_):
+                found = await ctx.query(
+                    "level",
+                    start=datetime(2023, 11, 14, 22, 13, 20, 1, tzinfo=UTC),
+                    end=datetime(2023, 11, 14, 22, 13, 22, tzinfo=UTC),
+                    tags={"site": "a"},
+                )
+                until_now = await ctx.query("level", start=datetime(2000, 1, 1, tzinfo=UTC))
+                return {"found": found, "count": len(until_now)}
+            """
+        )
+        (record,) = await here.ran()
+
+        assert record.error == ""
+        assert collector.keeper.memory.state == {
+            "found": [
+                (1_700_000_000.000001, "level", 1.0, {"site": "a"}),
+                (1_700_000_001.0, "level", 2.0, {"site": "a"}),
+            ],
+            "count": 4,
+        }
+    await sink.close()
+
+
+async def test_query_that_fails_is_the_plugins_to_catch(tmp_path: Path) -> None:
+    """Or it fails the run, in the store's words."""
+
+    class Broken:
+        async def read(self, *_: object, **__: object) -> list[StoredPoint]:
+            raise QueryError("http://store: HTTP 500")
+
+    async with site(tmp_path, reader=Broken()) as here:
+        await here.start(
+            """
+            from datetime import UTC, datetime
+            async def run(*, ctx, **_):
+                await ctx.query("level", start=datetime(2000, 1, 1, tzinfo=UTC))
+            """
+        )
+        (record,) = await here.ran()
+
+        assert (record.outcome, record.error) == ("failed", "QueryError: http://store: HTTP 500")
+
+
+async def test_query_without_a_store_finds_nothing(tmp_path: Path) -> None:
+    """As in a dry run."""
+    async with site(tmp_path) as here:
+        collector = await here.start(
+            """
+            async def run(*, ctx, **_):
+                return {"found": await ctx.query("level", start=ctx.now())}
+            """
+        )
+        await here.ran()
+
+        assert collector.keeper.memory.state == {"found": []}
+
+
+async def test_now_is_aware_and_the_daemons(tmp_path: Path) -> None:
+    """Plugins that use it can be tested in any year."""
+    async with site(tmp_path) as here:
+        collector = await here.start("async def run(*, ctx, **_):\n    return {'at': ctx.now()}\n")
+        await here.ran()
+
+        assert collector.keeper.memory.state == {
+            "at": datetime(2023, 11, 14, 22, 13, 30, tzinfo=UTC)
+        }
+
+
+async def test_stopping_is_a_flag_and_an_event() -> None:
+    """A stream may look at it, or wait for it."""
+    event = asyncio.Event()
+    stopping = Stopping(event)
+    waiting = asyncio.create_task(stopping.wait())
+    assert not stopping
+
+    event.set()
+
+    await asyncio.wait_for(waiting, 5)
+    assert stopping
+
+
+async def test_settled_waits_for_all_receipts_and_hurries_the_open_ones() -> None:
+    """Those that are settled are forgotten."""
+    receipts = Receipts()
+    some = [receipt() for _ in range(3)]
+    for each, _ in some:
+        receipts.add(each)
+    some[1][0].settle(1)
+    waiting = asyncio.create_task(receipts.settled())
+    await settle()
+    assert not waiting.done()
+
+    some[0][0].settle(1)
+    await settle()
+    assert not waiting.done()
+    some[2][0].settle(1)
+
+    await asyncio.wait_for(waiting, 5)
+    assert [len(hurries) for _, hurries in some] == [1, 0, 1]
+
+
+@pytest.mark.timeout(20)
+def test_receipts_of_a_long_stream_are_few_in_memory() -> None:
+    """A stream yields for years; and adding one is quick however many are open."""
+    receipts = Receipts()
+    still_open = [receipt()[0] for _ in range(100_000)]
+    for each in still_open:
+        receipts.add(each)
+    for each in still_open:
+        each.settle(1)
+    receipts.add(receipt()[0])
+
+    assert len(receipts._open) == 1
