@@ -140,11 +140,11 @@ async def test_request_with_a_side_effect_is_not_repeated() -> None:
 
 async def test_broken_connection_is_tried_again() -> None:
     """And told when it stays broken."""
-    async with client(retries=1) as (source, session, clock):
-        source.script += [(0, "")]
+    async with client(retries=3) as (source, session, clock):
+        source.script += [(0, "")] * 3
         assert await clock.drive(get(session, source)) == 200
 
-        source.script += [(0, "")] * 9
+        source.script += [(0, "")] * 99
         with pytest.raises(aiohttp.ClientConnectionError):
             await clock.drive(get(session, source))
 

@@ -171,6 +171,20 @@ async def test_committed_waits_for_the_disk_too() -> None:
         await asyncio.wait_for(committed, 5)
 
 
+async def test_committed_waits_for_the_last_state() -> None:
+    """Not for one that happened to be safe before it."""
+    async with Kept() as kept:
+        last = receipt()
+        kept.keep(1)
+        kept.keep(2, last)
+        committed = asyncio.create_task(kept.keeper.committed())
+        await settle()
+        assert (len(kept.shelf.kept), committed.done()) == (1, False)
+
+        last.settle(1)
+        await asyncio.wait_for(committed, 5)
+
+
 async def test_reset_voids_what_still_waits() -> None:
     """A position that was forgotten must not come back with a late receipt."""
     async with Kept() as kept:
