@@ -11,12 +11,20 @@ import orjson
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-AT_ONCE = 500
+AT_ONCE = 5000
 TOPICS = 1000
 
 
-def client(port: int, client_id: str) -> Any:
+def client(port: int, client_id: str, protocol: str = "5") -> Any:
     """Return a client of a session that outlives its connections."""
+    if protocol == "3.1.1":
+        return aiomqtt.Client(
+            "127.0.0.1",
+            port,
+            identifier=client_id,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            clean_session=False,
+        )
     made: Any = Properties
     properties = made(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = 3600

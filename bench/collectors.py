@@ -17,7 +17,7 @@ START = 1.0
 
 def many_rows(folder: Path, scale: Scale) -> list[Row]:
     """Run thousands of collectors, spread over their interval and all at once."""
-    number, every = scale.of(2000, 200), scale.of(10, 2)
+    number, every = scale.of(2000, 200), scale.of(10, 1)
     made = []
     for name, jitter in (("spread by jitter", 0.9 * every), ("all at the same instant", 0)):
         lags: list[float] = []
@@ -51,7 +51,7 @@ def watched(
     with nullstore.running() as null:
         store = {"type": "influxdb", "url": null.url, "org": "o", "bucket": "b", "token": "t"}
         with daemon.running(folder, stores={"store": store}, collectors=collectors) as running:
-            time.sleep(every)  # the first runs load the plugin
+            time.sleep(every * 1.5)  # the first runs load the plugin
             began, from_time, cpu = time.monotonic(), time.time(), running.cpu
             time.sleep(every * intervals)
             share = (running.cpu - cpu) / (time.monotonic() - began)
@@ -69,17 +69,17 @@ def idle_rows(folder: Path, scale: Scale) -> list[Row]:
     starts: list[float] = []
     memories: list[float] = []
     workers: list[float] = []
-    for turn in range(max(3, scale.rounds)):
+    for turn in range(scale.rounds):
         collectors: dict[str, Any] = {
-            f"meter-{at}": {"plugin": "one", "every": "2s", "params": {"series": f"meter-{at}"}}
+            f"meter-{at}": {"plugin": "one", "every": "1s", "params": {"series": f"meter-{at}"}}
             for at in range(9)
         }
-        collectors["machine"] = {"plugin": "system", "every": "2s"}
+        collectors["machine"] = {"plugin": "system", "every": "1s"}
         with daemon.running(
             folder / str(turn), stores={"here": {"type": "embedded"}}, collectors=collectors
         ) as running:
             starts.append(running.start_seconds)
-            time.sleep(5)
+            time.sleep(scale.of(6, 2))
             memories.append(running.rss_mib)
             workers.append(sum(running.children_pss_mib()))
     start, memory = median(starts), median(memories)
@@ -87,8 +87,8 @@ def idle_rows(folder: Path, scale: Scale) -> list[Row]:
         Row(
             "idle daemon with ten collectors",
             f"RSS < {MEMORY_MIB} MiB, start < {START:.0f} s",
-            f"{memory:.0f} MiB, ready after {start:.2f} s; the process that runs ordinary "
-            f"functions has {median(workers):.0f} MiB of its own",
+            f"{memory:.0f} MiB, ready after {start:.2f} s; the processes that run ordinary "
+            f"functions have {median(workers):.0f} MiB",
             "",
             memory < MEMORY_MIB and start < START,
         )

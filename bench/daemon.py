@@ -46,13 +46,8 @@ class Daemon:
         return memory_mib(self.process.pid, "VmRSS")
 
     def children_pss_mib(self) -> list[float]:
-        """Return what memory each process that it started has for itself, in MiB."""
-        mine = [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/stat")
-            if parent_of(path) == self.process.pid
-        ]
-        return [proportional_mib(pid) for pid in mine]
+        """Return what memory each process below it has for itself, in MiB."""
+        return [proportional_mib(pid) for pid in descendants(self.process.pid)]
 
     @property
     def peak_mib(self) -> float:
@@ -183,6 +178,16 @@ def memory_mib(pid: int, name: str) -> float:
     """Return a figure of a process' memory, in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process started, and those that these did."""
+    found, parents = [], {pid}
+    for stat in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda path: int(path.parent.name)):
+        if parent_of(stat) in parents:
+            found.append(int(stat.parent.name))
+            parents.add(found[-1])
+    return found
 
 
 def parent_of(path: Path) -> int:

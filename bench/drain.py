@@ -14,7 +14,6 @@ from bench.throughput import points_in
 from tests.support.servers import victoria_metrics
 
 WANTED = 500_000
-CALM = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def rows(folder: Path, scale: Scale) -> list[Row]:
         ):
             place = folder / f"{number}-{absent.__name__}"
             with absent(place / "store") as store:
-                found, ages = drained(store, place, readings)
+                found, ages = drained(store, place, readings, calm=scale.of(3, 1))
             paces.setdefault(name, []).append(found)
             if ages:
                 during.append(p99(ages[0]))
@@ -91,9 +90,15 @@ def rows(folder: Path, scale: Scale) -> list[Row]:
 
 
 def drained(
-    absent: Absent, folder: Path, readings: int
+    absent: Absent, folder: Path, readings: int, *, calm: float
 ) -> tuple[Pace, tuple[list[float], list[float]] | None]:
     """Fill a spool while the store is away, and let it come back.
+
+    Args:
+        absent: The store.
+        folder: Where the daemon works.
+        readings: How many to spool.
+        calm: How long to go on when the spool is empty, in seconds.
 
     Returns:
         How fast the spool went, and how old live readings were when they
@@ -117,7 +122,7 @@ def drained(
         # Live readings older than the horizon queue like everything else, so the
         # spool is empty only for an instant: what counts is when the flood is gone.
         end, cpu = running.wait_until_empty(), running.cpu - cpu
-        time.sleep(CALM)
+        time.sleep(calm)
     if absent.points() < readings:
         raise RuntimeError(f"expected {readings} points in the store, got {absent.points()}")
     found = pace(spooled, seconds=end - began, cpu=cpu)

@@ -35,12 +35,12 @@ def write_api(url: str, readings: int) -> dict[str, float]:
     return {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
 
 
-async def mqtt(port: int, client_id: str, messages: int) -> dict[str, float]:
+async def mqtt(port: int, client_id: str, protocol: str, messages: int) -> dict[str, float]:
     """Read a session's messages as aiomqtt gives them: acked before they are seen."""
     from bench.broker import client  # noqa: PLC0415
 
     began, cpu, seen = time.monotonic(), time.process_time(), 0
-    async with client(port, client_id) as session:
+    async with client(port, client_id, protocol) as session:
         async for message in session.messages:
             json.loads(message.payload)
             seen += 1
@@ -62,7 +62,7 @@ def main(name: str, *arguments: Any) -> None:
     if name == "write_api":
         found = write_api(arguments[0], int(arguments[1]))
     else:
-        found = asyncio.run(mqtt(int(arguments[0]), arguments[1], int(arguments[2])))
+        found = asyncio.run(mqtt(int(arguments[0]), arguments[1], arguments[2], int(arguments[3])))
     print(json.dumps(found))
 
 
