@@ -173,6 +173,7 @@ def settle(daemon: DaemonProcess, meters: MeterServer, stores: Mapping[str, Stor
     """Let the daemon run in peace until it has read and stored everything."""
     for store in stores.values():
         store.torment(Mode.UP)
+    daemon.configure(**{**daemon.config, "daemon": {}})  # with the API
     daemon.start()
 
     def quiet() -> bool:
@@ -181,4 +182,5 @@ def settle(daemon: DaemonProcess, meters: MeterServer, stores: Mapping[str, Stor
         return done and not ondisk.count(daemon.state_dir, "spool")
 
     eventually(quiet, within=30, what="everything read and stored")
+    daemon.assert_balanced()
     assert daemon.stop() == 0

@@ -71,7 +71,11 @@ def test_a_long_run_does_not_notice_a_reload(
     )
     daemon.plugin("tick", TICK)
     long = {"plugin": "long", "every": "100ms"}
-    daemon.configure(collectors={"long": long, "other": {"plugin": "tick", "every": "100ms"}})
+    impatient = {"grace": "100ms"}  # a run that had to end would be cancelled after that
+    daemon.configure(
+        daemon=impatient,
+        collectors={"long": long, "other": {"plugin": "tick", "every": "100ms"}},
+    )
     daemon.start()
     eventually(began.exists)
     for every in ("200ms", "100ms", "200ms"):
@@ -81,7 +85,7 @@ def test_a_long_run_does_not_notice_a_reload(
             "other": {"plugin": "tick", "every": every},
             "added": {"plugin": "tick", "every": "100ms"},
         }
-        daemon.configure(collectors=collectors)
+        daemon.configure(daemon=impatient, collectors=collectors)
         daemon.send(signal.SIGHUP)
         daemon.wait_for("config reloaded", after=before)
         daemon.wait_for("run ok", after=len(daemon.lines), collector="other")
@@ -90,6 +94,7 @@ def test_a_long_run_does_not_notice_a_reload(
     daemon.wait_for("run ok", collector="long")
 
     assert runs == "began\n"
+    assert not daemon.logged("run cancelled")
     assert daemon.stop() == 0
 
 
