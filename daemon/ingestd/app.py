@@ -45,7 +45,7 @@ from ingestd.threads import Threads
 
 ENCODERS: Final = 2
 HELPERS: Final = 2
-FLUSH: Final = 8.0  # seconds that stores get at the stop before the spool takes the rest
+FLUSH: Final = 5.0  # seconds that stores get at the stop before the spool takes the rest
 TEND: Final = 60.0
 
 T = TypeVar("T")

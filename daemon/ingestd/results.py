@@ -6,10 +6,11 @@ waiting perhaps for room in the buffer, the plugin's clock stands still.
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.failures import run_failure
@@ -17,6 +18,8 @@ from ingestd.foreign import Kind
 from ingestd.isolation import Isolation
 from ingestd.plugin import Plugin
 from ingestd.workerprocess import Log
+
+PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ async def results(
             while True:
                 started = _now()
                 deadline.reschedule(None if left is None else started + left)
-                each = await anext(given, None)
+                with _reminder(left, conditions.log):
+                    each = await anext(given, None)
                 deadline.reschedule(None)
                 if each is None:
                     return
@@ -86,6 +90,20 @@ async def results(
             text = f"run must end within {conditions.timeout:g} s; it was stopped"
             raise RunTimeout(text) from None
         raise run_failure(error, plugin.source.root) from None
+
+
+@contextmanager
+def _reminder(timeout: float | None, log: Log) -> Iterator[None]:
+    """Complain of a plugin that swallows its cancellation; nothing else can be done to it."""
+    if timeout is None:
+        yield
+        return
+    complain = partial(log.error, "run goes on past its deadline", timeout=timeout)
+    reminder = asyncio.get_running_loop().call_later(timeout + PATIENCE, complain)
+    try:
+        yield
+    finally:
+        reminder.cancel()
 
 
 def _is_being_cancelled() -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ingestd.clock import Clock
 
 AFTER_A_BUG: Final = 5.0  # seconds
-ABANDONED: Final = 10.0  # seconds
+ABANDONED: Final = 5.0  # seconds
 
 Job = Callable[[], Awaitable[None]]
 Task = asyncio.Task[None]
