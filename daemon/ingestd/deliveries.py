@@ -58,6 +58,8 @@ class Deliveries:
             if before is not None and ended is not None:
                 _let_go(before)
                 await asyncio.wait({ended})
+                # It may have found its spool full; this one finds out for itself.
+                self._buffer.resume(store.name)
             await delivery.run()
 
         self._running[store.name] = self._tasks.start(f"{store.name}.deliver", deliver)
