@@ -25,7 +25,7 @@ from ingestd.collectors import Collectors
 from ingestd.config import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
 from ingestd.database import Database
 from ingestd.deliveries import Deliveries
-from ingestd.errors import ConfigError, PluginLoadError, Problem
+from ingestd.errors import ConfigError, NotNow, PluginLoadError, Problem
 from ingestd.isolation import Workers
 from ingestd.loader import Loader
 from ingestd.logs import Threshold
@@ -132,7 +132,8 @@ class Daemon:
         self._hurry = asyncio.Event()
         self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
         self.abandoned: list[str] = []
-        self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
+        self._reloading, self._changing = asyncio.Lock(), asyncio.Lock()
+        self._listing = asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
 
     async def run(self, serve: Serve) -> None:
@@ -173,6 +174,7 @@ class Daemon:
 
         Raises:
             ConfigError: It cannot be used; the running one stays.
+            NotNow: The daemon is stopping.
         """
         async with self._reloading:
             self._notifier.reloading()
@@ -186,7 +188,10 @@ class Daemon:
                 raise
             else:
                 changes = plan(self.config, new)
-                await self._apply(changes, new)
+                async with self._changing:
+                    if self.stopping.is_set():
+                        raise NotNow("the daemon is stopping, the config was not read again")
+                    await self._apply(changes, new)
                 self.log.info("config reloaded", changes=changes.describe())
                 return changes.describe()
             finally:
@@ -196,8 +201,8 @@ class Daemon:
         """Reload for somebody who reads the log, not the answer."""
         try:
             await self.reload()
-        except ConfigError:
-            return  # it has been told
+        except (ConfigError, NotNow):
+            return  # the one has been told, the other goes without saying
         except Exception:  # border: a reload that meets a bug must not end the daemon
             self.log.exception("reload failed")
 
@@ -379,6 +384,8 @@ class Daemon:
         """Bring everything to safety, in order."""
         self._notifier.stopping()
         self.log.info("stopping")
+        async with self._changing:  # what a reload has begun it brings to an end
+            pass
         await self.collectors.finish()
         await self.deliveries.finish(patience=FLUSH, hurry=self._hurry)
         try:
