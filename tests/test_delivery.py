@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.config import EmbeddedStore
 from ingestd.model import Series
+from ingestd.sinks.embedded import EmbeddedSink
 from tests.support.influx2 import (
     HANG,
     RESET,
@@ -379,9 +381,28 @@ async def test_a_dead_letter_can_be_tried_again(server: Influx2, tmp_path: Path)
         server.refuse = lambda _line: ""
 
         letters = await pipe.only.dead.listed()
-        await pipe.only.retry([each.id for each in letters], [each.payload for each in letters])
+        await pipe.only.retry(letters)
         await until(lambda: pipe.only.tally.stored == 1)
 
         assert held(server) == {("level", 1): 1.0}
         assert pipe.only.dead.count == 0
+        assert pipe.balanced()
+
+
+async def test_a_spool_of_another_kind_of_store_is_set_aside(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """When a store's type was changed, what waited for the old one does not block the new."""
+    embedded = EmbeddedSink(EmbeddedStore(name="main", path=tmp_path / "readings.db"))
+    async with running(tmp_path, {"main": embedded}) as pipe:
+        pipe.only.give_up()
+        await pipe.safe(points(1, 2))
+        assert pipe.only.spooled == 2
+
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await until(lambda: pipe.only.tally.dropped == 2)
+        await pipe.safe(points(3))
+
+        assert held(server) == {("level", 3): 1.0}
+        assert pipe.logged("spooled points were set aside")
         assert pipe.balanced()

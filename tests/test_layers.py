@@ -14,16 +14,16 @@ PLUGINS: Final = ROOT / "plugins"
 # A package stands for everything in it. A new module is added where it belongs:
 # as low as its imports allow, unless it does I/O (then it is a stage at least).
 LAYERS: Final = {
-    "words": "__init__ clock errors model",
+    "words": "__init__ clock errors model tally",
     "rules": """
-        catalogue config configfile configparse contract lineprotocol localcron metrics nodes
-        options readings reload schedule secrets section units variables yamlvalues
+        catalogue config configfile configparse contract limits lineprotocol localcron metrics
+        nodes options readings reload schedule secrets section units variables yamlvalues
     """,
     "stages": """
-        buffer collector collectors context database deadletters deliveries delivery failures
-        foreign httpclient isolation keeper loader outage outputtail plugin results run
-        runcontext runrecords schema sinks spool state statedir staterows syntax tasks threads
-        wire worker workerprocess writer
+        buffer collector collectors context database deadletters deliveries delivery draining
+        failures foreign headroom httpclient isolation keeper loader outage outputtail plugin
+        results run runcontext runrecords schema sending sinks spool state statedir staterows
+        syntax tasks threads wire worker workerprocess writer
     """,
     "daemon": "app logs systemd web",
     "commands": "__main__ cli testing",

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -13,8 +12,9 @@ from ingestd.clock import Clock
 from ingestd.config import BufferConfig, StoreConfig
 from ingestd.database import Database
 from ingestd.deadletters import DeadLetter, DeadLetters
-from ingestd.delivery import Delivery, Limits
+from ingestd.delivery import Delivery
 from ingestd.errors import NotNow
+from ingestd.limits import Limits
 from ingestd.model import StoredPoint
 from ingestd.outage import Outage
 from ingestd.sinks.protocol import Sink
@@ -68,7 +68,7 @@ class Deliveries:
         """Keep to other limits from now on."""
         for delivery in self.by_store.values():
             delivery.spool.limit_bytes = limits.spool_bytes
-            delivery.limits = replace(delivery.limits, spool_age=limits.spool_age)
+            delivery.limits.spool_age = limits.spool_age
 
     def remove(self, name: str) -> None:
         """Stop delivering to a store; what is in memory for it goes to its spool."""
@@ -122,10 +122,7 @@ class Deliveries:
                     raise NotNow(f"{store}: expected a configured store, got a former one")
                 delivery = self.by_store[store]
                 await delivery.recovered.wait()
-                await delivery.retry(
-                    [each.id for each in letters], [each.payload for each in letters]
-                )
-                points += len(letters)
+                points += await delivery.retry(letters)
         return points
 
     async def purge(self, store: str, ids: Sequence[int] | None = None) -> int:

@@ -1,13 +1,12 @@
 """The stage between a lane and its store: every point ends up somewhere durable.
 
-Theory of operation. There is one ``Delivery`` for each store. Its live side
-takes batches from the lane, at most two at a time, and gives each to the sink;
-its drain side takes bodies from the spool, one at a time, and the next leave
-while those before are being deleted. Both end in ``_send``:
+Theory of operation. There is one ``Delivery`` for each store. It takes batches
+from the lane, at most two at a time; beside it a ``Drain`` takes bodies from the
+spool, one at a time. Both give them to the same ``Sender``:
 
 * the store takes the body: its points are *stored*;
 * the store is unavailable: the points are *spooled*, and from then on batches go
-  straight to the spool until the drain side's probe gets through;
+  straight to the spool until a probe of the drain gets through;
 * the store refuses the body: it is halved until the culprits stand alone, and
   those are *dead letters*; a store that names them is believed.
 
@@ -25,7 +24,7 @@ to one side and takes from the other without an await in between.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,70 +33,37 @@ from typing import Any, Final
 
 from ingestd.buffer import Buffer, Lane
 from ingestd.clock import Clock, wait_at_most
-from ingestd.deadletters import DeadLetters, delete
-from ingestd.errors import BodyRejected, BodyTooLarge, DiskFull, StoreUnavailable
+from ingestd.deadletters import DeadLetter, DeadLetters, delete
+from ingestd.draining import Drain
+from ingestd.errors import ReadingError
+from ingestd.headroom import FULL_RETRY, Headroom
+from ingestd.limits import Limits
 from ingestd.model import Batch, Body, Point
 from ingestd.outage import Outage
-from ingestd.sinks.protocol import Sink
-from ingestd.spool import Spool, Spooled
+from ingestd.sending import Sender
+from ingestd.sinks.protocol import Encoded, Sink
+from ingestd.spool import Spool
+from ingestd.tally import Tally
 
 IN_FLIGHT: Final = 2
-# A body that is all bad costs two requests a point; past this the rest is refused unseen.
-MOST_REQUESTS: Final = 256
-FULL_RETRY: Final = 5.0
-# The backoff may be cut short, by a change of the store's config for example.
-LOOK_AGAIN: Final = 1.0
-RESUME_BELOW: Final = 0.9
-DRAIN_AHEAD: Final = 8
 TIME_OF: Final = itemgetter(1)
-
-
-@dataclass(slots=True)
-class Tally:
-    """Where the points of one store went; the rest of the sum is counted by their owners.
-
-    Attributes:
-        inherited: Found spooled or dead when the daemon started.
-        stored: The store took them.
-        dropped: Given up: a full spool, too old, damaged on disk, or purged by the operator.
-        in_flight: Out of the lane, and not yet anywhere else.
-        drained: Taken by the store, and about to leave the spool.
-    """
-
-    inherited: int = 0
-    stored: int = 0
-    dropped: int = 0
-    in_flight: int = 0
-    drained: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch, encoded."""
+    """A batch, encoded.
+
+    Attributes:
+        fresh: Bodies that may be sent before what is in the spool.
+        behind: Bodies that may correct what is in the spool.
+        refused: Payloads that this kind of store would not keep, with the reason.
+        raw_bytes: The size of all bodies before compression.
+    """
 
     fresh: Sequence[Body]
     behind: Sequence[Body]
     refused: Sequence[tuple[bytes, str]]
     raw_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a delivery keeps to.
-
-    Attributes:
-        points: Most points in a body made of several spooled ones.
-        size_bytes: Largest body before compression.
-        write_ahead: Whether every batch goes to the spool before it is sent.
-        spool_age: How long a body may wait in the spool, in seconds, or None for ever.
-        stalled: How long a delivery may be busy without any progress, in seconds.
-    """
-
-    points: int
-    size_bytes: int
-    write_ahead: bool = False
-    spool_age: float | None = None
-    stalled: float = 120.0
 
 
 @dataclass(kw_only=True)
@@ -108,7 +74,6 @@ class Delivery:
         name: The store's name.
         pool: Where bodies are encoded and compressed.
         tally: Where the points went.
-        moved_at: When something last moved, in monotonic seconds.
         recovered: Set once it knows what a former one left on disk.
     """
 
@@ -124,15 +89,23 @@ class Delivery:
     clock: Clock
     log: Any
     tally: Tally = field(default_factory=Tally)
-    moved_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.recovered = asyncio.Event()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
-        self._backlog = asyncio.Event()
-        self._giving_up = asyncio.Event()
-        self._patience: set[asyncio.Timeout] = set()  # with answers of the store
-        self._full = self._opened = False
+        shared = {"tally": self.tally, "clock": self.clock, "log": self.log}
+        self.headroom = Headroom(buffer=self.buffer, spool=self.spool, **shared)
+        self.sender = Sender(
+            sink=self.sink, outage=self.outage, dead=self.dead, headroom=self.headroom, **shared
+        )
+        self.drain = Drain(
+            sender=self.sender,
+            spool=self.spool,
+            outage=self.outage,
+            headroom=self.headroom,
+            limits=self.limits,
+            **shared,
+        )
 
     async def run(self) -> None:
         """Deliver until the lane is closed and empty."""
@@ -140,25 +113,22 @@ class Delivery:
         await self.dead.open()
         self.tally.inherited = self.spool.holds.points + self.dead.count
         self.recovered.set()
-        self._note_backlog()
+        self.drain.look()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._drain(), name=f"ingestd[{self.name}].drain")
+            group.create_task(self.drain.run(), name=f"ingestd[{self.name}].drain")
             await self._live()
             self.give_up()
         await self.sink.close()
 
     def give_up(self) -> None:
         """Stop sending: what is in memory goes to the spool, and what is there stays."""
-        self._giving_up.set()
-        for patience in self._patience:
-            patience.reschedule(0)
-        self._patience.clear()
-        self._backlog.set()
+        self.sender.give_up()
+        self.drain.look()
 
     @property
     def stuck(self) -> bool:
         """Whether it has something under way that does not move."""
-        idle = self.clock.monotonic() - self.moved_at
+        idle = self.clock.monotonic() - self.tally.moved_at
         return bool(self.tally.in_flight) and idle > self.limits.stalled
 
     @property
@@ -178,12 +148,19 @@ class Delivery:
         ends = tally.stored + self.spooled + self.dead.count + tally.dropped + self.in_memory
         return self.lane.accepted + tally.inherited - ends
 
-    async def retry(self, ids: Sequence[int], payloads: Sequence[bytes]) -> None:
-        """Put dead letters back into the queue."""
-        body = Body(self.sink.join(payloads), len(payloads), 0, 0)
-        await self.spool.append(body, droppable=False, also=lambda db: delete(db, ids))
-        self.dead.count -= len(payloads)
-        self._note_backlog()
+    async def retry(self, letters: Sequence[DeadLetter]) -> int:
+        """Put dead letters back into the queue; return how many could be."""
+        sendable = [each for each in letters if self._is_sendable(each.payload)]
+        if not sendable:
+            return 0
+        ids = [each.id for each in sendable]
+        data = self.sink.join([each.payload for each in sendable])
+        await self.spool.append(
+            Body(data, len(sendable), 0, 0), droppable=False, also=lambda db: delete(db, ids)
+        )
+        self.dead.count -= len(sendable)
+        self.drain.look()
+        return len(sendable)
 
     async def purge(self, ids: Sequence[int]) -> int:
         """Forget dead letters; return how many there were."""
@@ -191,7 +168,12 @@ class Delivery:
         self.tally.dropped += removed
         return removed
 
-    # -- the live side
+    def _is_sendable(self, payload: bytes) -> bool:
+        """Say whether a dead letter can be sent at all; some were refused because they cannot."""
+        try:
+            return bool(self.sink.join([payload]))
+        except ReadingError:
+            return False
 
     async def _live(self) -> None:
         after = asyncio.Event()
@@ -203,7 +185,7 @@ class Delivery:
                 if batch is None:
                     return
                 if not self.tally.in_flight:
-                    self.moved_at = self.clock.monotonic()
+                    self.tally.moved(self.clock)
                 self.tally.in_flight += len(batch)
                 before, after = after, asyncio.Event()
                 group.create_task(
@@ -235,7 +217,7 @@ class Delivery:
         horizon_us = None if self.limits.write_ahead else self.spool.holds.horizon_us
         work = partial(self._prepare, batch.points, horizon_us=horizon_us)
         prepared = await asyncio.get_running_loop().run_in_executor(self.pool, work)
-        await self._bury(prepared.refused, self._landed)
+        await self.sender.bury(prepared.refused, self.tally.landed)
         for body in prepared.fresh:
             left = await self._store(body)
             await before.wait()
@@ -268,7 +250,7 @@ class Delivery:
                     into.append(encoded.body)
         return Prepared(bodies[0], bodies[1], refused, raw_bytes)
 
-    def _encode(self, points: Sequence[Point]) -> Iterator[Any]:
+    def _encode(self, points: Sequence[Point]) -> Iterator[Encoded]:
         """Encode points into as many bodies as the size limit asks for."""
         if not points:
             return
@@ -282,9 +264,9 @@ class Delivery:
 
     async def _store(self, body: Body) -> Body | None:
         """Send a fresh body if its store is up; return what is left of it."""
-        if not self.outage.up or self.limits.write_ahead or self._giving_up.is_set():
+        if not self.outage.up or self.limits.write_ahead or self.sender.giving_up.is_set():
             return body
-        return await self._send(body, self._landed)
+        return await self.sender.send(body, self.tally.landed)
 
     def _behind_an_earlier_one(self, body: Body) -> Body | None:
         """Return a stored body if one that was spooled meanwhile could overwrite it."""
@@ -295,262 +277,15 @@ class Delivery:
         return body
 
     async def _set_down(self, body: Body, *, droppable: bool) -> None:
-        """Spool a body; where there is no room, drop what may be dropped, or wait."""
+        """Spool a body; while there is no room for it, keep trying both ways."""
         left: Body | None = body
         while left is not None:
-            self.moved_at = self.clock.monotonic()
-            if await self._spool(left, droppable=droppable):
-                self._landed(left.points)
+            self.tally.moved(self.clock)
+            if await self.headroom.spool(left, droppable=droppable):
+                self.tally.landed(left.points)
+                self.drain.look()
                 return
-            if self._giving_up.is_set():  # nothing is sent any more: only room can help
-                await self.clock.sleep(FULL_RETRY)
-            elif self.outage.probe():
-                left = await self._send(left, self._landed)
+            if self.outage.probe():
+                left = await self.sender.send(left, self.tally.landed)
             else:
                 await wait_at_most(self.outage.is_up, FULL_RETRY, clock=self.clock)
-
-    async def _spool(self, body: Body, *, droppable: bool) -> bool:
-        """Spool a body, or drop it if it may be; return whether either is done."""
-        size = len(body.data)
-        if droppable and not self.spool.has_room(size):
-            await self._drop_oldest(size)
-            if not self.spool.has_room(size):
-                return self._drop(body.points)
-        try:
-            await self.spool.append(body, droppable=droppable)
-        except DiskFull as error:
-            self._pause(str(error))
-            return droppable and not await self._drop_oldest(size) and self._drop(body.points)
-        if not self.spool.has_room(1):
-            self._pause(f"the spool has reached {self.spool.limit_bytes} bytes")
-        self._resume()  # the disk may have been full, and is not any more
-        self._note_backlog()
-        return True
-
-    async def _drop_oldest(self, size_bytes: int) -> int:
-        points = await self.spool.drop_oldest(size_bytes)
-        self.tally.dropped += points
-        return points
-
-    def _drop(self, points: int) -> bool:
-        self.tally.dropped += points
-        return True
-
-    def _pause(self, why: str) -> None:
-        if not self._full:
-            self._full = True
-            self.buffer.pause(self.name)
-            self.log.error(
-                "spool full: collectors with a cursor wait, the others lose their oldest readings",
-                reason=why,
-                points=self.spool.holds.points,
-            )
-
-    def _resume(self) -> None:
-        if self._full and self.spool.holds.size_bytes <= RESUME_BELOW * self.spool.limit_bytes:
-            self._full = False
-            self.buffer.resume(self.name)
-            self.log.info("spool has room again", dropped=self.tally.dropped)
-
-    def _landed(self, points: int) -> None:
-        self.tally.in_flight -= points
-
-    # -- the drain side
-
-    async def _drain(self) -> None:
-        while True:
-            await self._backlog.wait()
-            if self._giving_up.is_set():
-                return
-            await self._expire()
-            if not self.outage.probe():
-                await self._wait_for_probe()
-                continue
-            try:
-                await self._drain_some()
-            finally:
-                self.spool.let_go()
-                self.outage.give_back()
-            self._note_backlog()
-
-    async def _wait_for_probe(self) -> None:
-        wait = min(max(self.outage.retry_in, 0.01), LOOK_AGAIN)
-        await wait_at_most(self._giving_up, wait, clock=self.clock)
-
-    async def _drain_some(self) -> None:
-        spooled, lost = await self.spool.oldest(self.limits.points * DRAIN_AHEAD)
-        self.tally.dropped += lost
-        if lost:
-            self.log.error("spooled points were damaged on disk and set aside", points=lost)
-        sent: list[Spooled] = []
-        async with asyncio.TaskGroup() as group:
-            removing: asyncio.Task[None] | None = None
-            for together in grouped(spooled, self.limits.points):
-                body = self._joined([each.body for each in together])
-                left = await self._send(body, self._drained)
-                if left is body:
-                    return
-                if left is not None:
-                    if removing is not None:
-                        await removing
-                    await self._take_out(together, body.points, left)
-                    return
-                sent += together
-                if removing is None or removing.done():
-                    removing = group.create_task(
-                        self._take_out_all(sent), name=f"ingestd[{self.name}].take-out"
-                    )
-                if self._giving_up.is_set():
-                    return
-
-    async def _take_out_all(self, sent: list[Spooled]) -> None:
-        """Take what was sent out of the spool, and what is sent meanwhile at one go."""
-        while sent:
-            some = sent[:]
-            sent.clear()
-            await self._take_out(some, sum(each.body.points for each in some), None)
-
-    async def _take_out(self, spooled: Sequence[Spooled], points: int, left: Body | None) -> None:
-        await self._persist(lambda: self.spool.replace(spooled, left))
-        self.tally.drained -= points - (left.points if left else 0)
-        self._resume()
-
-    async def _expire(self) -> None:
-        if self.limits.spool_age is None:
-            return
-        points = await self.spool.expire(self.clock.now() - self.limits.spool_age)
-        if points:
-            self.tally.dropped += points
-            self.log.error("spooled points grew too old and were dropped", points=points)
-
-    def _drained(self, points: int) -> None:
-        self.tally.drained += points
-
-    def _note_backlog(self) -> None:
-        if self.spool.holds.bodies or self._giving_up.is_set():
-            self._backlog.set()
-        else:
-            self._backlog.clear()
-
-    # -- both
-
-    async def _send(self, body: Body, moved: Callable[[int], None]) -> Body | None:
-        """Give a body to the store; return what it may take later.
-
-        Args:
-            body: What to send.
-            moved: Called with the number of points that were stored or buried.
-        """
-        waiting, requests = [body], 0
-        while waiting:
-            piece = waiting.pop()
-            requests += 1
-            try:
-                await self._write(piece.data)
-            except StoreUnavailable as error:
-                if not self._giving_up.is_set():
-                    self.outage.failed(str(error), retry_after=error.retry_after)
-                return self._joined([piece, *reversed(waiting)])
-            except (BodyRejected, BodyTooLarge) as error:
-                self.outage.succeeded()  # it refuses this body, but it is there
-                enough = requests >= MOST_REQUESTS
-                waiting += reversed(await self._sift(piece, error, moved, give_up=enough))
-            else:
-                self.outage.succeeded()
-                self.tally.stored += piece.points
-                moved(piece.points)
-        return None
-
-    async def _write(self, data: bytes) -> None:
-        """Write to the sink, unless we give up first."""
-        self.moved_at = self.clock.monotonic()
-        try:
-            async with asyncio.timeout(0 if self._giving_up.is_set() else None) as patience:
-                self._patience.add(patience)
-                try:
-                    await self._open_and_write(data)
-                finally:
-                    self._patience.discard(patience)
-        except TimeoutError:
-            if not patience.expired():
-                raise
-            problem = "gave up waiting for an answer, because we stop"
-            raise StoreUnavailable(problem) from None
-
-    async def _open_and_write(self, data: bytes) -> None:
-        if not self._opened:
-            await self.sink.open()
-            self._opened = True
-        await self.sink.write(data)
-
-    async def _sift(
-        self,
-        body: Body,
-        error: BodyRejected | BodyTooLarge,
-        moved: Callable[[int], None],
-        *,
-        give_up: bool,
-    ) -> list[Body]:
-        """Bury what a store refused for certain; return what is to be tried again."""
-        payloads = self.sink.split(body.data)
-        if len(payloads) == 1 or give_up:
-            await self._bury([(payload, str(error)) for payload in payloads], moved)
-            return []
-        bad = error.bad if isinstance(error, BodyRejected) else {}
-        if bad:
-            await self._bury([(payloads[at], why) for at, why in bad.items()], moved)
-            rest = [payload for at, payload in enumerate(payloads) if at not in bad]
-            if isinstance(error, BodyRejected) and error.rest_stored:
-                self.tally.stored += len(rest)
-                moved(len(rest))
-                return []
-            return [self._part(body, rest)] if rest else []
-        middle = len(payloads) // 2
-        return [self._part(body, payloads[:middle]), self._part(body, payloads[middle:])]
-
-    async def _bury(
-        self, refused: Sequence[tuple[bytes, str]], moved: Callable[[int], None]
-    ) -> None:
-        if not refused:
-            return
-        await self._persist(lambda: self.dead.add(refused))
-        moved(len(refused))
-        self.log.error("points refused for good", points=len(refused), reason=refused[0][1])
-
-    async def _persist(self, action: Callable[[], Awaitable[None]]) -> None:
-        """Do what needs a little room on disk, however long it takes to have some."""
-        while True:
-            try:
-                return await action()
-            except DiskFull as error:
-                self._pause(str(error))
-                self.moved_at = self.clock.monotonic()
-                await self.clock.sleep(FULL_RETRY)
-
-    def _part(self, body: Body, payloads: Sequence[bytes]) -> Body:
-        return Body(self.sink.join(payloads), len(payloads), body.first_us, body.last_us)
-
-    def _joined(self, bodies: Sequence[Body]) -> Body:
-        if len(bodies) == 1:
-            return bodies[0]
-        payloads = [payload for body in bodies for payload in self.sink.split(body.data)]
-        return Body(
-            self.sink.join(payloads),
-            len(payloads),
-            min(body.first_us for body in bodies),
-            max(body.last_us for body in bodies),
-        )
-
-
-def grouped(spooled: Sequence[Spooled], points: int) -> Iterator[list[Spooled]]:
-    """Put small bodies together until they hold about so many points."""
-    group: list[Spooled] = []
-    held = 0
-    for each in spooled:
-        if group and held + each.body.points > points:
-            yield group
-            group, held = [], 0
-        group.append(each)
-        held += each.body.points
-    if group:
-        yield group

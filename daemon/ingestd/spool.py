@@ -152,6 +152,10 @@ class Spool:
         """Take back what was lent."""
         self._lent = frozenset()
 
+    async def set_aside(self, spooled: Sequence[Spooled], why: str) -> int:
+        """Take bodies that cannot be sent out of the queue, and keep them; return their points."""
+        return await self._remove([each.id for each in spooled], aside=why)
+
     async def drop_oldest(self, size_bytes: int) -> int:
         """Drop droppable bodies until that much is free; return how many points they held."""
         async with self._choosing:

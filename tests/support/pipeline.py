@@ -15,7 +15,8 @@ from ingestd.clock import SystemClock
 from ingestd.config import InfluxStore
 from ingestd.database import Database
 from ingestd.deadletters import DeadLetters
-from ingestd.delivery import Delivery, Limits
+from ingestd.delivery import Delivery
+from ingestd.limits import Limits
 from ingestd.model import Point, Receipt, Series
 from ingestd.outage import Outage
 from ingestd.sinks import influxdb

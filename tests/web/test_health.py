@@ -90,7 +90,7 @@ async def test_a_stuck_delivery_is_not_alive(daemon_folder: DaemonFolder) -> Non
     async with daemon_folder.daemon("") as it:
         delivery = it.daemon.deliveries.by_store["embedded"]
         delivery.tally.in_flight += 1
-        delivery.moved_at = -1e9
+        delivery.tally.moved_at = -1e9
         dead = await it.ask("GET", "/livez")
         alias = await it.ask("GET", "/healthz?verbose")
         delivery.tally.in_flight -= 1
