@@ -17,11 +17,11 @@ from bench.plugins import flood
 CHUNK: Final = flood.CHUNK
 
 
-def write_api(url: str, readings: int) -> dict[str, float]:
+def write_api(url: str, readings: int, batch: int) -> dict[str, float]:
     """Write readings as lists of Points through the batching WriteApi."""
     library: Any = importlib.import_module("influxdb_client")
     point, seconds = library.Point, library.WritePrecision.S
-    options = library.WriteOptions(batch_size=CHUNK, flush_interval=1000)
+    options = library.WriteOptions(batch_size=batch, flush_interval=1000)
     client = library.InfluxDBClient(url, token="t", org="o")
     began, cpu = time.monotonic(), time.process_time()
     with client.write_api(options) as writer:
@@ -60,7 +60,7 @@ def run(*arguments: object) -> dict[str, float]:
 def main(name: str, *arguments: Any) -> None:
     """Run the peer of that name."""
     if name == "write_api":
-        found = write_api(arguments[0], int(arguments[1]))
+        found = write_api(arguments[0], int(arguments[1]), int(arguments[2]))
     else:
         found = asyncio.run(mqtt(int(arguments[0]), arguments[1], arguments[2], int(arguments[3])))
     print(json.dumps(found))

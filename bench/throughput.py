@@ -7,13 +7,33 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bench import daemon, nullstore, peers
 from bench.figures import Pace, Row, Scale, compared, middle, pace, spread
 from tests.support.servers import victoria_metrics
 
-MODES = {"every batch on disk first": True, "straight to the store": False}
+SIZES: Final = (5_000, 10_000)  # points in a batch; the first is the default
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How batches go to the store.
+
+    Attributes:
+        write_ahead: Whether each goes to the disk first.
+        size: How many points there are in one.
+    """
+
+    write_ahead: bool
+    size: int
+
+    def __str__(self) -> str:
+        way = "every batch on disk first" if self.write_ahead else "straight to the store"
+        return f"{way}, batches of {self.size:,} points"
+
+
+MODES: Final = [Mode(write_ahead, size) for write_ahead in (True, False) for size in SIZES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +93,20 @@ def victoria_rows(folder: Path, scale: Scale) -> list[Row]:
 def rows(
     name: str, open_target: OpenTarget, folder: Path, scale: Scale, *, times: float
 ) -> list[Row]:
-    """Measure both modes and the peer, one after the other, round by round."""
+    """Measure all modes and the peer, one after the other, round by round."""
     readings, fewer = scale.of(2_000_000, 200_000), scale.of(200_000, 20_000)
-    ours: dict[str, list[Pace]] = {mode: [] for mode in MODES}
+    ours: dict[Mode, list[Pace]] = {mode: [] for mode in MODES}
     theirs: list[Pace] = []
     for number in range(scale.rounds):
-        for mode, write_ahead in MODES.items():
-            place = folder / f"{number}-{write_ahead}"
+        for mode in MODES:
+            place = folder / f"{number}-{mode.write_ahead}-{mode.size}"
             with open_target(place) as target:
-                ours[mode].append(flooded(target, place, readings, write_ahead=write_ahead))
-        with open_target(folder / f"{number}-peer") as target:
-            found = peers.run("write_api", target.url, fewer)
-            check(target, fewer)
-        theirs.append(pace(fewer, seconds=found["seconds"], cpu=found["cpu"]))
+                ours[mode].append(flooded(target, place, readings, mode))
+        for size in SIZES:
+            with open_target(folder / f"{number}-peer-{size}") as target:
+                found = peers.run("write_api", target.url, fewer, size)
+                check(target, fewer)
+            theirs.append(pace(fewer, seconds=found["seconds"], cpu=found["cpu"]))
     peer = middle(theirs)
     made = []
     for mode, paces in ours.items():
@@ -93,26 +114,28 @@ def rows(
         made.append(
             Row(
                 f"end to end into {name}, {mode}",
-                f">= {times}x" if MODES[mode] else "",
+                f">= {times}x" if mode.write_ahead else "",
                 f"{spread(paces)}, {compared(us, peer)}",
                 f"influxdb-client WriteApi: {spread(theirs)}",
-                us.per_second >= times * peer.per_second if MODES[mode] else None,
+                us.per_second >= times * peer.per_second if mode.write_ahead else None,
             )
         )
     return made
 
 
-def flooded(target: Target, folder: Path, readings: int, *, write_ahead: bool) -> Pace:
+def flooded(target: Target, folder: Path, readings: int, mode: Mode) -> Pace:
     """Send readings through a daemon, and see that all have come."""
     report = folder / "report.json"
     collector = {"plugin": "flood", "params": {"readings": readings, "report": str(report)}}
+    batch = {"points": mode.size}
+    store = {**target.store, "write_ahead": mode.write_ahead, "batch": batch}
     with daemon.running(
         folder,
-        stores={"store": {**target.store, "write_ahead": write_ahead}},
+        stores={"store": store},
         collectors={"flood": collector},
     ) as running:
         said = running.said(report)
-        end = running.wait_until_empty() if write_ahead else said["safe"]
+        end = running.wait_until_empty() if mode.write_ahead else said["safe"]
         cpu = running.cpu - said["cpu"]
     check(target, readings)
     return pace(readings, seconds=end - said["began"], cpu=cpu)
