@@ -9,7 +9,7 @@ leaves nothing but plain builtins. What becomes of the readings is told in
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -218,10 +218,14 @@ def _simple(value: Any) -> Any:
 def _plain_time(time: datetime) -> datetime:
     if type(time) is not datetime:  # pandas' Timestamp, for one
         time = datetime.combine(time.date(), time.time(), time.tzinfo)
-    if time.tzinfo is None or type(time.tzinfo) in {timezone, ZoneInfo}:
-        return time
     offset = time.utcoffset()
-    return time.replace(tzinfo=None if offset is None else timezone(offset))
+    if offset is None:
+        return time.replace(tzinfo=None)
+    if offset % timedelta(minutes=1):  # as zones had before 1900; YAML knows none with seconds
+        return time.astimezone(UTC)
+    if type(time.tzinfo) in {timezone, ZoneInfo}:
+        return time
+    return time.replace(tzinfo=timezone(offset))
 
 
 def _checked(result: object) -> dict[str, Any]:
