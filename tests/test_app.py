@@ -70,6 +70,7 @@ def balanced(it: RunningDaemon) -> bool:
     return all(not each.balance for each in it.daemon.deliveries.by_store.values())
 
 
+@pytest.mark.slow
 async def test_readings_reach_the_embedded_store_without_any_configuration(
     folder: DaemonFolder,
 ) -> None:
@@ -86,6 +87,7 @@ async def test_readings_reach_the_embedded_store_without_any_configuration(
         assert values[:number] == [float(n + 1) for n in range(number)]
 
 
+@pytest.mark.slow
 async def test_reload_adds_removes_and_changes_collectors(folder: DaemonFolder) -> None:
     """The others are the same objects as before."""
     text = f"collectors:\n{ticking('same')}{ticking('goes')}{ticking('changes')}"
@@ -111,6 +113,7 @@ async def test_reload_adds_removes_and_changes_collectors(folder: DaemonFolder) 
         await it.until(lambda: bool(after["comes"].last))
 
 
+@pytest.mark.slow
 async def test_run_under_way_does_not_notice_the_reload_of_others(
     folder: DaemonFolder, tmp_path: Path
 ) -> None:
@@ -141,6 +144,7 @@ async def test_run_under_way_does_not_notice_the_reload_of_others(
         ("stores: {main: {type: influxdb}}", "url"),
     ],
 )
+@pytest.mark.slow
 async def test_refused_configuration_leaves_everything_running(
     folder: DaemonFolder, text: str, problem: str
 ) -> None:
@@ -165,6 +169,7 @@ async def test_refused_configuration_leaves_everything_running(
         assert metrics.get_sample_value("ingestd_config_last_reload_successful") == 1
 
 
+@pytest.mark.slow
 async def test_store_that_changes_while_it_is_down_keeps_its_spool(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:
@@ -186,6 +191,7 @@ async def test_store_that_changes_while_it_is_down_keeps_its_spool(
     assert values == [float(n + 1) for n in range(len(values))]
 
 
+@pytest.mark.slow
 async def test_buffer_opens_again_when_a_store_with_a_full_spool_is_replaced(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:
@@ -208,6 +214,7 @@ async def test_buffer_opens_again_when_a_store_with_a_full_spool_is_replaced(
         await it.until(lambda: len(influx2.values("energy")) >= 3)
 
 
+@pytest.mark.slow
 async def test_removed_store_holds_up_nobody(
     folder: DaemonFolder, influx2: Influx2, tmp_path: Path
 ) -> None:
@@ -227,6 +234,7 @@ async def test_removed_store_holds_up_nobody(
         assert balanced(it)
 
 
+@pytest.mark.slow
 async def test_stop_while_a_store_hangs_spools_what_is_in_memory(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:

@@ -371,6 +371,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(1, 6))
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_every_point_leaves_once_and_in_order(
     steps: Sequence[tuple[str, int, bool]], batch: int
 ) -> None:

@@ -229,6 +229,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=200, deadline=None)
+@pytest.mark.slow
 def test_disk_always_holds_a_prefix_whose_readings_are_safe(
     steps: Sequence[tuple[str, int]],
 ) -> None:

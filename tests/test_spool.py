@@ -292,6 +292,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_what_is_counted_is_what_is_there(
     tmp_path_factory: pytest.TempPathFactory, steps: Sequence[tuple[str, int, int, bool]]
 ) -> None:
