@@ -135,6 +135,26 @@ async def test_run_under_way_does_not_notice_the_reload_of_others(
         assert stored(tmp_path / "o.db", "slow")[:1] == [1.0]
 
 
+async def test_changed_catalogue_stops_no_run(folder: DaemonFolder, tmp_path: Path) -> None:
+    """The run under way names its readings anew."""
+    flag = tmp_path / "flag"
+    async with folder.daemon(f"collectors:\n{waiting(flag)}") as it:
+        slow = it.daemon.collectors.by_name["slow"]
+        await it.until(lambda: slow.running is not None)
+        run = slow.running
+
+        said = await reload(
+            it, folder, f"series: {{slow: {{scale: 10}}}}\ncollectors:\n{waiting(flag)}"
+        )
+        assert said == "collectors: unchanged; stores: unchanged; series: changed"
+        assert slow.running is run
+
+        flag.touch()
+        await it.until(lambda: slow.last is not None and slow.last.outcome == "ok")
+        await asyncio.wait_for(slow.keeper.committed(), 5)
+        assert stored(folder.state_dir / "readings.db", "slow")[:1] == [10.0]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -269,6 +289,7 @@ async def test_stop_during_a_reload_ends_cleanly(folder: DaemonFolder, tmp_path:
         await asyncio.wait_for(it.done, 10)
 
         await asyncio.wait_for(reloading, 5)
+        assert list(it.daemon.collectors.by_name) == ["t"]
         assert it.daemon.abandoned == []
 
 
