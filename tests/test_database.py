@@ -568,13 +568,14 @@ async def test_a_full_disk_at_the_start_costs_the_ballast(small_disk: Path) -> N
         assert await count(database) == 0
 
 
+def limit(connection: sqlite3.Connection) -> None:
+    """Have SQLite's own limit stand in for a full disk where no small disk can be mounted."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()
+
+
 async def test_a_database_at_its_size_limit_refuses_and_goes_on(database: Database) -> None:
-    """SQLite's own limit stands in for a full disk where no small disk can be mounted."""
-
-    def limit(connection: sqlite3.Connection) -> None:
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count={pages + 4}").fetchone()
-
+    """What is too big leaves nothing behind; what fits is written."""
     await database.write(limit)
     with pytest.raises(DiskFull, match="no room on the disk"):
         await database.write(lambda connection: spool(connection, 200_000))
@@ -582,3 +583,32 @@ async def test_a_database_at_its_size_limit_refuses_and_goes_on(database: Databa
     await database.write(lambda connection: put(connection, "a", 1))
     assert await database.read(lambda c: get(c, "a")) == 1
     assert await count(database) == 0
+
+
+class UnknownFault(Ballast):
+    """A ballast with a bug."""
+
+    def release(self) -> bool:
+        """Raise what nobody foresaw."""
+        raise LookupError("on purpose")
+
+
+@pytest.mark.parametrize("kind", [Ballast, UnknownFault])
+async def test_a_ballast_that_cannot_be_released_fails_the_write_alone(
+    tmp_path: Path, kind: type[Ballast]
+) -> None:
+    """A disk that is read-only by now, or even a bug, must not end the one thread that writes."""
+    path = tmp_path / "ballast"
+    path.mkdir()  # so that unlinking it fails
+    ballast = kind(path, size=KIB)
+
+    async with (
+        asyncio.timeout(10),
+        await Database.open(tmp_path / "state.db", ballast=ballast) as database,
+    ):
+        await database.write(limit, on_full="use_ballast")
+        with pytest.raises(StateError, match="no room on the disk|LookupError: on purpose"):
+            await database.write(lambda c: spool(c, 200_000), on_full="use_ballast")
+
+        await database.write(putting(1), on_full="use_ballast")
+        assert await database.read(lambda c: get(c, "k1")) == 1

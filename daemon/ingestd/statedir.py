@@ -85,7 +85,7 @@ class Ballast:
         """Give the space to the disk; say whether there was any to give."""
         try:
             self._path.unlink()
-        except FileNotFoundError:
+        except OSError:  # gone already, or the whole disk is read-only by now
             return False
         return True
 

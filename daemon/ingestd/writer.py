@@ -99,7 +99,7 @@ class Writer:
     def _work(self) -> None:
         try:
             while jobs := self._take():
-                for result in self._settle(jobs):
+                for result in self._settle_or_fail(jobs):
                     result.job.done(result.value, result.error)
         finally:
             # The last connection to close writes the journal back into the file.
@@ -119,6 +119,13 @@ class Writer:
             if not self._tidy():
                 with self._changed:
                     self._changed.wait_for(lambda: self._queue or self._stopping)
+
+    def _settle_or_fail(self, jobs: Sequence[Job]) -> list[Result]:
+        try:
+            return self._settle(jobs)
+        # Border: without this thread every later write would wait for ever, without a word.
+        except Exception as exc:  # noqa: BLE001 (it is told to whoever waits for the jobs)
+            return failed(jobs, StateError(f"{self._path}: {type(exc).__name__}: {exc}"))
 
     def _settle(self, jobs: Sequence[Job]) -> list[Result]:
         """Write what can be written of a group."""
@@ -158,7 +165,7 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [self._run(job) for job in jobs]
             self._connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
