@@ -22,10 +22,10 @@ LAYERS: Final = {
     "stages": """
         buffer collector collectors context database deadletters deliveries delivery draining
         failures foreign headroom httpclient isolation keeper loader outage outputtail plugin
-        results run runcontext runrecords schema sending sinks spool state statedir staterows
-        syntax tasks threads wire worker workerprocess writer
+        plugincheck results run runcontext runrecords schema sending sinks spool state statedir
+        staterows syntax tasks threads wire worker workerprocess writer
     """,
-    "daemon": "app logs systemd web",
+    "daemon": "app logs systemd watching web",
     "commands": "__main__ cli testing",
 }
 RANKS: Final = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}

@@ -25,12 +25,13 @@ from ingestd.collectors import Collectors
 from ingestd.config import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
 from ingestd.database import Database
 from ingestd.deliveries import Deliveries
-from ingestd.errors import ConfigError, NotNow, PluginLoadError, Problem
+from ingestd.errors import ConfigError, NotNow
 from ingestd.isolation import Workers
 from ingestd.loader import Loader
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
-from ingestd.plugin import PluginInfo, check_params
+from ingestd.plugin import PluginInfo
+from ingestd.plugincheck import check_plugins
 from ingestd.reload import Plan, plan
 from ingestd.secrets import Redactor
 from ingestd.sinks import influxdb
@@ -42,6 +43,7 @@ from ingestd.statedir import StateDirectory
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
 from ingestd.threads import Threads
+from ingestd.watching import edits
 
 ENCODERS: Final = 2
 HELPERS: Final = 2
@@ -63,30 +65,6 @@ def make_sink(config: StoreConfig) -> Sink:
         case VictoriaStore():
             return VictoriaSink(config)
     raise TypeError(f"no sink for {type(config).__name__}")
-
-
-def check_plugins(config: Config, loader: Loader) -> tuple[list[Problem], list[Problem]]:
-    """Compare every collector with its plugin.
-
-    Returns:
-        What makes the configuration wrong, and what is merely suspicious. A
-        plugin that does not load is the latter: the other collectors can run.
-    """
-    wrong: list[Problem] = []
-    suspicious: list[Problem] = []
-    for each in config.collectors.values():
-        key = f"collectors.{each.name}"
-        try:
-            found = check_params(loader.load(each.plugin), each.params)
-        except PluginLoadError as error:
-            suspicious.append(Problem(each.where, f"{key}.plugin", str(error)))
-            continue
-        missing = [f"{name!r} is required, unless state holds it" for name in found.missing]
-        wrong += [Problem(each.where, f"{key}.params", text) for text in found.unknown]
-        suspicious += [
-            Problem(each.where, f"{key}.params", text) for text in (*found.suspicious, *missing)
-        ]
-    return wrong, suspicious
 
 
 class Daemon:
@@ -351,34 +329,15 @@ class Daemon:
             await self.clock.sleep(every)
 
     async def _watch_files(self) -> None:
-        if not self.config.daemon.watch:
-            return
-        import watchfiles  # noqa: PLC0415 -- it weighs as much as the rest of the idle daemon's modules
-
-        folders = {path.parent for path in self.config.files}
-        folders |= {drop_ins for drop_ins in (f / "conf.d" for f in folders) if drop_ins.is_dir()}
-        changes = watchfiles.awatch(
-            *folders,
-            watch_filter=self._is_config,
-            stop_event=self.stopping,
-            recursive=False,
-            yield_on_timeout=True,
-        )
-        looked_back = False
-        async for changed in changes:
-            # An edit while we were starting came before there was anything to notice it.
-            if changed or (not looked_back and await self.blocking(self._edited_since_start)):
+        if self.config.daemon.watch:
+            edited = edits(
+                lambda: self.config.files,
+                since=self.started,
+                stop=self.stopping,
+                blocking=self.blocking,
+            )
+            async for _ in edited:
                 await self.reload_and_tell()
-            looked_back = True
-
-    def _edited_since_start(self) -> bool:
-        edits = (path.stat().st_mtime for path in self.config.files if path.exists())
-        # File times are as coarse as the kernel's ticks; reading once too often is harmless.
-        return any(edit > self.started - 1 for edit in edits)
-
-    def _is_config(self, _change: object, path: str) -> bool:
-        """Say whether a file that changed is part of the configuration, or may become so."""
-        return Path(path) in self.config.files or path.endswith(".yaml")
 
     async def _end(self) -> None:
         """Bring everything to safety, in order."""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from ingestd.app import check_plugins
 from ingestd.cli import show
 from ingestd.cli.endings import CONFIG, UNAVAILABLE
 from ingestd.cli.settings import config_option, load
@@ -14,6 +13,7 @@ from ingestd.config import Config, StoreConfig
 from ingestd.errors import PluginLoadError, Problem, StoreUnavailable
 from ingestd.foreign import Kind
 from ingestd.loader import Loader
+from ingestd.plugincheck import check_plugins
 from ingestd.secrets import Redactor
 
 
