@@ -607,7 +607,7 @@ async def test_a_ballast_that_cannot_be_released_fails_the_write_alone(
         await Database.open(tmp_path / "state.db", ballast=ballast) as database,
     ):
         await database.write(limit, on_full="use_ballast")
-        with pytest.raises(StateError, match="no room on the disk|LookupError: on purpose"):
+        with pytest.raises(StateError, match=r"no room on the disk|LookupError: on purpose"):
             await database.write(lambda c: spool(c, 200_000), on_full="use_ballast")
 
         await database.write(putting(1), on_full="use_ballast")
