@@ -26,8 +26,10 @@ from zoneinfo import ZoneInfo
 
 from yarl import URL
 
-from .cursor import Cursor, Position, duration
-from .paging import Page, Paging, Request, paging_of, whole
+from ingestd.plugins._fields import duration, whole
+
+from .cursor import Cursor, Position
+from .paging import Page, Paging, Request, paging_of
 from .records import Shape, look, shape
 from .source import ReplyError, Source, shown, source
 

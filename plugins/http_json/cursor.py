@@ -1,29 +1,13 @@
 """Which readings to ask for, and how far a run may say that it has read."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from .paging import Page
 from .records import format_time, seconds
 from .source import ReplyError
-
-DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
-def duration(text: Any, where: str) -> float:
-    """Return the seconds in a text such as ``90s`` or ``7d``.
-
-    Raises:
-        ValueError: It is no duration.
-    """
-    match = DURATION.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError(f"{where}: expected a duration such as 90s, 2h or 7d, got {text!r}")
-    return float(match[1]) * UNITS[match[2]]
 
 
 @dataclass(frozen=True, slots=True)

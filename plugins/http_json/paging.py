@@ -6,7 +6,7 @@ from typing import Any
 
 from yarl import URL
 
-from .records import Path, compile_path
+from ingestd.plugins._fields import Path, compile_path, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +153,6 @@ def short(page: Page, size: int | None) -> bool:
     if size is not None:
         whole(size, "paging.size", least=1)
     return len(page.records) < (size or 1)
-
-
-def whole(number: object, where: str, *, least: int) -> None:
-    """Check a whole number.
-
-    Raises:
-        ValueError: It is none, or too small.
-    """
-    if type(number) is not int or number < least:
-        raise ValueError(f"{where}: expected a whole number of at least {least}, got {number!r}")
 
 
 KINDS: Mapping[str, tuple[Callable[..., Paging], frozenset[str], frozenset[str]]] = {

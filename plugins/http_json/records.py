@@ -4,57 +4,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from math import isfinite, nan
+from math import isfinite
 from typing import Any, Final
 
-import jmespath  # type: ignore[import-untyped]  # ships no types
-from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
+from ingestd.plugins._fields import UNIX, Path, compile_path, optional_path, parse_time
 
-Path = Callable[[Any], Any]
-
-# What a number is divided by to become Unix seconds.
-UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
-PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 FIELD: Final = re.compile(r"\{([^{}]*)\}")
 # A millisecond count read as seconds lies beyond this year; nothing measured does.
 FAR: Final = 100_000_000_000
-
-
-def compile_path(expression: Any, *, where: str) -> Path:
-    """Return a function that finds what a JMESPath expression names, or None.
-
-    Raises:
-        ValueError: It is no JMESPath.
-    """
-    if not isinstance(expression, str) or not expression.strip():
-        raise ValueError(f"{where}: expected a JMESPath expression, got {expression!r}")
-    if PLAIN.fullmatch(expression):
-        return dotted(expression.split("."))
-    try:
-        compiled = jmespath.compile(expression)
-    except JMESPathError as error:
-        raise ValueError(f"{where}: expected JMESPath, got {expression!r}: {error}") from None
-
-    def search(document: Any) -> Any:
-        try:
-            return compiled.search(document)
-        except JMESPathError:
-            return None  # a function met a value of another type in this record
-
-    return search
-
-
-def dotted(names: list[str]) -> Path:
-    """Return a function that walks down plain keys, as JMESPath would, many times faster."""
-
-    def walk(document: Any) -> Any:
-        for name in names:
-            if not isinstance(document, dict):
-                return None
-            document = document.get(name)
-        return document
-
-    return walk
 
 
 def compile_template(template: Any, *, where: str) -> Callable[[Any], str]:
@@ -80,31 +37,6 @@ def compile_template(template: Any, *, where: str) -> Callable[[Any], str]:
         return "".join(text + word for text, word in zip(texts, [*words, ""], strict=True))
 
     return fill
-
-
-def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> Any:
-    """Return a time as readings carry it, or, if it is none, something they are refused for.
-
-    Args:
-        value: What the record holds.
-        time_format: ``unix``, ``unix_ms``, ``unix_us``, ``unix_ns``, a pattern for
-            ``strptime``, or None: ISO 8601 for text, Unix seconds for numbers.
-        zone: What a time without a zone is in; None leaves it naive.
-    """
-    try:
-        if time_format in UNIX:
-            return float(value) / UNIX[time_format]
-        if isinstance(value, int | float) and not isinstance(value, bool) and not time_format:
-            return value
-        found = (
-            datetime.strptime(str(value), time_format)  # noqa: DTZ007 -- the zone comes below
-            if time_format
-            else datetime.fromisoformat(value)
-        )
-    except (TypeError, ValueError, OverflowError):
-        # None would mean "now", so what is missing becomes no number instead.
-        return nan if value is None else str(value)
-    return found.replace(tzinfo=zone) if found.tzinfo is None and zone else found
 
 
 def seconds(time: Any) -> float | None:
@@ -197,8 +129,8 @@ def shape(  # noqa: PLR0913 -- one for each option
     if not isinstance(pairs, Mapping) or not pairs:
         raise ValueError(f"values: expected series and path for each value, got {pairs!r}")
     return Shape(
-        records=None if records is None else compile_path(records, where="records"),
-        time=None if time is None else compile_path(time, where="time"),
+        records=optional_path(records, where="records"),
+        time=optional_path(time, where="time"),
         values=tuple(
             (compile_template(name, where="series"), compile_path(path, where=f"value of {name!r}"))
             for name, path in pairs.items()

@@ -12,7 +12,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from .paths import Path, compile_path, optional_path, parse_time, words_of
+from ingestd.plugins._fields import Path, compile_path, optional_path, parse_time
+
+from .words import words_of
 
 Reading = tuple[Any, ...]
 

@@ -1,7 +1,10 @@
-"""What stands in a payload: paths, times and words."""
+"""What the shipped plugins share: paths to fields, the times in them, numbers.
+
+Imported by its full name, so that a copy of a plugin works in any folder.
+"""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 from math import nan
 from typing import Any, Final
@@ -11,25 +14,12 @@ from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
 Path = Callable[[Any], Any]
 
+# What a number is divided by to become Unix seconds.
 UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
 PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-WORDS: Final = {"on": 1, "off": 0, "true": 1, "false": 0}
-YES: Final = ("on", "true", "yes")
-NO: Final = ("off", "false", "no")
-
-
-def words_of(words: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the numbers that words stand for, in lower case.
-
-    YAML reads ``ON: 1`` as a truth, not as a word; it is meant as every word for it.
-    """
-    found: dict[str, Any] = dict(WORDS)
-    for word, number in words.items():
-        if isinstance(word, bool):
-            found |= dict.fromkeys(YES if word else NO, number)
-        else:
-            found[str(word).lower()] = number
-    return found
+PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+DURATION: Final = re.compile(f"({PART.pattern})+")
+SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def optional_path(expression: Any, *, where: str) -> Path | None:
@@ -56,7 +46,7 @@ def compile_path(expression: Any, *, where: str) -> Path:
         try:
             return compiled.search(document)
         except JMESPathError:
-            return None  # a function met a value of another type in this message
+            return None  # a function met a value of another type in this document
 
     return search
 
@@ -78,7 +68,7 @@ def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> A
     """Return a time as readings carry it, or, if it is none, something they are refused for.
 
     Args:
-        value: What the payload holds.
+        value: What the document holds.
         time_format: ``unix``, ``unix_ms``, ``unix_us``, ``unix_ns``, a pattern for
             ``strptime``, or None: ISO 8601 for text, Unix seconds for numbers.
         zone: What a time without a zone is in; None leaves it naive.
@@ -97,3 +87,25 @@ def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> A
         # None would mean "now", so what is missing becomes no number instead.
         return nan if value is None else str(value)
     return found.replace(tzinfo=zone) if found.tzinfo is None and zone else found
+
+
+def duration(text: Any, where: str) -> float:
+    """Return the seconds in a text such as ``200ms``, ``1h30m`` or ``7d``.
+
+    Raises:
+        ValueError: It is no duration.
+    """
+    if not isinstance(text, str) or not DURATION.fullmatch(text):
+        raise ValueError(f"{where}: expected a duration such as 200ms, 90s or 7d, got {text!r}")
+    return sum(float(number) * SECONDS[unit] for number, unit in PART.findall(text))
+
+
+def whole(number: Any, where: str, *, least: int = 1) -> int:
+    """Return a whole number.
+
+    Raises:
+        ValueError: It is none, or too small.
+    """
+    if type(number) is not int or number < least:
+        raise ValueError(f"{where}: expected a whole number of at least {least}, got {number!r}")
+    return number

@@ -1,0 +1,103 @@
+"""What the operator wrote about the connection, checked."""
+
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ingestd.plugins._fields import duration, whole
+
+from .client import Settings
+from .routes import Route, route
+
+PROTOCOLS: Final = {"5": 5, "3.1.1": 4}
+SCHEMES: Final = {"mqtt": 1883, "mqtts": 8883}
+
+
+def entries_of(topics: Any, **defaults: Any) -> list[Route]:
+    """Read ``topics``; the defaults are for entries that do not say otherwise.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    if not isinstance(topics, list | tuple) or not topics:
+        raise ValueError(f"topics: expected a list of filters, got {topics!r}")
+    return [route(entry, defaults) for entry in topics]
+
+
+def settings_of(*, entries: Iterable[Route], **options: Any) -> Settings:
+    """Read how to connect.
+
+    Args:
+        entries: Whether they all have a time decides about retained messages.
+        **options: As ``run`` has them.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    host, port, encrypted = address(options["url"])
+    return Settings(
+        host=host,
+        port=port,
+        client_id=options["client_id"],
+        username=options["username"],
+        password=options["password"],
+        tls=tls_of(options) if encrypted else None,
+        protocol=protocol_of(options["protocol"]),
+        keepalive=round(duration(options["keepalive"], "keepalive")),
+        session_expiry=round(duration(options["session_expiry"], "session_expiry")),
+        window=whole(options["max_held"], "max_held"),
+        retained=takes_retained(options["retained"], dated=all(each.time for each in entries)),
+        presence=options["presence"],
+    )
+
+
+def address(url: str) -> tuple[str, int, bool]:
+    """Return host, port, and whether to encrypt.
+
+    Raises:
+        ValueError: It is no address of a broker.
+    """
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise ValueError("url: expected the user in `username` and `password`, got one in the url")
+    if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"url: expected mqtt://host:port or mqtts://host:port, got {url!r}")
+    return parts.hostname, parts.port or SCHEMES[parts.scheme], parts.scheme == "mqtts"
+
+
+def tls_of(options: Mapping[str, Any]) -> ssl.SSLContext:
+    """Return how to encrypt: with the system's authorities, or only those in ``ca_file``."""
+    context = ssl.create_default_context(cafile=options["ca_file"])
+    if options["cert_file"] is not None:
+        context.load_cert_chain(options["cert_file"], options["key_file"])
+    if options["insecure"]:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def protocol_of(protocol: Any) -> int:
+    """Return the number of a protocol.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if str(protocol) not in PROTOCOLS:
+        raise ValueError(f"protocol: expected {' or '.join(PROTOCOLS)}, got {protocol!r}")
+    return PROTOCOLS[str(protocol)]
+
+
+def takes_retained(retained: str | None, *, dated: bool) -> bool:
+    """Say whether to take retained messages.
+
+    They are as old as they are, and nobody knows how old: with the time of their
+    arrival they would be wrong. So only payloads that carry their time are taken,
+    unless somebody says otherwise.
+
+    Raises:
+        ValueError: It is none of the known words.
+    """
+    if retained not in (None, "ignore", "once"):
+        raise ValueError(f"retained: expected 'ignore' or 'once', got {retained!r}")
+    return dated if retained is None else retained == "once"

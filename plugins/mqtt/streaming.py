@@ -1,0 +1,143 @@
+"""Connection after connection, as one stream of batches."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Final
+
+from .client import BrokerError, BrokerRefused, Settings
+from .inbox import Inbox
+from .link import Link, connected
+from .routes import Routes
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+# So many connections in a row that lasted no longer than this, in seconds, mean a quarrel.
+SHORT: Final = 5.0
+SHORT_ENOUGH: Final = 3
+# How often a stream without messages looks whether the daemon is stopping.
+GLANCE: Final = 1.0
+
+
+async def stream(
+    ctx: Any,
+    settings: Settings,
+    routes: Routes,
+    inbox: Inbox,
+    *,
+    linger: float,
+    known: Sequence[str],
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield what arrives until the daemon stops, and ack it once it is safe.
+
+    ``linger`` is how long a batch waits for more, in seconds; ``known`` are the
+    filters that the broker keeps for us.
+
+    Raises:
+        BrokerError: There was no connection at all, or there will be none.
+    """
+    wanted = [(each.filter, each.qos) for each in routes.entries]
+    outage = Outage(ctx.log, settings)
+    while not ctx.stopping:
+        gone = sorted(set(known) - {each for each, _ in wanted})
+        try:
+            async with connected(
+                settings, inbox, wanted=wanted, gone=gone, now=time.time, log=ctx.log
+            ) as link:
+                outage.over(session_lost=bool(known) and not link.session_present)
+                told = False
+                while link.lost is None and not ctx.stopping:
+                    if link.subscribed and not told:
+                        known, told = [each for each, _ in wanted], True
+                        yield {"readings": [], "subscribed": known}
+                    batch = await link.batch(linger=linger, within=GLANCE)
+                    if batch:
+                        yield {"readings": routes.readings(batch)}
+                        await ctx.settled()
+                        link.finish(batch)
+            outage.begins(link)
+        except BrokerRefused:
+            raise
+        except BrokerError as error:
+            outage.goes_on(error)
+        # What was read before the connection ended comes again on the next one, and
+        # is known by then; without a session it would never come again.
+        while rest := inbox.take():
+            yield {"readings": routes.readings(rest)}
+            await ctx.settled()
+            inbox.remember(rest)
+            inbox.release(rest)
+        if not ctx.stopping:
+            await outage.pause()
+
+
+class Outage:
+    """Tells once when the broker goes away, and once when it is back.
+
+    The first connection of a run must succeed: a wrong name or password shows as
+    a failed run then, and the daemon tries again. So does a connection that
+    ends at once, over and over.
+    """
+
+    def __init__(self, log: Any, settings: Settings) -> None:
+        self._log, self._settings = log, settings
+        self._connected = 0.0  # when, on the monotonic clock; 0 for never
+        self._away_since: float | None = None
+        self._pause = FIRST_PAUSE
+        self._short_in_a_row = 0
+
+    def over(self, *, session_lost: bool) -> None:
+        """Note that the connection stands."""
+        broker, now = self._settings.broker, time.monotonic()
+        if self._away_since is not None:
+            seconds = round(now - self._away_since, 1)
+            self._log.info("broker is back", broker=broker, seconds=seconds)
+        if session_lost:
+            self._log.warning(
+                "broker has forgotten our session: what was published meanwhile is lost",
+                broker=broker,
+            )
+        self._connected, self._away_since = now, None
+
+    def begins(self, link: Link) -> None:
+        """Note that a connection ended.
+
+        Raises:
+            BrokerRefused: It will go on like that until somebody changes something.
+        """
+        broker, client = self._settings.broker, self._settings.client_id
+        if link.refused is not None:
+            raise BrokerRefused(f"{broker}: {link.refused}")
+        if link.lost is None or link.parked:
+            return
+        short = time.monotonic() - self._connected < SHORT
+        self._short_in_a_row = self._short_in_a_row + 1 if short else 0
+        if self._short_in_a_row >= SHORT_ENOUGH:
+            raise BrokerRefused(
+                f"{broker}: expected a connection that lasts, got {self._short_in_a_row} that "
+                f"ended within seconds ({link.lost}); does another client call itself {client!r}?"
+            )
+        if not short:
+            self._pause = FIRST_PAUSE
+        self._tell(link.lost)
+
+    def goes_on(self, error: BrokerError) -> None:
+        """Note that connecting failed.
+
+        Raises:
+            BrokerError: There never was a connection in this run.
+        """
+        if not self._connected:
+            raise error
+        self._tell(str(error))
+
+    def _tell(self, why: str) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            self._log.warning("broker is away", broker=self._settings.broker, error=why)
+
+    async def pause(self) -> None:
+        """Wait before the next attempt, longer each time, and not in step with others."""
+        await asyncio.sleep(self._pause * random.uniform(0.5, 1.0))  # noqa: S311 -- spreads load
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)

@@ -1,0 +1,97 @@
+"""What the shipped plugins share: paths, times and durations."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestd.loader import Loader
+from ingestd.plugins._fields import compile_path, duration, parse_time, whole
+
+
+@pytest.mark.parametrize(
+    ("value", "time_format", "expected"),
+    [
+        (1_700_000_000, None, 1_700_000_000),
+        ("2026-07-01T10:00:00+02:00", None, datetime.fromisoformat("2026-07-01T10:00:00+02:00")),
+        ("20260701T100000Z", None, datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ("1700000000000", "unix_ms", 1_700_000_000),
+        (1_700_000_000_500_000, "unix_us", 1_700_000_000.5),
+        ("01.07.2026 10:00 +0000", "%d.%m.%Y %H:%M %z", datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ("yesterday", None, "yesterday"),
+        (True, None, "True"),
+        ("noon", "unix", "noon"),
+        ([], "unix_ms", "[]"),
+    ],
+)
+def test_times_are_read_as_their_format_says(
+    value: Any, time_format: str | None, expected: Any
+) -> None:
+    """What is no time stays something that is refused, and never means now."""
+    assert parse_time(value, time_format=time_format, zone=None) == expected
+
+
+@pytest.mark.parametrize("path", ["a.b", "a . b", "a.b | @"])
+@pytest.mark.parametrize("document", [{"a": {"b": 1}}, {"a": [{"b": 1}]}, {"a": 5}, [], None])
+def test_short_cut_for_plain_paths_agrees_with_jmespath(path: str, document: Any) -> None:
+    """Plain keys are looked up without the library, with the same answers."""
+    expected = 1 if document == {"a": {"b": 1}} else None
+
+    assert compile_path(path, where="value")(document) == expected
+
+
+@pytest.mark.parametrize("path", ["", 5, "a..b", "a["])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    """The message names the option."""
+    with pytest.raises(ValueError, match=r"^value: expected .*JMESPath"):
+        compile_path(path, where="value")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("250ms", 0.25),
+        ("90s", 90),
+        ("1.5h", 5400),
+        ("1h30m", 5400),
+        ("7d", 604_800),
+        ("1w", 604_800),
+    ],
+)
+def test_durations_have_units(text: str, seconds: float) -> None:
+    """They are written as in the rest of the configuration."""
+    assert duration(text, "overlap") == seconds
+
+
+@pytest.mark.parametrize("text", [5, "5", "5 s", "s", "5y", "", None])
+def test_durations_without_units_are_refused(text: Any) -> None:
+    """A bare number says nothing."""
+    with pytest.raises(ValueError, match="overlap: expected a duration"):
+        duration(text, "overlap")
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.0, "1", True, None])
+def test_whole_numbers_are_whole_and_large_enough(number: Any) -> None:
+    """YAML knows more kinds of numbers, and truths that look like them."""
+    with pytest.raises(ValueError, match="max_held: expected a whole number of at least 1"):
+        whole(number, "max_held")
+
+
+def test_what_plugins_share_is_no_plugin() -> None:
+    """It is neither listed nor found by its name."""
+    assert "_fields" not in {each.name for each in Loader([]).available()}
+
+
+@pytest.mark.parametrize("name", ["http_json", "mqtt"])
+def test_a_copied_plugin_works(name: str, tmp_path: Path) -> None:
+    """Who wants to change a shipped plugin copies its folder, and nothing else."""
+    source = Path(__file__).parents[2] / "plugins" / name
+    for file in source.glob("*.py"):
+        copy = tmp_path / "mine" / file.name
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+
+    plugin = Loader([tmp_path]).load("mine")
+
+    assert plugin.run is not None
