@@ -225,6 +225,18 @@ async def test_a_correction_under_way_beside_its_elder_wins(
         assert pipe.balanced()
 
 
+async def test_a_correction_waits_for_what_it_corrects(server: Influx2, tmp_path: Path) -> None:
+    """Two requests that would store the same point are not in flight at once."""
+    server.script += [slow(0.1), slow(0)]
+    async with running(tmp_path, {"main": influx(server.url)}, batch=1) as pipe:
+        first = await pipe.put(points(9, value=1.0))
+        second = await pipe.put(points(9, value=2.0))
+        await first.wait()
+        await second.wait()
+
+        assert held(server)[("level", 9)] == 2.0
+
+
 async def test_two_requests_are_in_flight_and_no_more(server: Influx2, tmp_path: Path) -> None:
     """A slow store has two requests to answer at a time."""
     server.always = slow(0.05)
@@ -406,3 +418,69 @@ async def test_a_spool_of_another_kind_of_store_is_set_aside(
         assert held(server) == {("level", 3): 1.0}
         assert pipe.logged("spooled points were set aside")
         assert pipe.balanced()
+
+
+@pytest.mark.slow
+async def test_a_failing_database_ends_nothing(server: Influx2, tmp_path: Path) -> None:
+    """While nothing can be spooled or drained, points wait; afterwards all of them arrive."""
+    server.always = answer(503)
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(1))
+        await pipe.database.write(lambda db: db.execute("ALTER TABLE spool RENAME TO elsewhere"))
+        waiting = await pipe.put(points(2))
+        await until(lambda: bool(pipe.logged("the spool cannot be drained for now")))
+        assert not waiting.settled
+
+        await pipe.database.write(lambda db: db.execute("ALTER TABLE elsewhere RENAME TO spool"))
+        await waiting.wait()
+        server.always = None
+        await until(lambda: pipe.only.tally.stored == 2)
+
+        assert sorted(held(server)) == [("level", 1), ("level", 2)]
+        assert pipe.balanced()
+
+
+async def test_a_store_that_blinks_is_tried_again_without_a_spool(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """With no room for a single body, droppable points still probe a store that was away."""
+    server.script.append(answer(503))
+    async with running(tmp_path, {"main": influx(server.url)}, spool_bytes=1) as pipe:
+        for second in range(1, 200):
+            await pipe.safe(points(second), droppable=True)
+            if pipe.only.tally.stored:
+                break
+
+        assert pipe.only.tally.stored
+        assert pipe.balanced()
+
+
+async def test_what_is_dropped_is_told(server: Influx2, tmp_path: Path) -> None:
+    """Losing the oldest readings is an error in the log, once for each time it begins."""
+    server.always = answer(503, retry_after="60")
+    async with running(tmp_path, {"main": influx(server.url)}, spool_bytes=5000) as pipe:
+        for start in range(1, 5000, 50):
+            await pipe.safe(points(*range(start, start + 50)), droppable=True)
+
+        assert pipe.only.tally.dropped
+        assert len(pipe.logged(FULL)) == 1
+
+
+async def test_a_retried_dead_letter_does_not_undo_a_correction(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """What comes after a retry is stored after it."""
+    server.refuse = lambda _line: "no such field"
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(1, value=1.0))
+        server.refuse = lambda _line: ""
+        server.always = answer(503)
+        await pipe.safe(points(5))  # the store is down by now
+        await pipe.only.retry(await pipe.only.dead.listed())
+        server.always = None
+        await until(lambda: pipe.only.outage.up)
+
+        await pipe.safe(points(1, value=2.0))
+        await until(lambda: pipe.only.spooled == 0)
+
+        assert held(server)[("level", 1)] == 2.0

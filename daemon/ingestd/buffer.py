@@ -98,6 +98,12 @@ class Lane:
         """How many points wait here."""
         return self._kept.points + self._droppable.points
 
+    @property
+    def oldest_age(self) -> float:
+        """How long the oldest point has waited here, in seconds; 0 if there is none."""
+        since = [each.since for each in (self._kept, self._droppable) if each.points]
+        return self._clock.monotonic() - min(since) if since else 0.0
+
     def add(self, points: Sequence[Point], receipt: Receipt, *, droppable: bool) -> None:
         """Take the points of one result."""
         waiting = self._droppable if droppable else self._kept

@@ -47,35 +47,62 @@ class Deliveries:
         self._running: dict[str, Task] = {}
         self._sorting = asyncio.Lock()
 
-    def start(self, store: StoreConfig, limits: BufferConfig) -> None:
+    def make(self, store: StoreConfig, limits: BufferConfig) -> Delivery:
+        """Make a delivery, to be started."""
+        clock, batch = self._clock, store.batch
+        log = self._log.bind(store=store.name)
+        return Delivery(
+            name=store.name,
+            sink=self._make_sink(store),
+            buffer=self._buffer,
+            lane=Lane(
+                points=batch.points, size_bytes=batch.bytes, linger=batch.linger, clock=clock
+            ),
+            spool=Spool(self._database, store.name, limit_bytes=limits.spool_bytes, clock=clock),
+            dead=DeadLetters(self._database, store.name, clock=clock),
+            outage=Outage(longest=store.retry_max, clock=clock, log=log),
+            limits=Limits(
+                points=batch.points,
+                size_bytes=batch.bytes,
+                write_ahead=store.write_ahead,
+                spool_age=limits.spool_age,
+                stalled=store.timeout + STALLED,
+            ),
+            pool=self._pool,
+            clock=clock,
+            log=log,
+        )
+
+    def start(self, delivery: Delivery) -> None:
         """Begin to deliver to a store, in the place of the delivery it had."""
-        before, ended = self.by_store.get(store.name), self._running.get(store.name)
-        delivery = self._make(store, limits)
-        self.by_store[store.name] = delivery
+        name = delivery.name
+        before, ended = self.by_store.get(name), self._running.get(name)
+        self.by_store[name] = delivery
         self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
 
         async def deliver() -> None:
-            if before is not None and ended is not None:
+            if before is not None:
                 _let_go(before)
+            if ended is not None:
                 await asyncio.wait({ended})
                 # It may have found its spool full; this one finds out for itself.
-                self._buffer.resume(store.name)
+                self._buffer.resume(name)
             await delivery.run()
 
-        self._running[store.name] = self._tasks.start(f"{store.name}.deliver", deliver)
+        self._running[name] = self._tasks.start(f"{name}.deliver", deliver)
 
     def limit(self, limits: BufferConfig) -> None:
         """Keep to other limits from now on."""
         for delivery in self.by_store.values():
             delivery.spool.limit_bytes = limits.spool_bytes
             delivery.limits.spool_age = limits.spool_age
+            delivery.headroom.look_again()
 
     def remove(self, name: str) -> None:
         """Stop delivering to a store; what is in memory for it goes to its spool."""
         delivery = self.by_store.pop(name)
         self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
         self._buffer.resume(name)
-        self._running.pop(name)
         _let_go(delivery)
 
     async def finish(self, *, patience: float, hurry: asyncio.Event) -> None:
@@ -169,31 +196,6 @@ class Deliveries:
     def stuck(self) -> Sequence[str]:
         """The stores whose delivery has work and does not move."""
         return [name for name, each in self.by_store.items() if each.stuck]
-
-    def _make(self, store: StoreConfig, limits: BufferConfig) -> Delivery:
-        clock, batch = self._clock, store.batch
-        log = self._log.bind(store=store.name)
-        return Delivery(
-            name=store.name,
-            sink=self._make_sink(store),
-            buffer=self._buffer,
-            lane=Lane(
-                points=batch.points, size_bytes=batch.bytes, linger=batch.linger, clock=clock
-            ),
-            spool=Spool(self._database, store.name, limit_bytes=limits.spool_bytes, clock=clock),
-            dead=DeadLetters(self._database, store.name, clock=clock),
-            outage=Outage(longest=store.retry_max, clock=clock, log=log),
-            limits=Limits(
-                points=batch.points,
-                size_bytes=batch.bytes,
-                write_ahead=store.write_ahead,
-                spool_age=limits.spool_age,
-                stalled=store.timeout + STALLED,
-            ),
-            pool=self._pool,
-            clock=clock,
-            log=log,
-        )
 
 
 def _let_go(delivery: Delivery) -> None:

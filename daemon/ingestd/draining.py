@@ -7,10 +7,12 @@ there is something here to try it with.
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.headroom import Headroom
+from ingestd.errors import StateError
+from ingestd.headroom import RETRY, Headroom
 from ingestd.limits import Limits
 from ingestd.model import Body
 from ingestd.outage import Outage
@@ -55,17 +57,26 @@ class Drain:
             await self._backlog.wait()
             if self.sender.giving_up.is_set():
                 return
-            await self._expire()
-            if self.outage.probe():
-                try:
-                    await self._drain_some()
-                finally:
-                    self.spool.let_go()
-                    self.outage.give_back()
-                self.look()
-            else:
-                wait = min(max(self.outage.retry_in, 0.01), LOOK_AGAIN)
-                await wait_at_most(self.sender.giving_up, wait, clock=self.clock)
+            try:
+                await self._drain_or_wait()
+            except Exception as error:  # noqa: BLE001
+                # Border: the disk may fail, and so may we; the live side must not stop for that.
+                log = self.log.error if isinstance(error, StateError) else self.log.exception
+                log("the spool cannot be drained for now", error=str(error))
+                await wait_at_most(self.sender.giving_up, RETRY, clock=self.clock)
+
+    async def _drain_or_wait(self) -> None:
+        await self._expire()
+        if not self.outage.probe():
+            wait = min(max(self.outage.retry_in, 0.01), LOOK_AGAIN)
+            await wait_at_most(self.sender.giving_up, wait, clock=self.clock)
+            return
+        try:
+            await self._drain_some()
+        finally:
+            self.spool.let_go()
+            self.outage.give_back()
+        self.look()
 
     async def _expire(self) -> None:
         if self.limits.spool_age is None:
@@ -97,17 +108,33 @@ class Drain:
     ) -> bool:
         """Send some bodies as one; return whether nothing of them is left."""
         try:
-            body = self.sender.joined([each.body for each in together])
+            body = await self.sender.joined([each.body for each in together])
             left = await self.sender.send(body, self.tally.taken)
-        except UnreadableBody as error:
-            points = await self.spool.set_aside(together, f"not of this kind of store: {error}")
-            self._lost(points, "spooled for another kind of store")
+        except UnreadableBody:
+            if removing is not None:
+                await removing
+            await self._drain_singly(together)
             return False
         if left is not None and left is not body:
             if removing is not None:
                 await removing
             await self._take_out(together, body.points, left)
         return left is None
+
+    async def _drain_singly(self, together: Sequence[Spooled]) -> None:
+        """Send bodies one by one, setting aside those that are not of this kind of store."""
+        for each in together:
+            try:
+                left = await self.sender.send(each.body, self.tally.taken)
+            except UnreadableBody as error:
+                why = f"not of this kind of store: {error}"
+                aside = partial(self.spool.set_aside, [each], why)
+                self._lost(await self.headroom.persist(aside), "spooled for another kind of store")
+                continue
+            if left is not each.body:
+                await self._take_out([each], each.body.points, left)
+            if left is not None:
+                return
 
     async def _take_out_all(self, sent: list[Spooled]) -> None:
         """Take what was sent out of the spool, and what is sent meanwhile at one go."""

@@ -60,7 +60,7 @@ class Run:
     """
 
     plugin: Plugin
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = field(repr=False)
     conditions: Conditions
     naming: Callable[[], Naming]
     keeper: Keeper
@@ -107,6 +107,7 @@ class Run:
             fingerprint=self.fingerprint,
         )
         self.keeper.keep(memory, receipts)
+        await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
 
     async def _hand_over(self, readings: Sequence[Any], *, droppable: bool) -> list[Receipt]:
         receipts = []

@@ -7,7 +7,9 @@ store that names the bad ones is believed.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 from ingestd.clock import Clock
 from ingestd.deadletters import DeadLetters
@@ -18,9 +20,10 @@ from ingestd.outage import Outage
 from ingestd.sinks.protocol import Sink
 from ingestd.tally import Tally
 
-# A body that is all bad costs two requests a point; past this the rest is refused unseen.
+# A body that is all bad costs two requests a point; past this, pieces are no longer halved.
 MOST_REQUESTS: Final = 256
 
+T = TypeVar("T")
 # Called with a number of points that were stored or buried.
 Moved = Callable[[int], None]
 
@@ -29,26 +32,25 @@ class UnreadableBody(Exception):
     """A spooled body is not of this kind of store: its config was changed meanwhile."""
 
 
+@dataclass(kw_only=True)
 class Sender:
     """Our only way to one store.
 
     Attributes:
+        pool: Where bodies are taken apart and put together.
         giving_up: Set when nothing is to be sent any more.
     """
 
-    def __init__(
-        self,
-        *,
-        sink: Sink,
-        outage: Outage,
-        dead: DeadLetters,
-        headroom: Headroom,
-        tally: Tally,
-        clock: Clock,
-        log: Any,
-    ) -> None:
-        self._sink, self._outage, self._dead = sink, outage, dead
-        self._headroom, self._tally, self._clock, self._log = headroom, tally, clock, log
+    sink: Sink
+    outage: Outage
+    dead: DeadLetters
+    headroom: Headroom
+    tally: Tally
+    pool: Executor
+    clock: Clock
+    log: Any
+
+    def __post_init__(self) -> None:
         self._opened = False
         self._waiting: set[asyncio.Timeout] = set()  # for answers of the store
         self.giving_up = asyncio.Event()
@@ -73,15 +75,15 @@ class Sender:
                 await self._write(piece.data)
             except StoreUnavailable as error:
                 if not self.giving_up.is_set():
-                    self._outage.failed(str(error), retry_after=error.retry_after)
-                return self.joined([piece, *reversed(waiting)])
+                    self.outage.failed(str(error), retry_after=error.retry_after)
+                return await self.joined([piece, *reversed(waiting)])
             except (BodyRejected, BodyTooLarge) as error:
-                self._outage.succeeded()  # it refuses this body, but it is there
+                self.outage.succeeded()  # it refuses this body, but it is there
                 enough = requests >= MOST_REQUESTS
                 waiting += reversed(await self._sift(piece, error, moved, give_up=enough))
             else:
-                self._outage.succeeded()
-                self._tally.stored += piece.points
+                self.outage.succeeded()
+                self.tally.stored += piece.points
                 moved(piece.points)
         return None
 
@@ -89,29 +91,21 @@ class Sender:
         """Put payloads with the dead letters, each with its reason."""
         if not refused:
             return
-        await self._headroom.persist(lambda: self._dead.add(refused))
+        await self.headroom.persist(lambda: self.dead.add(refused))
         moved(len(refused))
-        self._log.error("points refused for good", points=len(refused), reason=refused[0][1])
+        self.log.error("points refused for good", points=len(refused), reason=refused[0][1])
 
-    def joined(self, bodies: Sequence[Body]) -> Body:
+    async def joined(self, bodies: Sequence[Body]) -> Body:
         """Make one body of several.
 
         Raises:
             UnreadableBody: One of them was made for another kind of store.
         """
-        if len(bodies) == 1:
-            return bodies[0]
-        payloads = [payload for body in bodies for payload in self._split(body)]
-        return Body(
-            self._sink.join(payloads),
-            len(payloads),
-            min(body.first_us for body in bodies),
-            max(body.last_us for body in bodies),
-        )
+        return bodies[0] if len(bodies) == 1 else await self._off_loop(self._join, bodies)
 
     async def _write(self, data: bytes) -> None:
         """Write to the sink, unless we give up first."""
-        self._tally.moved(self._clock)
+        self.tally.moved(self.clock)
         try:
             async with asyncio.timeout(0 if self.giving_up.is_set() else None) as timeout:
                 self._waiting.add(timeout)
@@ -130,27 +124,28 @@ class Sender:
 
     async def _open_and_write(self, data: bytes) -> None:
         if not self._opened:
-            await self._sink.open()
+            await self.sink.open()
             self._opened = True
-        await self._sink.write(data)
+        await self.sink.write(data)
 
     async def _sift(
         self, body: Body, error: BodyRejected | BodyTooLarge, moved: Moved, *, give_up: bool
     ) -> list[Body]:
         """Bury what a store refused for certain; return what is to be tried again."""
-        payloads = self._split(body)
+        payloads = await self._off_loop(self._split, body)
         if len(payloads) == 1 or give_up:
             await self.bury([(payload, str(error)) for payload in payloads], moved)
             return []
         if isinstance(error, BodyRejected) and error.bad:
             rest = await self._bury_named(payloads, error.bad, moved)
             if error.rest_stored:
-                self._tally.stored += len(rest)
+                self.tally.stored += len(rest)
                 moved(len(rest))
                 return []
-            return [self._part(body, rest)] if rest else []
+            return [await self._off_loop(self._part, body, rest)] if rest else []
         middle = len(payloads) // 2
-        return [self._part(body, payloads[:middle]), self._part(body, payloads[middle:])]
+        halves = (payloads[:middle], payloads[middle:])
+        return [await self._off_loop(self._part, body, half) for half in halves]
 
     async def _bury_named(
         self, payloads: Sequence[bytes], bad: Mapping[int, str], moved: Moved
@@ -159,11 +154,23 @@ class Sender:
         await self.bury([(payloads[at], why) for at, why in bad.items()], moved)
         return [payload for at, payload in enumerate(payloads) if at not in bad]
 
+    async def _off_loop(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+
+    def _join(self, bodies: Sequence[Body]) -> Body:
+        payloads = [payload for body in bodies for payload in self._split(body)]
+        return Body(
+            self.sink.join(payloads),
+            len(payloads),
+            min(body.first_us for body in bodies),
+            max(body.last_us for body in bodies),
+        )
+
     def _split(self, body: Body) -> list[bytes]:
         try:
-            return self._sink.split(body.data)
+            return self.sink.split(body.data)
         except Exception as error:  # noqa: BLE001 -- border: bytes of another kind of sink
             raise UnreadableBody(f"{type(error).__name__}: {error!s:.100}") from None
 
     def _part(self, body: Body, payloads: Sequence[bytes]) -> Body:
-        return Body(self._sink.join(payloads), len(payloads), body.first_us, body.last_us)
+        return Body(self.sink.join(payloads), len(payloads), body.first_us, body.last_us)

@@ -135,18 +135,27 @@ class Spool:
 
     async def replace(self, spooled: Sequence[Spooled], body: Body | None) -> None:
         """Take bodies out of the queue; put what is left of them in their place."""
-        first, *others = spooled
+        ids = [each.id for each in spooled]
         if body is None:
-            await self._remove([each.id for each in spooled])
-            return
-        await self._database.write(lambda db: _update(db, first.id, body), on_full="use_ballast")
-        self.holds = replace(
-            self.holds,
-            points=self.holds.points - first.body.points + body.points,
-            size_bytes=self.holds.size_bytes - len(first.body.data) + len(body.data),
-        )
-        if others:
-            await self._remove([each.id for each in others])
+            await self._remove(ids)
+        else:
+            await self._shrink(ids, body)
+
+    async def _shrink(self, ids: Sequence[int], body: Body) -> None:
+        """Put one body in the place of several, in one transaction."""
+        first, *others = ids
+
+        def act(db: sqlite3.Connection) -> tuple[int, int, int]:
+            removed = _delete(db, others, aside="")
+            before = _weight(db, first)
+            _update(db, first, body)
+            return (
+                removed[0],
+                removed[1] + before[0] - body.points,
+                removed[2] + before[1] - len(body.data),
+            )
+
+        self._forget(*await self._database.write(act, on_full="use_ballast"))
 
     def let_go(self) -> None:
         """Take back what was lent."""
@@ -250,6 +259,15 @@ def _oldest(db: sqlite3.Connection, store: str, points: int) -> tuple[list[Spool
         if points <= 0:
             break
     return found, damaged
+
+
+def _weight(db: sqlite3.Connection, row_id: int) -> tuple[int, int]:
+    """Return how many points and bytes a body has."""
+    points, size = db.execute(
+        "SELECT max(CAST(points AS INTEGER), 1), CAST(bytes AS INTEGER) FROM spool WHERE id = ?",
+        (row_id,),
+    ).fetchone()
+    return points, size
 
 
 def _update(db: sqlite3.Connection, row_id: int, body: Body) -> None:

@@ -38,6 +38,7 @@ class Pipeline:
 
     buffer: Buffer
     deliveries: dict[str, Delivery]
+    database: Database
     events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -128,7 +129,7 @@ async def running(
         async with asyncio.TaskGroup() as group:
             for each in deliveries.values():
                 group.create_task(each.run())
-            yield Pipeline(buffer, deliveries, events)
+            yield Pipeline(buffer, deliveries, database, events)
             for each in deliveries.values():
                 each.lane.close()
                 each.give_up()

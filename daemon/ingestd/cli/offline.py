@@ -152,7 +152,8 @@ class Offline:
                     continue
                 payloads = [letter.payload for letter in letters]
                 numbers = [letter.id for letter in letters]
-                body = Body(sink.join(payloads), len(payloads), 0, 0)
+                now_us = int(clock.now() * MICROSECONDS)
+                body = Body(sink.join(payloads), len(payloads), 0, now_us)
                 forget = partial(deadletters.delete, ids=numbers)
                 await queue.append(body, droppable=False, also=forget)
                 queued += len(letters)
