@@ -25,7 +25,7 @@ daemon keeps running.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 class IngestError(Exception):
@@ -137,23 +137,20 @@ class BodyTooLarge(StoreError):
     """The store takes smaller bodies only."""
 
 
-@dataclass
 class BodyRejected(StoreError):
     """The store will never accept this body as it is.
 
     Attributes:
-        message: The store's own words, shortened.
         bad: Index of a payload in the body -> why it was refused, if the store said so.
         rest_stored: Whether the store kept all the others.
     """
 
-    message: str
-    bad: Mapping[int, str] = field(default_factory=dict)
-    rest_stored: bool = False
-
-    def __str__(self) -> str:
-        """Return the store's words."""
-        return self.message
+    def __init__(
+        self, message: str, *, bad: Mapping[int, str] | None = None, rest_stored: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.bad = bad or {}
+        self.rest_stored = rest_stored
 
 
 class QueryError(IngestError):

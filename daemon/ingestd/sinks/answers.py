@@ -93,7 +93,7 @@ def error_of(
     refused = reply.status in {400, 422} or (reply.status == 500 and "partial write" in reply.text)
     if refused and not web_page:
         bad, rest_stored = named(reply.text, sent)
-        return BodyRejected(message, bad, rest_stored)
+        return BodyRejected(message, bad=bad, rest_stored=rest_stored)
     return StoreUnavailable(message, retry_after=retry_after_seconds(reply.retry_after, now=now))
 
 
