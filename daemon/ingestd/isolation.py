@@ -24,7 +24,7 @@ or to children that outlive their worker.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -47,7 +47,7 @@ class Finished:
         output: The end of what it printed.
     """
 
-    result: dict[str, Any]
+    result: dict[str, Any] = field(repr=False)
     output: str
 
 

@@ -8,7 +8,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ class Given:
         output: The end of what the plugin printed.
     """
 
-    result: object
+    result: object = field(repr=False)
     yielded: bool
     output: str = ""
 

@@ -35,7 +35,7 @@ class Context:
 
     read: Callable[[Path], str]
     problems: list[Problem] = field(default_factory=list)
-    secrets: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set, repr=False)
 
 
 class Section:

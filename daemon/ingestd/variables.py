@@ -6,7 +6,7 @@ into more YAML than the one scalar it stands in.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -40,10 +40,10 @@ class Expansion:
         secrets: Grows by every value that must not be shown.
     """
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     read: Callable[[Path], str]
     problems: list[Problem]
-    secrets: set[str]
+    secrets: set[str] = field(repr=False)
 
     def expand(self, root: Node) -> None:
         """Replace every reference below a node."""

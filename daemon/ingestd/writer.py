@@ -20,7 +20,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -57,7 +57,7 @@ class Result:
     """How a job ended."""
 
     job: Job
-    value: Any = None
+    value: Any = field(default=None, repr=False)
     error: Exception | None = None
 
 
