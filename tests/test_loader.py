@@ -369,19 +369,34 @@ def test_params_are_checked_against_the_signature(plugin_folder: PluginFolder) -
     assert check.unknown == (
         "unknown parameter 'site_ids'; did you mean 'site_id'?",
         "'ctx' is passed by the daemon",
-        "unknown parameter 'colour', known here: retries, site_id, url",
+        "unknown parameter 'colour'; known here: retries, site_id, url",
     )
     assert check.missing == ("site_id",)
 
 
-def test_near_miss_is_suspicious_even_if_anything_goes(plugin_folder: PluginFolder) -> None:
+def test_undeclared_param_is_suspicious_even_if_anything_goes(plugin_folder: PluginFolder) -> None:
     """Nearly every plugin takes **_ for its state, which must not hide a typo."""
-    plugin = plugin_folder.plugin("def run(*, registers=(), last_ts=0, **_):\n    return {}\n")
+    plugin = plugin_folder.plugin("def run(*, ctx, registers=(), last_ts=0, **_):\n    return {}\n")
 
-    check = check_params(plugin, ["register", "anything"])
+    check = check_params(plugin, ["register", "host"])
 
     assert check.unknown == ()
-    assert check.suspicious == ("'register' is not declared by 'probe'; did you mean 'registers'?",)
+    assert check.suspicious == (
+        "'register' is not declared by 'probe'; did you mean 'registers'?",
+        "'host' is not declared by 'probe'; known here: last_ts, registers",
+    )
+
+
+@pytest.mark.parametrize("declared", ["", "*, ctx, start, end, "])
+def test_plugin_that_declares_no_param_takes_any(
+    plugin_folder: PluginFolder, declared: str
+) -> None:
+    """It reads them by name from its ``**kwargs``, and nobody can know which."""
+    plugin = plugin_folder.plugin(f"def run({declared}**params):\n    return {{}}\n")
+
+    check = check_params(plugin, ["anything"])
+
+    assert (check.unknown, check.suspicious) == ((), ())
 
 
 def test_plugins_can_be_loaded_from_several_threads(plugin_folder: PluginFolder) -> None:

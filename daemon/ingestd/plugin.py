@@ -78,8 +78,8 @@ class ParamsCheck:
 
     Attributes:
         unknown: Messages about params that the plugin cannot take.
-        suspicious: Messages about those that it takes by ``**kwargs`` alone, but
-            that look like a misspelt one.
+        suspicious: Messages about those that it takes by ``**kwargs`` alone, though
+            it has names for others.
         missing: Names without a default; the state of an earlier run may hold them.
     """
 
@@ -99,11 +99,11 @@ def check_params(plugin: Plugin, names: Collection[str]) -> ParamsCheck:
         unused = [each for each in declared if each not in names]
         meant = difflib.get_close_matches(name, unused, n=1, cutoff=0.75)
         hint = f"; did you mean {meant[0]!r}?" if meant else ""
-        known = f", known here: {', '.join(sorted(declared)) or 'none'}"
+        known = f"; known here: {', '.join(sorted(declared)) or 'none'}"
         if not plugin.parameters.accepts_any:
             unknown.append(f"unknown parameter {name!r}{hint or known}")
-        elif meant:
-            suspicious.append(f"{name!r} is not declared by {plugin.name!r}{hint}")
+        elif declared:  # where there is but **kwargs, anything may be meant
+            suspicious.append(f"{name!r} is not declared by {plugin.name!r}{hint or known}")
     required = (name for name in plugin.parameters.required if name not in plugin.reserved)
     return ParamsCheck(
         tuple(unknown), tuple(suspicious), tuple(each for each in required if each not in names)
