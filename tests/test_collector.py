@@ -334,7 +334,7 @@ async def test_ticks_missed_while_the_daemon_was_away(
     async with site(tmp_path) as here:
         await here.start(COUNTING)
         await here.ran()
-        await here.clock.drive(here.collectors.remove("probe"))
+        await here.clock.drive(here.remove())
         await here.clock.advance(START + 100 - here.clock.now())
 
         await here.restart(catch_up=catch_up)

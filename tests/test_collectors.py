@@ -73,7 +73,7 @@ async def test_collector_removed_right_after_it_was_replaced_is_gone(tmp_path: P
         await slow_run(here)
 
         await here.restart(params={"who": "second"})
-        await here.clock.drive(here.collectors.remove("probe"))
+        await here.clock.drive(here.remove())
         assert steps(here) == ["old begins 0", "old ends"]
 
         await here.clock.advance(100)
@@ -87,7 +87,7 @@ async def test_collector_that_comes_back_waits_for_the_run_of_the_one_that_went(
     """The name is the same, so is the state."""
     async with site(tmp_path) as here:
         await slow_run(here)
-        removing = asyncio.create_task(here.collectors.remove("probe"))
+        removing = asyncio.create_task(here.remove())
         await asyncio.sleep(0)
 
         await here.restart(params={"who": "new"})
@@ -203,7 +203,7 @@ async def test_state_belongs_to_the_name(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         await slow_run(here)
         await here.ran()
-        await here.clock.drive(here.collectors.remove("probe"))
+        await here.clock.drive(here.remove())
         assert await here.collectors.memory("probe") == Memory(state={"n": 1})
 
         await here.restart(params={"who": "back"})

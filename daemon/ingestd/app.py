@@ -7,10 +7,12 @@ before the deliveries, and what collectors remember is committed behind both.
 """
 
 import asyncio
+import dataclasses
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,19 +22,20 @@ import structlog
 from ingestd import configfile
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock, SystemClock
-from ingestd.collector import Services
+from ingestd.collector import Collector, Services
 from ingestd.collectors import Collectors
 from ingestd.config import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
 from ingestd.database import Database
 from ingestd.deliveries import Deliveries
-from ingestd.errors import ConfigError, NotNow
+from ingestd.delivery import Delivery
+from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.isolation import Workers
 from ingestd.loader import Loader
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
 from ingestd.plugin import PluginInfo
 from ingestd.plugincheck import check_plugins
-from ingestd.reload import Plan, plan
+from ingestd.reload import Plan, changes_of, plan
 from ingestd.secrets import Redactor
 from ingestd.sinks import influxdb
 from ingestd.sinks.embedded import EmbeddedSink
@@ -41,7 +44,7 @@ from ingestd.sinks.victoriametrics import VictoriaSink
 from ingestd.state import StateStore
 from ingestd.statedir import StateDirectory
 from ingestd.systemd import Notifier
-from ingestd.tasks import Tasks
+from ingestd.tasks import Task, Tasks
 from ingestd.threads import Threads
 from ingestd.watching import edits
 
@@ -67,6 +70,14 @@ def make_sink(config: StoreConfig) -> Sink:
     raise TypeError(f"no sink for {type(config).__name__}")
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a change starts, made but not started."""
+
+    deliveries: Sequence[Delivery]
+    collectors: Sequence[Collector]
+
+
 class Daemon:
     """A running daemon.
 
@@ -79,7 +90,6 @@ class Daemon:
         last_reload: What the newest reload did, or why it was refused.
         config_ok: Whether the config that was read last is the one in use.
         loaded_at: When the config in use was read, in seconds since the Unix epoch.
-        abandoned: Tasks that did not end; the process has to be ended for them.
     """
 
     deliveries: Deliveries
@@ -109,9 +119,7 @@ class Daemon:
         self.ready, self.stopping = asyncio.Event(), asyncio.Event()
         self._hurry = asyncio.Event()
         self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
-        self.abandoned: list[str] = []
-        self._reloading, self._changing = asyncio.Lock(), asyncio.Lock()
-        self._listing = asyncio.Lock()
+        self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
 
     async def run(self, serve: Serve) -> None:
@@ -124,7 +132,7 @@ class Daemon:
         """
         async with AsyncExitStack() as stack:
             await self._open(stack)
-            await self._check(self.config)
+            self.loader = await self._check(self.config)
             # Before anything starts: an address in use is a reason not to.
             address = await stack.enter_async_context(serve(self))
             self._directory.announce(address)
@@ -134,7 +142,7 @@ class Daemon:
                 await self.stopping.wait()
                 await self._end()
             finally:
-                self.abandoned += await self._tasks.cancel()
+                await self._tasks.cancel()
 
     def stop(self) -> None:
         """Begin to stop; a second call skips the waiting, never the spooling."""
@@ -150,30 +158,31 @@ class Daemon:
     async def reload(self) -> str:
         """Read the configuration again and touch only what changed; return what that was.
 
+        Whatever goes wrong, the running configuration stays, and everything that it names.
+
         Raises:
-            ConfigError: It cannot be used; the running one stays.
+            ConfigError: It cannot be used.
+            StateError: What a new collector remembers cannot be read.
             NotNow: The daemon is stopping.
         """
+        await self.ready.wait()  # until then, the configuration of the start is being put in place
         async with self._reloading:
+            self._go_on()
             self._notifier.reloading()
             try:
-                new = await self.blocking(configfile.load, self.config_path, self._environ)
-                await self._check(new)
+                return await self._reload()
             except ConfigError as error:
-                self.last_reload, self.config_ok = f"refused: {error}", False
-                self.metrics.reload_ok.set(0)
+                self._note_failure(f"refused: {error}")
                 self.log.error("config refused, the running one stays", problems=str(error))
                 raise
-            else:
-                changes = plan(self.config, new)
-                async with self._changing:
-                    if self.stopping.is_set():
-                        raise NotNow("the daemon is stopping, the config was not read again")
-                    await self._apply(changes, new)
-                self.log.info("config reloaded", changes=changes.describe())
-                return changes.describe()
+            except NotNow:
+                raise
+            except Exception as error:  # border: whatever was met, people must hear that it failed
+                self._note_failure(f"failed: {error!r:.200}")
+                raise
             finally:
-                self._notifier.ready(self.status_line())
+                if not self.stopping.is_set():
+                    self._notifier.ready(self.status_line())
 
     async def reload_and_tell(self) -> None:
         """Reload for somebody who reads the log, not the answer."""
@@ -181,8 +190,10 @@ class Daemon:
             await self.reload()
         except (ConfigError, NotNow):
             return  # the one has been told, the other goes without saying
+        except StateError as error:
+            self.log.error("reload failed, the running config stays", error=str(error))
         except Exception:  # border: a reload that meets a bug must not end the daemon
-            self.log.exception("reload failed")
+            self.log.exception("reload failed, the running config stays")
 
     def status_line(self) -> str:
         """Say in one line how things are."""
@@ -221,8 +232,7 @@ class Daemon:
             log=self.log,
         )
         self.collectors = Collectors(
-            services=self._services,
-            catalogue=self.config.catalogue,
+            states=self.states,
             tasks=self._tasks,
             grace=daemon.grace,
             hurry=self._hurry,
@@ -230,18 +240,15 @@ class Daemon:
         )
 
     async def _start(self) -> None:
-        for store in self.config.stores.values():
-            self.deliveries.start(store, self.config.buffer)
         await self.collectors.remember()
-        for collector in self.config.collectors.values():
-            if collector.enabled:
-                await self.collectors.start(collector)
+        everything = plan(dataclasses.replace(self.config, stores={}, collectors={}), self.config)
+        self._apply(everything, self.config, await self._make(everything, self.config, self.loader))
 
-    def _services(self) -> Services:
+    def _services(self, loader: Loader) -> Services:
         return Services(
             clock=self.clock,
             buffer=self.buffer,
-            loader=self.loader,
+            loader=loader,
             processes=self._processes,
             threads=self._threads,
             states=self.states,
@@ -253,8 +260,8 @@ class Daemon:
             log=self.log,
         )
 
-    async def _check(self, config: Config) -> None:
-        """Compare collectors with their plugins, and use these plugins from now on."""
+    async def _check(self, config: Config) -> Loader:
+        """Compare collectors with their plugins; return what has loaded them."""
         self.redactor.add(config.secrets)
         loader = Loader(config.daemon.plugin_dirs)
         wrong, suspicious = await self.blocking(check_plugins, config, loader)
@@ -262,7 +269,7 @@ class Daemon:
             raise ConfigError(wrong)
         for problem in suspicious:
             self.log.warning("config", problem=str(problem))
-        self.loader = loader
+        return loader
 
     def _announce(self, address: str) -> None:
         self._note_config("")
@@ -278,35 +285,93 @@ class Daemon:
             state_dir=str(self._directory.path),
         )
 
+    # -- reloading
+
+    async def _reload(self) -> str:
+        new = await self.blocking(configfile.load, self.config_path, self._environ)
+        loader = await self._check(new)
+        changes = plan(self.config, new)
+        parts = await self._make(changes, new, loader)
+        self._go_on()  # nothing is awaited from here on, so that a stop finds all of it or nothing
+        stores, collectors = dict(self.deliveries.by_store), dict(self.collectors.by_name)
+        try:
+            self._apply(changes, new, parts)
+        except Exception:
+            await self._go_back(stores, collectors)
+            raise
+        self.config, self.loader = new, loader
+        self._note_config(changes.describe())
+        self.log.info("config reloaded", changes=changes.describe())
+        return changes.describe()
+
+    def _go_on(self) -> None:
+        if self.stopping.is_set():
+            raise NotNow("the daemon is stopping, the config was not read again")
+
+    async def _make(self, changes: Plan, config: Config, loader: Loader) -> Parts:
+        """Make everything new, which may fail, and touch nothing."""
+        stores, collectors = changes.stores, changes.collectors
+        services = self._services(loader)
+        return Parts(
+            [
+                self.deliveries.make(config.stores[name], config.buffer)
+                for name in (*stores.added, *stores.changed)
+            ],
+            [
+                await self.collectors.make(
+                    config.collectors[name], catalogue=config.catalogue, services=services
+                )
+                for name in (*collectors.added, *collectors.changed)
+            ],
+        )
+
+    def _apply(self, changes: Plan, config: Config, parts: Parts) -> None:
+        """Touch what changed, stores first, so that new collectors find theirs."""
+        self._threshold.level = config.daemon.log_level
+        self.collectors.grace = config.daemon.grace
+        self.buffer.capacity = config.buffer.points
+        self.deliveries.limit(config.buffer)
+        for delivery in parts.deliveries:
+            self.deliveries.start(delivery)
+        for name in changes.stores.removed:
+            self.deliveries.remove(name)
+        if changes.catalogue:
+            self.collectors.rename(config.catalogue)
+        for collector in parts.collectors:
+            self.collectors.start(collector)
+        for name in changes.collectors.removed:
+            ended = self.collectors.remove(name)
+            self._tasks.start(f"{name}.forget", partial(self._forget, name, ended))
+
+    async def _go_back(
+        self, stores: Mapping[str, Delivery], collectors: Mapping[str, Collector]
+    ) -> None:
+        """Put back in place what there was, as far as that can be done."""
+        undo = Plan(
+            stores=changes_of(self.deliveries.by_store, stores),
+            collectors=changes_of(self.collectors.by_name, collectors),
+            catalogue=True,
+        )
+        try:
+            self._apply(undo, self.config, await self._make(undo, self.config, self.loader))
+        except Exception:  # border: what stopped us on the way may well stop us on the way back
+            self.log.exception("the former config could not be put back in place")
+
+    async def _forget(self, name: str, ended: Task | None) -> None:
+        """Forget the metrics of a collector once it has ended, unless it came back."""
+        if ended is not None:
+            await asyncio.wait({ended})
+        if name not in self.collectors.by_name:
+            self.metrics.forget(name)
+
     def _note_config(self, changes: str) -> None:
         self.last_reload, self.config_ok, self.loaded_at = changes, True, self.clock.now()
         self.metrics.reload_ok.set(1)
         self.metrics.reload_time.set(self.loaded_at)
 
-    # -- reloading
-
-    async def _apply(self, changes: Plan, new: Config) -> None:
-        """Touch what changed, stores first, so that new collectors find theirs."""
-        self.config = new
-        self._threshold.level = new.daemon.log_level
-        self.collectors.grace = new.daemon.grace
-        self.buffer.capacity = new.buffer.points
-        self.deliveries.limit(new.buffer)
-        for name in (*changes.stores.added, *changes.stores.changed):
-            self.deliveries.start(new.stores[name], new.buffer)
-        for name in changes.stores.removed:
-            self.deliveries.remove(name)
-        if changes.catalogue:
-            self.collectors.rename(new.catalogue)
-        for name in (*changes.collectors.added, *changes.collectors.changed):
-            await self.collectors.start(new.collectors[name])
-        for name in changes.collectors.removed:
-            self._tasks.start(f"{name}.retire", partial(self._remove_collector, name))
-        self._note_config(changes.describe())
-
-    async def _remove_collector(self, name: str) -> None:
-        await self.collectors.remove(name)
-        self.metrics.forget(name)
+    def _note_failure(self, why: str) -> None:
+        self.last_reload, self.config_ok = why, False
+        self.metrics.reload_ok.set(0)
 
     # -- while it runs
 
@@ -343,8 +408,6 @@ class Daemon:
         """Bring everything to safety, in order."""
         self._notifier.stopping()
         self.log.info("stopping")
-        async with self._changing:  # what a reload has begun it brings to an end
-            pass
         await self.collectors.finish()
         await self.deliveries.finish(patience=FLUSH, hurry=self._hurry)
         try:

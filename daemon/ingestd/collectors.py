@@ -1,7 +1,6 @@
 """All collectors: started, replaced and ended; what they remember outlives them."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ from ingestd.config import CollectorConfig
 from ingestd.contract import Memory
 from ingestd.keeper import Keeper
 from ingestd.readings import Naming
-from ingestd.state import Kept
+from ingestd.state import Kept, StateStore
 from ingestd.tasks import Task, Tasks
 
 
@@ -20,8 +19,7 @@ class Collectors:
     """The collectors by name.
 
     Args:
-        services: Gives what a new collector shares with the others.
-        catalogue: What the operator says of single series.
+        states: Where their memories and records are kept.
         tasks: Where they run.
         grace: How long a run may go on when its collector has to end, in seconds.
         hurry: Set when nobody wants to wait for that any longer.
@@ -30,14 +28,13 @@ class Collectors:
     def __init__(
         self,
         *,
-        services: Callable[[], Services],
-        catalogue: Catalogue,
+        states: StateStore,
         tasks: Tasks,
         grace: float,
         hurry: asyncio.Event,
         log: Any,
     ) -> None:
-        self._services, self._catalogue, self._tasks = services, catalogue, tasks
+        self._states, self._tasks = states, tasks
         self.grace, self._hurry, self._log = grace, hurry, log
         self.by_name: dict[str, Collector] = {}
         self._running: dict[str, Task] = {}
@@ -47,43 +44,55 @@ class Collectors:
 
     async def remember(self) -> None:
         """Read at once what all collectors remember, before they are started."""
-        self._found = await self._services().states.load_all()
+        self._found = await self._states.load_all()
 
-    async def start(self, config: CollectorConfig) -> None:
-        """Start a collector, in the place of the one of that name."""
-        name, services = config.name, self._services()
-        before = self.by_name.get(name)
-        collector = Collector(
+    async def make(
+        self, config: CollectorConfig, *, catalogue: Catalogue, services: Services
+    ) -> Collector:
+        """Make a collector, to be started.
+
+        Args:
+            config: What the operator wrote.
+            catalogue: What the operator says of single series.
+            services: What it shares with the others.
+
+        Raises:
+            StateError: What it remembers cannot be read.
+        """
+        return Collector(
             config,
             schedule=schedule_of(config),
-            naming=naming_of(config, self._catalogue),
-            keeper=await self._keeper(name, services),
-            last=before.last if before else services.states.last_runs().get(name),
+            naming=naming_of(config, catalogue),
+            keeper=await self._keeper(config.name, services),
+            last=self._states.last_runs().get(config.name),
             services=services,
         )
-        collector.newest_us = before.newest_us if before else None
-        retired = self._retire(name)
+
+    def start(self, collector: Collector) -> None:
+        """Start a collector, in the place of the one of that name."""
+        name = collector.name
+        before, retired = self.by_name.get(name), self._retire(name)
+        if before is not None:
+            collector.last, collector.newest_us = before.last, before.newest_us
         self.by_name[name] = collector
 
         async def collect() -> None:
             if retired is not None:
                 await asyncio.wait({retired})
                 # Its last run may have ended only now.
-                collector.last = services.states.last_runs().get(name)
+                collector.last = self._states.last_runs().get(name)
             await collector.run()
 
         self._running[name] = self._tasks.start(name, collect)
 
-    async def remove(self, name: str) -> None:
-        """End a collector; what it remembers stays."""
+    def remove(self, name: str) -> Task | None:
+        """Begin to end a collector, and return its end; what it remembers stays."""
         retired = self._retire(name)
         del self.by_name[name]
-        if retired is not None:
-            await asyncio.wait({retired})
+        return retired
 
     def rename(self, catalogue: Catalogue) -> None:
         """Name series by another catalogue from now on."""
-        self._catalogue = catalogue
         for collector in self.by_name.values():
             collector.naming = naming_of(collector.config, catalogue)
 
@@ -102,7 +111,7 @@ class Collectors:
         """
         if name in self._keepers:
             return self._keepers[name].memory
-        kept = await self._services().states.load(name)
+        kept = await self._states.load(name)
         return None if kept.changed is None else kept.memory
 
     async def reset(self, name: str, *, masks: bool = False) -> bool:
@@ -117,7 +126,7 @@ class Collectors:
             forgot = self._keepers[name].reset(masks=masks)
             await self._keepers[name].committed()
             return forgot
-        return await self._services().states.reset(name, masks=masks)
+        return await self._states.reset(name, masks=masks)
 
     async def committed(self) -> None:
         """Return when everything that they remember is on disk."""
@@ -126,12 +135,12 @@ class Collectors:
 
     async def _keeper(self, name: str, services: Services) -> Keeper:
         if name not in self._keepers:
-            kept = self._found.pop(name, None) or await services.states.load(name)
+            kept = self._found.pop(name, None) or await self._states.load(name)
             log = self._log.bind(collector=name)
             if kept.damage:
                 log.error("state was damaged", problem=kept.damage)
             services.redactor.add(kept.memory.hidden.values(), owner=name)
-            keeper = Keeper(name, kept.memory, store=services.states, clock=services.clock, log=log)
+            keeper = Keeper(name, kept.memory, store=self._states, clock=services.clock, log=log)
             self._keepers[name] = keeper
             self._tasks.start(f"{name}.keep", keeper.run)
         return self._keepers[name]

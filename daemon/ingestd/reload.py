@@ -89,8 +89,8 @@ def plan(old: Config, new: Config) -> Plan:
     daemon = _different(old.daemon, new.daemon)
     buffer = [f"buffer.{name}" for name in _different(old.buffer, new.buffer)]
     return Plan(
-        collectors=_changes(_enabled(old), _enabled(new)),
-        stores=_changes(_stores(old), _stores(new)),
+        collectors=changes_of(_enabled(old), _enabled(new)),
+        stores=changes_of(_stores(old), _stores(new)),
         catalogue=old.catalogue != new.catalogue,
         live=(*(f"daemon.{name}" for name in daemon if name not in _NEEDS_RESTART), *buffer),
         restart=tuple(f"daemon.{name}" for name in daemon if name in _NEEDS_RESTART),
@@ -115,7 +115,8 @@ def _stores(config: Config) -> Mapping[str, StoreConfig]:
     }
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+def changes_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+    """Compare what there is with what there should be, by name."""
     both = [name for name in new if name in old]
     return Changes(
         added=tuple(name for name in new if name not in old),

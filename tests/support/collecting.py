@@ -68,8 +68,17 @@ class Site:
             del options["stream"]
         else:
             options.setdefault("every", 10.0)
-        await self.collectors.start(CollectorConfig(name=name, plugin=name, **options))
+        config = CollectorConfig(name=name, plugin=name, **options)
+        self.collectors.start(
+            await self.collectors.make(config, catalogue=Catalogue(), services=self.services)
+        )
         return self.collectors.by_name[name]
+
+    async def remove(self, name: str = "probe") -> None:
+        """Remove a collector, and wait for its end."""
+        ended = self.collectors.remove(name)
+        if ended is not None:
+            await asyncio.wait({ended})
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let virtual time pass until a condition holds."""
@@ -153,8 +162,7 @@ async def site(
                 log=log,
             )
             collectors = Collectors(
-                services=lambda: services,
-                catalogue=Catalogue(),
+                states=states,
                 tasks=tasks,
                 grace=grace,
                 hurry=hurry,

@@ -117,6 +117,18 @@ class DaemonFolder:
         self.config_path.write_text(f"daemon:\n{indent(lines, '  ')}{dedent(text)}")
         return self.config_path
 
+    def make(self) -> Daemon:
+        """Make a daemon that has yet to be run."""
+        config = configfile.load(self.config_path, {})
+        return Daemon(
+            config,
+            config_path=self.config_path,
+            environ={},
+            notifier=Notifier(),
+            redactor=Redactor(config.secrets),
+            threshold=Threshold("info"),
+        )
+
     @asynccontextmanager
     async def daemon(
         self, text: str | None = None, *, headers: Mapping[str, str] | None = None, **options: str
@@ -130,15 +142,7 @@ class DaemonFolder:
         """
         if text is not None:
             self.config(text, **options)
-        config = configfile.load(self.config_path, {})
-        daemon = Daemon(
-            config,
-            config_path=self.config_path,
-            environ={},
-            notifier=Notifier(),
-            redactor=Redactor(config.secrets),
-            threshold=Threshold("info"),
-        )
+        daemon = self.make()
         address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         done = asyncio.create_task(_run(daemon, address))
         try:

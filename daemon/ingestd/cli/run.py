@@ -96,7 +96,7 @@ async def _run(daemon: Daemon) -> int:
 
 
 async def leave_behind(daemon: Daemon, code: int) -> None:
-    """End the process if a plugin ignores its cancellation.
+    """End the process if a plugin ignores its cancellation, in whichever task it runs.
 
     The event loop would wait for it for ever, and everything else has come to its end.
     """
@@ -105,8 +105,8 @@ async def leave_behind(daemon: Daemon, code: int) -> None:
         task.cancel()
     if left:
         _, left = await asyncio.wait(left, timeout=PATIENCE)
-    if left or daemon.abandoned:
-        names = sorted({*daemon.abandoned, *(task.get_name() for task in left)})
+    if left:
+        names = sorted(task.get_name() for task in left)
         daemon.log.error("ended without waiting any longer", tasks=names)
         sys.stdout.flush()
         sys.stderr.flush()
