@@ -1,12 +1,15 @@
 """What is logged, in which form, and what never is."""
 
+import fcntl
 import json
 import logging
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +27,7 @@ from ingestd.logs import LONGEST_LINE, Threshold, configure, suited_format
 from ingestd.secrets import Redactor
 
 PASSWORD = "hunter2-hunter2"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +134,7 @@ def test_console_is_readable(lines: Lines) -> None:
         structlog.get_logger().exception("run failed", collector="library", details="one\n\ttwo")
 
     first, *rest = lines.lines
-    assert re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[error +\] run failed +collector=library$", first)
+    assert re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z error run failed  collector=library$", first)
     assert rest[:3] == ["details:", "  one", "          two"]
     assert rest[3:5] == ["exception:", "  Traceback (most recent call last):"]
     assert rest[-1] == "  ValueError: login with x failed"
@@ -163,6 +167,28 @@ def test_terminal_gets_colours_unless_unwanted(environ: dict[str, str], *, color
 
     assert ("\x1b[" in shown) is colored
     assert "hello" in shown
+
+
+def test_lines_on_a_terminal_are_short_and_broken_between_words() -> None:
+    """The time is that of the clock on the wall; the terminal's width is kept to."""
+
+    def log_to(stream: TextIO) -> Any:
+        fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        configure(log_format="console", level="info", redactor=Redactor(), stream=stream)
+        return structlog.get_logger(collector="system")
+
+    error = "OSError: " + "no route to host, " * 9
+    short = on_terminal(lambda stream: log_to(stream).info("run ok", run=1, readings=13))
+    long = on_terminal(lambda stream: log_to(stream).error("run failed", error=error, failures=1))
+
+    line = r"\d\d:\d\d:\d\d info  run ok  collector=system  run=1  readings=13\s+"
+    assert re.fullmatch(line, ANSI.sub("", short))
+    first, *rest = ANSI.sub("", long).splitlines()
+    assert re.match(r"\d\d:\d\d:\d\d error run failed  collector=system  error=", first)
+    assert max(map(len, [first, *rest])) <= 80
+    assert all(line[:15].isspace() for line in rest)
+    assert " ".join([first, *rest]).split().count("route") == 9
+    assert rest[-1].endswith("failures=1")
 
 
 def test_form_is_chosen_by_the_stream(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 # What the journal reads at the start of a line.
@@ -28,6 +28,11 @@ LONGEST_LINE: Final = 12_000  # characters, of up to four bytes
 LONGEST_TEXT: Final = 8_000  # characters of one value
 DEEPEST: Final = 8  # containers within containers
 NO_KEY: Final = re.compile(r"[^\w.-]")
+
+# How a terminal is told about colours.
+BOLD, DIM, CYAN = "1", "2", "36"
+STYLES: Final = {"info": "32", "warning": "33", "error": "31", "critical": "31", "debug": "2"}
+STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 Event = dict[str, Any]
 
@@ -79,18 +84,20 @@ def configure(
     chosen = suited_format(stream, environ) if log_format == "auto" else log_format
     colors = stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     renderers: dict[str, Callable[[Event], str]] = {
-        "console": Console(colors=colors),
+        "console": Console(colors=colors, columns=lambda: terminal_columns(stream)),
         "journal": as_journal,
         "json": as_json,
     }
-    stamp: list[Processor] = [structlog.processors.TimeStamper("iso", utc=True)]
+    stamp = structlog.processors.TimeStamper("iso", utc=True)
+    if chosen == "console" and stream.isatty():  # somebody looks on, with a clock on the wall
+        stamp = structlog.processors.TimeStamper("%H:%M:%S", utc=False)
     threshold = Threshold(level)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             threshold,
             structlog.processors.add_log_level,
-            *([] if chosen == "journal" else stamp),  # the journal has its own
+            *([] if chosen == "journal" else [stamp]),  # the journal has its own
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
             Finish(redactor, renderers[chosen]),
@@ -224,28 +231,66 @@ def quoted(value: Any) -> str:
 
 
 class Console:
-    """Renders events for people."""
+    """Renders events for people: the time, the level, the phrase, and ``key=value`` pairs.
 
-    def __init__(self, *, colors: bool) -> None:
-        self._render = structlog.dev.ConsoleRenderer(
-            colors=colors, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
-        )
+    Args:
+        colors: Whether they are welcome.
+        columns: Returns how wide the terminal is, to break lines between pairs; 0 for a file.
+    """
+
+    def __init__(self, *, colors: bool, columns: Callable[[], int]) -> None:
+        self._colors, self._columns = colors, columns
 
     def __call__(self, event: Event) -> str:
         """Return a line, and below it whatever has several lines itself."""
-        event["event"] = visible(str(event["event"]))
         below = {key for key, value in event.items() if isinstance(value, str) and "\n" in value}
-        line = {key: value for key, value in event.items() if key not in below}
+        time, level = str(event.pop("timestamp", "")), str(event.pop("level"))
+        below.discard("event")
+        words = [
+            self._styled(time, DIM),
+            self._styled(level.ljust(5), STYLES.get(level, "")),
+            self._styled(visible(str(event.pop("event"))), BOLD),
+            *(self._pair(key, value) for key, value in event.items() if key not in below),
+        ]
+        line = broken(words, columns=self._columns(), indent=len(time) + 7)
         texts = [f"{visible(key)}:\n{indented(event[key])}" for key in event if key in below]
-        return "\n".join([self._render(None, "", safe(line)), *texts])
+        return "\n".join([line, *texts])
+
+    def _pair(self, key: str, value: Any) -> str:
+        return f"{self._styled(visible(key), CYAN)}={quoted(value)}"
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colors and style else text
 
 
-def safe(event: Event) -> Event:
-    """Return an event that cannot play tricks with a terminal."""
-    return {
-        visible(key): visible(value) if isinstance(value, str) else value
-        for key, value in event.items()
-    }
+def broken(words: Sequence[str], *, columns: int, indent: int) -> str:
+    """Return words in lines of so many columns at most; 0 for one line.
+
+    A terminal would break them anywhere. Pairs stand apart, and only those that
+    are too long for a line are broken at their spaces.
+    """
+    lines, width = [""], 0
+    for at, word in enumerate(words):
+        too_long = columns and _width(word) > columns - indent
+        for number, part in enumerate(word.split(" ") if too_long else [word]):
+            gap = "" if not width else " " if at < 3 or number else "  "
+            if columns and width > indent and width + len(gap) + _width(part) > columns:
+                lines.append(" " * indent)
+                gap, width = "", indent
+            lines[-1] += gap + part
+            width += len(gap) + _width(part)
+    return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    return len(STYLE.sub("", text))
+
+
+def terminal_columns(stream: TextIO) -> int:
+    """Return how wide a stream's terminal is, or 0 if it is none."""
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns
+    return 0
 
 
 def indented(text: str) -> str:
