@@ -20,7 +20,8 @@ help:
 run: $(VENV)/.installed
 	@echo 'Collecting readings of this machine into .state/ until Ctrl-C. To see them:'
 	@echo '  $(BIN)/ingestd latest --config conf/demo.yaml'
-	@echo '  http://127.0.0.1:8470/'
+	@echo '  $(BIN)/ingestd status --config conf/demo.yaml'
+	@echo '  http://127.0.0.1:8470/metrics'
 	@exec $(BIN)/ingestd run --config conf/demo.yaml
 
 test: $(VENV)/.installed-test
