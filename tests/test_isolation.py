@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -326,6 +327,41 @@ async def test_stuck_run_leaves_the_other_processes_to_others(
     assert len({(await call(plugin)).result["pid"] for _ in range(5)}) == 1
     stuck.cancel()
     await asyncio.wait([stuck])
+
+
+async def test_runs_that_keep_hanging_leave_half_of_the_processes_to_others(
+    plugin_folder: PluginFolder, log: LogLines
+) -> None:
+    """As many as there are processes hang; from the second time on nobody else waits for them."""
+    hanging, healthy = plugin_folder.plugin(HANG, "stuck"), plugin_folder.plugin(WHO_AM_I)
+    async with asyncio.timeout(20), Workers(2) as workers:
+        call = partial(workers.call, kwargs={}, memory_limit=None, log=log)
+        hangs = [call(hanging, name=name, timeout=0.1) for name in "ab"]
+        first = await asyncio.gather(*hangs, return_exceptions=True)
+        again = [asyncio.create_task(call(hanging, name=name, timeout=None)) for name in "ab"]
+        await until(lambda: process_count() == 1)
+
+        assert (await call(healthy, name="c", timeout=None)).result["pid"]
+    for ended in again:  # the one that waited for its turn is told, too
+        assert isinstance(await failure(ended), WorkerDied)
+    assert [type(each) for each in first] == [RunTimeout, RunTimeout]
+
+
+async def test_a_run_that_ended_in_time_has_all_the_processes_again(
+    plugin_folder: PluginFolder, log: LogLines
+) -> None:
+    """A source that was slow once is not held back for ever."""
+    plugin = plugin_folder.plugin("import time\ndef run(*, n, **_): time.sleep(n); return {}\n")
+    async with asyncio.timeout(20), Workers(2) as workers:
+        call = partial(workers.call, plugin, memory_limit=None, log=log)
+        for name in "ab":
+            await failure(call({"n": 9}, name=name, timeout=0.1))
+            await call({"n": 0}, name=name, timeout=9)
+        both = [asyncio.create_task(call({"n": 600}, name=name, timeout=None)) for name in "ab"]
+
+        await until(lambda: process_count() == 2)
+    await asyncio.wait(both)
+    assert [isinstance(each.exception(), WorkerDied) for each in both] == [True, True]
 
 
 async def test_cancelling_kills_the_run_and_all_that_it_started(

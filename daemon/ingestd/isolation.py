@@ -73,6 +73,10 @@ class Workers:
     def __init__(self, max_workers: int) -> None:
         self._max = max_workers
         self._slots = asyncio.Semaphore(max_workers)
+        # A few that hang must not take every slot for as long as their timeouts,
+        # over and over: whoever was stopped the last time has to wait here first.
+        self._slots_of_late = asyncio.Semaphore(max(1, max_workers // 2))
+        self._late: set[str] = set()
         self._idle: list[WorkerProcess] = []  # the one that was used last stands last
         self._busy: set[WorkerProcess] = set()
         self._closed = False
@@ -96,18 +100,22 @@ class Workers:
         for worker in self._idle:
             self._retire(worker)
         await asyncio.gather(*self._ending)
+        for _ in range(self._max):  # whoever waits still is told
+            self._slots.release()
 
     async def call(
         self,
         plugin: Plugin,
         kwargs: Mapping[str, Any],
         *,
-        name: str,  # noqa: ARG002 (threads need it)
+        name: str,
         timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
         memory_limit: int | None,
         log: Log,
     ) -> Finished:
         """Call a plugin's ``run`` in a worker process, as soon as one is free.
+
+        Those whose last run was stopped at its deadline share half of the workers.
 
         Args:
             plugin: One whose kind is FUNCTION.
@@ -127,19 +135,29 @@ class Workers:
             ctx=plugin.wants_ctx,
             memory_limit=memory_limit,
         )
-        async with self._slots, self._worker(plugin.source) as worker:
+        async with self._slot(name), self._worker(plugin.source) as worker:
+            self._late.discard(name)
             try:
                 async with asyncio.timeout(timeout) as deadline:
                     result = await worker.converse(message, log)
             except TimeoutError:
                 if not deadline.expired():
                     raise
+                self._late.add(name)
                 text = f"run must end within {timeout:g} s; it was stopped"
                 raise RunTimeout(text, output=worker.output.take()) from None
             except PluginError as exc:
                 exc.output = worker.output.take()
                 raise
             return Finished(result, worker.output.take())
+
+    @contextlib.asynccontextmanager
+    async def _slot(self, name: str) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            if name in self._late:
+                await stack.enter_async_context(self._slots_of_late)
+            await stack.enter_async_context(self._slots)
+            yield
 
     @contextlib.asynccontextmanager
     async def _worker(self, source: Source) -> AsyncIterator[WorkerProcess]:

@@ -68,12 +68,11 @@ def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
         name: {"plugin": name, "every": "500ms", "timeout": "1s", "memory_limit": "128MiB"}
         for name in BAD
     }
-    workers = {"workers": len(BAD) + 1}  # or else they would wait for those that hang
-    daemon.configure(daemon=workers, collectors=healthy)
+    daemon.configure(collectors=healthy)
     daemon.start()
     for name in HEALTHY:
         daemon.wait_for("run ok", collector=name)
-    daemon.configure(daemon=workers, collectors={**healthy, **bad})
+    daemon.configure(collectors={**healthy, **bad})
     daemon.send(signal.SIGHUP)
     for name in BAD:
         daemon.wait_for("run failed", collector=name, failures=2)
