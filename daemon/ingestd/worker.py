@@ -180,8 +180,7 @@ def _memory_limit(limit: int | None) -> Iterator[None]:
 
     RLIMIT_DATA counts the heap and private writable mappings: what Python
     objects, NumPy arrays and thread stacks take. RLIMIT_AS would count mapped
-    libraries and files too, which cost nothing (a worker that has imported
-    NumPy has ten times as much address space as data).
+    libraries and files too, which cost nothing.
     """
     if limit is None:
         yield
