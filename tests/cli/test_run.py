@@ -14,13 +14,13 @@ pytestmark = pytest.mark.slow
 STUBBORN = """
 import asyncio
 
-async def run(**_):
+async def run(*, ctx, **_):
+    ctx.log.info("begun")
     while True:
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
             pass
-    yield {}
 """
 
 
@@ -70,15 +70,23 @@ def test_ends_with_2_for_a_wrong_command_line(cli: CommandLine) -> None:
     assert cli("nonsense").code == 2
 
 
-def test_is_not_kept_by_a_plugin_that_ignores_its_end(daemon: DaemonProcess) -> None:
+@pytest.mark.parametrize(
+    ("more", "schedule"),
+    [("    yield {}\n", {}), ("", {"every": "1s"})],
+    ids=["stream", "on a schedule"],
+)
+def test_is_not_kept_by_a_plugin_that_ignores_its_end(
+    daemon: DaemonProcess, more: str, schedule: dict[str, str]
+) -> None:
     """The process is ended over it, and says so."""
-    daemon.plugin("stubborn", STUBBORN)
-    daemon.configure(collectors={"s": {"plugin": "stubborn"}}, daemon={"grace": "10ms"})
+    daemon.plugin("stubborn", STUBBORN + more)
+    daemon.configure(collectors={"s": {"plugin": "stubborn", **schedule}}, daemon={"grace": "10ms"})
     daemon.start()
-    daemon.wait_for("ready")
+    daemon.wait_for("begun")
 
     assert daemon.stop(within=60) == 0
-    assert daemon.logged("ended without waiting any longer")
+    (line,) = daemon.logged("ended without waiting any longer")
+    assert any("ingestd[s" in task for task in line["tasks"])
 
 
 def test_marks_what_is_wrong_as_an_error_for_the_journal(cli: CommandLine) -> None:
