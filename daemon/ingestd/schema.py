@@ -9,7 +9,8 @@ readings it has lost.
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -118,17 +119,28 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.C
         raise StateError(problem) from exc
     except sqlite3.Error as exc:
         raise translate(exc, path) from exc
-    try:
+    with preparing(connection, path):
         quick_check(connection, path)
         configure(connection)
         migrate(connection, path, migrations)
+    return connection
+
+
+@contextmanager
+def preparing(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Close the connection if what is done with it first fails, and tell it in our words.
+
+    Raises:
+        StateError: SQLite failed.
+    """
+    try:
+        yield
     except sqlite3.Error as exc:
         connection.close()
         raise translate(exc, path) from exc
     except StateError:
         connection.close()
         raise
-    return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

@@ -19,7 +19,7 @@ from ingestd.config import EmbeddedStore
 from ingestd.database import READERS, Database
 from ingestd.errors import BodyRejected, QueryError, StateError, StoreUnavailable
 from ingestd.model import Body, Point, Series, StoredPoint
-from ingestd.schema import migrate, translate
+from ingestd.schema import migrate, preparing
 from ingestd.sinks.protocol import Encoded
 from ingestd.writer import Writer
 
@@ -285,16 +285,10 @@ def connected(config: EmbeddedStore) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as exc:
         raise StateError(f"{path}: cannot be opened: {exc}") from exc
-    try:
+    with preparing(connection, path):
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         migrate(connection, path, MIGRATIONS)
-    except sqlite3.Error as exc:
-        connection.close()
-        raise translate(exc, path) from exc
-    except StateError:
-        connection.close()
-        raise
     return connection
 
 
