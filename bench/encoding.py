@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.figures import Row, Scale, count
 from bench.plugins import flood
-from ingestd import lineprotocol
+from ingestd import linebodies, lineprotocol
 from ingestd.catalogue import Catalogue
 from ingestd.cli.run import MORE_OBJECTS
 from ingestd.lineprotocol import Dialect, Prefixes
@@ -36,7 +36,7 @@ def rows(_folder: Path, scale: Scale) -> list[Row]:
         for some in readings:
             found = naming.sort(some, now=0.0).points
             lines = lineprotocol.encode(found, prefixes, low_us=FIRST_US, high_us=LAST_US)
-            lineprotocol.pack(lines.text, lines.precision, compress=True)
+            linebodies.packed(lines, compress=True)
 
     few = readings[: max(1, chunks // 10)]
     times: dict[str, list[float]] = {"encode": [], "everything": [], "peer": []}

@@ -16,8 +16,8 @@ PLUGINS: Final = ROOT / "plugins"
 LAYERS: Final = {
     "words": "__init__ clock errors model tally",
     "rules": """
-        catalogue config configfile configparse contract limits lineprotocol localcron metrics
-        nodes options readings reload schedule secrets section units variables yamlvalues
+        catalogue config configfile configparse contract limits linebodies lineprotocol localcron
+        metrics nodes options readings reload schedule secrets section units variables yamlvalues
     """,
     "stages": """
         buffer collector collectors context database deadletters deliveries delivery draining

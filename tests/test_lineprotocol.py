@@ -5,39 +5,19 @@ from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from ingestd import lineprotocol
 from ingestd.errors import ReadingError
-from ingestd.lineprotocol import Dialect, Prefixes, encode, join, pack, prefix, split, unpack
+from ingestd.linebodies import join, split
+from ingestd.lineprotocol import Dialect, Prefixes, encode, prefix
 from ingestd.model import Point, Series
 from ingestd.sinks.victoriametrics import DIALECT as VICTORIA
 from tests.support.influx2 import parse
+from tests.support.lines import batches
 
 INFLUX = Dialect()
 S = 1_000_000
 T = 1_700_000_000 * S
-
-names = st.text(
-    st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=20
-).filter(lambda text: not text.endswith("\\"))
-tag_names = names.filter(lambda text: text != "series")
-series = st.builds(
-    Series,
-    name=names,
-    tags=st.dictionaries(tag_names, names, max_size=3).map(
-        lambda tags: tuple(sorted(tags.items()))
-    ),
-    measurement=names.filter(lambda text: not text.startswith("#")),
-    field=names,
-)
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-times = st.one_of(
-    st.integers(-(10**15), 10**15),
-    st.integers(-(10**9), 10**9).map(lambda each: each * S),
-    st.integers(-(10**12), 10**12).map(lambda each: each * 1000),
-)
-batches = st.lists(st.tuples(series, times, numbers), min_size=1, max_size=20)
 
 
 def lines_of(points: Sequence[Point], dialect: Dialect = INFLUX) -> tuple[str, bytes]:
@@ -112,30 +92,6 @@ def test_whatever_is_encoded_reads_back(points: list[Point]) -> None:
         ((s.measurement, frozenset([("series", s.name), *s.tags]), s.field, time_us * 1000), value)
         for s, time_us, value in points
     ]
-
-
-@given(batches, st.booleans())
-def test_split_and_join_lose_nothing(points: list[Point], compress: bool) -> None:  # noqa: FBT001
-    """A body's payloads make a body of the same payloads and precision."""
-    made = encode(points, Prefixes(INFLUX))
-    body = pack(made.text, made.precision, compress=compress)
-    payloads = split(body)
-
-    assert len(payloads) == len(points)
-    assert [int(p.rpartition(b" ")[2]) for p in payloads] == [time_us for _, time_us, _ in points]
-    again = join(payloads, compress=compress)
-    assert split(again) == payloads
-    assert unpack(again)[1].count(b"\n") == len(points) - 1
-
-
-def test_join_of_seconds_and_milliseconds_is_in_milliseconds() -> None:
-    """Bodies of different precision meet in the finer one."""
-    whole = pack(b"m,series=a v=1.0 10", b"s", compress=True)
-    fine = pack(b"m,series=a v=2.0 10005", b"m", compress=False)
-
-    joined = join([*split(whole), *split(fine)], compress=False)
-
-    assert joined == b"mm,series=a v=1.0 10000\nm,series=a v=2.0 10005"
 
 
 @pytest.mark.parametrize(
@@ -219,13 +175,6 @@ def test_times_out_of_the_window_are_refused() -> None:
     ]
     assert ["too old" in why for _, why in made.refused] == [True, False]
     assert split(join([made.refused[0][0]], compress=True)) == [made.refused[0][0]]
-
-
-@pytest.mark.parametrize("data", [b"", b"x", b'{"series": []}', b"s\x1f\x8bnot gzip"])
-def test_damaged_body_is_an_error(data: bytes) -> None:
-    """Bytes that are not a body are not taken for one."""
-    with pytest.raises(ValueError, match=r"body"):
-        unpack(data)
 
 
 def test_prefixes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

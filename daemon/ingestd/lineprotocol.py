@@ -1,16 +1,6 @@
-r"""Line protocol: points to lines, and lines to the bodies that travel and wait on disk.
+r"""Line protocol: points to lines.
 
 A line is ``<measurement>,series=<series>[,<tags>] <field>=<number> <time>``.
-
-A body is one letter for the precision of its times, then the lines, compressed
-or not. The letter is there because a body may wait for weeks in the spool, the
-request that sends it must name the precision, and nothing else in it tells. It
-stands in front of the lines because a comment in the gzip header would be lost
-without compression, and a comment line would have to be inflated to be read.
-Gzip needs no letter: a line never begins with its magic bytes.
-
-A payload is one line whose time is in microseconds, whatever its body had, so
-payloads of different bodies can be joined, read by people and sent by hand.
 
 InfluxDB and VictoriaMetrics read backslashes differently (both were tried):
 InfluxDB takes one as itself unless a special character follows, so nothing can
@@ -23,15 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import orjson
-from isal import igzip, isal_zlib
 
 from ingestd.errors import ReadingError
 from ingestd.model import Point, Series
 
-# The letter in front of a body -> microseconds in one unit of its times.
+# The letter that stands for a precision -> microseconds in one unit of it.
 UNITS: Final[Mapping[bytes, int]] = {b"s": 1_000_000, b"m": 1_000, b"u": 1}
-GZIP_MAGIC: Final = b"\x1f\x8b"
-GZIP_WINDOW: Final = 31  # zlib's way to say: gzip, 32 KiB window
 UNSENDABLE: Final = b'{"unsendable":'
 # How many times to look at before choosing how to write them.
 GLANCE: Final = 64
@@ -252,7 +239,7 @@ def encode_singly(
             refused.append((unsendable(point), str(exc)))
             continue
         if low_us is not None and time_us < low_us:
-            refused.append((line, f"its time is before {low_us / 1e6:.0f}, too old for this store"))
+            refused.append((line, too_old(low_us)))
         elif high_us is not None and time_us >= high_us:
             refused.append((line, f"its time is after {high_us / 1e6:.0f}, too far in the future"))
         elif index in hidden:
@@ -264,6 +251,11 @@ def encode_singly(
         return Lines(b"", b"s", 0, 0, 0, refused)
     lines = encode(good, prefixes)
     return Lines(lines.text, lines.precision, lines.points, lines.first_us, lines.last_us, refused)
+
+
+def too_old(low_us: int) -> str:
+    """Return why a store does not keep a time before that one."""
+    return f"its time is before {low_us / 1e6:.0f}, too old for this store"
 
 
 def unsendable(point: Point) -> bytes:
@@ -281,54 +273,3 @@ def unsendable(point: Point) -> bytes:
         return UNSENDABLE + orjson.dumps(said) + b"}"
     except (orjson.JSONEncodeError, TypeError):  # lone surrogates
         return UNSENDABLE + orjson.dumps(repr(said)) + b"}"
-
-
-def pack(text: bytes, precision: bytes, *, compress: bool) -> bytes:
-    """Make a body of lines."""
-    return precision + (igzip.compress(text, 1) if compress else text)
-
-
-def unpack(data: bytes) -> tuple[bytes, bytes]:
-    """Return a body's precision and its lines.
-
-    Raises:
-        ValueError: It is damaged.
-    """
-    precision, text = data[:1], data[1:]
-    if precision not in UNITS:
-        raise ValueError(f"expected a body that begins with s, m or u, got {data[:10]!r}")
-    if text.startswith(GZIP_MAGIC):
-        try:
-            text = isal_zlib.decompress(text, wbits=GZIP_WINDOW)
-        except isal_zlib.error as exc:  # type: ignore[misc]  # its stubs say it is an instance
-            raise ValueError(f"the body cannot be inflated: {exc}") from exc
-    return precision, text
-
-
-def split(data: bytes) -> list[bytes]:
-    """Take a body apart into one line for each point, its time in microseconds."""
-    precision, text = unpack(data)
-    zeros = b"0" * (len(str(UNITS[precision])) - 1)
-    # Not splitlines(): only a line feed ends a line, and tags may hold other separators.
-    return [line + zeros for line in text.split(b"\n") if line]
-
-
-def join(payloads: Sequence[bytes], *, compress: bool) -> bytes:
-    """Make a body of payloads.
-
-    Raises:
-        ReadingError: One of them was refused because no line can say it.
-    """
-    for payload in payloads:
-        if payload.startswith(UNSENDABLE):
-            raise ReadingError("unsendable", f"line protocol cannot say {payload!r:.200}")
-    # Cutting zeros is five times faster than reading times, and the drain does it all day.
-    zeros = {letter: b"0" * (len(str(unit)) - 1) for letter, unit in UNITS.items()}
-    precision = next(
-        letter
-        for letter, end in zeros.items()
-        if all(payload.endswith(end) for payload in payloads)
-    )
-    cut = len(zeros[precision])
-    lines = [payload[:-cut] for payload in payloads] if cut else payloads
-    return pack(b"\n".join(lines), precision, compress=compress)

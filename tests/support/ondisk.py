@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 import yaml
 
-from ingestd import lineprotocol
+from ingestd import linebodies
 from tests.support.source import readings
 
 # Series -> time in Unix microseconds -> every value stored for it.
@@ -170,7 +170,7 @@ def _add_body(found: Contents, data: bytes) -> None:
         for at, time_us, value in zip(body["index"], body["time"], body["value"], strict=True):
             found[body["series"][at][0]][time_us].append(value)
         return
-    for line in lineprotocol.split(data):
+    for line in linebodies.split(data):
         _add_payload(found, line)
 
 

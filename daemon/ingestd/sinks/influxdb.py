@@ -1,18 +1,18 @@
 """InfluxDB: version 2 through ``/api/v2/write``, version 1 through ``/write``."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from ingestd import lineprotocol
 from ingestd.config import InfluxStore
 from ingestd.errors import BodyRejected, StoreUnavailable
-from ingestd.lineprotocol import Dialect, Prefixes
-from ingestd.model import Point, StoredPoint
-from ingestd.sinks import influxql, lines
+from ingestd.linebodies import NOTHING
+from ingestd.lineprotocol import Dialect
+from ingestd.model import StoredPoint
+from ingestd.sinks import influxql
 from ingestd.sinks.answers import said_in
-from ingestd.sinks.connection import Connection, basic
+from ingestd.sinks.connection import basic
 from ingestd.sinks.flux import FluxClient, pick
-from ingestd.sinks.protocol import Encoded
+from ingestd.sinks.lines import LineSink, in_time_order
 
 # Version 1 takes "us" for nanoseconds, and says nothing.
 PRECISIONS1: Final[Mapping[bytes, str]] = {b"s": "s", b"m": "ms", b"u": "u"}
@@ -27,8 +27,18 @@ def sink(config: InfluxStore) -> "InfluxSink1 | InfluxSink2":
     return InfluxSink1(config) if config.version == 1 else InfluxSink2(config)
 
 
-class InfluxSink:
-    """What both versions share: the lines, and how they are sent."""
+class InfluxSink(LineSink):
+    """What both versions share.
+
+    Args:
+        config: Where the server is.
+        headers: Sent with every request.
+        path: Of its write endpoint.
+        target: The request's parameters besides the precision.
+        precisions: What this version calls the units of time.
+        place: Where the points go, for messages.
+        missing: What the server's answer says if that is not there.
+    """
 
     def __init__(
         self,
@@ -38,54 +48,40 @@ class InfluxSink:
         path: str,
         target: Mapping[str, str],
         precisions: Mapping[bytes, str],
+        place: str,
+        missing: str,
     ) -> None:
-        self.config = config
-        self._path, self._target, self._precisions = path, target, precisions
-        self._prefixes = Prefixes(Dialect())
-        self._connection = Connection(
-            config.url,
-            timeout=config.timeout,
+        super().__init__(
+            config,
             headers=headers,
-            secrets=[config.token, config.password],
-            ca_file=config.ca_file,
+            dialect=Dialect(),
+            path=path,
+            target=target,
+            precisions=precisions,
         )
+        self.config = config
+        self._place, self._missing = place, missing
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
+    def window_us(self) -> tuple[int, int]:
+        """Return the times that fit the server's numbers."""
+        return LOW_US, HIGH_US
 
-    def encode(self, points: Sequence[Point]) -> Encoded:
-        """Turn points into a body."""
-        made = lineprotocol.encode(points, self._prefixes, low_us=LOW_US, high_us=HIGH_US)
-        return lines.encoded(made, compress=self.config.gzip)
-
-    def split(self, data: bytes) -> list[bytes]:
-        """Take a body apart into lines."""
-        return lineprotocol.split(data)
-
-    def join(self, payloads: Sequence[bytes]) -> bytes:
-        """Make a body of lines."""
-        return lineprotocol.join(payloads, compress=self.config.gzip)
-
-    async def write(self, data: bytes) -> None:
-        """Store a body.
+    async def check(self) -> list[str]:
+        """Try to write nothing; return warnings.
 
         Raises:
-            StoreUnavailable: It may work later.
-            BodyTooLarge: Its halves may work.
-            BodyRejected: It will never work as it is.
+            StoreUnavailable: It cannot be reached, or will not let us in.
         """
-        await lines.write(
-            self._connection, self._path, data, params=self._target, precisions=self._precisions
-        )
-
-    async def _write_nothing(self) -> None:
-        """Write an empty body, which tells whether we may write there, and changes nothing."""
         try:
-            await self.write(b"s")
+            await self.write(NOTHING)
         except BodyRejected:
             # InfluxDB 2 wants points; that it says so means that it found the bucket.
-            return
+            return []
+        except StoreUnavailable as exc:
+            if not (self.config.create and self._missing in str(exc)):
+                raise
+            return [f"{self._place} is not there yet and will be created"]
+        return []
 
 
 class InfluxSink1(InfluxSink):
@@ -95,9 +91,14 @@ class InfluxSink1(InfluxSink):
         target = {"db": config.database or ""}
         if config.retention_policy:
             target["rp"] = config.retention_policy
-        headers = basic(config.username, config.password)
         super().__init__(
-            config, headers=headers, path="/write", target=target, precisions=PRECISIONS1
+            config,
+            headers=basic(config.username, config.password),
+            path="/write",
+            target=target,
+            precisions=PRECISIONS1,
+            place=f"database {config.database!r}",
+            missing="database not found",
         )
 
     async def open(self) -> None:
@@ -114,21 +115,6 @@ class InfluxSink1(InfluxSink):
         if reply.status != 200 or any(errors):
             where = self._connection.where("/query")
             raise StoreUnavailable(f"{where}: HTTP {reply.status}: {reply.text.strip():.200}")
-
-    async def check(self) -> list[str]:
-        """Try to write nothing; return warnings.
-
-        Raises:
-            StoreUnavailable: It cannot be reached, or will not let us in.
-        """
-        try:
-            await self._write_nothing()
-        except StoreUnavailable as exc:
-            missing = "database not found" in str(exc)
-            if not (missing and self.config.create):
-                raise
-            return [f"database {self.config.database!r} is not there yet and will be created"]
-        return []
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: dict[str, str]
@@ -161,10 +147,14 @@ class InfluxSink2(InfluxSink):
     """Writes to a bucket of InfluxDB 2, or of whatever speaks its API."""
 
     def __init__(self, config: InfluxStore) -> None:
-        headers = {"Authorization": f"Token {config.token}"} if config.token else {}
-        target = {"org": config.org or "", "bucket": config.bucket or ""}
         super().__init__(
-            config, headers=headers, path="/api/v2/write", target=target, precisions=PRECISIONS2
+            config,
+            headers={"Authorization": f"Token {config.token}"} if config.token else {},
+            path="/api/v2/write",
+            target={"org": config.org or "", "bucket": config.bucket or ""},
+            precisions=PRECISIONS2,
+            place=f"bucket {config.bucket!r}",
+            missing="HTTP 404",
         )
         self._client: FluxClient | None = None
 
@@ -183,20 +173,6 @@ class InfluxSink2(InfluxSink):
         client, self._client = self._client, None
         if client is not None:
             client.close()
-
-    async def check(self) -> list[str]:
-        """Try to write nothing; return warnings.
-
-        Raises:
-            StoreUnavailable: It cannot be reached, or will not let us in.
-        """
-        try:
-            await self._write_nothing()
-        except StoreUnavailable as exc:
-            if not (self.config.create and "HTTP 404" in str(exc)):
-                raise
-            return [f"bucket {self.config.bucket!r} is not there yet and will be created"]
-        return []
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: dict[str, str]
@@ -227,9 +203,3 @@ class InfluxSink2(InfluxSink):
                 ca_file=config.ca_file,
             )
         return self._client
-
-
-async def in_time_order(chunks: AsyncIterator[list[StoredPoint]]) -> list[StoredPoint]:
-    """Return all the points of some chunks by their time."""
-    points = [point async for chunk in chunks for point in chunk]
-    return sorted(points, key=lambda point: point.time_us)

@@ -1,68 +1,124 @@
 """What the sinks that speak line protocol share: making bodies and sending them."""
 
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
 
-from ingestd import lineprotocol
+from ingestd import linebodies, lineprotocol
+from ingestd.config import InfluxStore, VictoriaStore
 from ingestd.errors import BodyRejected
-from ingestd.lineprotocol import Lines
-from ingestd.model import Body
+from ingestd.linebodies import Packed
+from ingestd.lineprotocol import Dialect, Prefixes
+from ingestd.model import Body, Point, StoredPoint
 from ingestd.sinks.answers import error_of
 from ingestd.sinks.connection import Connection
 from ingestd.sinks.protocol import Encoded
 
 
-def encoded(lines: Lines, *, compress: bool) -> Encoded:
-    """Return lines as a sink answers ``encode``."""
-    if not lines.points:
-        return Encoded(None, 0, lines.refused)
-    data = lineprotocol.pack(lines.text, lines.precision, compress=compress)
-    body = Body(data, lines.points, lines.first_us, lines.last_us)
-    return Encoded(body, len(lines.text), lines.refused)
-
-
-async def write(
-    connection: Connection,
-    path: str,
-    data: bytes,
-    *,
-    params: Mapping[str, str],
-    precisions: Mapping[bytes, str],
-) -> None:
-    """Send a body of lines.
+class LineSink(ABC):
+    """Writes lines to one address of one server.
 
     Args:
-        connection: To the store.
+        config: Where the server is, and what it wants.
+        headers: Sent with every request.
+        dialect: How the server reads line protocol.
         path: Of its write endpoint.
-        data: A body as ``lineprotocol.pack`` makes it.
-        params: Of the request, without the precision.
-        precisions: What the store calls the units of ``lineprotocol.UNITS``.
-
-    Raises:
-        StoreUnavailable: It may work later.
-        BodyTooLarge: Its halves may work.
-        BodyRejected: It will never work as it is.
+        target: The request's parameters besides the precision.
+        precisions: What the server calls the units of ``lineprotocol.UNITS``.
     """
-    if data[:1] not in lineprotocol.UNITS:
-        raise BodyRejected(f"not a body of lines, but {data[:20]!r}: was this store another kind?")
-    text = data[1:]
-    packing = {"Content-Encoding": "gzip"} if text.startswith(lineprotocol.GZIP_MAGIC) else {}
-    headers = {"Content-Type": "text/plain; charset=utf-8", **packing}
-    params = {**params, "precision": precisions[data[:1]]}
-    reply = await connection.request("POST", path, params=params, data=text, headers=headers)
-    where, now = connection.where(path), time.time()
-    error = error_of(reply, where=where, now=now)
-    if isinstance(error, BodyRejected):
-        # Only now are the lines worth looking at: the store may have quoted some.
-        error = error_of(reply, where=where, now=now, sent=sent_lines(data))
-    if error is not None:
-        raise error
+
+    def __init__(
+        self,
+        config: InfluxStore | VictoriaStore,
+        *,
+        headers: Mapping[str, str],
+        dialect: Dialect,
+        path: str,
+        target: Mapping[str, str],
+        precisions: Mapping[bytes, str],
+    ) -> None:
+        self._compress = config.gzip
+        self._prefixes = Prefixes(dialect)
+        self._path, self._target, self._precisions = path, target, precisions
+        self._connection = Connection(
+            config.url,
+            timeout=config.timeout,
+            headers=headers,
+            secrets=[config.token, config.password],
+            ca_file=config.ca_file,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    @abstractmethod
+    def window_us(self) -> tuple[int, int]:
+        """Return the first time the server keeps and the first too late for it.
+
+        In microseconds since the Unix epoch.
+        """
+
+    def encode(self, points: Sequence[Point]) -> Encoded:
+        """Turn points into a body, setting aside what the server would not keep."""
+        low_us, high_us = self.window_us()
+        lines = lineprotocol.encode(points, self._prefixes, low_us=low_us, high_us=high_us)
+        if not lines.points:
+            return Encoded(None, 0, lines.refused)
+        data = linebodies.packed(lines, compress=self._compress)
+        body = Body(data, lines.points, lines.first_us, lines.last_us)
+        return Encoded(body, len(lines.text), lines.refused)
+
+    def split(self, data: bytes) -> list[bytes]:
+        """Take a body apart into lines."""
+        return linebodies.split(data)
+
+    def join(self, payloads: Sequence[bytes]) -> bytes:
+        """Make a body of lines."""
+        return linebodies.join(payloads, compress=self._compress)
+
+    async def write(self, data: bytes) -> None:
+        """Store a body.
+
+        Raises:
+            StoreUnavailable: It may work later.
+            BodyTooLarge: Its halves may work.
+            BodyRejected: It will never work as it is.
+        """
+        try:
+            body = linebodies.opened(data)
+        except ValueError as exc:
+            raise BodyRejected(f"not of lines: was this store another kind? {exc}") from exc
+        await self.send(body)
+
+    async def send(self, body: Packed) -> None:
+        """Send a body; raises what ``write`` does."""
+        packing = {"Content-Encoding": "gzip"} if body.compressed else {}
+        reply = await self._connection.request(
+            "POST",
+            self._path,
+            params={**self._target, "precision": self._precisions[body.precision]},
+            data=body.data,
+            headers={"Content-Type": "text/plain; charset=utf-8", **packing},
+        )
+        where, now = self._connection.where(self._path), time.time()
+        error = error_of(reply, where=where, now=now)
+        if isinstance(error, BodyRejected):
+            # Only now are the lines worth looking at: the store may have quoted some.
+            error = error_of(reply, where=where, now=now, sent=sent_lines(body))
+        if error is not None:
+            raise error
 
 
-def sent_lines(data: bytes) -> list[str]:
+def sent_lines(body: Packed) -> list[str]:
     """Return the lines of a body as they were sent."""
     try:
-        _, text = lineprotocol.unpack(data)
+        return [line.decode(errors="replace") for line in body.lines()]
     except ValueError:
         return []
-    return text.decode(errors="replace").split("\n")
+
+
+async def in_time_order(chunks: AsyncIterator[list[StoredPoint]]) -> list[StoredPoint]:
+    """Return all the points of some chunks by their time."""
+    points = [point async for chunk in chunks for point in chunk]
+    return sorted(points, key=lambda point: point.time_us)

@@ -5,21 +5,22 @@ silence is refused here, with a reason. What it would only blur is let through:
 times keep their milliseconds, values about twelve digits.
 """
 
+import asyncio
+import math
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
-from ingestd import lineprotocol
 from ingestd.config import VictoriaStore
-from ingestd.errors import QueryError, StoreUnavailable
-from ingestd.lineprotocol import Dialect, Prefixes
-from ingestd.model import MICROSECONDS, Point, StoredPoint
-from ingestd.sinks import lines
-from ingestd.sinks.connection import Connection, basic
-from ingestd.sinks.protocol import Encoded
+from ingestd.errors import BodyRejected, QueryError, StoreUnavailable
+from ingestd.linebodies import NOTHING, Packed
+from ingestd.lineprotocol import Dialect, too_old
+from ingestd.model import MICROSECONDS, StoredPoint
+from ingestd.sinks.connection import basic
+from ingestd.sinks.lines import LineSink, in_time_order
 
 DIALECT: Final = Dialect(
     doubles_backslashes=True,
@@ -35,13 +36,16 @@ AHEAD_US: Final = 2 * 86_400 * MICROSECONDS
 # Before its first millisecond it takes a time for none, and puts its own.
 FIRST_US: Final = 1000
 DAYS: Final[Mapping[str, float]] = {"h": 1 / 24, "d": 1, "w": 7, "": 31, "y": 365}
+ASK_AGAIN: Final = 60.0  # seconds; a server that is started anew may have other flags
 ROWS: Final = 10_000
 FLAG: Final = re.compile(r'^-(\S+?)="(.*)"$', re.MULTILINE)
+# An agent has the first, part of a cluster the other: neither knows what is kept.
+PASSING_ON: Final = frozenset({"remoteWrite.url", "storageNode"})
 # It writes infinity as no JSON parser reads it.
 INFINITE: Final = re.compile(rb"[+-]?Inf\b")
 
 
-class VictoriaSink:
+class VictoriaSink(LineSink):
     """Writes to VictoriaMetrics, or to an agent or cluster that has its ``/write``.
 
     Args:
@@ -50,22 +54,23 @@ class VictoriaSink:
     """
 
     def __init__(self, config: VictoriaStore, *, now: Callable[[], float] = time.time) -> None:
-        self.config = config
-        self._now = now
-        self._prefixes = Prefixes(DIALECT)
-        self._retention_us: int | None = None
         headers = (
             {"Authorization": f"Bearer {config.token}"}
             if config.token
             else basic(config.username, config.password)
         )
-        self._connection = Connection(
-            config.url,
-            timeout=config.timeout,
+        # Without db=, which would become a label.
+        super().__init__(
+            config,
             headers=headers,
-            secrets=[config.token, config.password],
-            ca_file=config.ca_file,
+            dialect=DIALECT,
+            path="/write",
+            target={},
+            precisions=PRECISIONS,
         )
+        self._now = now
+        self._flags: Mapping[str, str] | None = None  # None: the server does not tell
+        self._asked_at = -math.inf
 
     async def open(self) -> None:
         """Learn how long the server keeps points; older ones would be lost in silence.
@@ -73,13 +78,7 @@ class VictoriaSink:
         Raises:
             StoreUnavailable: It cannot be reached.
         """
-        flags = await self._flags()
-        if flags is not None:
-            self._retention_us = retention_us(flags.get("retentionPeriod", "1"))
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
+        await self._learn()
 
     async def check(self) -> list[str]:
         """Try to write nothing, and look at the server's flags; return warnings.
@@ -87,59 +86,68 @@ class VictoriaSink:
         Raises:
             StoreUnavailable: It cannot be reached, or will not let us in.
         """
-        await self.write(b"s")
-        flags = await self._flags()
-        if flags is None:
-            return ["its flags cannot be read: make sure that -dedup.minScrapeInterval is set"]
-        warnings = []
-        if flags.get("dedup.minScrapeInterval", "0s") in {"0", "0s", "0ms"}:
-            warnings.append(
-                "deduplication is off, so a reading that is sent twice is stored twice:"
-                " start it with -dedup.minScrapeInterval=1ms"
-            )
-        if "retentionPeriod" not in flags:
-            warnings.append(
-                "it keeps readings for one month only: start it with -retentionPeriod=100y,"
-                " or as long as you need"
-            )
-        return warnings
+        await self.write(NOTHING)
+        await self._learn()
+        return list(warnings(self._flags))
 
-    def encode(self, points: Sequence[Point]) -> Encoded:
-        """Turn points into a body, setting aside what the server would drop."""
-        now_us = int(self._now() * MICROSECONDS)
-        low_us = FIRST_US
-        if self._retention_us is not None:
-            low_us = max(low_us, now_us - self._retention_us)
-        made = lineprotocol.encode(points, self._prefixes, low_us=low_us, high_us=now_us + AHEAD_US)
-        return lines.encoded(made, compress=self.config.gzip)
+    def window_us(self) -> tuple[int, int]:
+        """Return the first time the server keeps, if that is known, and the first too late."""
+        kept_us = None if self._is_stale() else self._kept_us()
+        low_us = FIRST_US if kept_us is None else max(FIRST_US, kept_us)
+        return low_us, int(self._now() * MICROSECONDS) + AHEAD_US
 
-    def split(self, data: bytes) -> list[bytes]:
-        """Take a body apart into lines."""
-        return lineprotocol.split(data)
+    async def send(self, body: Packed) -> None:
+        """Send a body, unless the server would drop some of it in silence.
 
-    def join(self, payloads: Sequence[bytes]) -> bytes:
-        """Make a body of lines."""
-        return lineprotocol.join(payloads, compress=self.config.gzip)
-
-    async def write(self, data: bytes) -> None:
-        """Store a body.
-
-        Raises:
-            StoreUnavailable: It may work later.
-            BodyTooLarge: Its halves may work.
-            BodyRejected: It will never work as it is.
+        What was encoded before the first contact, or has waited in the spool or
+        with the dead letters, may have been within the window then and not now.
         """
-        # Without db=, which would become a label.
-        await lines.write(self._connection, "/write", data, params={}, precisions=PRECISIONS)
+        if self._is_stale():
+            await self._learn()
+        if await self._too_old(body):
+            await self._learn()  # it may have been told to keep more, just now
+            if bad := await self._too_old(body):
+                where, why = self._connection.where(self._path), next(iter(bad.values()))
+                raise BodyRejected(f"{where}: {why}", bad=bad)
+        await super().send(body)
+
+    async def _too_old(self, body: Packed) -> dict[int, str]:
+        """Return the places of the lines that it keeps no more, each with the reason."""
+        kept_us = self._kept_us()
+        if kept_us is None or not body.may_begin_before(kept_us):
+            return {}
+        try:
+            places = await asyncio.to_thread(body.before, kept_us)
+        except ValueError as exc:
+            raise BodyRejected(f"the body is damaged: {exc}") from exc
+        return dict.fromkeys(places, too_old(kept_us))
+
+    def _kept_us(self) -> int | None:
+        """Return the first time that the server keeps now, or None if it does not tell."""
+        kept_us = None if self._flags is None else retention_us(self._flags)
+        return None if kept_us is None else int(self._now() * MICROSECONDS) - kept_us
+
+    def _is_stale(self) -> bool:
+        """Whether the server may have been started with other flags since we asked."""
+        return not 0 <= self._now() - self._asked_at < ASK_AGAIN
+
+    async def _learn(self) -> None:
+        """Ask for the flags that the server was started with."""
+        reply = await self._connection.request("GET", "/flags")
+        if reply.status >= 500:
+            return  # it is not itself: ask again with the next write
+        self._asked_at = self._now()
+        readable = reply.status == 200 and reply.content_type != "text/html"
+        flags = dict(FLAG.findall(reply.text))
+        self._flags = flags if readable and not PASSING_ON & flags.keys() else None
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: dict[str, str]
     ) -> list[StoredPoint]:
         """Return the points of one series in time order."""
-        wanted = tags.items()
         export = self._export(f"{{series={literal(series)}}}", start_us=start_us, end_us=end_us)
-        found = [point async for chunk in export for point in chunk if wanted <= point.tags.items()]
-        return sorted(found, key=lambda point: point.time_us)
+        found = await in_time_order(export)
+        return [point for point in found if tags.items() <= point.tags.items()]
 
     async def latest(self, *, since_us: int) -> list[StoredPoint]:
         """Return the newest point of every series that has one since then."""
@@ -188,14 +196,33 @@ class VictoriaSink:
             raise QueryError(f"{self._connection.where(path)}: {problem}") from exc
         return {frozenset(each["metric"].items()): each["value"][1] for each in results}
 
-    async def _flags(self) -> dict[str, str] | None:
-        """Return the flags that the server was started with, or None if it hides them."""
-        reply = await self._connection.request("GET", "/flags")
-        return dict(FLAG.findall(reply.text)) if reply.status == 200 else None
+
+def warnings(flags: Mapping[str, str] | None) -> Iterator[str]:
+    """Yield what an operator should know of a server with these flags."""
+    if flags is None:
+        yield (
+            "its flags do not tell how it keeps readings: make sure that"
+            " -dedup.minScrapeInterval is set, and -retentionPeriod as long as you need"
+        )
+        return
+    if flags.get("dedup.minScrapeInterval", "0s") in {"0", "0s", "0ms"}:
+        yield (
+            "deduplication is off, so a reading that is sent twice is stored twice:"
+            " start it with -dedup.minScrapeInterval=1ms"
+        )
+    if "retentionPeriod" not in flags:
+        yield (
+            "it keeps readings for one month only: start it with -retentionPeriod=100y,"
+            " or as long as you need"
+        )
 
 
-def retention_us(period: str) -> int | None:
-    """Return a ``-retentionPeriod``, months without a unit, in microseconds; None if unknown."""
+def retention_us(flags: Mapping[str, str]) -> int | None:
+    """Return how long a server with these flags keeps points, in microseconds.
+
+    None if that is unknown. Without a unit the flag is in months.
+    """
+    period = flags.get("retentionPeriod", "1")
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]*)", period)
     if match is None or match[2] not in DAYS:
         return None
