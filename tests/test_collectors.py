@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.collector import OVERSLEPT
 from ingestd.contract import Memory
 from tests.support.clock import START
 from tests.support.collecting import Site, site
@@ -196,6 +197,54 @@ async def test_reset_makes_a_stream_begin_anew_at_once(tmp_path: Path) -> None:
         await here.clock.drive(here.collectors.reset("probe"))
 
         await here.until(lambda: steps(here) == ["old begins 0", "old begins 0"])
+
+
+async def test_collector_whose_schedule_died_is_stuck(tmp_path: Path) -> None:
+    """It should have woken a minute ago, and nobody else would ever notice."""
+    async with site(tmp_path) as here:
+        collector = await here.start("async def run(**_):\n    return {}\n", name="probe")
+        await here.start("async def run(**_):\n    return {}\n", name="other")
+        await here.ran(1)
+        (task,) = (each for each in asyncio.all_tasks() if each.get_name() == "ingestd[probe]")
+
+        task.cancel()
+        await here.clock.advance(OVERSLEPT)
+        assert here.collectors.stuck == []
+
+        await here.clock.advance(11)
+        assert here.collectors.stuck == ["probe"]
+        assert collector.stuck
+
+
+async def test_collector_that_waits_runs_backs_off_or_ends_is_not_stuck(tmp_path: Path) -> None:
+    """However long that takes, and whatever the wall clock does meanwhile."""
+    async with site(tmp_path, grace=3600) as here:
+        await here.start("async def run(**_):\n    return {}\n", name="rare", every=86400.0)
+        await here.start("async def run(**_):\n    raise OSError\n", name="fails", every=1.0)
+        await slow_run(here)
+        await here.start(STREAM, stream=True, name="stream", params={"who": "stream"})
+        await here.restart(params={"who": "long"})
+        here.clock.step(-7200)
+        assert here.collectors.stuck == []
+
+        for _ in range(40):
+            await here.clock.advance(10)
+            assert here.collectors.stuck == []
+        here.clock.step(86400)
+        assert here.collectors.stuck == []
+        await here.clock.advance(100)
+        assert here.collectors.stuck == []
+
+
+async def test_collector_with_a_long_run_is_not_stuck(tmp_path: Path) -> None:
+    """Its ticks are missed, which is no fault of the schedule."""
+    async with site(tmp_path) as here:
+        await here.start("async def run(*, ctx, **_):\n    await ctx._clock.sleep(600)\n")
+        await here.until(lambda: here.collectors.by_name["probe"].running is not None)
+
+        await here.clock.advance(590)
+
+        assert here.collectors.stuck == []
 
 
 async def test_state_belongs_to_the_name(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ ENCODERS: Final = 2
 HELPERS: Final = 2
 FLUSH: Final = 5.0  # seconds that stores get at the stop before the spool takes the rest
 TEND: Final = 60.0
+MOST_NAMED: Final = 8  # of what is stuck, in a line of the log
 
 T = TypeVar("T")
 # Makes the HTTP server; the context gives its address.
@@ -194,6 +195,14 @@ class Daemon:
             self.log.error("reload failed, the running config stays", error=str(error))
         except Exception:  # border: a reload that meets a bug must not end the daemon
             self.log.exception("reload failed, the running config stays")
+
+    @property
+    def stuck(self) -> list[str]:
+        """Name what should move and does not; only a restart helps then."""
+        return [
+            *(f"delivery to {name}" for name in self.deliveries.stuck),
+            *(f"schedule of {name}" for name in self.collectors.stuck),
+        ]
 
     def status_line(self) -> str:
         """Say in one line how things are."""
@@ -383,12 +392,12 @@ class Daemon:
             self._notifier.status(self.status_line())
 
     async def _feed_watchdog(self) -> None:
-        """Tell systemd that we live, as long as the deliveries move."""
+        """Tell systemd that we live, as long as the schedules and the deliveries move."""
         every = self._notifier.watchdog_interval
         while every:
-            stuck = self.deliveries.stuck
-            if stuck:
-                self.log.error("deliveries do not move, the watchdog starves", stores=stuck)
+            if stuck := self.stuck:
+                names, number = stuck[:MOST_NAMED], len(stuck)
+                self.log.error("the watchdog starves", stuck=names, number=number)
             else:
                 self._notifier.watchdog()
             await self.clock.sleep(every)

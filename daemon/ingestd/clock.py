@@ -34,6 +34,30 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class Alarm:
+    """A clock for one sleeper, which knows whether that woke when it should have.
+
+    Attributes:
+        due: When the sleeper should be, or should have been, awake, in monotonic seconds.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self.due = clock, clock.monotonic()
+
+    def now(self) -> float:
+        """Return the wall clock's time, in seconds since the Unix epoch."""
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        """Return seconds of the monotonic clock."""
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        self.due = self.monotonic() + seconds
+        await self._clock.sleep(seconds)
+
+
 async def wait_at_most(event: asyncio.Event, seconds: float, *, clock: Clock) -> bool:
     """Wait for an event for that many seconds at most; return whether it is set."""
     if event.is_set() or seconds <= 0:

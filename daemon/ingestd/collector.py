@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from ingestd.buffer import Buffer
-from ingestd.clock import Clock, wait_at_most
+from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.config import CollectorConfig
 from ingestd.context import Context, Reader
 from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
@@ -38,6 +38,7 @@ LONGEST_BACKOFF: Final = 300.0
 FIRST_RESTART: Final = 1.0
 LONGEST_RESTART: Final = 60.0
 LOOK_FOR_CHANGES: Final = 5.0
+OVERSLEPT: Final = 60.0  # seconds; then nobody waits for the next tick any more
 
 T = TypeVar("T")
 
@@ -103,6 +104,7 @@ class Collector:
         self._log = services.log.bind(collector=config.name)
         self._http = LazySession(config.http, clock=services.clock)
         self._one_at_a_time = asyncio.Lock()
+        self._alarm: Alarm | None = None
         self._plugin: Plugin | None = None
         self._complained = ""
         self._started = self._finishing = False
@@ -118,6 +120,17 @@ class Collector:
     def name(self) -> str:
         """The collector's name."""
         return self.config.name
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it should have woken for a tick long ago, and nothing keeps it from that.
+
+        What counts is when its sleep was to end: a tick by the wall clock may be
+        long due when that has just stepped or the machine was asleep.
+        """
+        if self._alarm is None or self._finishing or self._one_at_a_time.locked():
+            return False
+        return self._clock.monotonic() - self._alarm.due > OVERSLEPT
 
     async def run(self) -> None:
         """Run the plugin on its schedule, or as a stream, until cancelled."""
@@ -185,7 +198,8 @@ class Collector:
 
     async def _scheduled(self, schedule: Schedule) -> None:
         last = self.last.tick if self.last else None
-        every = ticks(schedule, self._clock, last=last, catch_up=self.config.catch_up)
+        self._alarm = Alarm(self._clock)
+        every = ticks(schedule, self._alarm, last=last, catch_up=self.config.catch_up)
         async with aclosing(every):
             async for tick, missed in every:
                 if self._finishing:

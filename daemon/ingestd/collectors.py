@@ -103,6 +103,11 @@ class Collectors:
         if self._retired:
             await asyncio.wait(set(self._retired.values()))
 
+    @property
+    def stuck(self) -> list[str]:
+        """The collectors whose schedule does not move."""
+        return [name for name, each in self.by_name.items() if each.stuck]
+
     async def memory(self, name: str) -> Memory | None:
         """Return what a collector remembers, or None if there never was such a one.
 

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from ingestd import collector
 from tests.support.daemon import DaemonFolder
 from tests.support.influx2 import Influx2, answer
 
@@ -83,6 +86,21 @@ async def test_stopping_is_unready(daemon_folder: DaemonFolder) -> None:
         assert live.status == 200
         assert [each.status for each in refused] == [409, 409]
         assert (await asked).status == 409  # the grace period ended before the run did
+
+
+async def test_a_stuck_schedule_is_not_alive(
+    daemon_folder: DaemonFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector that nobody wakes any more is as bad as a delivery that does not move."""
+    monkeypatch.setattr(collector, "OVERSLEPT", -3600.0)
+    daemon_folder.plugin("meter", "async def run(**_): return {}\n")
+    async with daemon_folder.daemon("collectors: {m: {plugin: meter, every: 1h}}") as it:
+        await it.until(lambda: it.daemon.stuck)
+        dead = await it.ask("GET", "/livez")
+
+        assert (dead.status, dead.body) == (503, "schedule of m: does not move\n")
+        monkeypatch.undo()
+        assert (await it.ask("GET", "/livez")).status == 200
 
 
 async def test_a_stuck_delivery_is_not_alive(daemon_folder: DaemonFolder) -> None:

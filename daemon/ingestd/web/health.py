@@ -19,8 +19,8 @@ class HealthQuery(msgspec.Struct):
 
 
 async def live(call: Call[HealthQuery, Nothing]) -> Text:
-    """Answer 200 while the event loop turns and every delivery moves."""
-    stuck = {f"delivery to {name}": "does not move" for name in call.daemon.deliveries.stuck}
+    """Answer 200 while the event loop turns and every schedule and delivery moves."""
+    stuck = dict.fromkeys(call.daemon.stuck, "does not move")
     return _told({"event loop": "", **stuck}, call.query)
 
 
