@@ -437,3 +437,14 @@ async def test_watched_file_needs_no_signal(folder: DaemonFolder) -> None:
 
         await it.until(lambda: list(it.daemon.collectors.by_name) == ["other"])
         assert it.daemon.config_ok
+
+
+async def test_reload_imports_no_plugin_again(folder: DaemonFolder) -> None:
+    """Every import is another set of modules, and a daemon is reloaded for years."""
+    text = f"collectors:\n{ticking(every='1h')}"
+    async with folder.daemon(text) as it:
+        plugin = it.daemon.loader.load("ticking")
+
+        await reload(it, folder, text, grace="7s")
+
+        assert it.daemon.loader.load("ticking") is plugin

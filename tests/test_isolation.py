@@ -656,6 +656,27 @@ async def test_process_serves_one_version_of_one_plugin(
     await until(lambda: process_count() == 2)
 
 
+async def test_plugin_may_import_its_own_modules_at_any_call(
+    plugin_folder: PluginFolder, call: Call
+) -> None:
+    """What belongs to the plugin stays at hand for as long as its process lives."""
+    plugin_folder.write("pack/late.py", "n = 7\n")
+    plugin_folder.write(
+        "pack/__init__.py",
+        """
+        def run(*, late, **_):
+            if late:
+                from . import late as module
+            return {"n": module.n if late else 0}
+        """,
+    )
+    plugin = plugin_folder.loader.load("pack")
+
+    results = [(await call(plugin, late=late)).result["n"] for late in (False, True)]
+
+    assert results == [0, 7]
+
+
 async def test_last_good_version_starts_after_a_broken_edit(
     plugin_folder: PluginFolder, call: Call
 ) -> None:

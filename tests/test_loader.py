@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 import subprocess
 import sys
 import threading
@@ -358,6 +359,42 @@ def test_plugins_are_listed_with_their_errors(plugin_folder: PluginFolder) -> No
     assert listed["bad"].error == f"{plugin_folder.path / 'bad.py'}:1: expected ':'"
     assert "_helper" not in listed
     assert not listed["system"].error
+
+
+def imported(name: str) -> list[str]:
+    """Return the modules that plugins of a name were imported as."""
+    return [each for each in sys.modules if re.match(rf"ingestd_plugin_\d+_{name}\b", each)]
+
+
+def test_loaders_of_other_folders_import_nothing_again(
+    plugin_folder: PluginFolder, tmp_path: Path
+) -> None:
+    """A reload, which may name other folders, goes on with the plugins that are loaded."""
+    plugin = plugin_folder.plugin(COROUTINE, "shared")
+
+    other = plugin_folder.loader.with_dirs([tmp_path, plugin_folder.path])
+
+    assert other.load("shared") is plugin
+    assert len(imported("shared")) == 1
+
+
+async def test_an_old_version_goes_when_nobody_uses_it(plugin_folder: PluginFolder) -> None:
+    """Until then it can import more of itself; years of edits leave one version behind."""
+    plugin_folder.write("edited/part.py", "")
+    plugin_folder.write("edited/__init__.py", "async def run():\n    from . import part\n")
+    plugin = plugin_folder.loader.load("edited")
+    (old,) = imported("edited")
+    plugin_folder.write("edited/__init__.py", COROUTINE)
+
+    fresh = plugin_folder.loader.refresh(plugin)
+
+    assert plugin.run is not None
+    await plugin.run()
+    assert f"{old}.part" in imported("edited")
+    del plugin
+    (new,) = imported("edited")
+    assert new != old
+    assert fresh.run is not None
 
 
 def test_params_are_checked_against_the_signature(plugin_folder: PluginFolder) -> None:

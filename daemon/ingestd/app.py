@@ -272,7 +272,7 @@ class Daemon:
     async def _check(self, config: Config) -> Loader:
         """Compare collectors with their plugins; return what has loaded them."""
         self.redactor.add(config.secrets)
-        loader = Loader(config.daemon.plugin_dirs)
+        loader = self.loader.with_dirs(config.daemon.plugin_dirs)
         wrong, suspicious = await self.blocking(check_plugins, config, loader)
         if wrong:
             raise ConfigError(wrong)

@@ -13,6 +13,7 @@ import importlib.util
 import inspect
 import itertools
 import sys
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -37,9 +38,11 @@ class Kind(Enum):
     GENERATOR = "async generator"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Source:
     """A plugin's code as it was when it was read.
+
+    The modules that were imported from it stay for as long as somebody holds it.
 
     Attributes:
         path: The file, or the ``__init__.py`` of a package.
@@ -148,8 +151,9 @@ class _Snapshots(MetaPathFinder, Loader):
     def forget(self, name: str) -> None:
         """Drop a module and everything below it."""
         for known in (self.files, sys.modules):
-            for each in [each for each in known if f"{each}.".startswith(f"{name}.")]:
-                del known[each]
+            # A copy, because this may happen in any thread while another imports something.
+            for each in [each for each in list(known) if f"{each}.".startswith(f"{name}.")]:
+                known.pop(each, None)
 
 
 _SNAPSHOTS: Final = _Snapshots()
@@ -168,6 +172,8 @@ def import_run(source: Source) -> tuple[Callable[..., Any], str]:
             sys.meta_path.insert(0, _SNAPSHOTS)
         for below, file in source.files.items():
             _SNAPSHOTS.files[f"{name}.{below}" if below else name] = file
+        # Not before: a run under way may import more of its modules.
+        weakref.finalize(source, _SNAPSHOTS.forget, name).atexit = False
     try:
         module = importlib.import_module(name)
     except BaseException as exc:  # noqa: BLE001 (the border to foreign code: sys.exit() too)

@@ -18,6 +18,8 @@ import subprocess
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -44,15 +46,33 @@ PATIENCE: Final = 60.0  # seconds that a plugin may take to import
 _NAME: Final = re.compile(r"[A-Za-z][\w-]*")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What loaders share.
+
+    Attributes:
+        plugins: The last good version of each.
+        broken: Those whose files do not import as they are now, and why.
+        locks: One for each, because a plugin may take long to import.
+    """
+
+    plugins: dict[Path, Plugin] = field(default_factory=dict)
+    broken: dict[Path, tuple[Fingerprint, PluginLoadError]] = field(default_factory=dict)
+    locks: defaultdict[Path, threading.Lock] = field(
+        default_factory=partial(defaultdict, threading.Lock)
+    )
+
+
 class Loader:
     """Finds plugins and keeps what it has loaded, one version for all who use it."""
 
-    def __init__(self, plugin_dirs: Sequence[Path]) -> None:
+    def __init__(self, plugin_dirs: Sequence[Path], known: Known | None = None) -> None:
         self._dirs = tuple(plugin_dirs)
-        # It is called from several threads, and one plugin may take long to import.
-        self._locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
-        self._loaded: dict[Path, Plugin] = {}
-        self._broken: dict[Path, tuple[Fingerprint, PluginLoadError]] = {}
+        self._known = known or Known()
+
+    def with_dirs(self, plugin_dirs: Sequence[Path]) -> "Loader":
+        """Return a loader that looks in other folders and shares what this one has loaded."""
+        return Loader(plugin_dirs, self._known)
 
     def load(self, name_or_path: str, *, base: Path | None = None) -> Plugin:
         """Load a plugin by name or path.
@@ -99,24 +119,24 @@ class Loader:
         return [_info(name, path) for name, path in sorted(self._named().items())]
 
     def _load(self, path: Path, *, sure: bool) -> Plugin:
-        with self._locks[path]:
+        with self._known.locks[path]:
             return self._load_alone(path, sure=sure)
 
     def _load_alone(self, path: Path, *, sure: bool) -> Plugin:
         source = _snapshot(path)
-        known = self._loaded.get(path)
+        known = self._known.plugins.get(path)
         if known is not None and known.fingerprint == source.fingerprint:
             return known
-        if sure and self._broken.get(path, (None,))[0] == source.fingerprint:
-            error = self._broken[path][1]
+        if sure and self._known.broken.get(path, (None,))[0] == source.fingerprint:
+            error = self._known.broken[path][1]
             raise PluginLoadError(str(error), details=error.details)
         try:
             plugin = _plugin(source, sure=sure)
         except PluginLoadError as exc:
-            self._broken[path] = (source.fingerprint, exc)
+            self._known.broken[path] = (source.fingerprint, exc)
             raise
-        self._loaded[path] = plugin
-        self._broken.pop(path, None)
+        self._known.plugins[path] = plugin
+        self._known.broken.pop(path, None)
         return plugin
 
     def _find(self, name_or_path: str, base: Path | None) -> Path:

@@ -111,6 +111,7 @@ class _Worker:
         self._send = send
         self._run: Callable[..., Any] | None = None
         self._doc = ""
+        self._source: Source | None = None
 
     def serve(self, asked: Mapping[str, Any]) -> None:
         """Answer one request: some messages, the last of them ``done`` or ``failed``."""
@@ -141,6 +142,7 @@ class _Worker:
     def _imported(self, source: Source) -> tuple[Callable[..., Any], str]:
         if self._run is None:
             self._run, self._doc = import_run(source)
+            self._source = source  # keeps its modules
         return self._run, self._doc
 
     def _log(self, level: str, event: str, values: Mapping[str, Any]) -> None:
