@@ -22,8 +22,8 @@ LAYERS: Final = {
     "stages": """
         buffer collector collectors context database deadletters deliveries delivery draining
         failures foreign headroom httpclient isolation keeper loader outage outputtail plugin
-        plugincheck results run runcontext runrecords schema sending sinks spool state statedir
-        staterows syntax tasks threads wire worker workerprocess writer
+        plugincheck reporting results run runcontext runrecords schema sending sinks spool state
+        statedir staterows syntax tasks threads wire worker workerprocess writer
     """,
     "daemon": "app logs systemd watching web",
     "commands": "__main__ cli testing",

@@ -5,10 +5,9 @@ changes nothing but its record and the backoff; its neighbours never notice.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from ingestd.buffer import Buffer
@@ -22,9 +21,9 @@ from ingestd.isolation import Isolation
 from ingestd.keeper import Keeper
 from ingestd.loader import Loader
 from ingestd.metrics import Metrics
-from ingestd.model import MICROSECONDS
 from ingestd.plugin import Plugin
 from ingestd.readings import Naming
+from ingestd.reporting import Report
 from ingestd.results import Conditions
 from ingestd.run import Counts, Run
 from ingestd.runrecords import RunRecord
@@ -85,7 +84,6 @@ class Collector:
         running: The run under way, or None.
         failures: How many runs have failed in a row.
         not_before: Until when it backs off, in monotonic seconds.
-        newest_us: The newest time of a reading, in microseconds, or None; since the start.
     """
 
     def __init__(
@@ -110,8 +108,13 @@ class Collector:
         self._started = self._finishing = False
         self._asked: asyncio.Task[RunRecord] | None = None
         self._begin_anew = asyncio.Event()
-        self._noted = Counts()
-        self.newest_us: int | None = None
+        self._report = Report(
+            config.name,
+            states=services.states,
+            metrics=services.metrics,
+            redactor=services.redactor,
+            log=self._log,
+        )
         self.running: Run | None = None
         self.failures = 0
         self.not_before = 0.0
@@ -120,6 +123,15 @@ class Collector:
     def name(self) -> str:
         """The collector's name."""
         return self.config.name
+
+    @property
+    def newest_us(self) -> int | None:
+        """The newest time of a reading since the start, in microseconds, or None."""
+        return self._report.newest_us
+
+    def follow(self, before: "Collector") -> None:
+        """Take over what is told of the collector in whose place this one comes."""
+        self.last, self._report.newest_us = before.last, before.newest_us
 
     @property
     def stuck(self) -> bool:
@@ -194,7 +206,7 @@ class Collector:
     def note(self) -> None:
         """Bring the metrics up to date with the run under way; a stream's may take years."""
         if self.running is not None:
-            self._note(self.running.counts)
+            self._report.note(self.running.counts)
 
     async def _scheduled(self, schedule: Schedule) -> None:
         last = self.last.tick if self.last else None
@@ -312,61 +324,15 @@ class Collector:
         return extras
 
     def _close(self, record: RunRecord, counts: Counts) -> None:
-        """Complete the record of a run, tell everybody, and decide on the backoff."""
-        record.readings, record.points = counts.readings, counts.points
-        record.unusable, record.samples = dict(counts.unusable), counts.samples
-        record.degraded = counts.degraded
-        record.output = record.output or counts.output
-        self._redact(record)
+        """Complete the record of a run, decide on the backoff, and tell everybody."""
+        self._report.complete(record, counts)
         self.last = record
-        failed = record.outcome in {"failed", "timeout"}
-        self.failures = self.failures + 1 if failed else 0
+        self.failures = self.failures + 1 if record.failed else 0
         self.not_before = 0.0
         if self.failures > 1:  # after one failure the next tick is soon enough
             wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.failures - 2, 30))
             self.not_before = self._clock.monotonic() + wait
-        self._count(record, counts)
-        record.id = self._services.states.add_run(record)
-        self._tell(record)
-
-    def _redact(self, record: RunRecord) -> None:
-        text = self._services.redactor.text
-        record.error, record.details = text(record.error), text(record.details)
-        record.output, record.degraded = text(record.output), text(record.degraded)
-        record.samples = [text(sample) for sample in record.samples]
-
-    def _count(self, record: RunRecord, counts: Counts) -> None:
-        metrics = self._services.metrics
-        metrics.runs.labels(self.name, record.outcome).inc()
-        metrics.run_seconds.labels(self.name).observe(record.seconds)
-        self._note(counts)
-        self._noted = Counts()
-
-    def _note(self, counts: Counts) -> None:
-        """Add to the metrics what a run has given since it was noted last."""
-        metrics, before = self._services.metrics, self._noted
-        metrics.readings.labels(self.name).inc(counts.readings - before.readings)
-        for reason, number in (counts.unusable - before.unusable).items():
-            metrics.unusable.labels(self.name, reason).inc(number)
-        if counts.newest_us is not None:
-            self.newest_us = max(counts.newest_us, self.newest_us or counts.newest_us)
-            metrics.last_reading.labels(self.name).set(self.newest_us / MICROSECONDS)
-        self._noted = replace(counts, unusable=Counter(counts.unusable))
-
-    def _tell(self, record: RunRecord) -> None:
-        values: dict[str, Any] = {
-            "run": record.id,
-            "seconds": round(record.seconds, 3),
-            "readings": record.readings,
-        }
-        if record.unusable:
-            values["unusable"] = dict(record.unusable)
-        if record.degraded:
-            values["degraded"] = record.degraded
-        if record.outcome in {"failed", "timeout"}:
-            self._log.warning("run failed", error=record.error, failures=self.failures, **values)
-        else:
-            self._log.info(f"run {record.outcome}", **values)
+        self._report.tell(record, counts, failures=self.failures)
 
     async def _current_plugin(self) -> Plugin:
         if self._plugin is None:

@@ -73,7 +73,7 @@ class Collectors:
         name = collector.name
         before, retired = self.by_name.get(name), self._retire(name)
         if before is not None:
-            collector.last, collector.newest_us = before.last, before.newest_us
+            collector.follow(before)
         self.by_name[name] = collector
 
         async def collect() -> None:

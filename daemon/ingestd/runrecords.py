@@ -52,6 +52,11 @@ class RunRecord:
     details: str = ""
     output: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the plugin failed, and should be left alone for a while."""
+        return self.outcome in {"failed", "timeout"}
+
     def as_dict(self) -> dict[str, Any]:
         """Return it for a listing."""
         return asdict(self)
