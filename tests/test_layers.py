@@ -25,7 +25,7 @@ LAYERS: Final = {
         plugincheck reporting results run runcontext runrecords schema sending sinks spool state
         statedir staterows syntax tasks threads wire worker workerprocess writer
     """,
-    "daemon": "app logs systemd watching web",
+    "daemon": "app logs switch systemd watching web",
     "commands": "__main__ cli testing",
 }
 RANKS: Final = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}

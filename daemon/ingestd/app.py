@@ -9,11 +9,9 @@ before the deliveries, and what collectors remember is committed behind both.
 import asyncio
 import dataclasses
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,12 +20,11 @@ import structlog
 from ingestd import configfile
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock, SystemClock
-from ingestd.collector import Collector, Services
+from ingestd.collector import Services
 from ingestd.collectors import Collectors
 from ingestd.config import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
 from ingestd.database import Database
 from ingestd.deliveries import Deliveries
-from ingestd.delivery import Delivery
 from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.isolation import Workers
 from ingestd.loader import Loader
@@ -35,7 +32,7 @@ from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
 from ingestd.plugin import PluginInfo
 from ingestd.plugincheck import check_plugins
-from ingestd.reload import Plan, changes_of, plan
+from ingestd.reload import plan
 from ingestd.secrets import Redactor
 from ingestd.sinks import influxdb
 from ingestd.sinks.embedded import EmbeddedSink
@@ -43,8 +40,9 @@ from ingestd.sinks.protocol import Sink
 from ingestd.sinks.victoriametrics import VictoriaSink
 from ingestd.state import StateStore
 from ingestd.statedir import StateDirectory
+from ingestd.switch import Switch
 from ingestd.systemd import Notifier
-from ingestd.tasks import Task, Tasks
+from ingestd.tasks import Tasks
 from ingestd.threads import Threads
 from ingestd.watching import edits
 
@@ -69,14 +67,6 @@ def make_sink(config: StoreConfig) -> Sink:
         case VictoriaStore():
             return VictoriaSink(config)
     raise TypeError(f"no sink for {type(config).__name__}")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a change starts, made but not started."""
-
-    deliveries: Sequence[Delivery]
-    collectors: Sequence[Collector]
 
 
 class Daemon:
@@ -247,11 +237,21 @@ class Daemon:
             hurry=self._hurry,
             log=self.log,
         )
+        self._switch = Switch(
+            deliveries=self.deliveries,
+            collectors=self.collectors,
+            buffer=self.buffer,
+            threshold=self._threshold,
+            metrics=self.metrics,
+            tasks=self._tasks,
+            log=self.log,
+        )
 
     async def _start(self) -> None:
         await self.collectors.remember()
         everything = plan(dataclasses.replace(self.config, stores={}, collectors={}), self.config)
-        self._apply(everything, self.config, await self._make(everything, self.config, self.loader))
+        parts = await self._switch.make(everything, self.config, self._services(self.loader))
+        self._switch.apply(everything, self.config, parts)
 
     def _services(self, loader: Loader) -> Services:
         return Services(
@@ -300,14 +300,10 @@ class Daemon:
         new = await self.blocking(configfile.load, self.config_path, self._environ)
         loader = await self._check(new)
         changes = plan(self.config, new)
-        parts = await self._make(changes, new, loader)
+        parts = await self._switch.make(changes, new, self._services(loader))
         self._go_on()  # nothing is awaited from here on, so that a stop finds all of it or nothing
-        stores, collectors = dict(self.deliveries.by_store), dict(self.collectors.by_name)
-        try:
-            self._apply(changes, new, parts)
-        except Exception:
-            await self._go_back(stores, collectors)
-            raise
+        former = self.config, self._services(self.loader)
+        await self._switch.over(changes, new, parts, former=former)
         self.config, self.loader = new, loader
         self._note_config(changes.describe())
         self.log.info("config reloaded", changes=changes.describe())
@@ -316,62 +312,6 @@ class Daemon:
     def _go_on(self) -> None:
         if self.stopping.is_set():
             raise NotNow("the daemon is stopping, the config was not read again")
-
-    async def _make(self, changes: Plan, config: Config, loader: Loader) -> Parts:
-        """Make everything new, which may fail, and touch nothing."""
-        stores, collectors = changes.stores, changes.collectors
-        services = self._services(loader)
-        return Parts(
-            [
-                self.deliveries.make(config.stores[name], config.buffer)
-                for name in (*stores.added, *stores.changed)
-            ],
-            [
-                await self.collectors.make(
-                    config.collectors[name], catalogue=config.catalogue, services=services
-                )
-                for name in (*collectors.added, *collectors.changed)
-            ],
-        )
-
-    def _apply(self, changes: Plan, config: Config, parts: Parts) -> None:
-        """Touch what changed, stores first, so that new collectors find theirs."""
-        self._threshold.level = config.daemon.log_level
-        self.collectors.grace = config.daemon.grace
-        self.buffer.capacity = config.buffer.points
-        self.deliveries.limit(config.buffer)
-        for delivery in parts.deliveries:
-            self.deliveries.start(delivery)
-        for name in changes.stores.removed:
-            self.deliveries.remove(name)
-        if changes.catalogue:
-            self.collectors.rename(config.catalogue)
-        for collector in parts.collectors:
-            self.collectors.start(collector)
-        for name in changes.collectors.removed:
-            ended = self.collectors.remove(name)
-            self._tasks.start(f"{name}.forget", partial(self._forget, name, ended))
-
-    async def _go_back(
-        self, stores: Mapping[str, Delivery], collectors: Mapping[str, Collector]
-    ) -> None:
-        """Put back in place what there was, as far as that can be done."""
-        undo = Plan(
-            stores=changes_of(self.deliveries.by_store, stores),
-            collectors=changes_of(self.collectors.by_name, collectors),
-            catalogue=True,
-        )
-        try:
-            self._apply(undo, self.config, await self._make(undo, self.config, self.loader))
-        except Exception:  # border: what stopped us on the way may well stop us on the way back
-            self.log.exception("the former config could not be put back in place")
-
-    async def _forget(self, name: str, ended: Task | None) -> None:
-        """Forget the metrics of a collector once it has ended, unless it came back."""
-        if ended is not None:
-            await asyncio.wait({ended})
-        if name not in self.collectors.by_name:
-            self.metrics.forget(name)
 
     def _note_config(self, changes: str) -> None:
         self.last_reload, self.config_ok, self.loaded_at = changes, True, self.clock.now()
