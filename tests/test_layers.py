@@ -21,9 +21,9 @@ LAYERS: Final = {
     """,
     "stages": """
         buffer collector collectors context database deadletters deliveries delivery draining
-        failures foreign headroom httpclient isolation keeper loader outage outputtail plugin
-        plugincheck reporting results run runcontext runrecords schema sending sinks spool state
-        statedir staterows syntax tasks threads wire worker workerprocess writer
+        failures foreign headroom httpclient isolation keeper loader looplag outage outputtail
+        plugin plugincheck reporting results run runcontext runrecords schema sending sinks spool
+        state statedir staterows syntax tasks threads wire worker workerprocess writer
     """,
     "daemon": "app logs switch systemd watching web",
     "commands": "__main__ cli testing",

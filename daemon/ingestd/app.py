@@ -12,12 +12,13 @@ import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
 
-from ingestd import configfile
+from ingestd import configfile, looplag
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock, SystemClock
 from ingestd.collector import Services
@@ -81,6 +82,8 @@ class Daemon:
         last_reload: What the newest reload did, or why it was refused.
         config_ok: Whether the config that was read last is the one in use.
         loaded_at: When the config in use was read, in seconds since the Unix epoch.
+        refused_at: When the newest reload failed, likewise, or None if it did not.
+        warnings: What looked suspicious in the config that was read last.
     """
 
     deliveries: Deliveries
@@ -110,6 +113,8 @@ class Daemon:
         self.ready, self.stopping = asyncio.Event(), asyncio.Event()
         self._hurry = asyncio.Event()
         self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
+        self.refused_at: float | None = None
+        self.warnings: list[str] = []
         self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
 
@@ -137,9 +142,17 @@ class Daemon:
 
     def stop(self) -> None:
         """Begin to stop; a second call skips the waiting, never the spooling."""
+        if self.stopping.is_set() and self.ready.is_set() and not self._hurry.is_set():
+            self.log.warning("hurrying", waiting_for=self._busy())
         if self.stopping.is_set():
             self._hurry.set()
         self.stopping.set()
+
+    def _busy(self) -> list[str]:
+        """Name what a stop has to wait for."""
+        collectors = [n for n, each in self.collectors.by_name.items() if each.running]
+        stores = [n for n, each in self.deliveries.by_store.items() if each.in_memory]
+        return [*(f"a run of {n}" for n in collectors), *(f"readings for {n}" for n in stores)]
 
     def flush(self) -> None:
         """Send what is in memory without waiting for batches to fill."""
@@ -276,14 +289,16 @@ class Daemon:
         wrong, suspicious = await self.blocking(check_plugins, config, loader)
         if wrong:
             raise ConfigError(wrong)
-        for problem in suspicious:
-            self.log.warning("config", problem=str(problem))
+        self.warnings = list(map(str, suspicious))
+        for problem in self.warnings:
+            self.log.warning("config", problem=problem)
         return loader
 
     def _announce(self, address: str) -> None:
         self._note_config("")
         for job in (self._tend, self._feed_watchdog, self._watch_files):
             self._tasks.start(job.__name__.strip("_"), job)
+        self._tasks.start("looplag", partial(looplag.watch, self.collectors.by_name, self.log))
         self.ready.set()
         self._notifier.ready(self.status_line())
         self.log.info(
@@ -307,7 +322,7 @@ class Daemon:
         self.config, self.loader = new, loader
         self._note_config(changes.describe())
         self.log.info("config reloaded", changes=changes.describe())
-        return changes.describe()
+        return changes.describe(most=None)
 
     def _go_on(self) -> None:
         if self.stopping.is_set():
@@ -315,11 +330,12 @@ class Daemon:
 
     def _note_config(self, changes: str) -> None:
         self.last_reload, self.config_ok, self.loaded_at = changes, True, self.clock.now()
+        self.refused_at = None
         self.metrics.reload_ok.set(1)
         self.metrics.reload_time.set(self.loaded_at)
 
     def _note_failure(self, why: str) -> None:
-        self.last_reload, self.config_ok = why, False
+        self.last_reload, self.config_ok, self.refused_at = why, False, self.clock.now()
         self.metrics.reload_ok.set(0)
 
     # -- while it runs

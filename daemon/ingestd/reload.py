@@ -35,8 +35,8 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
-    def describe(self) -> str:
-        """Return it for people: ``+new ~changed -old``."""
+    def describe(self, *, most: int | None = _MOST_NAMED) -> str:
+        """Return it for people, no more names than that: ``+new ~changed -old``."""
         if not self:
             return "unchanged"
         marked = [
@@ -44,8 +44,8 @@ class Changes:
             *(f"~{name}" for name in self.changed),
             *(f"-{name}" for name in self.removed),
         ]
-        more = len(marked) - _MOST_NAMED
-        return " ".join(marked[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        more = 0 if most is None else len(marked) - most
+        return " ".join(marked[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +70,18 @@ class Plan:
         """Return whether anything changed."""
         return bool(self.collectors or self.stores or self.catalogue or self.live or self.restart)
 
-    def describe(self) -> str:
-        """Return it in one line for people; it holds names only, so no secrets."""
+    def describe(self, *, most: int | None = _MOST_NAMED) -> str:
+        """Return it in one line for people; it holds names only, so no secrets.
+
+        Args:
+            most: How many collectors and stores to name, or None for all of them.
+        """
         if not self:
             return "nothing changed"
-        parts = [f"collectors: {self.collectors.describe()}", f"stores: {self.stores.describe()}"]
+        parts = [
+            f"collectors: {self.collectors.describe(most=most)}",
+            f"stores: {self.stores.describe(most=most)}",
+        ]
         if self.catalogue:
             parts.append("series: changed")
         if self.live:
