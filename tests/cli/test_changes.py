@@ -35,7 +35,10 @@ def test_a_state_is_forgotten_when_that_is_confirmed(
 ) -> None:
     """State and hidden go, masks only if they are meant."""
     refused = cli("state", "reset", "c", stdin="n\n")
+    silent = cli("state", "reset", "c")
     assert (refused.code, cli.json("state", "show", "c")["state"]) == (130, {"count": 1})
+    assert silent.code == 130
+    assert silent.err.endswith("\nc: not confirmed, nothing was forgotten\n")
 
     confirmed = cli("state", "reset", "c", stdin="y\n")
     after = cli.json("state", "show", "c")
@@ -77,10 +80,15 @@ def test_dead_letters_are_listed_and_purged(daemon: DaemonProcess, cli: CommandL
     some = cli("dead-letters", "purge", "--store", "vm", str(ids[0]))
     assert (some.code, some.out) == (0, "vm: 1 reading deleted\n")
     assert cli("dead-letters", "purge", "--store", "vm").code == 2
+    gone = cli("dead-letters", "purge", "--store", "vm", str(ids[0]), "999")
+    assert (gone.code, gone.out) == (1, "")
+    assert gone.err.startswith("vm: 2 numbers of 2 are no dead letters of this store; see ")
 
     daemon.start()
-    one = cli("dead-letters", "purge", "--store", "vm", str(ids[1]))
-    assert one.out == "vm: 1 reading deleted\n"
+    one = cli("dead-letters", "purge", "--store", "vm", str(ids[1]), "999")
+    assert (one.code, one.out) == (1, "vm: 1 reading deleted\n")
+    assert one.err.startswith("vm: 1 number of 2 is no dead letter of this store; see ")
+    assert cli("dead-letters", "retry", "--store", "vm", "999").code == 1
     assert daemon.stop() == 0
     page = cli.json("dead-letters", "list", "--after", str(ids[2]), "--limit", "1")
     rest = cli("dead-letters", "purge", "--store", "vm", "--all")
@@ -88,6 +96,8 @@ def test_dead_letters_are_listed_and_purged(daemon: DaemonProcess, cli: CommandL
     assert [each["id"] for each in page] == [ids[3]]
     assert rest.out == "vm: 2 readings deleted\n"
     assert cli.json("dead-letters", "list") == []
+    empty = cli("dead-letters", "list")
+    assert (empty.code, empty.out, empty.err) == (0, "", "no dead letters\n")
 
 
 def bury(daemon: DaemonProcess, cli: CommandLine, count: int) -> None:

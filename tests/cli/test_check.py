@@ -63,6 +63,43 @@ def test_only_warns_of_what_looks_odd(daemon: DaemonProcess, cli: CommandLine) -
     assert "did you mean 'interval'?" in said.err
 
 
+def test_a_param_that_is_required_must_be_given_or_remembered(
+    daemon: DaemonProcess, cli: CommandLine
+) -> None:
+    """A daemon that starts cannot know; whoever asks is told."""
+    daemon.plugin("meter", "def run(*, url, **_):\n    return {'url': 'http://next/'}\n")
+    collector = {"plugin": "meter", "every": "365d"}
+    daemon.configure(collectors={"m": collector})
+    missing = cli("check")
+    daemon.configure(collectors={"m": {**collector, "params": {"url": "http://first/"}}})
+    given = cli("check")
+    cli("once", "m")
+    daemon.configure(collectors={"m": collector})
+    remembered = cli("check")
+
+    assert (missing.code, given.code, remembered.code) == (78, 0, 0)
+    assert "collectors.m.params: 'url' is required\n" in missing.err
+    assert remembered.err == ""
+
+
+def test_warns_of_folders_that_are_not_there(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """Where plugins are searched, and where readings would be kept."""
+    path = daemon.folder / "tpyo" / "readings.db"
+    folders = [str(daemon.folder / "plugins"), str(daemon.folder / "pulgins")]
+    daemon.configure(
+        stores={"here": {"type": "embedded", "path": str(path)}}, daemon={"plugin_dirs": folders}
+    )
+
+    said = cli("check")
+
+    assert said.code == 0
+    first, second = said.err.splitlines()
+    assert first.startswith(f"warning: {daemon.config_path}: daemon.plugin_dirs: ")
+    assert folders[1] in first
+    assert "stores.here.path: the folder" in second
+    assert "tpyo" in second
+
+
 def test_tries_the_stores_if_asked_to(
     daemon: DaemonProcess, cli: CommandLine, influxdb_url: str, unique: str
 ) -> None:

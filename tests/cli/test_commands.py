@@ -55,6 +55,16 @@ def test_help_and_samples_can_be_printed(cli: CommandLine) -> None:
 
 
 @pytest.mark.slow
+def test_a_misspelt_command_is_set_right(cli: CommandLine) -> None:
+    """As options of the configuration are."""
+    said = cli("statsu")
+
+    assert said.code == 2
+    assert "no command 'statsu'; did you mean 'status'?" in said.err
+    assert "No such command 'frobnicate'" in cli("frobnicate").err
+
+
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error_to_talk_about(cli: CommandLine) -> None:
     """As in ``ingestd plugins | head -1``."""
     process = subprocess.Popen(

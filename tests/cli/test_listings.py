@@ -8,7 +8,7 @@ import pytest
 
 from ingestd.statedir import StateDirectory
 from tests.support.cli import CommandLine
-from tests.support.daemonprocess import DaemonProcess
+from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
@@ -26,6 +26,14 @@ LISTINGS = (
 )
 
 ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+STREAM = """
+import asyncio
+
+async def run(*, count=0, **_):
+    yield {"readings": [(1_700_000_000, "level", 4.25)]}
+    await asyncio.sleep(3600)
+"""
 
 GOOD = """
 def run(*, count=0, **_):
@@ -134,7 +142,8 @@ def test_a_broken_configuration_does_not_hide_the_running_daemon(
         assert reload.code == 78
         assert str(site.config_path) in reload.err
         assert status.code == 0, status
-        assert "refused" in status.out
+        assert re.search(r"refused .*, the running one stays: \d problems?; see ing", status.out)
+        assert len(status.lines) < 15
 
     site.config_path.write_text(good)
     assert cli("reload").out == "nothing changed\n"
@@ -159,7 +168,9 @@ def test_presents_the_token_and_finds_a_unix_socket(site: DaemonProcess, cli: Co
     site.start()
     assert cli.json("status")["pid"] == site.pid
     site.configure(**sections, daemon={"token": "another"})
-    assert "wants a token" in cli("status").err
+    assert "did not accept this configuration's daemon.token" in cli("status").err
+    site.configure(**sections)
+    assert "the daemon wants a token" in cli("status").err
     assert site.stop() == 0
 
     site.configure(**sections, daemon={"listen": f"unix:{site.folder}/api.sock"})
@@ -195,6 +206,71 @@ def test_on_a_terminal_tables_fit_and_have_colours(site: DaemonProcess, cli: Com
     assert max(len(ANSI.sub("", line)) for line in plain.splitlines()) <= 80
     assert "\x1b" not in piped.out
     assert all(line == line.rstrip() for line in piped.lines)
+
+
+def test_nothing_to_show_is_said_in_a_sentence(site: DaemonProcess, cli: CommandLine) -> None:
+    """On standard error, so that a pipe gets nothing."""
+    runs, latest = cli("runs"), cli("latest", "--within", "90m")
+    site.start()
+    awaited = cli("latest", "--series", "x*")
+
+    assert (runs.code, runs.out, runs.err) == (0, "", "no runs yet\n")
+    assert (latest.code, latest.out, latest.err) == (0, "", "no readings in the last 90m\n")
+    assert (awaited.code, awaited.out) == (0, "")
+    assert re.match(
+        r"no readings of x\* in the last 24h; the next run of '\w+' is in ", awaited.err
+    )
+
+
+def test_a_collector_that_backs_off_is_awaited(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """Its next run lies ahead, however often it has failed."""
+    daemon.plugin("bad", "def run(**_):\n    raise OSError('no route')\n")
+    daemon.configure(collectors={"bad": {"plugin": "bad", "every": "1s"}})
+    daemon.start()
+    daemon.wait_for("run failed", failures=2)
+
+    row = cli("collectors").lines[1]
+
+    assert re.search(r" in \d+s ", row), row
+
+
+def test_a_stream_that_was_stopped_has_no_error(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """The end of the daemon is nothing to complain of."""
+    daemon.plugin("s", STREAM)
+    daemon.configure(collectors={"s": {"plugin": "s"}})
+    daemon.start()
+    eventually(lambda: cli.json("latest", "--within", "36500d"))
+    assert daemon.stop() == 0
+    daemon.start()
+
+    said = cli("collectors")
+
+    assert "stopped it" not in said.out
+    assert cli.json("collectors")[0]["last_run"]["outcome"] == "cancelled"
+
+
+def test_the_end_of_long_output_is_shown(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """The rest on demand."""
+    text = "for n in range(100):\n        print('line', n)\n    return {}"
+    daemon.plugin("loud", f"def run(**_):\n    {text}\n")
+    daemon.configure(collectors={"loud": {"plugin": "loud", "every": "365d"}})
+    cli("once", "loud")
+
+    cut, full = cli("runs", "1"), cli("runs", "1", "--full")
+
+    assert "... 60 lines before these; --full shows all" in cut.out
+    assert "line 59" not in cut.out
+    assert "line 60" in cut.out
+    assert next(line for line in full.lines if "line" in line).split()[-2:] == ["line", "0"]
+
+
+def test_times_are_local_with_their_offset(site: DaemonProcess, cli: CommandLine) -> None:
+    """In whatever command."""
+    cli.environ["TZ"] = "America/Anchorage"
+    cli("once", "good")
+
+    assert "2023-11-14 13:13:20-09:00" in cli("latest", "--within", "36500d").out
+    assert re.search(r"started +[\d-]+ [\d:]+-0[89]:00, ", cli("runs", "1").out)
 
 
 def test_json_is_for_programs(site: DaemonProcess, cli: CommandLine) -> None:

@@ -33,6 +33,22 @@ def test_writes_a_plugin_that_runs_and_a_test_that_passes(
     assert [each["name"] for each in cli.json("plugins") if "boiler" in each["path"]] == ["boiler"]
 
 
+def test_its_advice_can_be_followed_as_it_stands(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """From a shell that knows nothing of the virtualenv."""
+    daemon.configure()
+    said = cli("new-plugin", "boiler")
+    snippet = said.out.partition("\n\n")[2].partition("\n\n")[2].partition("\n\n")[0]
+    text = daemon.config_path.read_text()
+    daemon.config_path.write_text(f"{text}collectors:\n{snippet}\n")
+    lines = [line for line in said.lines if line.startswith(("Then try it", "run its test"))]
+    tried, test = (line.partition(":  ")[2].strip() for line in lines)
+    environ = {**cli.environ, "PATH": "/usr/bin:/bin"}
+
+    for command in (tried, test):
+        done = subprocess.run(command, shell=True, env=environ, capture_output=True, check=False)
+        assert done.returncode == 0, (command, done)
+
+
 def test_is_taken_up_by_a_running_daemon(daemon: DaemonProcess, cli: CommandLine) -> None:
     """A reload is all it takes."""
     daemon.configure()

@@ -61,7 +61,7 @@ def test_a_dry_run_shows_readings_and_state_and_changes_nothing(
     assert "  + last: 1" in said.lines
     assert "  ~ hidden: 1 key, changed, not shown" in said.lines
     assert "m: ok" in said.out
-    assert "1 reading, unusable: 1 value, 1 milliseconds; nothing was stored" in said.out
+    assert "3 readings, unusable: 1 value, 1 milliseconds; nothing was stored" in said.out
     assert said.out.splitlines()[1].split()[:2] == ["level", "0"]
 
     cli("once", "m")
@@ -90,6 +90,21 @@ def test_params_of_the_command_line_win(meter: DaemonProcess, cli: CommandLine) 
     assert found["after"]["state"] == {"last": 10}
     assert found["before"]["state"] == {}
     assert [each["series"] for each in found["readings"]] == ["level"]
+
+
+def test_a_param_that_the_plugin_does_not_know_is_told(
+    meter: DaemonProcess, cli: CommandLine
+) -> None:
+    """A plugin with ``**_`` takes it and does nothing with it; another cannot take it."""
+    said = cli("once", "m", "-n", "-p", "x=1")
+    meter.plugin("strict", "def run(*, url=''):\n    return {}\n")
+    meter.configure(collectors={"m": {"plugin": "strict", "every": "365d"}})
+    refused = cli("once", "m", "-n", "-p", "x=1")
+
+    assert said.code == 0
+    assert said.err.startswith("warning: ")
+    assert "'x' is not declared" in said.err
+    assert (refused.code, "unknown parameter 'x'" in refused.err) == (78, True)
 
 
 def test_without_a_daemon_state_follows_the_stored_readings(

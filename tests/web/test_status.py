@@ -21,6 +21,7 @@ async def test_status_says_how_everything_is(daemon_folder: DaemonFolder) -> Non
             "path": str(daemon_folder.config_path),
             "last_reload": "",
             "ok": True,
+            "refused_at": None,
             "loaded_at": it.daemon.loaded_at,
         }
         assert status["buffer"] == {"points": 0, "capacity": 200_000, "paused": []}
@@ -32,7 +33,7 @@ async def test_a_reload_says_what_changed(daemon_folder: DaemonFolder) -> None:
     """The answer is what was done, and the status remembers it."""
     daemon_folder.plugin("meter", METER)
     async with daemon_folder.daemon(ONE) as it:
-        assert await it.post("reload") == {"changes": "nothing changed"}
+        assert await it.post("reload") == {"changes": "nothing changed", "warnings": []}
         daemon_folder.config("collectors: {other: {plugin: meter, every: 1h}}\n")
         changes = (await it.post("reload"))["changes"]
         names = [each["name"] for each in await it.get("collectors")]
@@ -40,6 +41,23 @@ async def test_a_reload_says_what_changed(daemon_folder: DaemonFolder) -> None:
         assert "+other -m" in changes
         assert names == ["other"]
         assert (await it.get("status"))["config"]["last_reload"] == changes
+
+
+async def test_a_reload_names_everything_that_changed_and_what_looks_odd(
+    daemon_folder: DaemonFolder,
+) -> None:
+    """Only the log line is cut; a plugin that does not load is no reason to refuse."""
+    daemon_folder.plugin("meter", METER)
+    async with daemon_folder.daemon(ONE) as it:
+        many = "".join(f"c{n}: {{plugin: meter, every: 1h}}, " for n in range(12))
+        daemon_folder.config(f"collectors: {{{many}odd: {{plugin: nowhere, every: 1h}}}}\n")
+        answer = await it.post("reload")
+
+        assert "+c0 " in answer["changes"]
+        assert "+c11 " in answer["changes"]
+        assert "more" not in answer["changes"]
+        (warning,) = answer["warnings"]
+        assert "collectors.odd.plugin: no plugin 'nowhere'" in warning
 
 
 async def test_a_refused_reload_changes_nothing(daemon_folder: DaemonFolder) -> None:
@@ -67,6 +85,7 @@ async def test_a_refused_reload_changes_nothing(daemon_folder: DaemonFolder) -> 
         assert all("ingestd.yaml:" in problem["where"] for problem in answer.body["problems"])
         assert "hush-hush" not in str((answer.body, status))
         assert status["config"]["ok"] is False
+        assert status["config"]["refused_at"] >= status["config"]["loaded_at"]
         assert status["config"]["last_reload"].startswith("refused: ")
         assert [each["name"] for each in await it.get("collectors")] == ["m"]
         assert "ingestd_config_last_reload_successful 0.0" in metrics

@@ -6,6 +6,7 @@ What a command needs is imported when it is called, so that the others start fas
 import importlib
 import platform
 import sys
+from difflib import get_close_matches
 from typing import Final
 
 import click
@@ -50,6 +51,19 @@ class Commands(click.Group):
         module = importlib.import_module(f"ingestd.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, or say which one may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            meant = get_close_matches(args[0], COMMANDS, n=1)
+            if not meant or args[0].startswith("-"):
+                raise
+            text = f"no command {args[0]!r}; did you mean {meant[0]!r}?"
+            raise click.UsageError(text, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them all."""

@@ -63,8 +63,8 @@ class Backend(Protocol):
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""
 
-    async def reload(self) -> str:
-        """Have the configuration read again; return what changed."""
+    async def reload(self) -> Json:
+        """Have the configuration read again; return ``changes`` and ``warnings``."""
 
 
 def ask(config_path: Path, question: Callable[[Backend], Awaitable[T]]) -> T:

@@ -1,6 +1,8 @@
 """``ingestd check``: whether the daemon would start with this configuration, and work."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -10,11 +12,13 @@ from ingestd.cli.endings import CONFIG, UNAVAILABLE
 from ingestd.cli.settings import config_option, load
 from ingestd.cli.stores import opened
 from ingestd.config import Config, StoreConfig
-from ingestd.errors import PluginLoadError, Problem, StoreUnavailable
+from ingestd.errors import IngestError, PluginLoadError, Problem, StoreUnavailable
 from ingestd.foreign import Kind
 from ingestd.loader import Loader
 from ingestd.plugincheck import check_plugins
+from ingestd.schema import open_reader
 from ingestd.secrets import Redactor
+from ingestd.staterows import decode, raw_rows
 
 
 @click.command(short_help="Check the configuration.")
@@ -27,7 +31,8 @@ def check(*, config_path: Path, connect: bool) -> int:
     --connect a store that cannot be reached gives exit code 69.
     """
     config = load(config_path)
-    wrong, suspicious = check_plugins(config, Loader(config.daemon.plugin_dirs))
+    loader = Loader(config.daemon.plugin_dirs)
+    wrong, suspicious = check_plugins(config, loader, remembered=remembered(config))
     # Without the others a daemon would run; whoever asks wants this one to run too.
     unloadable = [each for each in suspicious if each.key.endswith(".plugin")]
     wrong += [*unloadable, *_unimportable(config, {each.key for each in unloadable})]
@@ -58,6 +63,20 @@ def _unimportable(config: Config, known: set[str]) -> list[Problem]:
         except PluginLoadError as error:
             problems.append(Problem(each.where, key, str(error)))
     return problems
+
+
+def remembered(config: Config) -> dict[str, frozenset[str]] | None:
+    """Return which names each collector holds in its state; None if we may not look."""
+    path = config.daemon.state_dir / "state.db"
+    try:
+        if not path.exists():
+            return {}
+        with closing(open_reader(path)) as db:
+            rows = raw_rows(db, None)
+            memories = {raw[0].decode(): decode(raw, crc) for _, raw, crc, _ in rows}
+    except (OSError, sqlite3.Error, IngestError):  # whatever it is, the daemon is to tell of it
+        return None
+    return {name: frozenset({*each.state, *each.hidden}) for name, each in memories.items()}
 
 
 async def _connect(config: Config) -> int:

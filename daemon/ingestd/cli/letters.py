@@ -7,6 +7,7 @@ import click
 
 from ingestd.cli import show
 from ingestd.cli.backend import ask
+from ingestd.cli.endings import FAILURE
 from ingestd.cli.settings import config_option, json_option
 
 
@@ -41,7 +42,10 @@ def list_letters(
         ]
         for each in found
     ]
-    show.table(["id", "store", "refused", "reason", "reading"], rows, right={"id"}, cut="reading")
+    headers = ["id", "store", "refused", "reason", "reading"]
+    of_store = f" of {store}" if store else ""
+    empty = f"no dead letters{of_store}{f' after {after}' if after else ''}"
+    show.table(headers, rows, right={"id"}, cut="reading", empty=empty)
 
 
 def _selection(command: click.decorators.FC) -> click.decorators.FC:
@@ -58,23 +62,37 @@ def _selection(command: click.decorators.FC) -> click.decorators.FC:
 
 @dead_letters.command(short_help="Send them again.")
 @_selection
-def retry(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> None:
+def retry(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> int:
     """Send them again, after the store or its limits have been put right."""
     wanted = _ids(ids, everything=everything)
     count = ask(config_path, lambda backend: backend.retry(store, wanted))
-    click.echo(f"{store}: {show.counted(count, 'reading')} queued again")
+    return _tell(store, wanted, count, "queued again")
 
 
 @dead_letters.command(short_help="Delete them.")
 @_selection
-def purge(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> None:
+def purge(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> int:
     """Delete them; there is no way back."""
     wanted = _ids(ids, everything=everything)
     count = ask(config_path, lambda backend: backend.purge(store, wanted))
-    click.echo(f"{store}: {show.counted(count, 'reading')} deleted")
+    return _tell(store, wanted, count, "deleted")
 
 
 def _ids(ids: Sequence[int], *, everything: bool) -> Sequence[int] | None:
     if bool(ids) == everything:
         raise click.UsageError("expected the numbers of some, or --all")
-    return None if everything else ids
+    return None if everything else sorted(set(ids))
+
+
+def _tell(store: str, ids: Sequence[int] | None, count: int, done: str) -> int:
+    """Say what was done, and of how many numbers it could not be."""
+    unknown = 0 if ids is None else len(ids) - count
+    if count or not unknown:
+        click.echo(f"{store}: {show.counted(count, 'reading')} {done}")
+    if unknown <= 0:
+        return 0
+    verb = "is no dead letter" if unknown == 1 else "are no dead letters"
+    numbers = show.counted(unknown, "number")
+    text = f"{numbers} of {len(ids or ())} {verb} of this store; see ingestd dead-letters list"
+    click.echo(f"{store}: {text}", err=True)
+    return FAILURE

@@ -1,13 +1,17 @@
 """Commands that only look: status, collectors, runs, spool, latest, plugins."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
 from ingestd.cli import show
-from ingestd.cli.backend import Json, ask
+from ingestd.cli.backend import Backend, Json, ask
 from ingestd.cli.endings import FAILURE
 from ingestd.cli.settings import DURATION, config_option, json_option
+
+LINES: Final = 40  # of what a run printed
 
 
 @click.command(short_help="Say how the daemon is.")
@@ -32,7 +36,7 @@ def _show_status(found: Json) -> None:
     counts = (
         f"{collectors['total']}, {collectors['running']} running, {collectors['failing']} failing"
     )
-    refused = "" if config["ok"] else f"\nrefused, an earlier one stays: {config['last_reload']}"
+    refused = "" if config["ok"] else f"\n{_refusal(config)}"
     show.facts(
         {
             "daemon": ("stopping, " if found["stopping"] else "") + (running or "not running"),
@@ -66,6 +70,16 @@ def _show_status(found: Json) -> None:
             click.echo(f"{each['name']}: {show.visible(each['error'])}")
 
 
+def _refusal(config: Json) -> str:
+    """Say in a line that the configuration on disk is not the one in use."""
+    last = config["last_reload"]
+    problems = show.counted(len(last.splitlines()), "problem")
+    when = f" {show.ago(config['refused_at'])}" if config["refused_at"] else ""
+    if not last.startswith("refused"):
+        return f"{last}; the running one stays"
+    return f"refused{when}, the running one stays: {problems}; see ingestd check"
+
+
 @click.command(short_help="List the collectors.")
 @config_option
 @json_option
@@ -83,15 +97,17 @@ def collectors(*, config_path: Path, as_json: bool) -> None:
             _outcome(each),
             _last(each),
             _next(each),
-            show.number((each["last_run"] or {}).get("points")),
+            show.number((each["last_run"] or {}).get("readings")),
         ]
         for each in found
     ]
     headers = ["collector", "plugin", "schedule", "", "last run", "next run", "readings"]
-    show.table(headers, rows, right={"readings"})
+    empty = "no collectors in the configuration"
+    show.table(headers, rows, right={"readings"}, empty=empty)
     for each in found:
-        if each["last_run"] and each["last_run"]["error"]:
-            click.echo(f"{each['name']}: {show.visible(each['last_run']['error'])}")
+        last = each["last_run"]
+        if last and last["error"] and last["outcome"] != "cancelled":
+            click.echo(f"{each['name']}: {show.visible(last['error'])}")
 
 
 def _outcome(collector: Json) -> str:
@@ -110,7 +126,7 @@ def _last(collector: Json) -> str:
 
 def _next(collector: Json) -> str:
     if collector["backing_off_for"]:
-        return show.ago(-collector["backing_off_for"], now=0.0)
+        return show.ago(collector["backing_off_for"], now=0.0)
     return show.ago(collector["next_run"])
 
 
@@ -118,10 +134,17 @@ def _next(collector: Json) -> str:
 @click.argument("run_id", metavar="[ID]", type=int, required=False)
 @click.option("--collector", metavar="NAME", help="Only those of one collector.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--full", is_flag=True, help="Show all that a run with an ID has printed.")
 @config_option
 @json_option
 def runs(
-    *, run_id: int | None, collector: str | None, limit: int, config_path: Path, as_json: bool
+    *,
+    run_id: int | None,
+    collector: str | None,
+    limit: int,
+    full: bool,
+    config_path: Path,
+    as_json: bool,
 ) -> None:
     """List the newest runs; with an ID show all about that one."""
     if run_id is not None:
@@ -130,7 +153,7 @@ def runs(
         if as_json:
             show.as_json(record)
         else:
-            _show_run(record)
+            _show_run(record, full=full)
         return
     found = ask(config_path, lambda backend: backend.runs(collector=collector, limit=limit))
     if as_json:
@@ -143,17 +166,19 @@ def runs(
             each["outcome"],
             show.ago(each["started"]),
             show.span(each["seconds"]),
-            show.number(each["points"]),
+            show.number(each["readings"]),
             show.number(sum(each["unusable"].values())),
             show.clipped(each["error"] or each["degraded"], 60),
         ]
         for each in found
     ]
     headers = ["id", "collector", "outcome", "started", "took", "readings", "unusable", "error"]
-    show.table(headers, rows, right={"id", "took", "readings", "unusable"}, cut="error")
+    empty = f"no runs of {collector!r} on record" if collector else "no runs yet"
+    numbers = {"id", "took", "readings", "unusable"}
+    show.table(headers, rows, right=numbers, cut="error", empty=empty)
 
 
-def _show_run(record: Json) -> None:
+def _show_run(record: Json, *, full: bool) -> None:
     reasons = ", ".join(f"{count} {reason}" for reason, count in record["unusable"].items())
     show.facts(
         {
@@ -167,10 +192,20 @@ def _show_run(record: Json) -> None:
             "unusable": "\n".join(filter(None, [reasons, *record["samples"]])),
             "degraded": record["degraded"],
             "error": record["error"],
-            "details": record["details"],
-            "output": record["output"],
+            "details": record["details"] if full else _end(record["details"]),
+            "output": record["output"] if full else _end(record["output"]),
         }
     )
+
+
+def _end(text: str) -> str:
+    """Return the last lines of a text, which say most, and how many there were before them."""
+    lines = text.splitlines()
+    before = len(lines) - LINES
+    if before <= 0:
+        return text
+    note = f"... {show.counted(before, 'line')} before these; --full shows all"
+    return "\n".join([note, *lines[before:]])
 
 
 def _readings(record: Json) -> str:
@@ -215,13 +250,27 @@ def latest(
     *, series: str | None, within: float, store: str | None, config_path: Path, as_json: bool
 ) -> None:
     """Show the newest reading of each series, as a store has it."""
-    found = ask(
-        config_path, lambda backend: backend.latest(within=within, series=series, store=store)
-    )
+
+    async def asked(backend: Backend) -> tuple[list[Json], list[Json]]:
+        found = await backend.latest(within=within, series=series, store=store)
+        return found, [] if found or as_json else await backend.collectors()
+
+    found, collectors = ask(config_path, asked)
     if as_json:
         show.as_json(found)
     else:
-        show.readings(found)
+        which = f" of {series}" if series else ""
+        empty = f"no readings{which} in the last {show.span(within)}{_awaited(collectors)}"
+        show.readings(found, empty=empty)
+
+
+def _awaited(collectors: Sequence[Json]) -> str:
+    """Say when readings are to be expected."""
+    coming = [each for each in collectors if each["next_run"]]
+    if not coming:
+        return ""
+    first = min(coming, key=lambda each: float(each["next_run"]))
+    return f"; the next run of {first['name']!r} is {show.ago(first['next_run'])}"
 
 
 @click.command(short_help="List the plugins.")
@@ -245,6 +294,9 @@ def plugins(*, config_path: Path, as_json: bool) -> None:
 def reload(*, config_path: Path) -> None:
     """Have the daemon read its configuration again, and say what changed.
 
-    Exits with 78 if it is wrong; the running one stays.
+    Prints what is suspicious in it. Exits with 78 if it is wrong; the running one stays.
     """
-    click.echo(ask(config_path, lambda backend: backend.reload()))
+    found = ask(config_path, lambda backend: backend.reload())
+    for warning in found["warnings"]:
+        click.echo(f"warning: {show.visible(warning)}", err=True)
+    click.echo(found["changes"])

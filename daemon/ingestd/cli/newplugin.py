@@ -1,6 +1,10 @@
 """``ingestd new-plugin``: a plugin to begin with."""
 
 import re
+import shlex
+import shutil
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -178,6 +182,11 @@ def _write(path: Path, text: str) -> None:
 def _advice(name: str, used: str, test: Path, config_path: Path, *, stream: bool) -> str:
     schedule = "" if stream else "    every: 30s\n"
     option = "" if config_path == default_path() else f" --config {config_path}"
+    ingestd, pytest = _executable("ingestd"), _executable("pytest")
+    install = ""
+    if find_spec("pytest") is None:
+        pip = f"{shlex.quote(sys.executable)} -m pip"
+        install = f"\n(which needs pytest:                     {pip} install pytest pytest-asyncio)"
     return f"""
 Paste this below collectors: in {config_path.absolute()}
 
@@ -185,6 +194,20 @@ Paste this below collectors: in {config_path.absolute()}
     plugin: {used}
 {schedule}    params: {{}}
 
-Then try it, without storing anything:   ingestd once {name} --dry-run{option}
-run its test:                            pytest {test}
-and let a running daemon take it up:     ingestd reload{option}"""
+Then try it, without storing anything:   {ingestd} once {name} --dry-run{option}
+run its test:                            {pytest} {test}{install}
+and let a running daemon take it up:     {ingestd} reload{option}"""
+
+
+def _executable(name: str) -> str:
+    """Return how a command is called from here: by name, or by path if a shell would not find it.
+
+    Both come from the virtualenv that runs this, which need not be an activated one.
+    """
+    ours = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    if found is not None and Path(found).parent.samefile(ours.parent):
+        return name
+    if ours.exists() or name != "ingestd":
+        return shlex.quote(str(ours))
+    return shlex.quote(sys.argv[0])

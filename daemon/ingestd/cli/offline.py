@@ -64,6 +64,7 @@ class Offline:
                 "path": str(self._config.files[0]),
                 "last_reload": "",
                 "ok": True,
+                "refused_at": None,
                 "loaded_at": None,
             },
             "state_dir": str(self._config.daemon.state_dir),
@@ -192,7 +193,7 @@ class Offline:
             for each in await asyncio.to_thread(loader.available)
         ]
 
-    async def reload(self) -> str:
+    async def reload(self) -> Json:
         """Say that there is nobody to reload."""
         where = self._config.daemon.state_dir
         if self._holder:

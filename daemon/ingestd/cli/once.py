@@ -15,7 +15,10 @@ from ingestd.cli.endings import FAILURE, UNAVAILABLE, CommandError
 from ingestd.cli.settings import config_option, json_option, known, load
 from ingestd.config import CollectorConfig, Config
 from ingestd.contract import Memory
+from ingestd.errors import ConfigError
+from ingestd.loader import Loader
 from ingestd.model import MICROSECONDS, Point
+from ingestd.plugincheck import check_plugins
 from ingestd.secrets import Redactor, find_secrets
 from ingestd.units import duration
 
@@ -66,6 +69,7 @@ def once(
     config = load(config_path)
     collector = _collector(config, name, dict(map(_param, params)))
     if dry_run:
+        _check(config, collector)
         return _rehearse(config, collector, listen_for, verbose=verbose, as_json=as_json)
     if collector.every is None and collector.cron is None:
         raise CommandError(f"{name}: a stream runs as long as the daemon does; try --dry-run")
@@ -101,6 +105,20 @@ async def _run(
 def _collector(config: Config, name: str, params: dict[str, Any]) -> CollectorConfig:
     collector: CollectorConfig = known(config.collectors, name, "collector")
     return dataclasses.replace(collector, params={**collector.params, **params})
+
+
+def _check(config: Config, collector: CollectorConfig) -> None:
+    """Compare a collector with its plugin, as a daemon does before it starts one.
+
+    Raises:
+        ConfigError: They do not fit.
+    """
+    only = dataclasses.replace(config, collectors={collector.name: collector})
+    wrong, suspicious = check_plugins(only, Loader(config.daemon.plugin_dirs))
+    if wrong:
+        raise ConfigError(wrong)
+    for problem in suspicious:
+        click.echo(f"warning: {show.visible(str(problem))}", err=True)
 
 
 def _param(text: str) -> tuple[str, Any]:
@@ -198,7 +216,7 @@ def _yaml(value: Any) -> str:
 
 def show_record(record: Json, *, dry: bool = False) -> None:
     """Print how a run went."""
-    parts = [show.counted(record["points"], "reading")]
+    parts = [show.counted(record["readings"], "reading")]
     if record["unusable"]:
         reasons = ", ".join(f"{number} {reason}" for reason, number in record["unusable"].items())
         parts.append(f"unusable: {reasons}")

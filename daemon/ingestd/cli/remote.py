@@ -102,9 +102,9 @@ class Remote:
         """List the plugins that have a name."""
         return cast("list[Json]", await self._get("plugins"))
 
-    async def reload(self) -> str:
-        """Have the configuration read again; return what changed."""
-        return str((await self._call("POST", "reload", json={}))["changes"])
+    async def reload(self) -> Json:
+        """Have the configuration read again; return ``changes`` and ``warnings``."""
+        return cast("Json", await self._call("POST", "reload", json={}))
 
     async def _change(self, what: str, store: str, ids: Sequence[int] | None) -> int:
         body = {"store": store, "ids": None if ids is None else list(ids)}
@@ -129,6 +129,8 @@ class Remote:
                 if answer.ok:
                     return await answer.json()
                 problem = await _problem(answer)
+        except aiohttp.ServerDisconnectedError as exc:
+            raise ApiError(f"{self._address}: the daemon ended before it had answered") from exc
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             text = f"{self._address}: the daemon does not answer: {exc or type(exc).__name__}"
             raise ApiError(text) from exc
@@ -136,7 +138,13 @@ class Remote:
             raise ConfigError([_as_problem(each) for each in problem["problems"]])
         words = str(problem.get("detail") or problem.get("title") or answer.reason)
         if answer.status == 401:
-            words = "wants a token, expected that of its daemon.token"
+            sent = "Authorization" in self._http.headers
+            words = (
+                "the daemon did not accept this configuration's daemon.token, expected the one "
+                "that it was started with"
+                if sent
+                else "the daemon wants a token, expected daemon.token in this configuration"
+            )
         raise ApiError(f"{self._address}: {words}", status=answer.status)
 
 

@@ -28,8 +28,9 @@ def table(
     *,
     right: Collection[str] = (),
     cut: str | None = None,
+    empty: str = "none",
 ) -> None:
-    """Print rows under their headers.
+    """Print rows under their headers; without any, say so on standard error.
 
     Args:
         headers: In lower case; empty ones belong to what explains itself.
@@ -37,14 +38,15 @@ def table(
         right: The headers of columns of numbers.
         cut: That of the column that may lose its end on a narrow terminal, instead of
             going on in the next line.
+        empty: What to say if there are no rows.
     """
+    if not rows:
+        click.echo(empty, err=True)
+        return
     numbers = [header in right for header in headers]
     rows = [[visible(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         _plain(headers, rows, numbers)
-        return
-    if not rows:
-        click.echo("none")
         return
     from rich.console import Console  # noqa: PLC0415 -- takes its time
     from rich.table import Table  # noqa: PLC0415
@@ -66,18 +68,18 @@ def table(
     console.print(shown)
 
 
-def readings(found: Sequence[Mapping[str, Any]]) -> None:
+def readings(found: Sequence[Mapping[str, Any]], *, empty: str = "no readings") -> None:
     """Print readings in the API's JSON as a table."""
     rows = [
         [
             _series(each),
             f"{number(each['value'])} {each['unit']}".rstrip(),
-            moment(each["time"], offset=False),
+            moment(each["time"]),
             ago(each["time"]),
         ]
         for each in found
     ]
-    table(["series", "value", "time", ""], rows, right={"value"})
+    table(["series", "value", "time", ""], rows, right={"value"}, empty=empty)
 
 
 def _series(reading: Mapping[str, Any]) -> str:
@@ -156,10 +158,9 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def moment(when: float, *, offset: bool = True) -> str:
-    """Return a time in Unix seconds as local time, with its offset or without."""
-    local = datetime.fromtimestamp(when, UTC).astimezone()
-    return (local if offset else local.replace(tzinfo=None)).isoformat(" ", "seconds")
+def moment(when: float) -> str:
+    """Return a time in Unix seconds as local time with its offset."""
+    return datetime.fromtimestamp(when, UTC).astimezone().isoformat(" ", "seconds")
 
 
 def clipped(text: str, most: int) -> str:

@@ -7,6 +7,7 @@ import yaml
 
 from ingestd.cli import show
 from ingestd.cli.backend import ask
+from ingestd.cli.endings import INTERRUPTED
 from ingestd.cli.settings import config_option, json_option
 
 
@@ -44,12 +45,22 @@ def show_state(*, name: str, config_path: Path, as_json: bool) -> None:
 @click.option("--masks", is_flag=True, help="Forget also which params its plugin has deleted.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @config_option
-def reset(*, name: str, masks: bool, yes: bool, config_path: Path) -> None:
+def reset(*, name: str, masks: bool, yes: bool, config_path: Path) -> int:
     """Forget what is remembered for the collector NAME, hidden values included.
 
     Its next run reads its source from the beginning.
     """
-    if not yes:
-        click.confirm(f"{name}: forget its state, and read its source again?", abort=True, err=True)
+    if not yes and not _confirmed(f"{name}: forget its state, and read its source again?"):
+        click.echo(f"{name}: not confirmed, nothing was forgotten", err=True)
+        return INTERRUPTED
     ask(config_path, lambda backend: backend.reset(name, masks=masks))
     click.echo(f"{name}: forgotten")
+    return 0
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:  # nobody answers
+        click.echo(err=True)
+        return False

@@ -41,7 +41,8 @@ async def reload(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Read the configuration again, touch what changed, and say what that was."""
     if not call.daemon.ready.is_set() or call.daemon.stopping.is_set():
         raise NotNow("the daemon is starting or stopping")
-    return {"changes": await call.daemon.reload()}
+    changes = await call.daemon.reload()
+    return {"changes": changes, "warnings": call.daemon.warnings}
 
 
 async def plugins(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
@@ -51,9 +52,10 @@ async def plugins(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
 
 def _config(daemon: Daemon) -> dict[str, Any]:
     return {
-        "path": str(daemon.config_path),
+        "path": str(daemon.config_path.absolute()),
         "last_reload": daemon.last_reload,
         "ok": daemon.config_ok,
+        "refused_at": daemon.refused_at,
         "loaded_at": daemon.loaded_at,
     }
 
