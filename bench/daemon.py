@@ -49,11 +49,6 @@ class Daemon:
         """Return what memory each process below it has for itself, in MiB."""
         return [proportional_mib(pid) for pid in descendants(self.process.pid)]
 
-    @property
-    def peak_mib(self) -> float:
-        """The most memory it had, in MiB."""
-        return memory_mib(self.process.pid, "VmHWM")
-
     def said(self, path: Path) -> Any:
         """Wait for what a plugin writes into a file, and return it."""
         self.wait_for(path.exists)
