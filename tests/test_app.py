@@ -362,6 +362,27 @@ async def test_removed_store_holds_up_nobody(
 
 
 @pytest.mark.slow
+async def test_store_that_comes_back_waits_for_the_end_of_the_delivery_it_had(
+    folder: DaemonFolder, influx2: Influx2
+) -> None:
+    """What that still puts into the spool would otherwise lie there until the next start."""
+    influx2.make_bucket("energy")
+    influx2.always = HANG
+    async with folder.daemon(f"stores:\n{store(influx2)}collectors:\n{ticking()}") as it:
+        deliveries, config = it.daemon.deliveries, it.daemon.config
+        await it.until(lambda: deliveries.by_store["main"].in_memory >= 3)
+
+        deliveries.remove("main")
+        deliveries.start(deliveries.make(config.stores["main"], config.buffer))
+        influx2.always = None
+
+        await it.until(lambda: len(influx2.values("energy")) >= 6)
+        values = sorted(influx2.values("energy").values())
+        assert values[:6] == [1, 2, 3, 4, 5, 6]
+        assert balanced(it)
+
+
+@pytest.mark.slow
 async def test_stop_while_a_store_hangs_spools_what_is_in_memory(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:
