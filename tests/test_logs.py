@@ -178,10 +178,10 @@ def test_lines_on_a_terminal_are_short_and_broken_between_words() -> None:
         return structlog.get_logger(collector="system")
 
     error = "OSError: " + "no route to host, " * 9
-    short = on_terminal(lambda stream: log_to(stream).info("run ok", run=1, readings=13))
+    short = on_terminal(lambda stream: log_to(stream).info("ready", stores=["a", "b"], n=1))
     long = on_terminal(lambda stream: log_to(stream).error("run failed", error=error, failures=1))
 
-    line = r"\d\d:\d\d:\d\d info  run ok  collector=system  run=1  readings=13\s+"
+    line = r"\d\d:\d\d:\d\d info  ready  collector=system  stores=\"a, b\"  n=1\s+"
     assert re.fullmatch(line, ANSI.sub("", short))
     first, *rest = ANSI.sub("", long).splitlines()
     assert re.match(r"\d\d:\d\d:\d\d error run failed  collector=system  error=", first)

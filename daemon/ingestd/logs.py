@@ -257,6 +257,8 @@ class Console:
         return "\n".join([line, *texts])
 
     def _pair(self, key: str, value: Any) -> str:
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            value = ", ".join(value)
         return f"{self._styled(visible(key), CYAN)}={quoted(value)}"
 
     def _styled(self, text: str, style: str) -> str:
