@@ -135,7 +135,7 @@ class Collectors:
 
     async def committed(self) -> None:
         """Return when everything that they remember is on disk."""
-        for keeper in self._keepers.values():
+        for keeper in list(self._keepers.values()):  # a reload may be adding some
             await keeper.committed()
 
     async def _keeper(self, name: str, services: Services) -> Keeper:

@@ -70,7 +70,7 @@ class BatchConfig:
         linger: How long the first point has waited.
     """
 
-    points: int = 5000
+    points: int = 10_000
     bytes: int = 2**20
     linger: float = 1.0
 
@@ -205,6 +205,7 @@ class Config:
 
     Attributes:
         secrets: Every value in it that must not be shown.
+        secret_variables: The environment variables that some of them came from.
         files: All that were read, so that they can be watched.
     """
 
@@ -214,4 +215,5 @@ class Config:
     collectors: Mapping[str, CollectorConfig] = dataclasses.field(default_factory=dict)
     catalogue: Catalogue = dataclasses.field(default_factory=Catalogue)
     secrets: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+    secret_variables: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
     files: tuple[Path, ...] = ()

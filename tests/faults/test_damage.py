@@ -106,7 +106,7 @@ def test_damaged_spool_rows_are_set_aside(
         assert daemon.stop() == 0
         found = ondisk.victoriametrics(server.url)()
 
-    told = daemon.logged("spooled points were damaged on disk and set aside", level="error")
+    told = daemon.logged("spooled points were set aside", level="error")
     # One of the rows does not say how many points it held: at least one.
     assert sum(line["points"] for line in told) == dropped == 41
     assert len(found["generator"]) == 150

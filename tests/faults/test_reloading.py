@@ -94,7 +94,7 @@ def test_a_long_run_does_not_notice_a_reload(
     daemon.wait_for("run ok", collector="long")
 
     assert runs == "began\n"
-    assert not daemon.logged("run cancelled")
+    assert not daemon.logged("run cancelled", collector="long")
     assert daemon.stop() == 0
 
 
