@@ -346,6 +346,25 @@ def test_verify_imports_in_another_process(plugin_folder: PluginFolder) -> None:
         plugin_folder.loader.verify(plugin)
 
 
+def test_what_imports_a_plugin_has_not_the_configs_secrets(
+    plugin_folder: PluginFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To describe, to verify and to list it takes a process that sees the rest only."""
+    monkeypatch.setenv("A_TOKEN", "x")
+    monkeypatch.setenv("A_PROXY", "x")
+    loader = plugin_folder.loader.with_dirs([plugin_folder.path], withheld=frozenset({"A_TOKEN"}))
+    seen = "str({*os.environ} & {'A_TOKEN', 'A_PROXY'})"
+    plugin_folder.write("told", f"import os\nraise OSError({seen})\n{FUNCTION}run = run\n")
+    plugin_folder.write("plain", f"import os\nraise OSError({seen})\n{FUNCTION}")
+
+    with pytest.raises(PluginLoadError, match=r": OSError: {'A_PROXY'}$"):
+        loader.load("told")
+    with pytest.raises(PluginLoadError, match=r": OSError: {'A_PROXY'}$"):
+        loader.verify(loader.load("plain"))
+    listed = {info.name: info.error for info in loader.available()}
+    assert listed["told"].endswith(": OSError: {'A_PROXY'}")
+
+
 def test_plugins_are_listed_with_their_errors(plugin_folder: PluginFolder) -> None:
     """The list shows what can be loaded, and why the rest cannot."""
     plugin_folder.write("good", f'"""Say nothing."""\n{COROUTINE}')
@@ -372,7 +391,7 @@ def test_loaders_of_other_folders_import_nothing_again(
     """A reload, which may name other folders, goes on with the plugins that are loaded."""
     plugin = plugin_folder.plugin(COROUTINE, "shared")
 
-    other = plugin_folder.loader.with_dirs([tmp_path, plugin_folder.path])
+    other = plugin_folder.loader.with_dirs([tmp_path, plugin_folder.path], withheld=frozenset())
 
     assert other.load("shared") is plugin
     assert len(imported("shared")) == 1

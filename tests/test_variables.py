@@ -179,6 +179,23 @@ def test_files_and_credentials_are_secrets(folder: ConfigFolder, tmp_path: Path)
     assert tmp_path / "credentials/two" in config.files
 
 
+def test_variables_that_hold_secrets_are_noted(folder: ConfigFolder) -> None:
+    """By where they stand or by their own name; plugins are not to have them."""
+    environ = {"SITE": "north", "METER": "abcd", "MY_TOKEN": "efgh", "UNUSED_TOKEN": "ijkl"}
+
+    config = folder.load(
+        """
+        collectors:
+          it:
+            plugin: x
+            params: {site: "${SITE}", password: "x${METER}", header: "${MY_TOKEN}"}
+        """,
+        environ,
+    )
+
+    assert config.secret_variables == {"METER", "MY_TOKEN"}
+
+
 def test_aliases_are_expanded_once(folder: ConfigFolder) -> None:
     """A value that is used twice does not lose its escapes twice."""
     shared = "{one: &x {p: $$$$A}, two: *x}"

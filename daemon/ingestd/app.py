@@ -285,7 +285,9 @@ class Daemon:
     async def _check(self, config: Config) -> Loader:
         """Compare collectors with their plugins; return what has loaded them."""
         self.redactor.add(config.secrets)
-        loader = self.loader.with_dirs(config.daemon.plugin_dirs)
+        # Once a secret, always: a config that is refused does not make it public again.
+        self._processes.withheld |= config.secret_variables
+        loader = self.loader.with_dirs(config.daemon.plugin_dirs, withheld=self._processes.withheld)
         wrong, suspicious = await self.blocking(check_plugins, config, loader)
         if wrong:
             raise ConfigError(wrong)

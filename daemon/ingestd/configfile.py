@@ -104,7 +104,11 @@ def _parse(roots: Sequence[MappingNode], reader: _Reader, environ: Mapping[str, 
     config = configparse.parse(section, context, state_dir=state_dir)
     if context.problems:
         raise _error(context.problems, context.secrets)
-    return dataclasses.replace(config, secrets=frozenset(context.secrets))
+    return dataclasses.replace(
+        config,
+        secrets=frozenset(context.secrets),
+        secret_variables=frozenset(expansion.variables),
+    )
 
 
 def _merge(roots: Sequence[MappingNode], problems: list[Problem]) -> MappingNode:

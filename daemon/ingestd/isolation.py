@@ -68,9 +68,14 @@ class Isolation(Protocol):
 
 
 class Workers:
-    """A few worker processes, started when they are needed."""
+    """A few worker processes, started when they are needed.
 
-    def __init__(self, max_workers: int) -> None:
+    Attributes:
+        withheld: Environment variables that they are not to have.
+    """
+
+    def __init__(self, max_workers: int, *, withheld: frozenset[str] = frozenset()) -> None:
+        self.withheld = withheld
         self._max = max_workers
         self._slots = asyncio.Semaphore(max_workers)
         # A few that hang must not take every slot for as long as their timeouts,
@@ -166,7 +171,7 @@ class Workers:
             raise WorkerDied("the daemon is stopping; the run was not started")
         self._runs += 1
         try:
-            worker = await self._take((str(source.path), source.fingerprint))
+            worker = await self._take((str(source.path), source.fingerprint, self.withheld))
             self._busy.add(worker)
             try:
                 yield worker

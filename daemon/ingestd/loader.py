@@ -17,7 +17,7 @@ import socket
 import subprocess
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from ingestd.foreign import (
 )
 from ingestd.plugin import Plugin, PluginInfo
 from ingestd.syntax import read_description
-from ingestd.worker import command, request
+from ingestd.worker import command, environment, request
 
 SHIPPED: Final = "ingestd.plugins"
 PATIENCE: Final = 60.0  # seconds that a plugin may take to import
@@ -64,15 +64,28 @@ class Known:
 
 
 class Loader:
-    """Finds plugins and keeps what it has loaded, one version for all who use it."""
+    """Finds plugins and keeps what it has loaded, one version for all who use it.
 
-    def __init__(self, plugin_dirs: Sequence[Path], known: Known | None = None) -> None:
+    Args:
+        plugin_dirs: Searched before the shipped plugins.
+        withheld: Environment variables that a process which imports a plugin is not to have.
+        known: What another loader has loaded, to be shared.
+    """
+
+    def __init__(
+        self,
+        plugin_dirs: Sequence[Path],
+        *,
+        withheld: frozenset[str] = frozenset(),
+        known: Known | None = None,
+    ) -> None:
         self._dirs = tuple(plugin_dirs)
+        self._withheld = withheld
         self._known = known or Known()
 
-    def with_dirs(self, plugin_dirs: Sequence[Path]) -> "Loader":
-        """Return a loader that looks in other folders and shares what this one has loaded."""
-        return Loader(plugin_dirs, self._known)
+    def with_dirs(self, plugin_dirs: Sequence[Path], *, withheld: frozenset[str]) -> "Loader":
+        """Return a loader for another config, which shares what this one has loaded."""
+        return Loader(plugin_dirs, withheld=withheld, known=self._known)
 
     def load(self, name_or_path: str, *, base: Path | None = None) -> Plugin:
         """Load a plugin by name or path.
@@ -112,11 +125,12 @@ class Loader:
         Raises:
             PluginLoadError: It cannot.
         """
-        ask(plugin.source)
+        ask(plugin.source, withheld=self._withheld)
 
     def available(self) -> list[PluginInfo]:
         """List every plugin that has a name, without importing any in this process."""
-        return [_info(name, path) for name, path in sorted(self._named().items())]
+        named = sorted(self._named().items())
+        return [_info(name, path, withheld=self._withheld) for name, path in named]
 
     def _load(self, path: Path, *, sure: bool) -> Plugin:
         with self._known.locks[path]:
@@ -131,7 +145,7 @@ class Loader:
             error = self._known.broken[path][1]
             raise PluginLoadError(str(error), details=error.details)
         try:
-            plugin = _plugin(source, sure=sure)
+            plugin = _plugin(source, sure=sure, withheld=self._withheld)
         except PluginLoadError as exc:
             self._known.broken[path] = (source.fingerprint, exc)
             raise
@@ -160,7 +174,7 @@ class Loader:
         return found
 
 
-def ask(source: Source) -> Description:
+def ask(source: Source, *, withheld: Collection[str] = ()) -> Description:
     """Have a process of its own import a plugin and describe it.
 
     Raises:
@@ -175,6 +189,7 @@ def ask(source: Source) -> Description:
             stderr=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             process_group=0,
+            env=environment(withheld),
         )
         theirs.close()
         ours.settimeout(PATIENCE)
@@ -196,11 +211,11 @@ def ask(source: Source) -> Description:
     return Description(Kind(told["kind"]), Parameters(**told["parameters"]), told["doc"])
 
 
-def _plugin(source: Source, *, sure: bool) -> Plugin:
+def _plugin(source: Source, *, sure: bool, withheld: Collection[str]) -> Plugin:
     """Learn what a plugin is; with ``sure``, by importing it in any case."""
     description = read_description(source)
     if description is None or (sure and description.kind is Kind.FUNCTION):
-        description = ask(source)
+        description = ask(source, withheld=withheld)
     run = None
     if description.kind is not Kind.FUNCTION:
         run, doc = import_run(source)
@@ -228,10 +243,10 @@ def _snapshot(path: Path) -> Source:
         raise PluginLoadError(f"{path}: cannot be read: {exc.strerror}") from None
 
 
-def _info(name: str, path: Path) -> PluginInfo:
+def _info(name: str, path: Path, *, withheld: Collection[str]) -> PluginInfo:
     try:
         source = _snapshot(path)
-        told = read_description(source) or ask(source)
+        told = read_description(source) or ask(source, withheld=withheld)
     except PluginLoadError as exc:
         return PluginInfo(name, path, "", None, str(exc))
     return PluginInfo(name, path, next(iter(told.doc.strip().splitlines()), ""), told.kind)

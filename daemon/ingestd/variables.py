@@ -38,12 +38,14 @@ class Expansion:
         read: Returns the text of a file, or raises ValueError saying why not.
         problems: Grows by every reference that leads nowhere.
         secrets: Grows by every value that must not be shown.
+        variables: Grows by the name of every environment variable that a secret came from.
     """
 
     environ: Mapping[str, str] = field(repr=False)
     read: Callable[[Path], str]
     problems: list[Problem]
     secrets: set[str] = field(repr=False)
+    variables: set[str] = field(default_factory=set)
 
     def expand(self, root: Node) -> None:
         """Replace every reference below a node."""
@@ -80,14 +82,16 @@ class Expansion:
         if end and colon and kind == "credential" and rest[:1] not in ("-", "?"):
             return self._credential(rest)
         if end and variable:
-            return self._variable(*variable.groups())
+            return self._variable(*variable.groups(), secret=secret)
         raise ValueError(
             "expected ${NAME}, ${NAME:-default}, ${NAME:?message}, ${file:PATH} or "
             "${credential:NAME}, or $$ for a dollar sign, "
             f"got {MASK if secret else repr(found[0])[:80]}"
         )
 
-    def _variable(self, name: str, operator: str | None, operand: str | None) -> str:
+    def _variable(
+        self, name: str, operator: str | None, operand: str | None, *, secret: bool
+    ) -> str:
         value = self.environ.get(name)
         if value is None or (operator and not value):
             if operator == "-":
@@ -97,6 +101,8 @@ class Expansion:
             raise ValueError(f"the environment variable {name} is {state}: {reason}")
         if looks_secret(name):
             self.secrets.add(value)
+        if secret or looks_secret(name):
+            self.variables.add(name)
         return value
 
     def _credential(self, name: str) -> str:

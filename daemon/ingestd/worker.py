@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,15 @@ def command(channel: int) -> list[str]:
     ``-P`` it would import whatever lies in the current directory.
     """
     return [sys.executable, "-P", "-B", "-m", "ingestd.worker", str(channel), str(os.getpid())]
+
+
+def environment(withheld: Collection[str]) -> dict[str, str]:
+    """Return our environment as a worker sees it.
+
+    Args:
+        withheld: Names of variables that hold what is none of a plugin's business.
+    """
+    return {name: value for name, value in os.environ.items() if name not in withheld}
 
 
 def request(source: Source, do: str, **more: Any) -> dict[str, Any]:

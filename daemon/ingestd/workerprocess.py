@@ -12,7 +12,7 @@ from ingestd import wire
 from ingestd.errors import PluginError, PluginLoadError, ResultError, WorkerDied
 from ingestd.foreign import Fingerprint
 from ingestd.outputtail import OutputTail
-from ingestd.worker import command
+from ingestd.worker import command, environment
 
 FAREWELL: Final = 2.0  # seconds that a process gets to be gone
 
@@ -20,8 +20,8 @@ _ERRORS: Final = {
     each.__name__: each for each in (PluginError, PluginLoadError, ResultError, WorkerDied)
 }
 
-# The path and looks of a plugin's files.
-Key = tuple[str, Fingerprint]
+# The path and looks of a plugin's files, and the environment variables withheld from it.
+Key = tuple[str, Fingerprint, frozenset[str]]
 
 
 class Log(Protocol):
@@ -76,6 +76,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
+                env=environment(key[-1]),
                 pass_fds=(theirs.fileno(),),
                 process_group=0,
             )

@@ -127,3 +127,26 @@ def test_a_plugin_that_ignores_its_cancellation(daemon: DaemonProcess, tmp_path:
     # What systemd grants is 60 s.
     assert daemon.stop(within=40) == 0
     assert daemon.logged("ended without waiting any longer")
+
+
+def test_a_function_does_not_see_what_the_config_took_for_a_secret(
+    daemon: DaemonProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own variables it keeps; one that a reload begins to use as a secret goes, too."""
+    for name in ("METER_ONE", "METER_TWO", "METER_PROXY"):
+        monkeypatch.setenv(name, "correct horse")
+    daemon.plugin(
+        "curious",
+        """
+        import os
+        def run(**_): raise LookupError(sorted(each for each in os.environ if "METER_" in each))
+        """,
+    )
+    for variable, left in (("METER_ONE", "PROXY', 'METER_TWO"), ("METER_TWO", "PROXY")):
+        params = {"password": f"${{{variable}}}"}
+        collector = {"plugin": "curious", "every": "100ms", "params": params}
+        daemon.configure(collectors={variable: collector})
+        daemon.send(signal.SIGHUP) if daemon.lines else daemon.start()
+        daemon.wait_for("run failed", collector=variable)
+
+        assert daemon.newest_run(variable)["error"].endswith(f"LookupError: ['METER_{left}']")

@@ -184,8 +184,8 @@ async def rehearse(
         services = Services(
             clock=clock,
             buffer=tray,
-            loader=Loader(config.daemon.plugin_dirs),
-            processes=await stack.enter_async_context(Workers(1)),
+            loader=Loader(config.daemon.plugin_dirs, withheld=config.secret_variables),
+            processes=await stack.enter_async_context(Workers(1, withheld=config.secret_variables)),
             threads=Threads(),
             states=states,
             reader=FirstStore(next(iter(config.stores.values()))),
