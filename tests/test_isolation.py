@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
@@ -81,9 +81,19 @@ async def failure(calling: Any) -> PluginError:
     return caught.value
 
 
+# Children that were there before the test: the real servers of other tests.
+OTHERS: Final[set[int]] = set()
+
+
+@pytest.fixture(autouse=True)
+def _only_own_processes() -> None:
+    OTHERS.clear()
+    OTHERS.update(child.pid for child in psutil.Process().children())
+
+
 def process_count() -> int:
-    """Return how many children this process has, dead ones included."""
-    return len(psutil.Process().children())
+    """Return how many children this test has, dead ones included."""
+    return len({child.pid for child in psutil.Process().children()} - OTHERS)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -45,9 +45,21 @@ def modules() -> dict[str, Path]:
     }
 
 
+def parsed(path: Path) -> ast.Module:
+    """Parse a module.
+
+    CPython 3.11 fails if the garbage collector runs a finalizer that parses, too,
+    in the middle of it (python/cpython issue 106905); it does not do so twice.
+    """
+    try:
+        return ast.parse(path.read_text())
+    except SystemError:
+        return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> Iterator[str]:
     """Yield everything that a file imports, wherever in the file, by dotted name."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
