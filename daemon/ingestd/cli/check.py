@@ -31,7 +31,7 @@ def check(*, config_path: Path, connect: bool) -> int:
     --connect a store that cannot be reached gives exit code 69.
     """
     config = load(config_path)
-    loader = Loader(config.daemon.plugin_dirs)
+    loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
     wrong, suspicious = check_plugins(config, loader, remembered=remembered(config))
     # Without the others a daemon would run; whoever asks wants this one to run too.
     unloadable = [each for each in suspicious if each.key.endswith(".plugin")]
@@ -51,7 +51,8 @@ def check(*, config_path: Path, connect: bool) -> int:
 
 def _unimportable(config: Config, known: set[str]) -> list[Problem]:
     """Import ordinary functions in a process of their own, as a run would."""
-    loader, problems = Loader(config.daemon.plugin_dirs), []
+    loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
+    problems = []
     for each in config.collectors.values():
         key = f"collectors.{each.name}.plugin"
         if key in known:

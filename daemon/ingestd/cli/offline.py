@@ -181,7 +181,8 @@ class Offline:
 
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""
-        loader = Loader(self._config.daemon.plugin_dirs)
+        config = self._config
+        loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
         return [
             {
                 "name": each.name,

@@ -114,7 +114,8 @@ def _check(config: Config, collector: CollectorConfig) -> None:
         ConfigError: They do not fit.
     """
     only = dataclasses.replace(config, collectors={collector.name: collector})
-    wrong, suspicious = check_plugins(only, Loader(config.daemon.plugin_dirs))
+    loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
+    wrong, suspicious = check_plugins(only, loader)
     if wrong:
         raise ConfigError(wrong)
     for problem in suspicious:
