@@ -253,8 +253,10 @@ class Delivery:
         """Bring every point somewhere durable; return the size before compression."""
         droppable, spooled_before = leg.batch.droppable, self.spool.appended
         # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
-        horizon_us = None if self.limits.write_ahead else self.spool.holds.horizon_us
-        work = partial(self._prepare, leg.batch.points, leg.points_ahead, horizon_us=horizon_us)
+        in_turn = self.limits.write_ahead
+        horizon_us = None if in_turn else self.spool.holds.horizon_us
+        before = () if in_turn else leg.points_ahead
+        work = partial(self._prepare, leg.batch.points, before, horizon_us=horizon_us)
         prepared = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         if prepared.corrects:
             await leg.its_turn()
