@@ -20,7 +20,7 @@ from ingestd.sending import Sender, UnreadableBody
 from ingestd.spool import Spool, Spooled
 from ingestd.tally import Tally
 
-# The backoff may be cut short, by a change of the store's config for example.
+# A backoff may be cut short meanwhile, see ``Outage.try_now``.
 LOOK_AGAIN: Final = 1.0  # seconds
 AHEAD: Final = 8  # bodies read at a time
 
