@@ -73,6 +73,23 @@ MIGRATIONS: Final = (
         error TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE backfills (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        collector TEXT NOT NULL,
+        status TEXT NOT NULL,
+        asked REAL NOT NULL,     -- seconds since the Unix epoch
+        record TEXT NOT NULL     -- JSON: the rest
+    );
+    CREATE INDEX backfills_of_a_collector ON backfills (collector, id);
+
+    CREATE TABLE series (
+        collector TEXT NOT NULL,
+        series TEXT NOT NULL,
+        tags TEXT NOT NULL,      -- JSON: a list of sorted pairs
+        PRIMARY KEY (collector, series, tags)
+    ) WITHOUT ROWID;
+    """,
 )
 PAGE_BYTES: Final = 16384
 JOURNAL_PAGES: Final = 512
