@@ -1,16 +1,22 @@
 """ctx.http: its limits and its patience, against a real server."""
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from ingestd.clock import SystemClock
 from ingestd.config import HttpConfig
+from ingestd.errors import PluginError
 from ingestd.httpclient import LazySession
 from tests.support.clock import VirtualClock
 from tests.support.ports import free_port
@@ -21,6 +27,7 @@ class Source:
 
     Attributes:
         script: A status each, with a ``Retry-After`` or without; 0 breaks the connection.
+        body: JSON to answer with instead of ``ok``.
         arrivals: When each request came, in virtual seconds.
         most: The most requests that were there at once.
     """
@@ -28,6 +35,7 @@ class Source:
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
         self.script: deque[tuple[int, str]] = deque()
+        self.body: object = None
         self.arrivals: list[float] = []
         self.agents: list[str] = []
         self.at_once = self.most = 0
@@ -48,6 +56,8 @@ class Source:
             assert request.transport is not None
             request.transport.abort()
         headers = {"Retry-After": retry_after} if retry_after else {}
+        if self.body is not None:
+            return web.json_response(self.body, status=status or 200, headers=headers)
         return web.Response(status=status or 200, text="ok", headers=headers)
 
 
@@ -99,6 +109,39 @@ async def test_server_says_when_to_come_back(asked: str, seconds: float) -> None
         assert await clock.drive(get(session, source)) == 200
 
         assert source.arrivals[1] - source.arrivals[0] == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"details": "too many", "backOffSuggestion": 9}, 9),
+        ({"retry_after": 2.5}, 2.5),
+        ({"retryAfter": -1}, 0),
+    ],
+)
+async def test_body_says_when_to_come_back_if_the_header_does_not(
+    body: dict[str, object], seconds: float
+) -> None:
+    """A header that nobody understands counts as none."""
+    async with client() as (source, session, clock):
+        source.body = body
+        source.script.append((429, "soon"))
+
+        assert await clock.drive(get(session, source)) == 200
+
+        assert source.arrivals[1] - source.arrivals[0] == seconds
+
+
+@pytest.mark.parametrize("body", [[9], {"retryAfter": "9"}, {"retryAfter": True}, {}])
+async def test_body_without_a_number_says_nothing(body: object) -> None:
+    """Then the usual pause has to do."""
+    async with client() as (source, session, clock):
+        source.body = body
+        source.script.append((429, ""))
+
+        assert await clock.drive(get(session, source)) == 200
+
+        assert 0.5 <= source.arrivals[1] - source.arrivals[0] <= 1
 
 
 async def test_server_that_wants_a_long_pause_gets_the_run_back() -> None:
@@ -193,3 +236,59 @@ async def test_session_is_shared_and_made_anew_after_it_was_closed() -> None:
 
         assert await clock.drive(get(session, source)) == 200
         assert source.agents[0].startswith("ingestd/")
+
+
+async def test_server_without_a_name_may_set_cookies() -> None:
+    """Many servers of meters are known by their address alone."""
+    app = web.Application()
+
+    async def answer(request: web.Request) -> web.Response:
+        reply = web.Response(text=request.cookies.get("session", "none"))
+        reply.set_cookie("session", "mine")
+        return reply
+
+    app.router.add_get("/", answer)
+    session = LazySession(HttpConfig(), clock=SystemClock())
+    async with TestServer(app, host="127.0.0.1") as server:
+        said = []
+        for _ in range(2):
+            async with session().get(server.make_url("/")) as reply:
+                said.append(await reply.text())
+        await session.close()
+
+    assert said == ["none", "mine"]
+
+
+async def test_certificate_of_the_house_is_trusted_with_its_file(tmp_path: Path) -> None:
+    """And not without it."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    encryption = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(encryption)
+    trusting = LazySession(HttpConfig(ca_file=tmp_path / "ca.pem"), clock=SystemClock())
+    careful = LazySession(HttpConfig(retries=0), clock=SystemClock())
+    server = TestServer(web.Application(), scheme="https", host="127.0.0.1")
+    await server.start_server(ssl=encryption)
+    try:
+        async with trusting().get(server.make_url("/")) as reply:
+            assert reply.status == 404
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await careful().get(server.make_url("/"))
+    finally:
+        await trusting.close()
+        await careful.close()
+        await server.close()
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+async def test_file_without_certificates_is_an_error_that_names_it(
+    tmp_path: Path, text: str | None
+) -> None:
+    """Whether it is missing or holds something else."""
+    path = tmp_path / "ca.pem"
+    if text is not None:
+        path.write_text(text)
+    session = LazySession(HttpConfig(ca_file=path), clock=SystemClock())
+
+    with pytest.raises(PluginError, match=r"http\.ca_file: .*ca\.pem: expected certificates"):
+        session()

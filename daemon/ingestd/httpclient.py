@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -10,12 +12,15 @@ import aiohttp
 from ingestd import __version__
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
-from ingestd.sinks.answers import retry_after_seconds
+from ingestd.errors import PluginError
+from ingestd.sinks.answers import retry_after_seconds, said_in
 
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
+# What servers call it that tell in the body how many seconds to stay away.
+IN_BODY: Final = ("backOffSuggestion", "retry_after", "retryAfter")
 
 
 class Politeness:
@@ -47,15 +52,22 @@ class Politeness:
             else:
                 if reply.status not in RETRIED_STATUS or not left:
                     return reply
-                asked = retry_after_seconds(
-                    reply.headers.get("Retry-After", ""), now=self._clock.now()
-                )
+                asked = await self._pause_asked_for(reply)
                 wait = spread(pause) if asked is None else asked
                 if wait > LONGEST_PAUSE:
                     return reply  # better to end the run than to sleep in it
                 reply.release()
             await self._clock.sleep(wait)
             left, pause = left - 1, min(pause * 2, LONGEST_PAUSE)
+
+    async def _pause_asked_for(self, reply: aiohttp.ClientResponse) -> float | None:
+        """Return for how long a server wants to be left alone, in seconds, if it says so."""
+        asked = retry_after_seconds(reply.headers.get("Retry-After", ""), now=self._clock.now())
+        if asked is not None or reply.content_type != "application/json":
+            return asked
+        said = said_in(await reply.text(errors="replace"))
+        hints = [said[name] for name in IN_BODY if type(said.get(name)) in {int, float}]
+        return max(0.0, hints[0]) if hints else None
 
     async def _turn(self) -> None:
         """Wait until the rate allows another request."""
@@ -71,6 +83,23 @@ def spread(pause: float) -> float:
     return pause * random.uniform(0.5, 1.0)  # noqa: S311 -- no secret depends on it
 
 
+def trust(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """Return whose certificates are good.
+
+    Raises:
+        PluginError: The file has none.
+    """
+    if ca_file is None:
+        return True
+    try:
+        trusting = ssl.create_default_context()
+        trusting.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        problem = f"http.ca_file: {ca_file}: expected certificates in PEM, got {error}"
+        raise PluginError(problem) from error
+    return trusting
+
+
 class LazySession:
     """One collector's session, made when it is first asked for."""
 
@@ -82,7 +111,11 @@ class LazySession:
         """Return the session."""
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._config.concurrency),
+                connector=aiohttp.TCPConnector(
+                    limit=self._config.concurrency, ssl=trust(self._config.ca_file)
+                ),
+                # Meters and their servers often have an address and no name.
+                cookie_jar=aiohttp.CookieJar(unsafe=True),
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=self._config.timeout, sock_read=self._config.timeout
                 ),
