@@ -58,12 +58,15 @@ collectors:
     timeout: 5m
     memory_limit: 256MiB
     isolation: process
+    revisit: 7d
+    revisit_full: 30d
+    cadence: 30m
     enabled: false
     measurement: electricity
     field: energy
     tags: {site: library}
     params: {password: dcs-password, registers: [R733]}
-    http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1}
+    http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1, ca_file: ca.pem}
   night: {plugin: x, cron: "30 2 * * 3", timezone: Europe/Berlin}
   stream: {plugin: mqtt}
 series:
@@ -130,12 +133,21 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
             timeout=300.0,
             memory_limit=2**28,
             isolation="process",
+            revisit=7 * 86400.0,
+            revisit_full=30 * 86400.0,
+            cadence=1800.0,
             enabled=False,
             measurement="electricity",
             field="energy",
             tags={"site": "library"},
             params={"password": "dcs-password", "registers": ["R733"]},
-            http=shapes.HttpConfig(timeout=10.0, retries=0, rate=0.5, concurrency=1),
+            http=shapes.HttpConfig(
+                timeout=10.0,
+                retries=0,
+                rate=0.5,
+                concurrency=1,
+                ca_file=folder.path / "ca.pem",
+            ),
         ),
         shapes.CollectorConfig(
             name="night", plugin="x", cron="30 2 * * 3", timezone="Europe/Berlin"

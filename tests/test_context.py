@@ -118,6 +118,60 @@ async def test_now_is_aware_and_the_daemons(tmp_path: Path) -> None:
         }
 
 
+SHARING = """
+class Server:
+    def __init__(self, url):
+        self.url, self.visits = url, 0
+async def run(*, ctx, url, **_):
+    server = ctx.shared(Server, url)
+    server.visits += 1
+    return {"visits": server.visits, "url": server.url}
+"""
+
+
+async def test_collectors_share_what_they_ask_for_by_the_same_key(tmp_path: Path) -> None:
+    """A server has one object, however many collectors there are and however often they run."""
+    async with site(tmp_path) as here:
+        here.plugins.write("probe", SHARING)
+        for name, url in (("one", "a"), ("two", "a"), ("three", "b")):
+            await here.restart(name, plugin="probe", params={"url": url})
+            await here.ran(name=name)
+
+        visits = {
+            name: each.keeper.memory.state["visits"]
+            for name, each in here.collectors.by_name.items()
+        }
+        runs = {name: len(here.ended(name)) for name in visits}
+        assert visits["three"] == runs["three"]
+        assert max(visits["one"], visits["two"]) == runs["one"] + runs["two"]
+
+
+async def test_new_version_of_a_plugin_shares_nothing_with_the_old(tmp_path: Path) -> None:
+    """Its objects may be of another shape."""
+    async with site(tmp_path) as here:
+        collector = await here.start(SHARING, params={"url": "a"})
+        await here.ran(2)
+        here.plugins.write("probe", SHARING + "# edited\n")
+        await here.ran(3)
+
+        assert collector.keeper.memory.state["visits"] == 1
+
+
+async def test_revisits_are_given_to_a_plugin_that_declares_them(tmp_path: Path) -> None:
+    """As durations, or None where the operator has not said any."""
+    async with site(tmp_path) as here:
+        collector = await here.start(
+            """
+            def run(*, revisit, revisit_full, **_):
+                return {"days": [each and each.days for each in (revisit, revisit_full)]}
+            """,
+            revisit=7 * 86400.0,
+        )
+        await here.ran()
+
+        assert collector.keeper.memory.state == {"days": [7, None]}
+
+
 async def test_stopping_is_a_flag_and_an_event() -> None:
     """A stream may look at it, or wait for it."""
     event = asyncio.Event()

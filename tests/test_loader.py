@@ -14,6 +14,8 @@ from ingestd.errors import PluginLoadError
 from ingestd.foreign import Kind, Parameters
 from ingestd.loader import Loader, ask
 from ingestd.plugin import check_params
+from ingestd.plugincheck import check_plugins
+from tests.support.config import ConfigFolder
 from tests.support.plugins import PluginFolder
 
 FUNCTION = "def run(**_):\n    return {}\n"
@@ -428,6 +430,29 @@ def test_params_are_checked_against_the_signature(plugin_folder: PluginFolder) -
         "unknown parameter 'colour'; known here: retries, site_id, url",
     )
     assert check.missing == ("site_id",)
+
+
+def test_revisit_needs_a_plugin_that_declares_it(tmp_path: Path, folder: ConfigFolder) -> None:
+    """Otherwise it would be believed and do nothing."""
+    plugins = PluginFolder(tmp_path)
+    plugins.write("forgetful", FUNCTION)
+    plugins.write("careful", "def run(*, revisit=None, **_):\n    return {}\n")
+    config = folder.load(
+        """
+        collectors:
+          a: {plugin: forgetful, every: 1m, revisit: 7d}
+          b: {plugin: careful, every: 1m, revisit: 7d}
+          c: {plugin: careful, every: 1m, revisit_full: 7d, params: {revisit: 7d}}
+        """
+    )
+
+    wrong, _ = check_plugins(config, plugins.loader)
+
+    assert [f"{each.key}: {each.message}" for each in wrong] == [
+        "collectors.a.revisit: run of 'forgetful' declares no 'revisit'",
+        "collectors.c.revisit_full: run of 'careful' declares no 'revisit_full'",
+        "collectors.c.params: 'revisit' is passed by the daemon",
+    ]
 
 
 def test_undeclared_param_is_suspicious_even_if_anything_goes(plugin_folder: PluginFolder) -> None:

@@ -24,6 +24,7 @@ from ingestd.clock import Clock, SystemClock
 from ingestd.collector import Services
 from ingestd.collectors import Collectors
 from ingestd.config import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
+from ingestd.context import Shared
 from ingestd.database import Database
 from ingestd.deliveries import Deliveries
 from ingestd.errors import ConfigError, NotNow, StateError
@@ -110,6 +111,7 @@ class Daemon:
         self.started = self.clock.now()
         self.buffer = Buffer(capacity=config.buffer.points)
         self.loader = Loader(config.daemon.plugin_dirs)
+        self._shared = Shared()
         self.ready, self.stopping = asyncio.Event(), asyncio.Event()
         self._hurry = asyncio.Event()
         self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
@@ -279,6 +281,7 @@ class Daemon:
             redactor=self.redactor,
             stopping=self.stopping,
             blocking=self.blocking,
+            shared=self._shared,
             log=self.log,
         )
 

@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 from ingestd.buffer import Buffer
 from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.config import CollectorConfig
-from ingestd.context import Context, Reader
+from ingestd.context import Context, Reader, Shared
 from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
 from ingestd.foreign import Kind
 from ingestd.httpclient import LazySession
@@ -57,6 +58,7 @@ class Services:
         reader: Where ``ctx.query`` reads, or None.
         stopping: Set once the daemon is stopping.
         blocking: Calls what blocks, in a thread of ours.
+        shared: What plugins share between their collectors.
     """
 
     clock: Clock
@@ -70,6 +72,7 @@ class Services:
     redactor: Redactor
     stopping: asyncio.Event
     blocking: Blocking
+    shared: Shared
     log: Any
 
 
@@ -308,9 +311,13 @@ class Collector:
         )
 
     def _extras(self, run: Run) -> dict[str, Any]:
-        extras: dict[str, Any] = {}
+        extras: dict[str, Any] = {
+            name: None if seconds is None else timedelta(seconds=seconds)
+            for name, seconds in self.config.revisits.items()
+            if run.plugin.wants(name)
+        }
         if run.plugin.wants_window:
-            extras = {"start": None, "end": None}
+            extras |= {"start": None, "end": None}
         if run.plugin.wants_ctx:
             extras["ctx"] = Context(
                 collector=self.name,
@@ -320,6 +327,7 @@ class Collector:
                 stopping=self._services.stopping,
                 reader=self._services.reader,
                 http=self._http,
+                shared=self._services.shared,
             )
         return extras
 

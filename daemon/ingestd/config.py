@@ -152,12 +152,14 @@ class HttpConfig:
         retries: How often a failed request is tried again.
         rate: The most requests in a second, or None for no limit.
         concurrency: The most requests at once.
+        ca_file: Certificates to trust besides the system's.
     """
 
     timeout: float = 30.0
     retries: int = 3
     rate: float | None = None
     concurrency: int = 4
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,10 @@ class CollectorConfig:
         timeout: The longest time for one run, or None for the default.
         memory_limit: The most memory of a worker process that runs it, or None.
         isolation: Where an ordinary function runs, or None for the default.
+        revisit: How far back every run reads again what it has read before, or None
+            for what the plugin thinks right.
+        revisit_full: How often everything is read again, or None.
+        cadence: How far apart the readings of each series should be, or None.
         where: ``file:line``, for messages.
     """
 
@@ -190,6 +196,9 @@ class CollectorConfig:
     timeout: float | None = None
     memory_limit: int | None = None
     isolation: Isolation | None = None
+    revisit: float | None = None
+    revisit_full: float | None = None
+    cadence: float | None = None
     enabled: bool = True
     measurement: str | None = None
     field: str | None = None
@@ -197,6 +206,11 @@ class CollectorConfig:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     http: HttpConfig = HttpConfig()
     where: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def revisits(self) -> Mapping[str, float | None]:
+        """The options that go to a plugin that declares them, by name."""
+        return {"revisit": self.revisit, "revisit_full": self.revisit_full}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -231,6 +231,9 @@ def _collector(name: str, section: Section, daemon: DaemonConfig) -> CollectorCo
         timeout=section.get("timeout", _WAIT, None),
         memory_limit=section.get("memory_limit", bounded(units.size, "64MiB"), None),
         isolation=section.get("isolation", one_of(_ISOLATION), None),
+        revisit=section.get("revisit", units.duration, None),
+        revisit_full=section.get("revisit_full", bounded(units.duration, "1h"), None),
+        cadence=section.get("cadence", bounded(units.duration, "1s"), None),
         enabled=section.get("enabled", options.flag, _COLLECTOR.enabled),
         measurement=section.get("measurement", options.text, None),
         field=section.get("field", options.field_name, None),
@@ -259,6 +262,7 @@ def _http(section: Section) -> HttpConfig:
         retries=section.get("retries", bounded(options.whole, "0", "20"), _HTTP.retries),
         rate=section.get("rate", bounded(options.number, "0.001"), None),
         concurrency=section.get("concurrency", _COUNT, _HTTP.concurrency),
+        ca_file=section.path("ca_file", None),
     )
     section.done()
     return http

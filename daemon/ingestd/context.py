@@ -5,12 +5,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
 from ingestd.clock import Clock
 from ingestd.model import MICROSECONDS, Receipt, StoredPoint
+
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -54,6 +56,20 @@ class Receipts:
             await receipt.wait()
 
 
+class Shared:
+    """What collectors share beyond their own runs, such as a turn at one server."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def get(self, make: Callable[..., T], *key: Any) -> T:
+        """Return what ``make(*key)`` gave when it was first asked for with this key."""
+        if (make, *key) not in self._made:
+            self._made[make, *key] = make(*key)
+        found: T = self._made[make, *key]
+        return found
+
+
 class Context:
     """What a collector's plugin may ask of the daemon.
 
@@ -63,7 +79,7 @@ class Context:
         stopping: True once the daemon is stopping.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it lends are services of their own
         self,
         *,
         collector: str,
@@ -73,11 +89,12 @@ class Context:
         stopping: asyncio.Event,
         reader: Reader | None,
         http: Callable[[], aiohttp.ClientSession],
+        shared: Shared,
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
-        self._http = http
+        self._http, self._shared = http, shared
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -91,6 +108,15 @@ class Context:
     async def settled(self) -> None:
         """Return when everything yielded so far is safe: the place to ack a broker."""
         await self._receipts.settled()
+
+    def shared(self, make: Callable[..., T], *key: Any) -> T:
+        """Return an object that all collectors of this daemon share.
+
+        It is made by ``make(*key)`` when the first of them asks, and lasts as
+        long as the daemon. A plugin file that is read again brings a new
+        ``make``, and so gets new objects.
+        """
+        return self._shared.get(make, *key)
 
     async def query(
         self,

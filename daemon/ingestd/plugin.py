@@ -4,9 +4,12 @@ import difflib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ingestd.foreign import Fingerprint, Kind, Parameters, Source
+
+# Options of a collector that its plugin is given if it declares them.
+REVISITS: Final = ("revisit", "revisit_full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +50,22 @@ class Plugin:
     @property
     def wants_ctx(self) -> bool:
         """Whether ``run`` declares ``ctx``."""
-        return "ctx" in self.parameters.names
+        return self.wants("ctx")
 
     @property
     def wants_window(self) -> bool:
         """Whether ``run`` declares both ``start`` and ``end``."""
         return {"start", "end"} <= set(self.parameters.names)
 
+    def wants(self, name: str) -> bool:
+        """Say whether ``run`` declares an argument."""
+        return name in self.parameters.names
+
     @property
     def reserved(self) -> frozenset[str]:
         """Names that the daemon passes, so that no param may."""
         window = {"start", "end"} if self.wants_window else set()
-        return frozenset({"ctx"} | window)
+        return frozenset({"ctx"} | window | {name for name in REVISITS if self.wants(name)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,16 @@ def check_plugins(
     for each in config.collectors.values():
         key = f"collectors.{each.name}"
         try:
-            found = check_params(loader.load(each.plugin), each.params)
+            plugin = loader.load(each.plugin)
         except PluginLoadError as error:
             suspicious.append(Problem(each.where, f"{key}.plugin", str(error)))
             continue
+        found = check_params(plugin, each.params)
+        wrong += [
+            Problem(each.where, f"{key}.{name}", f"run of {each.plugin!r} declares no {name!r}")
+            for name, seconds in each.revisits.items()
+            if seconds is not None and not plugin.wants(name)
+        ]
         held = (remembered or {}).get(each.name, ())
         missing = [f"{name!r} is required" for name in found.missing if name not in held]
         doubt = "" if remembered is not None else ", unless state holds it"

@@ -73,6 +73,10 @@ class FunctionContext:
         """Refuse: there is no event loop here."""
         raise _needs_async("query")
 
+    def shared(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: nothing is shared with another process."""
+        raise _needs_async("shared")
+
     def settled(self) -> NoReturn:
         """Refuse: an ordinary function returns before its readings are on their way."""
         raise _needs_async("settled")

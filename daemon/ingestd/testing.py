@@ -37,7 +37,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from ingestd.clock import SystemClock
-from ingestd.context import Context, Receipts
+from ingestd.context import Context, Receipts, Shared
 from ingestd.contract import portable
 from ingestd.model import StoredPoint
 
@@ -56,7 +56,12 @@ class TestContext(Context):
     __test__ = False  # pytest would take it for a class of tests
 
     def __init__(
-        self, http: aiohttp.ClientSession, *, time: datetime | None, collector: str
+        self,
+        http: aiohttp.ClientSession,
+        *,
+        time: datetime | None,
+        collector: str,
+        shared: Shared,
     ) -> None:
         self.logs: list[MutableMapping[str, Any]] = []
         self.safe = asyncio.Event()
@@ -74,6 +79,7 @@ class TestContext(Context):
             stopping=self._stop,
             reader=self,
             http=lambda: http,
+            shared=shared,
         )
 
     def now(self) -> datetime:
@@ -103,16 +109,21 @@ class TestContext(Context):
 
 @asynccontextmanager
 async def context(
-    *, now: datetime | None = None, collector: str = "test"
+    *,
+    now: datetime | None = None,
+    collector: str = "test",
+    beside: TestContext | None = None,
 ) -> AsyncIterator[TestContext]:
     """Make a ``ctx`` whose session, without retries or limits, is closed afterwards.
 
     Args:
         now: The time it shows, aware; without it, the machine's.
         collector: The collector's name.
+        beside: The ``ctx`` of another collector, with which it shares what plugins share.
     """
-    async with aiohttp.ClientSession() as http:
-        yield TestContext(http, time=now, collector=collector)
+    shared = beside._shared if beside else Shared()  # noqa: SLF001 -- of one class
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        yield TestContext(http, time=now, collector=collector, shared=shared)
 
 
 async def results(run: Callable[..., Any], **params: Any) -> AsyncGenerator[dict[str, Any], None]:

@@ -21,7 +21,7 @@ from ingestd.testing import collect, context
 
 PAGES: Final = Path(__file__).parents[2] / "docs" / "plugins"
 NAMES: Final = sorted(each.name for each in Loader([]).available())
-FROM_THE_DAEMON: Final = frozenset({"ctx", "start", "end"})
+FROM_THE_DAEMON: Final = frozenset({"ctx", "start", "end", "revisit", "revisit_full"})
 SECTIONS: Final = ("What it emits", "Params", "State", "Example output", "Troubleshooting")
 WORD: Final = re.compile(r"`+(\w+)`+")
 

@@ -15,7 +15,7 @@ from ingestd.catalogue import Catalogue
 from ingestd.collector import Collector, Services
 from ingestd.collectors import Collectors
 from ingestd.config import CollectorConfig
-from ingestd.context import Reader
+from ingestd.context import Reader, Shared
 from ingestd.contract import Memory
 from ingestd.database import Database
 from ingestd.isolation import Workers
@@ -68,7 +68,7 @@ class Site:
             del options["stream"]
         else:
             options.setdefault("every", 10.0)
-        config = CollectorConfig(name=name, plugin=name, **options)
+        config = CollectorConfig(name=name, **{"plugin": name, **options})
         self.collectors.start(
             await self.collectors.make(config, catalogue=Catalogue(), services=self.services)
         )
@@ -159,6 +159,7 @@ async def site(
                 redactor=redactor,
                 stopping=stopping,
                 blocking=blocking,
+                shared=Shared(),
                 log=log,
             )
             collectors = Collectors(

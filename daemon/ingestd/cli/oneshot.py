@@ -32,6 +32,7 @@ from ingestd.clock import SystemClock
 from ingestd.collector import Collector, Services
 from ingestd.collectors import naming_of, schedule_of
 from ingestd.config import CollectorConfig, Config, StoreConfig
+from ingestd.context import Shared
 from ingestd.contract import Memory
 from ingestd.database import Database
 from ingestd.isolation import Workers
@@ -193,6 +194,7 @@ async def rehearse(
             redactor=redactor,
             stopping=asyncio.Event(),
             blocking=_blocking,
+            shared=Shared(),
             log=log,
         )
         record = await _run_alone(alone(collector), keeper, services, config.catalogue)
