@@ -16,14 +16,15 @@ PLUGINS: Final = ROOT / "plugins"
 LAYERS: Final = {
     "words": "__init__ clock errors model tally",
     "rules": """
-        catalogue config configfile configparse contract limits linebodies lineprotocol localcron
-        metrics nodes options readings reload schedule secrets section units variables yamlvalues
+        catalogue config configfile configparse contract gaps limits linebodies lineprotocol
+        localcron metrics nodes options readings reload schedule secrets section units variables
+        yamlvalues
     """,
     "stages": """
         buffer collector collectors context database deadletters deliveries delivery draining
         failures foreign headroom httpclient isolation keeper loader looplag outage outputtail
-        plugin plugincheck reporting results run runcontext runrecords schema sending sinks spool
-        state statedir staterows syntax tasks threads wire worker workerprocess writer
+        plugin plugincheck reporting results run runcontext runrecords schema sending seriesnotes
+        sinks spool state statedir staterows syntax tasks threads wire worker workerprocess writer
     """,
     "daemon": "app logs switch systemd watching web",
     "commands": "__main__ cli testing",

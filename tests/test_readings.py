@@ -334,3 +334,20 @@ def test_readings_from_a_worker_make_the_same_points(some: list[Any]) -> None:
 def test_enum_names_are_their_values() -> None:
     """A text of a derived class is the text that it is."""
     assert point((1, Colour.RED, 1))[0] == "red"
+
+
+def test_tells_of_every_series_that_it_meets_once() -> None:
+    """As it will be stored, whichever way its readings take."""
+    met: list[Series] = []
+    names = Naming(
+        measurement="power", field="kw", tags={"site": "a"}, catalogue=Catalogue(), met=met.append
+    )
+    for _ in range(2):
+        names.sort([(1, "plain", 1.0), (2, "plain", 2.0)], now=NOW)
+        names.sort([(1, "odd", "2"), (1, "plain", 1, {"room": "7"}), (1, "", 1)], now=NOW)
+
+    assert [(each.name, each.tags) for each in met] == [
+        ("plain", (("site", "a"),)),
+        ("odd", (("site", "a"),)),
+        ("plain", (("room", "7"), ("site", "a"))),
+    ]

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from ingestd import seriesnotes
 from ingestd.contract import Memory
 from ingestd.database import Database
 from ingestd.errors import ResultError, StateError
+from ingestd.model import Series
 from ingestd.runrecords import KEPT_RUNS, KEPT_SECONDS, RunRecord
 from ingestd.state import PRUNE_EVERY, Kept, StateStore
 from ingestd.staterows import encode, put
@@ -367,3 +369,74 @@ async def test_records_are_written_by_themselves(
         await asyncio.sleep(0.01)
 
     assert rows == 1
+
+
+# Series
+
+
+def series(name: str, **tags: str) -> Series:
+    """Return a series as a naming makes it."""
+    return Series(name, tuple(sorted(tags.items())))
+
+
+async def test_series_are_listed_before_and_after_they_are_written(
+    store: StateStore, database: Database, clock: VirtualClock
+) -> None:
+    """Each once, by name and tags; those of others are not among them."""
+    for _ in range(2):
+        store.note_series("lab", series("level", site="b", unit=""))
+        store.note_series("lab", series("level", site="a"))
+        store.note_series("hall", series("power"))
+        before = await store.series("lab")
+        await store.flush()
+    again = await StateStore.open(database, clock)
+    again.note_series("lab", series("level", site="a"))
+
+    expected = [("level", (("site", "a"),)), ("level", (("site", "b"),))]
+    assert before == expected
+    assert await store.series("lab") == expected
+    assert await again.series("lab") == expected
+    assert await again.series("nobody") == []
+    await again.close()
+
+
+async def test_what_is_noted_already_writes_nothing(store: StateStore, database: Database) -> None:
+    """After a restart every series is met again, and the disk must not notice."""
+    for number in range(3):
+        store.note_series("lab", series(f"s{number}"))
+    await store.flush()
+    before = await database.write(lambda db: db.total_changes)
+    for number in range(3):
+        store.note_series("lab", series(f"s{number}"))
+    await store.flush()
+
+    assert await database.write(lambda db: db.total_changes) == before
+
+
+async def test_a_collector_that_invents_names_without_end_is_bounded(
+    store: StateStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first series stay, and no other collector suffers."""
+    monkeypatch.setattr(seriesnotes, "MOST_SERIES", 10)
+    monkeypatch.setattr(seriesnotes, "AT_ONCE", 4)
+    for number in range(30):
+        store.note_series("wild", series(f"s{number:02}"))
+    store.note_series("lab", series("level"))
+    await store.flush()
+    store.note_series("wild", series("one more"))
+
+    assert [name for name, _ in await store.series("wild")] == [f"s{n:02}" for n in range(10)]
+    assert await store.series("lab") == [("level", ())]
+
+
+async def test_notes_that_cannot_be_written_wait(store: StateStore, database: Database) -> None:
+    """A full disk costs none of them."""
+    store.note_series("lab", series("level"))
+    await database.write(lambda db: db.execute("ALTER TABLE series RENAME TO away"))
+    with pytest.raises(StateError):
+        await store.flush()
+    await database.write(lambda db: db.execute("ALTER TABLE away RENAME TO series"))
+    await store.flush()
+
+    (found,) = await database.read(lambda db: db.execute("SELECT * FROM series").fetchall())
+    assert found == ("lab", "level", "[]")

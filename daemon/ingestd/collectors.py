@@ -1,6 +1,8 @@
 """All collectors: started, replaced and ended; what they remember outlives them."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +12,7 @@ from ingestd.collector import Collector, Services
 from ingestd.config import CollectorConfig
 from ingestd.contract import Memory
 from ingestd.keeper import Keeper
+from ingestd.model import Series
 from ingestd.readings import Naming
 from ingestd.state import Kept, StateStore
 from ingestd.tasks import Task, Tasks
@@ -62,7 +65,7 @@ class Collectors:
         return Collector(
             config,
             schedule=schedule_of(config),
-            naming=naming_of(config, catalogue),
+            naming=self._naming(config, catalogue),
             keeper=await self._keeper(config.name, services),
             last=self._states.last_runs().get(config.name),
             services=services,
@@ -94,7 +97,7 @@ class Collectors:
     def rename(self, catalogue: Catalogue) -> None:
         """Name series by another catalogue from now on."""
         for collector in self.by_name.values():
-            collector.naming = naming_of(collector.config, catalogue)
+            collector.naming = self._naming(collector.config, catalogue)
 
     async def finish(self) -> None:
         """End all collectors, letting runs finish within the grace period."""
@@ -137,6 +140,9 @@ class Collectors:
         """Return when everything that they remember is on disk."""
         for keeper in list(self._keepers.values()):  # a reload may be adding some
             await keeper.committed()
+
+    def _naming(self, config: CollectorConfig, catalogue: Catalogue) -> Naming:
+        return naming_of(config, catalogue, met=partial(self._states.note_series, config.name))
 
     async def _keeper(self, name: str, services: Services) -> Keeper:
         if name not in self._keepers:
@@ -197,7 +203,9 @@ def schedule_of(config: CollectorConfig) -> schedule.Schedule | None:
     return None
 
 
-def naming_of(config: CollectorConfig, catalogue: Catalogue) -> Naming:
+def naming_of(
+    config: CollectorConfig, catalogue: Catalogue, *, met: Callable[[Series], object] | None = None
+) -> Naming:
     """Return what makes points of a collector's readings."""
     return Naming(
         measurement=config.measurement or "reading",
@@ -205,4 +213,5 @@ def naming_of(config: CollectorConfig, catalogue: Catalogue) -> Naming:
         tags=config.tags,
         catalogue=catalogue,
         zone=ZoneInfo(config.timezone) if config.timezone else None,
+        met=met,
     )

@@ -6,7 +6,7 @@ reading, which also finds out what is wrong with it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from math import inf, isfinite
@@ -90,6 +90,7 @@ class Naming:
         tags: The collector's tags.
         catalogue: What the operator says of single series.
         zone: Where naive datetimes are local, if anywhere.
+        met: Told of every series when it comes for the first time, or rarely once more.
     """
 
     def __init__(
@@ -100,9 +101,10 @@ class Naming:
         tags: Mapping[str, str],
         catalogue: Catalogue,
         zone: tzinfo | None = None,
+        met: Callable[[Series], object] | None = None,
     ) -> None:
         self._measurement, self._field, self._tags = measurement, field, dict(tags)
-        self._catalogue, self._zone = catalogue, zone
+        self._catalogue, self._zone, self._met = catalogue, zone, met
         self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Known] = {}
         self._as_written: dict[str, Series] = {}
 
@@ -187,6 +189,8 @@ class Naming:
                 self._known.clear()
                 self._as_written.clear()
             known = self._known[key] = self._make(name, tags, self._catalogue.describe(name))
+            if self._met is not None:
+                self._met(known.series)
         return known
 
     def _make(self, name: str, tags: tuple[tuple[str, str], ...], said: Description) -> Known:

@@ -1,4 +1,4 @@
-"""What the daemon remembers of its collectors: state, hidden, masks, and run records.
+"""What the daemon remembers of its collectors: state, hidden, masks, run records, series.
 
 A collector's memory is one row with a checksum. A row that does not match it is
 set aside, and the collector begins with nothing: its source is read again from
@@ -20,6 +20,7 @@ from ingestd.clock import Clock
 from ingestd.contract import Memory
 from ingestd.database import Database
 from ingestd.errors import StateError
+from ingestd.model import Series
 from ingestd.runrecords import (
     RunRecord,
     find_run,
@@ -29,6 +30,7 @@ from ingestd.runrecords import (
     newest_run,
     prune_runs,
 )
+from ingestd.seriesnotes import Named, SeriesNotes
 from ingestd.staterows import decode, encode, put, raw_rows, set_row_aside
 
 RECORDS_WAIT: Final = 5.0  # seconds; what a kill may cost
@@ -68,6 +70,7 @@ class StateStore:
         self._last = dict(last)
         self._run = run
         self._waiting: dict[int, RunRecord] = {}
+        self._series = SeriesNotes()
         self._unpruned: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -86,7 +89,7 @@ class StateStore:
         return cls(database, clock, key=key, last={r.collector: r for r in last}, run=run)
 
     async def close(self) -> None:
-        """Write the records that still wait."""
+        """Write the records and notes that still wait."""
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
         if self._timer is not None:
@@ -151,8 +154,21 @@ class StateStore:
         self._flush_later()
         return record.id
 
+    def note_series(self, collector: str, series: Series) -> None:
+        """Note that a collector has given a series, within seconds."""
+        if self._series.add(collector, series):
+            self._flush_later()
+
+    async def series(self, collector: str) -> list[Named]:
+        """Return the series that a collector has given, sorted.
+
+        Raises:
+            StateError: The database failed.
+        """
+        return await self._series.listed(self._database, collector)
+
     async def flush(self) -> None:
-        """Write the records that wait.
+        """Write the records and notes that wait.
 
         Raises:
             StateError: They could not be written, and go on waiting.
@@ -166,6 +182,7 @@ class StateStore:
             self._unpruned = Counter({name: unpruned[name] for name in unpruned.keys() - due})
             for record in records:
                 self._waiting.pop(record.id, None)
+            await self._series.write(self._database)
 
     async def runs(
         self, collector: str | None = None, *, limit: int, before: int | None = None

@@ -153,3 +153,34 @@ async def test_a_client_that_leaves_does_not_end_the_run(daemon_folder: DaemonFo
         await it.until(lambda: collector.last)
 
         assert [each["outcome"] for each in await it.get("runs")] == ["ok"]
+
+
+async def test_the_series_of_a_collector_are_listed(daemon_folder: DaemonFolder) -> None:
+    """As the store knows them; those that others gave are not, and a restart forgets none."""
+    daemon_folder.plugin(
+        "meter",
+        """
+        def run(*, name, **_):
+            return {"readings": [(60, f"{name}_{tag}", 1, {"tag": tag}) for tag in "ba"]}
+        """,
+    )
+    config = """
+        collectors:
+          m: {plugin: meter, every: 1h, tags: {site: hall}, params: {name: level}}
+          n: {plugin: meter, every: 1h, params: {name: other}}
+    """
+    async with daemon_folder.daemon(config) as it:
+        assert await it.get("collectors/m/series") == []
+        await it.post("collectors/m/run")
+        await it.post("collectors/n/run")
+        found = await it.get("collectors/m/series")
+    async with daemon_folder.daemon() as it:
+        again = await it.get("collectors/m/series")
+        unknown = await it.ask("GET", "/api/v1/collectors/nobody/series")
+
+    assert found == [
+        {"series": "level_a", "tags": {"site": "hall", "tag": "a"}},
+        {"series": "level_b", "tags": {"site": "hall", "tag": "b"}},
+    ]
+    assert again == found
+    assert unknown.status == 404

@@ -33,6 +33,12 @@ async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     return (await found.run_now()).as_dict()
 
 
+async def series(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
+    """List the series that a collector has given."""
+    found = await call.daemon.states.series(_config(call).name)
+    return [{"series": name, "tags": dict(tags)} for name, tags in found]
+
+
 def _config(call: Call[Nothing, Nothing]) -> CollectorConfig:
     configured = call.daemon.config.collectors
     if call.path["name"] not in configured:
@@ -82,5 +88,6 @@ def _last_reading(collector: Collector) -> float | None:
 ROUTES: Final[tuple[Route, ...]] = (
     get("/api/v1/collectors", collectors),
     get("/api/v1/collectors/{name}", collector),
+    get("/api/v1/collectors/{name}/series", series),
     post("/api/v1/collectors/{name}/run", run),
 )

@@ -15,7 +15,7 @@ from ingestd.secrets import Redactor
 from ingestd.units import format_duration
 
 # The operator's own names. A password such as "mqtt" must not make them unusable.
-NAMES: Final = frozenset({"name", "collector", "store", "plugin", "type"})
+NAMES: Final = frozenset({"name", "collector", "store", "plugin", "type", "series"})
 
 
 def schedule_text(config: CollectorConfig) -> str:
