@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.buffer import Buffer, Lane
-from ingestd.model import Batch, Point, Receipt
+from ingestd.model import Batch, Point, Receipt, Standing
 from tests.support.clock import VirtualClock, settle
 from tests.support.pipeline import points
 
@@ -27,13 +27,13 @@ class OneLane:
         self.buffer = Buffer(capacity=capacity)
         self.buffer.lanes = {"main": self.lane}
 
-    async def put(self, *times: int, droppable: bool = False) -> Receipt:
+    async def put(self, *times: int, standing: Standing = Standing.KEPT) -> Receipt:
         """Put points into the buffer, which must have room."""
-        return await at_once(self.buffer.put(points(*times), droppable=droppable))
+        return await at_once(self.buffer.put(points(*times), standing=standing))
 
-    def later(self, *times: int, droppable: bool = False) -> "asyncio.Task[Receipt]":
+    def later(self, *times: int, standing: Standing = Standing.KEPT) -> "asyncio.Task[Receipt]":
         """Begin to put points into the buffer."""
-        return asyncio.create_task(self.buffer.put(points(*times), droppable=droppable))
+        return asyncio.create_task(self.buffer.put(points(*times), standing=standing))
 
     async def batch(self) -> Batch:
         """Return the next batch, which must be due."""
@@ -44,7 +44,7 @@ class OneLane:
     def done(self, batch: Batch, *, raw_bytes: int = 0) -> None:
         """Have a batch arrive."""
         batch.settle()
-        self.lane.done(points=len(batch), raw_bytes=raw_bytes)
+        self.lane.done(batch, raw_bytes=raw_bytes)
 
 
 async def at_once(awaitable: Awaitable[T]) -> T:
@@ -172,7 +172,7 @@ async def test_somebody_who_waits_lets_a_batch_grow_while_another_is_on_its_way(
 async def test_kept_and_droppable_points_never_share_a_batch() -> None:
     """A full spool may drop the one kind and never the other; the older goes first."""
     one = OneLane()
-    await one.put(1, droppable=True)
+    await one.put(1, standing=Standing.DROPPABLE)
     await one.clock.advance(1)
     await one.put(2)
     await one.clock.advance(LINGER)
@@ -183,11 +183,93 @@ async def test_kept_and_droppable_points_never_share_a_batch() -> None:
     assert (seconds(second), second.droppable) == ([2], False)
 
 
+async def test_backfill_goes_while_nothing_else_is_due() -> None:
+    """A live batch that still gathers its points is not delayed by one that is ready."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(9)
+
+    first = await one.batch()
+
+    assert (seconds(first), first.standing) == ([1, 2], Standing.BACKFILL)
+
+
+async def test_live_batch_that_is_due_goes_before_any_backfill() -> None:
+    """However much of it waits, and however long."""
+    one = OneLane(batch=2, capacity=1000)
+    await one.put(*range(100), standing=Standing.BACKFILL)
+    await one.clock.advance(2 * LINGER)
+    await one.put(900, 901)
+
+    first = await one.batch()
+
+    assert seconds(first) == [900, 901]
+
+
+async def test_live_point_that_has_lingered_goes_before_a_full_batch_of_backfill() -> None:
+    """To have waited long enough makes it due."""
+    one = OneLane(batch=2)
+    await one.put(9)
+    await one.clock.advance(LINGER)
+    await one.put(1, 2, standing=Standing.BACKFILL)
+
+    assert seconds(await one.batch()) == [9]
+
+
+async def test_one_batch_of_backfill_is_on_its_way_at_a_time() -> None:
+    """So that a live batch that comes up finds the other way free."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3, 4, standing=Standing.BACKFILL)
+    first = await one.batch()
+    second = asyncio.create_task(one.lane.next_batch())
+    assert await waits(second)
+    await one.put(8, 9)
+    live = await at_once(second)
+    third = asyncio.create_task(one.lane.next_batch())
+    assert await waits(third)
+
+    one.done(first)
+
+    assert live is not None
+    assert live.standing is Standing.KEPT
+    rest = await at_once(third)
+    assert rest is not None
+    assert seconds(rest) == [3, 4]
+
+
+async def test_backfill_that_somebody_waits_for_is_hurried_behind_the_live_points() -> None:
+    """Its last batch need not linger, and neither need they."""
+    one = OneLane()
+    await one.put(9)
+    receipt = await one.put(1, standing=Standing.BACKFILL)
+    waiter = asyncio.create_task(receipt.wait())
+    await settle()
+
+    first = await one.batch()
+    one.done(first)
+    second = await one.batch()
+    one.done(second)
+
+    assert (seconds(first), seconds(second)) == ([9], [1])
+    await at_once(waiter)
+
+
+async def test_point_that_may_correct_a_backfill_goes_behind_it() -> None:
+    """The backfill read the old value; written last, it would overwrite the new one."""
+    one = OneLane(batch=3)
+    await one.put(1, 2, 3, 4, standing=Standing.BACKFILL)
+    await one.put(3, 9)
+
+    first, second = await one.batch(), await one.batch()
+
+    assert (seconds(first), seconds(second)) == ([1, 2, 3], [4, 3, 9])
+
+
 async def test_closed_lane_hands_out_the_rest_and_ends() -> None:
     """Nothing is left behind at the stop."""
     one = OneLane(batch=2)
     await one.put(1, 2, 3)
-    await one.put(4, droppable=True)
+    await one.put(4, standing=Standing.DROPPABLE)
 
     one.lane.close()
 
@@ -299,7 +381,7 @@ async def test_paused_store_holds_back_only_points_that_their_source_keeps() -> 
     """The others have nowhere to wait, so they come in and the spool drops its oldest."""
     one = OneLane()
     one.buffer.pause("main")
-    kept, droppable = one.later(1), one.later(2, droppable=True)
+    kept, droppable = one.later(1), one.later(2, standing=Standing.DROPPABLE)
     assert await waits(kept)
     await at_once(droppable)
     assert one.buffer.paused == {"main"}
@@ -341,6 +423,66 @@ async def test_buffer_stays_closed_until_the_last_store_has_room() -> None:
     await at_once(kept)
 
 
+async def test_backfill_never_holds_more_than_its_part_of_the_buffer() -> None:
+    """The rest is for those who have something new."""
+    one = OneLane(capacity=12, batch=3)
+    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    more = one.later(4, standing=Standing.BACKFILL)
+    assert await waits(more)
+
+    one.done(await one.batch())
+
+    await at_once(more)
+    assert (one.buffer.held, one.buffer.backfill) == (1, 1)
+
+
+async def test_backfill_comes_in_when_nobody_else_waits() -> None:
+    """Even if it asked first."""
+    one = OneLane(capacity=8, batch=8)
+    await one.put(*range(8))
+    backfill, live = one.later(101, standing=Standing.BACKFILL), one.later(*range(10, 18))
+    assert await waits(live)
+    one.done(await one.batch())
+    await at_once(live)
+    assert await waits(backfill)
+
+    one.done(await one.batch())
+
+    await at_once(backfill)
+    assert (one.buffer.held, one.buffer.backfill) == (1, 1)
+
+
+async def test_full_part_of_backfill_leaves_room_for_live_results() -> None:
+    """Whoever has something new is let in at once."""
+    one = OneLane(capacity=100, batch=10)
+    await one.put(*range(25), standing=Standing.BACKFILL)
+    waiting = [one.later(n, standing=Standing.BACKFILL) for n in range(25, 60)]
+    await settle()
+
+    await one.put(*range(900, 975))
+
+    assert one.buffer.held == 100
+    assert not any(each.done() for each in waiting)
+    for each in waiting:
+        each.cancel()
+
+
+async def test_cancelled_backfill_gives_up_its_turn() -> None:
+    """And the next one comes in its place."""
+    one = OneLane(capacity=8, batch=8)
+    await one.put(1, 2, standing=Standing.BACKFILL)
+    first, second = (one.later(n, n, standing=Standing.BACKFILL) for n in (3, 4))
+    await settle()
+    first.cancel()
+    await settle()
+
+    one.lane.hurry()
+    one.done(await one.batch())
+
+    await at_once(second)
+    assert one.buffer.backfill == 2
+
+
 async def test_receipt_waits_for_every_store() -> None:
     """A point is safe when all stores have taken responsibility."""
     one = OneLane(batch=1)
@@ -358,63 +500,101 @@ async def test_receipt_waits_for_every_store() -> None:
     assert (receipt.settled, one.buffer.held) == (True, 0)
 
 
+STANDINGS = st.sampled_from(Standing)
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("add"), st.integers(1, 7), st.booleans()),
-        st.tuples(st.just("cut"), st.just(0), st.booleans()),
-        st.tuples(st.just("wait"), st.integers(1, 12), st.booleans()),
-        st.tuples(st.just("hurry"), st.just(0), st.booleans()),
+        st.tuples(st.just("add"), st.integers(1, 7), STANDINGS),
+        st.tuples(st.just("cut"), st.just(0), STANDINGS),
+        st.tuples(st.just("arrive"), st.just(0), STANDINGS),
+        st.tuples(st.just("wait"), st.integers(1, 12), STANDINGS),
+        st.tuples(st.just("hurry"), st.just(0), STANDINGS),
     ),
     max_size=40,
 )
 
 
 @given(STEPS, st.integers(1, 6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @pytest.mark.slow
 def test_every_point_leaves_once_and_in_order(
-    steps: Sequence[tuple[str, int, bool]], batch: int
+    steps: Sequence[tuple[str, int, Standing]], batch: int
 ) -> None:
     """Whatever the order of adds and cuts, nothing is lost, doubled, mixed up or kept too long."""
     asyncio.run(leave_once_and_in_order(steps, batch))
 
 
-async def leave_once_and_in_order(steps: Sequence[tuple[str, int, bool]], batch: int) -> None:
+async def leave_once_and_in_order(steps: Sequence[tuple[str, int, Standing]], batch: int) -> None:
     """Play the steps and look at what came out."""
-    one = OneLane(capacity=10**6, batch=batch)
-    put: dict[bool, list[Point]] = {False: [], True: []}
-    got: dict[bool, list[Point]] = {False: [], True: []}
-    receipts: list[Receipt] = []
-    asked: list[asyncio.Task[Batch | None]] = []
+    play = Play(batch)
+    for step, number, standing in steps:
+        await play.step(step, number, standing)
+    await play.finish()
 
-    def collect(found: Batch) -> None:
-        assert 0 < len(found) <= batch
-        got[found.droppable] += found.points
-        one.done(found)
+    assert play.got == play.put
+    assert play.one.lane.points == 0
+    assert play.one.buffer.held == play.one.buffer.backfill == 0
+    assert all(receipt.settled for receipt in play.receipts)
 
-    async def add(number: int, *, droppable: bool) -> None:
-        start = len(put[False]) + len(put[True])
-        some = points(*range(start, start + number))
-        put[droppable] += some
-        receipts.append(await at_once(one.buffer.put(some, droppable=droppable)))
 
-    for step, number, flag in steps:
+class Play:
+    """A lane that is played with, and what went in and came out."""
+
+    def __init__(self, batch: int) -> None:
+        self.one, self.most = OneLane(capacity=10**6, batch=batch), batch
+        self.put: dict[Standing, list[Point]] = {standing: [] for standing in Standing}
+        self.got: dict[Standing, list[Point]] = {standing: [] for standing in Standing}
+        self.receipts: list[Receipt] = []
+        self.asked: asyncio.Task[Batch | None] | None = None
+        self.under_way: list[Batch] = []
+
+    async def step(self, step: str, number: int, standing: Standing) -> None:
+        """Do something to the lane, and see whether a batch comes out."""
         if step == "add":
-            await add(number, droppable=flag)
-        elif step == "cut" and not asked:
-            asked.append(asyncio.create_task(one.lane.next_batch()))
+            await self.add(number, standing)
+        elif step == "cut":
+            self.ask()
+        elif step == "arrive":
+            self.arrive()
         elif step == "wait":
-            await one.clock.advance(number)
+            await self.one.clock.advance(number)
         elif step == "hurry":
-            one.lane.hurry()
+            self.one.lane.hurry()
         await settle()
-        if asked and asked[0].done() and (found := asked.pop().result()):
-            collect(found)
-    one.lane.close()
-    while found := await at_once(asked.pop() if asked else one.lane.next_batch()):
-        collect(found)
+        if self.asked and self.asked.done():
+            self.take(self.asked.result())
 
-    assert got == put
-    assert one.lane.points == 0
-    assert one.buffer.held == 0
-    assert all(receipt.settled for receipt in receipts)
+    async def add(self, number: int, standing: Standing) -> None:
+        """Put points into the lane."""
+        # Apart in time, or the ones would have to go behind the others.
+        start = len(self.put[standing]) + 1000 * (standing is Standing.BACKFILL)
+        some = points(*range(start, start + number))
+        self.put[standing] += some
+        self.receipts.append(await at_once(self.one.buffer.put(some, standing=standing)))
+
+    def ask(self) -> None:
+        """Ask for a batch, unless two are on their way."""
+        if self.asked is None and len(self.under_way) < 2:
+            self.asked = asyncio.create_task(self.one.lane.next_batch())
+
+    def arrive(self) -> None:
+        """Have the first batch arrive, if one is on its way."""
+        if self.under_way:
+            self.one.done(self.under_way.pop(0))
+
+    def take(self, found: Batch | None) -> None:
+        """Note a batch that came out."""
+        self.asked = None
+        assert found is not None
+        assert 0 < len(found) <= self.most
+        self.got[found.standing] += found.points
+        self.under_way.append(found)
+        assert sum(each.standing is Standing.BACKFILL for each in self.under_way) <= 1
+
+    async def finish(self) -> None:
+        """Close the lane and take what is left."""
+        while self.under_way:
+            self.arrive()
+        self.one.lane.close()
+        while found := await at_once(self.asked or self.one.lane.next_batch()):
+            self.take(found)
+            self.arrive()

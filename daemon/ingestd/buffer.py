@@ -15,15 +15,29 @@ buffer is empty.
 Points of collectors that keep a position in their source are held apart from
 those of collectors that do not: when the spool is full, the former wait in
 their source and only the latter may be dropped.
+
+Points of a backfill, which are of the past, must not delay those of the present.
+They hold a part of the buffer at most, and come into it when nobody else waits;
+a lane makes a batch of them only while no other is due, and sends one at a time,
+so that the next one finds a way that is free. Only points that may correct some
+of those that wait, having a time among theirs, go behind them: an old value must
+not overwrite a new one.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from typing import Final
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.model import Batch, Point, Receipt
+from ingestd.model import Batch, Point, Receipt, Standing
+
+BACKFILL_PART: Final = 4  # of which backfills may hold one
+TICK: Final = 0.001  # seconds that a clock may be off when a lingering point is due
+TIME_OF: Final = itemgetter(1)
 
 
 @dataclass(slots=True)
@@ -62,13 +76,20 @@ class Waiting:
                 self.taken = 0
         return taken
 
+    def join(self, other: "Waiting") -> None:
+        """Append everything that another holds."""
+        for added, (points, receipt) in zip(
+            list(other.added), other.take(other.points), strict=True
+        ):
+            self.add(points, receipt, now=added)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
     """A result that waits for room."""
 
     points: int
-    droppable: bool
+    standing: Standing
     come: asyncio.Future[None]
 
 
@@ -85,7 +106,11 @@ class Lane:
     def __init__(self, *, points: int, size_bytes: int, linger: float, clock: Clock) -> None:
         self._limit, self._size_bytes, self._linger = points, size_bytes, linger
         self._clock = clock
-        self._kept, self._droppable = Waiting(), Waiting()
+        self._waiting = {standing: Waiting() for standing in Standing}
+        self._live = self._waiting[Standing.KEPT], self._waiting[Standing.DROPPABLE]
+        self._backfill = self._waiting[Standing.BACKFILL]
+        self._backfill_us = (0, 0)  # its first and its last time
+        self._backfill_in_flight = False
         self._some, self._due = asyncio.Event(), asyncio.Event()
         self.accepted = 0
         self._in_flight = 0
@@ -96,22 +121,25 @@ class Lane:
     @property
     def points(self) -> int:
         """How many points wait here."""
-        return self._kept.points + self._droppable.points
+        return sum(each.points for each in self._waiting.values())
 
     @property
     def oldest_age(self) -> float:
         """How long the oldest point has waited here, in seconds; 0 if there is none."""
-        since = [each.since for each in (self._kept, self._droppable) if each.points]
+        since = [each.since for each in self._waiting.values() if each.points]
         return self._clock.monotonic() - min(since) if since else 0.0
 
-    def add(self, points: Sequence[Point], receipt: Receipt, *, droppable: bool) -> None:
+    def add(self, points: Sequence[Point], receipt: Receipt, *, standing: Standing) -> None:
         """Take the points of one result."""
-        waiting = self._droppable if droppable else self._kept
+        waiting = self._waiting[standing]
+        if waiting is self._backfill:
+            self._reach(points)
+        elif self._backfill.points:
+            self._let_what_they_correct_go_first(points)
         waiting.add(points, receipt, now=self._clock.monotonic())
         self.accepted += len(points)
-        self._some.set()
-        if waiting.points >= self._most:
-            self._due.set()
+        if waiting is not self._backfill or not self._backfill_in_flight:
+            self._notice(waiting)
 
     def hurry(self) -> None:
         """Make the next batch due as soon as nothing else is on its way."""
@@ -128,43 +156,87 @@ class Lane:
         """Return the next batch when it is due, or None when the lane is closed and empty."""
         await self._some.wait()
         if not self._due.is_set():
-            oldest = min(w.since for w in (self._kept, self._droppable) if w.points)
+            oldest = min(each.since for each in self._ready if each.points)
             waited = self._clock.monotonic() - oldest
             await wait_at_most(self._due, self._linger - waited, clock=self._clock)
         return self._cut()
 
-    def done(self, *, points: int, raw_bytes: int) -> None:
+    def done(self, batch: Batch, *, raw_bytes: int) -> None:
         """Learn that a batch has arrived somewhere, and how large its body was."""
         self._in_flight -= 1
-        if points and raw_bytes:
-            self._point_bytes += (raw_bytes / points - self._point_bytes) / 4
+        if batch.standing is Standing.BACKFILL:
+            self._backfill_in_flight = False
+            if self._backfill.points:
+                self._notice(self._backfill)
+        if raw_bytes:
+            self._point_bytes += (raw_bytes / len(batch) - self._point_bytes) / 4
         self._consider()
 
     @property
     def _most(self) -> int:
         return max(1, min(self._limit, int(self._size_bytes / self._point_bytes)))
 
+    @property
+    def _ready(self) -> Sequence[Waiting]:
+        """What a batch may be made of."""
+        held_back = self._backfill_in_flight and not self._closed
+        return self._live if held_back else (*self._live, self._backfill)
+
+    def _notice(self, waiting: Waiting) -> None:
+        """See whether what waits is enough for a batch."""
+        self._some.set()
+        if waiting.points >= self._most:
+            self._due.set()
+
     def _consider(self) -> None:
-        if self._hurried and self.points and not self._in_flight:
+        if self._hurried and not self._in_flight and any(each.points for each in self._ready):
             self._due.set()
 
     def _cut(self) -> Batch | None:
         if not self.points:
             return None  # closed
-        waiting = self._kept
-        if not self._kept.points or (
-            self._droppable.points and self._droppable.since < self._kept.since
-        ):
-            waiting = self._droppable
-        parts = waiting.take(self._most)
+        standing = self._next_standing()
+        parts = self._waiting[standing].take(self._most)
         self._in_flight += 1
+        if standing is Standing.BACKFILL:
+            self._backfill_in_flight = True
         if not self.points:
             self._hurried = False
-            if not self._closed:
+        if not self._closed:
+            left = max(each.points for each in self._ready)
+            if not left:
                 self._some.clear()
-        if not self._closed and max(self._kept.points, self._droppable.points) < self._most:
-            self._due.clear()
-        return Batch(parts, droppable=waiting is self._droppable)
+            if left < self._most:
+                self._due.clear()
+        return Batch(parts, standing)
+
+    def _next_standing(self) -> Standing:
+        """Choose what the next batch is made of: the older of the two, a backfill behind them."""
+        kept, droppable = self._live
+        if not (kept.points or droppable.points):
+            return Standing.BACKFILL
+        if self._backfill in self._ready and self._backfill.points and not self._live_is_due():
+            return Standing.BACKFILL
+        if not kept.points or (droppable.points and droppable.since < kept.since):
+            return Standing.DROPPABLE
+        return Standing.KEPT
+
+    def _live_is_due(self) -> bool:
+        if self._hurried or self._closed or max(each.points for each in self._live) >= self._most:
+            return True
+        since = min(each.since for each in self._live if each.points)
+        return self._clock.monotonic() - since >= self._linger - TICK
+
+    def _reach(self, points: Sequence[Point]) -> None:
+        """Note which times the backfill that waits has."""
+        times_us = [*map(TIME_OF, points), *(self._backfill_us if self._backfill.points else ())]
+        self._backfill_us = min(times_us), max(times_us)
+
+    def _let_what_they_correct_go_first(self, points: Sequence[Point]) -> None:
+        first_us, last_us = self._backfill_us
+        times_us = list(map(TIME_OF, points))
+        if min(times_us) <= last_us and max(times_us) >= first_us:
+            self._waiting[Standing.KEPT].join(self._backfill)
 
 
 class Buffer:
@@ -172,23 +244,28 @@ class Buffer:
 
     Args:
         capacity: Most points whose receipt is not settled.
+
+    Attributes:
+        held: How many such points there are.
+        backfill: How many of them are of backfills.
     """
 
     def __init__(self, *, capacity: int) -> None:
         self.capacity = capacity
         self.lanes: Mapping[str, Lane] = {}
-        self.held = 0
+        self.held = self.backfill = 0
         self._paused: set[str] = set()
-        self._queue: deque[Turn] = deque()
+        self._queue = deque[Turn]()
+        self._behind = deque[Turn]()  # backfills, which wait for everybody else
 
-    async def put(self, points: Sequence[Point], *, droppable: bool) -> Receipt:
+    async def put(self, points: Sequence[Point], *, standing: Standing) -> Receipt:
         """Take the points of one result, waiting for room; return their receipt."""
-        await self._make_room(len(points), droppable=droppable)
+        await self._make_room(len(points), standing)
         receipt = Receipt(len(points), stores=len(self.lanes), hurry=self._hurry)
-        receipt.when_settled(lambda: self._release(len(points)))
+        receipt.when_settled(partial(self._release, len(points), standing))
         if points:
             for lane in self.lanes.values():
-                lane.add(points, receipt, droppable=droppable)
+                lane.add(points, receipt, standing=standing)
         return receipt
 
     def pause(self, store: str) -> None:
@@ -205,50 +282,73 @@ class Buffer:
         """The stores whose spool is full."""
         return frozenset(self._paused)
 
-    async def _make_room(self, points: int, *, droppable: bool) -> None:
+    @property
+    def most_backfill(self) -> int:
+        """How many points backfills may hold."""
+        return max(1, self.capacity // BACKFILL_PART)
+
+    async def _make_room(self, points: int, standing: Standing) -> None:
         """Return once so many points more are held."""
-        if not self._queue and self._has_room(points, droppable=droppable):
-            self.held += points
+        queue = self._behind if standing is Standing.BACKFILL else self._queue
+        if not queue and not self._queue and self._has_room(points, standing):
+            self._hold(points, standing)
             return
-        turn = Turn(points, droppable, asyncio.get_running_loop().create_future())
-        self._queue.append(turn)
+        turn = Turn(points, standing, asyncio.get_running_loop().create_future())
+        queue.append(turn)
         self._admit()
         try:
             await turn.come
         except asyncio.CancelledError:
             if turn.come.cancelled():
-                self._queue.remove(turn)
+                queue.remove(turn)
                 self._admit()  # it may have stood in the way of a smaller one
             else:
-                self._release(points)
+                self._release(points, standing)
             raise
 
     def _admit(self) -> None:
         """Let in as many as have room, in the order in which they came."""
+        self._let_in(self._queue)
+        if not self._queue:
+            self._let_in(self._behind)
+
+    def _let_in(self, queue: deque[Turn]) -> None:
         kept_out = deque[Turn]()
-        while self._queue:
-            turn = self._queue.popleft()
-            if turn.come.cancelled() or (self._paused and not turn.droppable):
+        while queue:
+            turn = queue.popleft()
+            if turn.come.cancelled() or (self._paused and turn.standing is not Standing.DROPPABLE):
                 kept_out.append(turn)  # one that was cancelled takes itself out
-            elif self._has_room(turn.points, droppable=turn.droppable):
-                self.held += turn.points
+            elif self._has_room(turn.points, turn.standing):
+                self._hold(turn.points, turn.standing)
                 turn.come.set_result(None)
             else:
-                self._queue.appendleft(turn)
+                queue.appendleft(turn)
                 break
-        self._queue.extendleft(reversed(kept_out))
+        queue.extendleft(reversed(kept_out))
 
-    def _has_room(self, points: int, *, droppable: bool) -> bool:
+    def _has_room(self, points: int, standing: Standing) -> bool:
         if not points:
             return True
-        if self._paused and not droppable:
+        if self._paused and standing is not Standing.DROPPABLE:
             return False
-        return not self.held or self.held + points <= self.capacity
+        if standing is Standing.BACKFILL and not fits(points, self.backfill, self.most_backfill):
+            return False
+        return fits(points, self.held, self.capacity)
 
-    def _release(self, points: int) -> None:
-        self.held -= points
+    def _hold(self, points: int, standing: Standing) -> None:
+        self.held += points
+        if standing is Standing.BACKFILL:
+            self.backfill += points
+
+    def _release(self, points: int, standing: Standing) -> None:
+        self._hold(-points, standing)
         self._admit()
 
     def _hurry(self) -> None:
         for lane in self.lanes.values():
             lane.hurry()
+
+
+def fits(points: int, held: int, most: int) -> bool:
+    """Say whether so many more are within a bound; alone, more than that are."""
+    return not held or held + points <= most

@@ -93,14 +93,7 @@ def remember(
     A returned result replaces state and hidden; a yielded one updates them.
     Masks whose param the operator has changed or removed fall away.
     """
-    masks = {
-        name: mark
-        for name, mark in memory.masks.items()
-        if name in params and fingerprint(params[name]) == mark
-    }
-    masks.update(
-        {name: fingerprint(params[name]) for name in result.delete_params if name in params}
-    )
+    masks = _masks(memory, result, params=params, fingerprint=fingerprint)
     if not yielded:
         return Memory(state=result.state, hidden=result.hidden, masks=masks)
     # A fault that a stream reported once must not stay in its state when it is mended.
@@ -111,6 +104,40 @@ def remember(
         hidden={**memory.hidden, **result.hidden},
         masks=masks,
     )
+
+
+def remember_secrets(
+    memory: Memory,
+    result: Result,
+    *,
+    params: Mapping[str, Any],
+    fingerprint: Callable[[Any], str],
+) -> Memory:
+    """Return what is to be kept after a result of a backfill.
+
+    A token that was renewed must survive; the state, which holds positions, is
+    that of the runs.
+    """
+    masks = _masks(memory, result, params=params, fingerprint=fingerprint)
+    return replace(memory, hidden={**memory.hidden, **result.hidden}, masks=masks)
+
+
+def _masks(
+    memory: Memory,
+    result: Result,
+    *,
+    params: Mapping[str, Any],
+    fingerprint: Callable[[Any], str],
+) -> dict[str, str]:
+    masks = {
+        name: mark
+        for name, mark in memory.masks.items()
+        if name in params and fingerprint(params[name]) == mark
+    }
+    masks.update(
+        {name: fingerprint(params[name]) for name in result.delete_params if name in params}
+    )
+    return masks
 
 
 def portable(result: object) -> dict[str, Any]:

@@ -247,7 +247,7 @@ class Delivery:
             leg.batch.settle()
         finally:
             leg.end()
-            self.lane.done(points=len(leg.batch), raw_bytes=raw_bytes)
+            self.lane.done(leg.batch, raw_bytes=raw_bytes)
 
     async def _make_safe(self, leg: Leg) -> int:
         """Bring every point somewhere durable; return the size before compression."""

@@ -8,6 +8,7 @@ shared by all of its points.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, NamedTuple
 
 MICROSECONDS: Final = 1_000_000
@@ -34,6 +35,23 @@ class Series:
 
 # (series, time in microseconds since the Unix epoch, UTC, finite number)
 Point = tuple[Series, int, float]
+
+
+class Standing(Enum):
+    """What becomes of points when there is not room enough, and whose turn it is.
+
+    Attributes:
+        KEPT: Their source keeps them too, so they wait in it.
+        DROPPABLE: Nobody can ask for them again, so the oldest of them are dropped.
+        BACKFILL: Points of the past; their source keeps them, and all others go first.
+    """
+
+    KEPT = "kept"
+    DROPPABLE = "droppable"
+    BACKFILL = "backfill"
+
+    # By identity, because each point's way through the buffer looks some up.
+    __hash__ = object.__hash__
 
 
 class StoredPoint(NamedTuple):
@@ -107,12 +125,16 @@ class Batch:
 
     Attributes:
         parts: Points of one result each, with the receipt that waits for them.
-        droppable: Whether their collectors keep no position in their source, so
-            that a full spool may drop them.
+        standing: That of all of them.
     """
 
     parts: Sequence[tuple[Sequence[Point], Receipt]]
-    droppable: bool
+    standing: Standing
+
+    @property
+    def droppable(self) -> bool:
+        """Whether a full spool may drop them."""
+        return self.standing is Standing.DROPPABLE
 
     @property
     def points(self) -> Sequence[Point]:

@@ -11,9 +11,9 @@ from typing import Any, Final
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock
 from ingestd.context import Receipts
-from ingestd.contract import arguments, remember, take_apart
+from ingestd.contract import Result, arguments, remember, take_apart
 from ingestd.keeper import Keeper
-from ingestd.model import Receipt
+from ingestd.model import Receipt, Standing
 from ingestd.plugin import Plugin
 from ingestd.readings import SAMPLES, Naming
 from ingestd.results import Conditions, Given, results
@@ -96,9 +96,27 @@ class Run:
         self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
         self.counts.output = given.output
         self.counts.degraded = result.degraded or self.counts.degraded
+        standing = self._standing(given, result)
+        receipts = [
+            receipt
+            for start in range(0, len(result.readings), self._slice)
+            if (receipt := await self._put(result.readings[start : start + self._slice], standing))
+        ]
+        self._keep(given, result, receipts)
+        await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
+
+    @property
+    def _slice(self) -> int:
+        """How many readings are handed over at a time."""
+        return SLICE
+
+    def _standing(self, given: Given, result: Result) -> Standing:
+        """Tell from a result whether its source can be asked again."""
         remembers = bool(result.state or result.hidden) and dated(result.readings)
-        keeps_position = given.yielded or remembers
-        receipts = await self._hand_over(result.readings, droppable=not keeps_position)
+        return Standing.KEPT if given.yielded or remembers else Standing.DROPPABLE
+
+    def _keep(self, given: Given, result: Result, receipts: Sequence[Receipt]) -> None:
+        """Remember what the plugin wants to be remembered, behind its readings."""
         memory = remember(
             self.keeper.memory,
             result,
@@ -107,27 +125,24 @@ class Run:
             fingerprint=self.fingerprint,
         )
         self.keeper.keep(memory, receipts)
-        await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
 
-    async def _hand_over(self, readings: Sequence[Any], *, droppable: bool) -> list[Receipt]:
-        receipts = []
-        for start in range(0, len(readings), SLICE):
-            some = readings[start : start + SLICE]
-            found = self.naming().sort(some, now=self.clock.now())
-            counts = self.counts
-            counts.readings += len(some)
-            counts.points += len(found.points)
-            counts.unusable += found.unusable
-            counts.samples += found.samples[: SAMPLES - len(counts.samples)]
-            if found.points:
-                newest_us = max(map(TIME_OF, found.points))
-                counts.newest_us = max(newest_us, counts.newest_us or newest_us)
-                receipt = await self.buffer.put(found.points, droppable=droppable)
-                self.receipts.add(receipt)
-                receipts.append(receipt)
-            if len(readings) > SLICE:
-                await asyncio.sleep(0)
-        return receipts
+    async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
+        """Count some readings and put their points into the buffer, if there are any."""
+        found = self.naming().sort(readings, now=self.clock.now())
+        counts = self.counts
+        counts.readings += len(readings)
+        counts.points += len(found.points)
+        counts.unusable += found.unusable
+        counts.samples += found.samples[: SAMPLES - len(counts.samples)]
+        receipt = None
+        if found.points:
+            newest_us = max(map(TIME_OF, found.points))
+            counts.newest_us = max(newest_us, counts.newest_us or newest_us)
+            receipt = await self.buffer.put(found.points, standing=standing)
+            self.receipts.add(receipt)
+        if len(readings) == self._slice:  # more of them may follow
+            await asyncio.sleep(0)
+        return receipt
 
 
 def dated(readings: Sequence[Any]) -> bool:

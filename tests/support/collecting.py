@@ -120,7 +120,7 @@ class Site:
             self.stored += batch.points
             if batch.droppable:
                 self.droppable += batch.points
-            lane.done(points=len(batch), raw_bytes=0)
+            lane.done(batch, raw_bytes=0)
             batch.settle()
 
 

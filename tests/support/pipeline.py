@@ -17,7 +17,7 @@ from ingestd.database import Database
 from ingestd.deadletters import DeadLetters
 from ingestd.delivery import Delivery
 from ingestd.limits import Limits
-from ingestd.model import Point, Receipt, Series
+from ingestd.model import Point, Receipt, Series, Standing
 from ingestd.outage import Outage
 from ingestd.sinks import influxdb
 from ingestd.sinks.protocol import Sink
@@ -49,7 +49,8 @@ class Pipeline:
 
     async def put(self, some: Sequence[Point], *, droppable: bool = False) -> Receipt:
         """Put points into the buffer."""
-        return await self.buffer.put(some, droppable=droppable)
+        standing = Standing.DROPPABLE if droppable else Standing.KEPT
+        return await self.buffer.put(some, standing=standing)
 
     async def safe(self, some: Sequence[Point], *, droppable: bool = False) -> None:
         """Put points into the buffer and wait until they are safe."""

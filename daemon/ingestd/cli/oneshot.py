@@ -40,7 +40,7 @@ from ingestd.keeper import Keeper
 from ingestd.loader import Loader
 from ingestd.logs import configure
 from ingestd.metrics import Metrics
-from ingestd.model import Point, Receipt, StoredPoint
+from ingestd.model import Point, Receipt, Standing, StoredPoint
 from ingestd.runrecords import RunRecord
 from ingestd.schema import open_reader, translate
 from ingestd.secrets import Redactor
@@ -149,10 +149,10 @@ class Tray(Buffer):
         super().__init__(capacity=sys.maxsize)
         self.points: list[Point] = []
 
-    async def put(self, points: Sequence[Point], *, droppable: bool) -> Receipt:
+    async def put(self, points: Sequence[Point], *, standing: Standing) -> Receipt:
         """Keep the points to look at; without a store they are safe at once."""
         self.points += points
-        return await super().put(points, droppable=droppable)
+        return await super().put(points, standing=standing)
 
 
 @dataclass(frozen=True, slots=True)
