@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The first of these that is Python 3.11 or later makes the virtualenv.
 PYTHON ?= python3.13 python3.12 python3.11 python3
-JOBS ?= 2
+# More than there are cores, because most tests wait for a process or a server.
+JOBS ?= 4
 
 .PHONY: help run test check bench clean
 
