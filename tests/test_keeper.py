@@ -28,15 +28,21 @@ class Shelf:
         kept: All that were committed, in order.
         full: Whether it refuses.
         open: Set while it answers.
+        seconds: How long that takes, by the clock.
     """
+
+    clock: VirtualClock
 
     kept: list[Memory] = field(default_factory=list)
     full: bool = False
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    seconds: float = 0.0
 
     async def commit(self, collector: str, memory: Memory) -> None:
         """Keep a memory."""
         await self.open.wait()
+        if self.seconds:
+            await self.clock.sleep(self.seconds)
         if self.full:
             raise DiskFull(f"{collector}: no room")
         self.kept.append(memory)
@@ -46,7 +52,8 @@ class Kept:
     """A keeper at work, with its shelf."""
 
     def __init__(self) -> None:
-        self.shelf, self.clock, self.log = Shelf(), VirtualClock(), LogLines()
+        self.clock, self.log = VirtualClock(), LogLines()
+        self.shelf = Shelf(self.clock)
         self.shelf.open.set()
         self.keeper = Keeper("probe", Memory(), store=self.shelf, clock=self.clock, log=self.log)
         self.task = asyncio.create_task(self.keeper.run())
@@ -100,6 +107,30 @@ async def test_state_waits_for_the_receipts_of_all_states_before_it() -> None:
         first.settle(1)
         await settle()
         assert kept.shelf.kept == [last]  # the one before it need not be written any more
+
+
+async def test_commits_take_a_small_part_of_the_time() -> None:
+    """A memory of thousands of registers is not written for every result."""
+    async with Kept() as kept:
+        kept.shelf.seconds = 0.02
+        for number in range(200):
+            kept.keep(number)
+            await kept.clock.drive(kept.clock.sleep(0.01))
+
+        assert 8 <= len(kept.shelf.kept) <= 10
+
+
+async def test_commit_that_somebody_waits_for_comes_at_once() -> None:
+    """However long the one before it took."""
+    async with Kept() as kept:
+        kept.shelf.seconds = 0.02
+        kept.keep(1)
+        await kept.clock.drive(kept.keeper.committed())
+        last = kept.keep(2)
+        await kept.clock.drive(kept.keeper.committed())
+
+        assert kept.shelf.kept[-1] == last
+        assert kept.clock.monotonic() < 0.05
 
 
 async def test_state_without_readings_is_committed_at_once() -> None:

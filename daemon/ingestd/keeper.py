@@ -3,6 +3,10 @@
 The next run sees a result's state at once; the disk sees it only when every
 reading of that result, and of those before it, is safe. So a crash repeats
 readings and never skips one.
+
+A memory is written whole, and that of thousands of registers takes a while. So
+commits take a small part of the time, unless somebody waits for one: what a crash
+repeats is longer by as much.
 """
 
 import asyncio
@@ -11,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from ingestd.clock import Clock
+from ingestd.clock import Clock, wait_at_most
 from ingestd.contract import Memory
 from ingestd.errors import StateError
 from ingestd.model import Receipt
 
 RETRY: Final = 5.0
+REST: Final = 10  # times as long as the commit took
+LONGEST_REST: Final = 1.0
 
 
 class MemoryStore(Protocol):
@@ -52,7 +58,7 @@ class Keeper:
         self._store, self._clock, self._log = store, clock, log
         self._checkpoints: deque[Checkpoint] = deque()
         self._ripe = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._idle, self._awaited = asyncio.Event(), asyncio.Event()
         self._idle.set()
 
     def keep(self, memory: Memory, receipts: Sequence[Receipt]) -> None:
@@ -100,14 +106,20 @@ class Keeper:
             memory = None
             while self._checkpoints and not self._checkpoints[0].unsettled:
                 memory = self._checkpoints.popleft().memory
+            began = self._clock.monotonic()
             if memory is not None:
                 await self._commit(memory)
             if not self._checkpoints:
                 self._idle.set()
+                self._awaited.clear()
+            rest = min(REST * (self._clock.monotonic() - began), LONGEST_REST)
+            await wait_at_most(self._awaited, rest, clock=self._clock)
 
     async def committed(self) -> None:
         """Return when nothing waits to be committed."""
-        await self._idle.wait()
+        if not self._idle.is_set():
+            self._awaited.set()
+            await self._idle.wait()
 
     async def _commit(self, memory: Memory) -> None:
         failed = False
