@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.support.daemonprocess",
     "tests.support.cli",
     "tests.support.daemon",
+    "tests.support.dcs.fixtures",
     "tests.support.disk",
     "tests.support.influx2",
     "tests.support.plugins",
