@@ -1,0 +1,151 @@
+"""Readings of meters from a Coherent Research DCS server, through either of its APIs.
+
+Emits one series for each register and virtual meter, named by a template: its
+consumption in each period, its totals, or its samples, in the source's own unit.
+
+Parameters, asking: ``url``; ``api`` -- ``current`` or ``legacy``; ``username`` and
+``password`` -- without them what is public; ``registers`` -- ``all``, or a list of
+ids such as R733 and VM9 and of patterns over "meter: register"; ``max_window`` --
+the longest span to ask for at once.
+Parameters, what to read: ``since`` -- where a new source begins: a date, a time, or a
+duration back from now; ``period`` -- ``half_hour``, ``hour``, ``day``, ``week`` or
+``month``; ``values`` -- ``auto``, ``total``, ``period`` or ``both``; ``calibrated``;
+``interpolated`` -- whether the server fills gaps with estimates; ``skip`` -- what to
+leave out of ``generated``, ``interpolated``, ``reset``; ``local_time`` and
+``decimal_places`` -- of the legacy API.
+Parameters, naming: ``series`` and ``tags`` -- templates with ``{id}``,
+``{quantity}``, ``{meter}``, ``{register}``, ``{unit}``, ``{serial}``; ``status`` --
+whether each series has a second one with the status bits.
+State: the id of each source -- the time of the newest reading; ``full`` -- until
+when sources that were due have been read from their beginning.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import ijson  # type: ignore[import-untyped]  # ships no types
+
+from .collecting import Job, Past, Span, Troubles, collect, normal
+from .current import current
+from .endpoint import Endpoint
+from .legacy import legacy
+from .listing import listed
+from .naming import columns_of
+from .options import Options, options_of
+from .periods import Window
+from .positions import Rereading, position_in
+from .problems import DcsError
+from .reading import Asker
+from .session import Session, signing_out
+from .turns import Turns, Urgency
+
+__all__ = ["DcsError", "run"]
+
+REVISIT: Final = timedelta(days=3)
+
+
+async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
+    *,
+    ctx: Any,
+    url: str,
+    api: str = "current",
+    username: str | None = None,
+    password: str | None = None,
+    registers: str | Sequence[str] = "all",
+    max_window: str = "365d",
+    since: Any = "30d",
+    period: str = "half_hour",
+    values: str = "auto",
+    calibrated: bool = True,
+    interpolated: bool = False,
+    skip: Sequence[str] | None = None,
+    local_time: bool = False,
+    decimal_places: int = 15,
+    series: str = "dcs_{id}_{quantity}",
+    tags: Mapping[str, str] | None = None,
+    status: bool = False,
+    revisit: timedelta | None = None,
+    revisit_full: timedelta | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    full: datetime | None = None,
+    **positions: Any,
+) -> AsyncIterator[dict[str, Any]]:
+    """Read what is new of every source, or, with a window, what lies in it."""
+    options = options_of(
+        {
+            "url": url,
+            "api": api,
+            "username": username,
+            "password": password,
+            "registers": registers,
+            "max_window": max_window,
+            "since": since,
+            "period": period,
+            "values": values,
+            "calibrated": calibrated,
+            "interpolated": interpolated,
+            "skip": ("generated",) if skip is None else skip,
+            "local_time": local_time,
+            "decimal_places": decimal_places,
+            "series": series,
+            "tags": tags,
+            "status": status,
+        }
+    )
+    now = ctx.now()
+    exactly = None if start is None else Window(start, end or now)
+    past = Past(
+        positions,
+        REVISIT if revisit is None else revisit,
+        Rereading(revisit_full, position_in({"full": full}, "full"), now),
+    )
+    asker = asker_of(ctx, options, urgency=Urgency.BACKFILL if exactly else Urgency.LIVE)
+    async with signing_out(asker.session):
+        job = await job_of(asker, past, exactly=exactly, now=now)
+        async with aclosing(collect(job, ctx.stopping)) as results:
+            async for result in results:
+                yield result
+
+
+def asker_of(ctx: Any, options: Options, *, urgency: Urgency) -> Asker:
+    """Return what asks the server, with what all who ask it share."""
+    api = legacy(options) if options.legacy else current(options)
+    mode = "private" if api.sign_in is not None else "public"
+    endpoint = ctx.shared(Endpoint, str(options.root), mode)
+    if ijson.backend != "yajl2_c" and not endpoint.parser_told:
+        endpoint.parser_told = True
+        ctx.log.warning("ijson lacks its C parser, readings come slowly", backend=ijson.backend)
+    session = Session(
+        ctx.http,
+        options,
+        api,
+        turns=ctx.shared(Turns, str(options.root.origin())),
+        endpoint=endpoint,
+        urgency=urgency,
+    )
+    return Asker(session, options, api, endpoint)
+
+
+async def job_of(asker: Asker, past: Past, *, exactly: Window | None, now: datetime) -> Job:
+    """Return what to do, for the sources that the server has now.
+
+    Raises:
+        DcsError: The server does not list them.
+    """
+    options = asker.options
+    known = await listed(asker.session, options, asker.api, asker.endpoint)
+    sources, unknown = options.selection.choose(known)
+    columns, nameless = columns_of(sources, options, asker.api)
+    sources = [source for source in sources if source.id in columns]
+    troubles = Troubles(refused={**unknown, **nameless})
+    if not known:
+        troubles.refused["registers"] = "expected some that this account may see, got none"
+    state = {} if past.rereading.every is None or exactly else {"full": now}
+    if exactly is None:
+        spans = normal(sources, past, since=options.since(now), now=now)
+    else:
+        spans = [Span(source, exactly, now) for source in sources]
+    return Job(asker, spans, columns, troubles, exactly, state)

@@ -1,0 +1,89 @@
+"""What is known of an API at a server, shared by all who use it: limits, and what it lists."""
+
+import asyncio
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from .sources import Source
+
+LONGEST_PAUSE: Final = 300.0
+# Others wait for the same moment, elsewhere too.
+JITTER: Final = 0.25
+# A list of sources is taken for good so long, in seconds.
+FRESH: Final = 3600.0
+# Documented as seconds, seen as "3s".
+LENIENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The sources of one kind that an account may see.
+
+    Attributes:
+        sources: All of them.
+        listed: When, in monotonic seconds.
+    """
+
+    sources: Sequence[Source]
+    listed: float
+
+    def fresh(self, *, age: float = FRESH) -> bool:
+        """Say whether the list is not older than so many seconds."""
+        return asyncio.get_running_loop().time() - self.listed < age
+
+
+class Endpoint:
+    """One API of a server in one mode.
+
+    Attributes:
+        longest: The longest window that a source gave after it had refused a longer one.
+        listings: What was listed last, by account and kind.
+        parser_told: Whether the log has been told of a slow parser.
+    """
+
+    def __init__(self, url: str, mode: str) -> None:
+        self.url, self.mode = url, mode
+        self.longest: timedelta | None = None
+        self.listings: dict[tuple[str | None, bool], Listing] = {}
+        self.parser_told = False
+        self._free_at = 0.0
+
+    def learn(self, longest: timedelta) -> None:
+        """Note a window that was given where a longer one had been refused."""
+        self.longest = longest if self.longest is None else min(longest, self.longest)
+
+    @property
+    def pause(self) -> float:
+        """For how long the endpoint wants to be left alone, in seconds."""
+        return max(0.0, self._free_at - asyncio.get_running_loop().time())
+
+    def leave_alone(self, seconds: float) -> None:
+        """Let nobody ask for so many seconds, and a random few more."""
+        wait = min(seconds, LONGEST_PAUSE) + random.uniform(0, JITTER)  # noqa: S311 -- spreads load
+        self._free_at = max(self._free_at, asyncio.get_running_loop().time() + wait)
+
+    def note(self, status: int, headers: Mapping[str, str]) -> None:
+        """Heed what an answer says of the rate limit, which all callers share."""
+        if status == 429 and (asked := LENIENT.match(headers.get("Retry-After", ""))):
+            self.leave_alone(float(asked[1]))
+        if headers.get("X-Rate-Limit-Remaining", "").strip() != "0":
+            return
+        wait = until_reset(headers)
+        if wait is not None and wait > 0:
+            self.leave_alone(wait)
+
+
+def until_reset(headers: Mapping[str, str]) -> float | None:
+    """Return in how many seconds a rate limit begins anew, by the server's own clock."""
+    try:
+        reset = datetime.fromisoformat(headers.get("X-Rate-Limit-Reset", ""))
+        date = parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
+    aware = reset if reset.tzinfo else reset.replace(tzinfo=UTC)
+    return (aware - date).total_seconds()

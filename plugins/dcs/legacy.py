@@ -1,0 +1,76 @@
+"""The API of DCS version 3: a path for each kind of source, bare lists for answers.
+
+Its defaults (one decimal place, no calibration) differ from what people expect, so
+nothing is left to them.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Final
+
+from .api import Api, Quantity, Request, of_cumulative, word
+from .elements import Element, Wire
+from .options import GENERATED, INTERPOLATED, Options
+from .periods import Window
+from .sources import Source
+
+
+def bits(elements: Sequence[Element], keys: Sequence[str]) -> list[int]:
+    """Return status bits made of flags; of an estimate, "generated" means nothing."""
+    generated, interpolated = keys
+    return [
+        INTERPOLATED if each[interpolated] else GENERATED if each[generated] else 0
+        for each in elements
+    ]
+
+
+WIRE: Final = Wire("startTime", ("isGenerated", "isInterpolated"), bits)
+
+
+def legacy(options: Options) -> Api:
+    """Return the legacy API as the operator wants to use it."""
+    root = options.root
+
+    def request(source: Source, window: Window) -> Request:
+        place, name = (
+            ("virtualMeterReadings", "virtualMeterId")
+            if source.virtual
+            else ("registerReadings", "registerId")
+        )
+        calendar = options.calendar_of(source)
+        # A date alone is a day of the calendar that is asked for, London's perhaps.
+        dated = calendar.wire not in {"halfHour", "hour"}
+        form = "%Y-%m-%d" if dated else "%Y-%m-%dT%H:%M:%SZ"
+        zone = calendar.zone if dated else UTC
+        return Request(
+            root / place / "list",
+            {
+                name: str(source.number),
+                "start": window.start.astimezone(zone).strftime(form),
+                "end": window.end.astimezone(zone).strftime(form),
+                "integrationPeriod": calendar.wire,
+                "useLocalTime": word(options.local_time and dated),
+                "decimalPlaces": str(options.decimal_places),
+                "calibrated": word(options.calibrated),
+                "interpolated": word(options.interpolated),
+                "source": "automatic",
+            },
+        )
+
+    def quantities(source: Source) -> list[Quantity]:
+        if source.virtual:  # its totals are always 0
+            return [Quantity("sample" if source.instantaneous else options.period, "periodValue")]
+        if source.instantaneous:  # its consumption is always 0
+            return [Quantity("sample", "totalValue")]
+        return of_cumulative(options, total="totalValue", consumption="periodValue")
+
+    return Api(
+        sign_in=root / "account" / "login",
+        sign_out=root / "account" / "logout",
+        meters=root / "meters",
+        virtual_meters=root / "virtualMeters",
+        wire=WIRE,
+        skip=options.skip,
+        quantities=quantities,
+        request=request,
+    )

@@ -1,0 +1,55 @@
+"""The sources that an account may see, listed once an hour for all its collectors."""
+
+import asyncio
+from collections.abc import Sequence
+
+from .api import Api
+from .endpoint import Endpoint, Listing
+from .options import Options, bare
+from .session import Session
+from .sources import Source, registers_in, virtual_meters_in
+
+# A list that lacks what is asked for is made anew, unless it is as young as this, in seconds.
+YOUNG = 60.0
+
+
+async def listed(
+    session: Session, options: Options, api: Api, endpoint: Endpoint
+) -> Sequence[Source]:
+    """Return the sources among which to choose.
+
+    A kind of which none is wanted is not asked for: an account may lack the right.
+
+    Raises:
+        DcsError: The server gives no list.
+    """
+    selection = options.selection
+    kinds = [
+        virtual
+        for virtual, wanted in ((False, selection.registers), (True, selection.virtual_meters))
+        if wanted
+    ]
+    known: list[Source] = []
+    for virtual in kinds:
+        key = options.username, virtual
+        listing = endpoint.listings.get(key)
+        if listing is None or not listing.fresh():
+            listing = endpoint.listings[key] = await ask(session, api, virtual=virtual)
+        prefix = "VM" if virtual else "R"
+        missing = any(each.startswith(prefix) for each in selection.missing(listing.sources))
+        if missing and not listing.fresh(age=YOUNG):
+            listing = endpoint.listings[key] = await ask(session, api, virtual=virtual)
+        known += listing.sources
+    return known
+
+
+async def ask(session: Session, api: Api, *, virtual: bool) -> Listing:
+    """Return the sources of one kind as the server lists them.
+
+    Raises:
+        DcsError: It does not.
+    """
+    url = api.virtual_meters if virtual else api.meters
+    read = virtual_meters_in if virtual else registers_in
+    sources = read(await session.document(url), where=f"GET {bare(url)}")
+    return Listing(sources, asyncio.get_running_loop().time())

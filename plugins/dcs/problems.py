@@ -1,0 +1,38 @@
+"""What may go wrong at a DCS server, told apart by what it means for the rest of the run."""
+
+from collections.abc import Mapping
+from typing import Final
+
+TOLD: Final = 5
+
+
+class Trouble(Exception):
+    """Something that keeps us from readings; what came before it counts."""
+
+
+class DcsError(Trouble):
+    """The server is of no use for now, whichever source is asked for."""
+
+
+class SourceRefused(Trouble):
+    """The server will not give this source, however often it is asked."""
+
+
+class SourceFailed(Trouble):
+    """The server could not give this source this time."""
+
+
+class RangeTooLong(Trouble):
+    """The window holds more than the server gives at once."""
+
+
+class BodyLost(Trouble):
+    """The answer ended in its middle."""
+
+
+def summary(problems: Mapping[str, str]) -> str:
+    """Tell the problems of sources in a bounded text, or nothing if there are none."""
+    told = [f"{name}: {problem}" for name, problem in list(problems.items())[:TOLD]]
+    if more := len(problems) - len(told):
+        told.append(f"and {more} more")
+    return "; ".join(told)

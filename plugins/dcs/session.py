@@ -1,0 +1,225 @@
+"""Transactions with a server: signed in before the first, signed out after the last.
+
+A transaction lasts from its request to the end of its body, and holds the server's
+turn for as long. A sign-in that has expired is renewed once for each request. Where
+an answer is not what was asked for, its status decides what that means.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from .api import Api
+from .endpoint import Endpoint
+from .options import Options, bare
+from .problems import DcsError, RangeTooLong, SourceFailed, SourceRefused
+from .streaming import ENDED_EARLY, beginning, elements
+from .turns import Turns, Urgency
+
+RANGE: Final = re.compile(
+    r"range|period|span|too (long|large|many|wide)|maximum|exceed", re.IGNORECASE
+)
+JSON: Final = {"Accept": "application/json"}
+# Whoever is cancelled has so many seconds to sign out.
+PATIENCE: Final = 5.0
+TURN_PATIENCE: Final = 3.0
+MOST_TEXT: Final = 2000
+
+
+class Session:
+    """Asks a server, one transaction after the other."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        options: Options,
+        api: Api,
+        *,
+        turns: Turns,
+        endpoint: Endpoint,
+        urgency: Urgency,
+    ) -> None:
+        self._http, self._options, self._api = http, options, api
+        self._turns, self._endpoint, self._urgency = turns, endpoint, urgency
+        self._signed_in = False
+
+    async def document(self, url: URL) -> Any:
+        """Return a whole document.
+
+        Raises:
+            DcsError: There is none.
+        """
+        where = f"GET {bare(url)}"
+        async with self._transaction(), self._got(url, {}) as reply:
+            if reply.status != 200:
+                raise DcsError(f"{where}: expected 200, got {await said(reply)}")
+            try:
+                return json.loads(await reply.read())
+            except ValueError:
+                start = beginning(await reply.read())
+                raise DcsError(f"{where}: expected JSON, got {start}") from None
+            except ENDED_EARLY as error:
+                raise DcsError(f"{where}: the answer broke off: {error or 'no data'}") from error
+
+    async def readings(
+        self, url: URL, query: Mapping[str, str]
+    ) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """Yield the elements of an answer with readings, many at a time.
+
+        Raises:
+            BodyLost: The answer broke off.
+            RangeTooLong: The window is longer than the server likes.
+            SourceRefused: The server does not give this source.
+            SourceFailed: Or not this time.
+            DcsError: The server is of no use.
+        """
+        where = f"GET {bare(url)}"
+        async with self._transaction(), self._got(url, query) as reply:
+            if reply.status != 200:
+                raise problem(reply, await said(reply), where=where)
+            async with aclosing(elements(reply, where=where)) as found:
+                async for each in found:
+                    yield each
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """Hold the server, when neither others nor its rate limit keep us from it."""
+        while True:
+            async with self._turns.turn(self._urgency):
+                if not self._endpoint.pause:
+                    yield
+                    return
+            await asyncio.sleep(self._endpoint.pause)
+
+    @asynccontextmanager
+    async def _got(
+        self, url: URL, query: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Give the answer to a request, asked again if the sign-in had expired."""
+        needed = self._api.sign_in is not None
+        if needed and not self._signed_in:
+            await self._sign_in()
+        reply = await self._send("GET", url, params=query)
+        if needed and reply.status == 401:
+            reply.close()
+            await self._sign_in()
+            reply = await self._send("GET", url, params=query)
+        try:
+            yield reply
+        finally:
+            reply.close()  # a body that was not read to its end takes its connection with it
+
+    async def _send(self, method: str, url: URL, **how: Any) -> aiohttp.ClientResponse:
+        """Send a request; a redirect leads to a login page, so none is followed.
+
+        Raises:
+            DcsError: There is no answer.
+        """
+        where = f"{method} {bare(url)}"
+        try:
+            reply = await self._http.request(
+                method, url, headers=JSON, allow_redirects=False, **how
+            )
+        except ENDED_EARLY as error:
+            got = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise DcsError(f"{where}: expected an answer, got none: {got}") from error
+        self._endpoint.note(reply.status, reply.headers)
+        return reply
+
+    async def _sign_in(self) -> None:
+        """Sign in; the session's jar keeps the cookie.
+
+        Raises:
+            DcsError: The server does not let us in.
+        """
+        url, username = self._api.sign_in, self._options.username
+        if url is None:
+            return
+        self._signed_in = False
+        account = {"username": username, "password": self._options.password}
+        reply = await self._send("POST", url, json=account)
+        where = f"POST {bare(url)}"
+        try:
+            if reply.status != 200:
+                got = await said(reply)
+                raise DcsError(f"{where}: expected to be signed in as {username!r}, got {got}")
+            text = await reply.read()
+            if not text.lstrip().startswith(b"{"):
+                raise DcsError(f"{where}: expected JSON, got {beginning(text)}")
+        except ENDED_EARLY as error:
+            raise DcsError(f"{where}: the answer broke off: {error or 'no data'}") from error
+        finally:
+            reply.close()
+        self._signed_in = True
+
+    async def sign_out(self) -> None:
+        """Sign out, if anybody is in; what goes wrong there no longer matters."""
+        if not self._signed_in:
+            return
+        self._signed_in = False
+        with suppress(DcsError):
+            async with self._turns.turn(Urgency.LEAVING):
+                await self._leave()
+
+    async def hurry_out(self) -> None:
+        """Sign out, but let nobody wait for it for long.
+
+        If another transaction will not end, ours is made beside it: it is tiny,
+        and better than to leave a door open.
+        """
+        with suppress(DcsError, TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TURN_PATIENCE):
+                        await self.sign_out()
+                        return
+                await self._leave()
+
+    async def _leave(self) -> None:
+        reply = await self._send("POST", self._api.sign_out)
+        reply.close()
+
+
+@asynccontextmanager
+async def signing_out(session: Session) -> AsyncIterator[Session]:
+    """Sign out at the end, whichever way it comes."""
+    try:
+        yield session
+    except BaseException:
+        await session.hurry_out()
+        raise
+    else:
+        await session.sign_out()
+
+
+def problem(reply: aiohttp.ClientResponse, got: str, *, where: str) -> Exception:
+    """Return what an answer without readings means, by its status."""
+    if reply.status == 400 and RANGE.search(got):
+        return RangeTooLong(f"expected readings, got {got}")
+    if reply.status in {400, 403, 404}:
+        return SourceRefused(f"expected readings, got {got}")
+    if reply.status == 500:  # some answer so for a single value that is no number
+        return SourceFailed(f"expected readings, got {got}")
+    return DcsError(f"{where}: expected 200, got {got}")
+
+
+async def said(reply: aiohttp.ClientResponse) -> str:
+    """Return status and text of an answer, for people."""
+    got = f"{reply.status} {reply.reason or ''}".strip()
+    if location := reply.headers.get("Location"):
+        got += f" to {bare(reply.url.join(URL(location)))}"
+    try:
+        data = await reply.content.read(MOST_TEXT)
+    except ENDED_EARLY:
+        return got
+    details = data
+    with suppress(ValueError, AttributeError):
+        found = {key.lower(): value for key, value in json.loads(data).items()}
+        details = str(found["details"]).encode() if "details" in found else data
+    return f"{got}: {beginning(details)}" if details else got

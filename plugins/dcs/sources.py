@@ -1,0 +1,192 @@
+"""What can be read at a DCS server, registers and virtual meters, and which of it is wanted."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from .problems import DcsError
+
+ID: Final = re.compile(r"(R|VM)(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A register or a virtual meter.
+
+    Attributes:
+        id: ``R`` or ``VM`` and a number, as it is asked for.
+        number: That number.
+        virtual: Whether it is computed of registers.
+        instantaneous: Whether its values are samples, not totals or consumption.
+        meter: The name of its meter, or of the virtual meter.
+        register: The name of the register; empty for a virtual meter.
+        unit: The unit of its values.
+        serial: The serial number of its meter, if known.
+    """
+
+    id: str
+    number: int
+    virtual: bool
+    instantaneous: bool
+    meter: str
+    register: str
+    unit: str
+    serial: str
+
+    @property
+    def name(self) -> str:
+        """What the server calls it."""
+        return self.meter if self.virtual else f"{self.meter}: {self.register}"
+
+    def fields(self, quantity: str) -> dict[str, str]:
+        """Return what templates can be filled with."""
+        return {
+            "id": self.id,
+            "quantity": quantity,
+            "meter": self.meter,
+            "register": self.register,
+            "unit": self.unit,
+            "serial": self.serial,
+        }
+
+
+def registers_in(document: Any, *, where: str) -> list[Source]:
+    """Return the registers in a list of meters.
+
+    Raises:
+        DcsError: It is no such list.
+    """
+    return [
+        made(register, virtual=False, meter=text(meter, "name"), serial=text(meter, "serialnumber"))
+        for meter in objects(document, where=where)
+        for register in objects(meter.get("registers") or [], where=f"{where}: registers")
+    ]
+
+
+def virtual_meters_in(document: Any, *, where: str) -> list[Source]:
+    """Return the virtual meters in a list of them.
+
+    Raises:
+        DcsError: It is no such list.
+    """
+    return [
+        made(each, virtual=True, meter=text(each, "name"), serial="")
+        for each in objects(document, where=where)
+    ]
+
+
+def made(found: Mapping[str, Any], *, virtual: bool, meter: str, serial: str) -> Source:
+    """Return the source for an object of a list."""
+    number = found["id"]
+    return Source(
+        id=f"VM{number}" if virtual else f"R{number}",
+        number=number,
+        virtual=virtual,
+        instantaneous=found.get("isinstantaneous") is True,
+        meter=meter,
+        register="" if virtual else text(found, "name"),
+        unit=text(found, "unit"),
+        serial=serial,
+    )
+
+
+def objects(document: Any, *, where: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list with their keys in lower case: servers differ in that.
+
+    Raises:
+        DcsError: It is no list of objects with whole numbers as ids.
+    """
+    if not isinstance(document, list):
+        raise DcsError(f"{where}: expected a list, got {document!r:.80}")
+    for each in document:
+        found = {key.lower(): value for key, value in each.items()} if _is_dict(each) else {}
+        if type(found.get("id")) is not int:
+            raise DcsError(f"{where}: expected objects with a number as id, got {each!r:.80}")
+        yield found
+
+
+def _is_dict(each: Any) -> bool:
+    return isinstance(each, dict)
+
+
+def text(found: Mapping[str, Any], key: str) -> str:
+    """Return a text, which may be missing."""
+    value = found.get(key)
+    return "" if value is None else str(value).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which sources are wanted: all, or those with an id or a name that fits.
+
+    Attributes:
+        ids: As servers write them; in the order in which they were asked for.
+        globs: Patterns over names, in lower case.
+        everything: Whether no source is left out.
+    """
+
+    ids: tuple[str, ...] = ()
+    globs: tuple[str, ...] = ()
+    everything: bool = False
+
+    @classmethod
+    def of(cls, wanted: Any) -> "Selection":
+        """Read the ``registers`` option.
+
+        Raises:
+            ValueError: It is neither ``all`` nor a list of texts.
+        """
+        if wanted == "all":
+            return cls(everything=True)
+        listed = [wanted] if isinstance(wanted, str) else wanted
+        if not isinstance(listed, Sequence) or not listed:
+            raise ValueError(f"registers: expected 'all' or a list, got {wanted!r:.80}")
+        ids, globs = [], []
+        for each in listed:
+            if not isinstance(each, str) or not each.strip():
+                raise ValueError(
+                    "registers: expected ids such as 'R733' or 'VM9', or patterns such as "
+                    f"'Library*: *', got {each!r:.80}"
+                )
+            if match := ID.fullmatch(each.strip()):
+                ids.append(f"{match[1].upper()}{int(match[2])}")
+            else:
+                globs.append(each.strip().lower())
+        return cls(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(globs)))
+
+    @property
+    def registers(self) -> bool:
+        """Whether registers may be among them."""
+        return self._may_have("R")
+
+    @property
+    def virtual_meters(self) -> bool:
+        """Whether virtual meters may be among them."""
+        return self._may_have("VM")
+
+    def _may_have(self, prefix: str) -> bool:
+        named = any(each.startswith(prefix) for each in self.ids)
+        return self.everything or bool(self.globs) or named
+
+    def missing(self, known: Iterable[Source]) -> list[str]:
+        """Return the ids that no source has."""
+        there = {source.id for source in known}
+        return [each for each in self.ids if each not in there]
+
+    def choose(self, known: Sequence[Source]) -> tuple[list[Source], dict[str, str]]:
+        """Return the sources that are wanted, and what is wrong with what was asked for."""
+        if self.everything:
+            return list(known), {}
+        by_id = {source.id: source for source in known}
+        chosen = {each: by_id[each] for each in self.ids if each in by_id}
+        problems = dict.fromkeys(
+            self.missing(known), "expected the id of a source that this account may see"
+        )
+        for glob in self.globs:
+            fitting = [each for each in known if fnmatchcase(each.name.lower(), glob)]
+            chosen |= {each.id: each for each in fitting}
+            if not fitting:
+                problems[repr(glob)] = "expected to fit a name, fits none"
+        return list(chosen.values()), problems

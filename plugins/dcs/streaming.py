@@ -1,0 +1,130 @@
+"""An answer's readings, parsed while they arrive.
+
+Where the array of readings begins is found in the head of the body: the legacy API
+gives nothing but an array, the current one an object with the array under some
+spelling of ``readings``, before or after the other keys. ijson does the rest, in C
+if it can, in memory that does not grow with the answer.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+import aiohttp
+import ijson  # type: ignore[import-untyped]  # ships no types
+
+from .problems import BodyLost, DcsError, SourceFailed
+
+CHUNK: Final = 2000
+# The keys before the array are few; what is longer is something else.
+LONGEST_HEAD: Final = 64 * 1024
+BLOCK: Final = 64 * 1024
+BOM: Final = b"\xef\xbb\xbf"
+ARRAY: Final = re.compile(rb'(?<!\\)"(readings)"\s*:\s*(\[|[^\s\[])', re.IGNORECASE)
+
+# What aiohttp raises when a body does not come to its end.
+ENDED_EARLY: Final = (aiohttp.ClientError, TimeoutError, ConnectionError)
+
+
+class Body:
+    """The body of an answer: can be looked into before it is read.
+
+    Attributes:
+        ended: Whether all of it has been read.
+    """
+
+    def __init__(self, reply: aiohttp.ClientResponse, *, where: str) -> None:
+        self._reply, self._where = reply, where
+        self._head = b""
+        self.ended = False
+
+    async def read(self, size: int) -> bytes:
+        """Return the next bytes, at most so many; none at the end.
+
+        Raises:
+            BodyLost: There will be no more of them.
+        """
+        if size == 0:  # ijson asks whether this is text or bytes
+            return b""
+        if self._head:
+            data, self._head = self._head[:size], self._head[size:]
+            return data
+        return await self._receive(size)
+
+    async def _receive(self, size: int) -> bytes:
+        try:
+            data = await self._reply.content.read(size)
+        except ENDED_EARLY as error:
+            raise BodyLost(f"{self._where}: the answer broke off: {error or 'no data'}") from error
+        self.ended = not data
+        return data
+
+    async def prefix(self) -> str:
+        """Return where ijson finds the readings.
+
+        Raises:
+            BodyLost: The body ended before that could be seen.
+            DcsError: It is no JSON.
+            SourceFailed: It has no readings.
+        """
+        while True:
+            start = self._head.removeprefix(BOM).lstrip()
+            if start[:1] == b"[":
+                return self._beginning_with(start, "item")
+            if start and start[:1] != b"{":
+                raise DcsError(f"{self._where}: expected JSON, got {beginning(start)}")
+            found = ARRAY.search(start)
+            if found and found[2] == b"[":
+                return self._beginning_with(start, f"{found[1].decode()}.item")
+            if found or self.ended or len(start) > LONGEST_HEAD:
+                break
+            data = await self._receive(BLOCK)
+            self._head += data
+        if self.ended and not start.rstrip().endswith(b"}"):
+            raise BodyLost(f"{self._where}: the answer broke off after {beginning(start)}")
+        raise SourceFailed(f"expected an array of readings, got {beginning(start)}")
+
+    def _beginning_with(self, start: bytes, prefix: str) -> str:
+        self._head = start
+        return prefix
+
+
+async def elements(
+    reply: aiohttp.ClientResponse, *, where: str
+) -> AsyncGenerator[list[dict[str, Any]], None]:
+    """Yield the elements of the array of readings, many at a time.
+
+    Raises:
+        BodyLost: The body ended early.
+        DcsError: It is no JSON.
+        SourceFailed: It begins like JSON, but is none, or has no readings.
+    """
+    body = Body(reply, where=where)
+    prefix = await body.prefix()
+    chunk: list[dict[str, Any]] = []
+    try:
+        async for element in ijson.items_async(body, prefix, use_float=True):
+            chunk.append(element)
+            if len(chunk) >= CHUNK:
+                yield chunk
+                chunk = []
+                await asyncio.sleep(0)  # what has arrived is parsed without waiting for anything
+    except ijson.JSONError as error:
+        if chunk:
+            yield chunk
+        told = " ".join(str(error).split())
+        if body.ended:
+            raise BodyLost(f"{where}: the answer broke off: {told}") from error
+        raise SourceFailed(f"expected JSON, got {told:.200}") from error
+    except BodyLost:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def beginning(data: bytes) -> str:
+    """Return the beginning of a body, for people."""
+    return repr(" ".join(data[:2000].decode(errors="replace").split())[:200])
