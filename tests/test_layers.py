@@ -18,13 +18,14 @@ LAYERS: Final = {
     "rules": """
         catalogue config configfile configparse contract gaps limits linebodies lineprotocol
         localcron metrics nodes options readings reload schedule secrets section units variables
-        yamlvalues
+        windows yamlvalues
     """,
     "stages": """
-        buffer collector collectors context database deadletters deliveries delivery draining
-        failures foreign headroom httpclient isolation keeper loader looplag outage outputtail
-        plugin plugincheck reporting results run runcontext runrecords schema sending seriesnotes
-        sinks spool state statedir staterows syntax tasks threads wire worker workerprocess writer
+        backfill backfillrecords backfills buffer collector collectors context currentplugin
+        database deadletters deliveries delivery draining failures foreign headroom httpclient
+        isolation keeper loader looplag outage outputtail plugin plugincheck reporting results run
+        runcontext runrecords schema sending seriesnotes sinks spool state statedir staterows syntax
+        tasks threads windowrun wire worker workerprocess writer
     """,
     "daemon": "app logs switch systemd watching web",
     "commands": "__main__ cli testing",

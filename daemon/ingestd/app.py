@@ -19,6 +19,8 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from ingestd import configfile, looplag
+from ingestd.backfill import Means
+from ingestd.backfills import Backfills
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock, SystemClock
 from ingestd.collector import Services
@@ -78,6 +80,7 @@ class Daemon:
         config: The configuration in use.
         deliveries: To every store.
         collectors: All that run.
+        backfills: What their plugins read anew.
         ready: Set once it has started.
         stopping: Set once it has begun to stop.
         last_reload: What the newest reload did, or why it was refused.
@@ -89,6 +92,7 @@ class Daemon:
 
     deliveries: Deliveries
     collectors: Collectors
+    backfills: Backfills
     database: Database
     states: StateStore
 
@@ -154,7 +158,16 @@ class Daemon:
         """Name what a stop has to wait for."""
         collectors = [n for n, each in self.collectors.by_name.items() if each.running]
         stores = [n for n, each in self.deliveries.by_store.items() if each.in_memory]
-        return [*(f"a run of {n}" for n in collectors), *(f"readings for {n}" for n in stores)]
+        backfills = [each.collector for each in self.backfills.unfinished if self._reads(each.id)]
+        return [
+            *(f"a run of {n}" for n in collectors),
+            *(f"a window of {n}" for n in backfills),
+            *(f"readings for {n}" for n in stores),
+        ]
+
+    def _reads(self, backfill: int) -> bool:
+        work = self.backfills.running(backfill)
+        return work is not None and work.running is not None
 
     def flush(self) -> None:
         """Send what is in memory without waiting for batches to fill."""
@@ -232,6 +245,8 @@ class Daemon:
             await Database.open(self._directory.database, ballast=self._directory.ballast)
         )
         self._processes = await stack.enter_async_context(Workers(daemon.workers))
+        # One more, so that windows which take an hour take no worker from the runs.
+        self._backfill_processes = await stack.enter_async_context(Workers(1))
         self._threads = Threads()
         self.states = await StateStore.open(self.database, self.clock)
         for problem in filter(None, (*self._directory.warnings, self.database.damage)):
@@ -252,9 +267,24 @@ class Daemon:
             hurry=self._hurry,
             log=self.log,
         )
+        self.backfills = Backfills(
+            collectors=self.collectors,
+            database=self.database,
+            tasks=self._tasks,
+            hurry=self._hurry,
+            means=Means(
+                behind=lambda: self.deliveries.behind,
+                processes=self._backfill_processes,
+                clock=self.clock,
+                metrics=self.metrics,
+                redactor=self.redactor,
+                log=self.log,
+            ),
+        )
         self._switch = Switch(
             deliveries=self.deliveries,
             collectors=self.collectors,
+            backfills=self.backfills,
             buffer=self.buffer,
             threshold=self._threshold,
             metrics=self.metrics,
@@ -264,6 +294,7 @@ class Daemon:
 
     async def _start(self) -> None:
         await self.collectors.remember()
+        await self.backfills.remember()
         everything = plan(dataclasses.replace(self.config, stores={}, collectors={}), self.config)
         parts = await self._switch.make(everything, self.config, self._services(self.loader))
         self._switch.apply(everything, self.config, parts)
@@ -289,7 +320,8 @@ class Daemon:
         """Compare collectors with their plugins; return what has loaded them."""
         self.redactor.add(config.secrets)
         # Once a secret, always: a config that is refused does not make it public again.
-        self._processes.withheld |= config.secret_variables
+        for processes in (self._processes, self._backfill_processes):
+            processes.withheld |= config.secret_variables
         loader = self.loader.with_dirs(config.daemon.plugin_dirs, withheld=self._processes.withheld)
         wrong, suspicious = await self.blocking(check_plugins, config, loader)
         if wrong:
@@ -378,7 +410,7 @@ class Daemon:
         """Bring everything to safety, in order."""
         self._notifier.stopping()
         self.log.info("stopping")
-        await self.collectors.finish()
+        await asyncio.gather(self.collectors.finish(), self.backfills.finish())
         await self.deliveries.finish(patience=FLUSH, hurry=self._hurry)
         try:
             async with asyncio.timeout(FLUSH):

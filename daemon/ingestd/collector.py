@@ -5,19 +5,20 @@ changes nothing but its record and the backoff; its neighbours never notice.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final, Protocol, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from ingestd.buffer import Buffer
 from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.config import CollectorConfig
 from ingestd.context import Context, Reader, Shared
+from ingestd.currentplugin import Blocking, CurrentPlugin
 from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
 from ingestd.foreign import Kind
-from ingestd.httpclient import LazySession
+from ingestd.httpclient import Http, LazySession
 from ingestd.isolation import Isolation
 from ingestd.keeper import Keeper
 from ingestd.loader import Loader
@@ -31,6 +32,7 @@ from ingestd.runrecords import RunRecord
 from ingestd.schedule import Schedule, ticks
 from ingestd.secrets import Redactor
 from ingestd.state import StateStore
+from ingestd.windowrun import WindowRun
 
 SCHEDULED_TIMEOUT: Final = 300.0
 FIRST_BACKOFF: Final = 10.0
@@ -39,15 +41,6 @@ FIRST_RESTART: Final = 1.0
 LONGEST_RESTART: Final = 60.0
 LOOK_FOR_CHANGES: Final = 5.0
 OVERSLEPT: Final = 60.0  # seconds; then nobody waits for the next tick any more
-
-T = TypeVar("T")
-
-
-class Blocking(Protocol):
-    """Calls what blocks, away from the event loop."""
-
-    async def __call__(self, function: Callable[..., T], *args: Any) -> T:
-        """Return what the function returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +99,9 @@ class Collector:
         self._http = LazySession(config.http, clock=services.clock)
         self._one_at_a_time = asyncio.Lock()
         self._alarm: Alarm | None = None
-        self._plugin: Plugin | None = None
-        self._complained = ""
+        self._current = CurrentPlugin(
+            config.plugin, loader=services.loader, blocking=services.blocking, log=self._log
+        )
         self._started = self._finishing = False
         self._asked: asyncio.Task[RunRecord] | None = None
         self._begin_anew = asyncio.Event()
@@ -211,6 +205,77 @@ class Collector:
         if self.running is not None:
             self._report.note(self.running.counts)
 
+    async def plugin(self) -> Plugin:
+        """Return the plugin as it is now.
+
+        Raises:
+            PluginLoadError: It does not load, or is not of the kind that the schedule needs.
+        """
+        plugin = await self._current.get()
+        if self.schedule is None and plugin.kind is not Kind.GENERATOR:
+            raise PluginLoadError(
+                f"{self.config.plugin}: expected an async generator, because the collector has "
+                f"neither every: nor cron:, got a {plugin.kind.value}"
+            )
+        return plugin
+
+    async def window_run(
+        self, *, admit: Callable[[int], Awaitable[None]], processes: Isolation, log: Any
+    ) -> WindowRun:
+        """Prepare a run over a window of the past, which may go on beside the others.
+
+        Args:
+            admit: Returns when so many readings more may be handed over.
+            processes: Where an ordinary function runs, apart from the other runs.
+            log: Takes what the plugin logs.
+
+        Raises:
+            PluginError: The plugin does not load, or takes no window.
+        """
+        plugin = await self.plugin()
+        if not plugin.wants_window:
+            raise PluginError(
+                f"{self.config.plugin}: expected a run that declares start and end, so that it "
+                f"can be given a window, got {', '.join(plugin.parameters.names) or 'none'}"
+            )
+        conditions = self._conditions(
+            # Of its own: what keeps an earlier window busy does not keep the other runs away.
+            name=f"{self.name}.backfill",
+            timeout=self.config.timeout,
+            processes=processes,
+            log=log,
+        )
+        return WindowRun(plugin=plugin, **self._parts(conditions), admit=admit)
+
+    def extras(
+        self,
+        run: Run,
+        *,
+        http: Http,
+        log: Any,
+        window: tuple[datetime | None, datetime | None] = (None, None),
+    ) -> dict[str, Any]:
+        """Return the arguments of a run that only the daemon can give."""
+        extras: dict[str, Any] = {
+            name: None if seconds is None else timedelta(seconds=seconds)
+            for name, seconds in self.config.revisits.items()
+            if run.plugin.wants(name)
+        }
+        if run.plugin.wants_window:
+            extras |= dict(zip(("start", "end"), window, strict=True))
+        if run.plugin.wants_ctx:
+            extras["ctx"] = Context(
+                collector=self.name,
+                log=log,
+                clock=self._clock,
+                receipts=run.receipts,
+                stopping=self._services.stopping,
+                reader=self._services.reader,
+                http=http,
+                shared=self._services.shared,
+            )
+        return extras
+
     async def _scheduled(self, schedule: Schedule) -> None:
         last = self.last.tick if self.last else None
         self._alarm = Alarm(self._clock)
@@ -251,8 +316,7 @@ class Collector:
     async def _edited(self) -> None:
         """Return when there is a reason to begin anew: a reset, or a new version that loads."""
         while not await wait_at_most(self._begin_anew, LOOK_FOR_CHANGES, clock=self._clock):
-            before = self._plugin
-            if before is not None and await self._refreshed(before) is not before:
+            if await self._current.edited():
                 return
 
     async def _execute(self, tick: float) -> RunRecord:
@@ -265,7 +329,7 @@ class Collector:
             try:
                 run = await self._prepare()
                 self.running = run
-                await run.collect(self._extras(run))
+                await run.collect(self.extras(run, http=self._http, log=self._log))
                 record.outcome = "degraded" if run.counts.degraded else "ok"
             except asyncio.CancelledError:
                 record.outcome, record.error = "cancelled", "the daemon stopped it"
@@ -287,49 +351,46 @@ class Collector:
             return record
 
     async def _prepare(self) -> Run:
-        plugin = await self._current_plugin()
-        services = self._services
         scheduled = self.schedule is not None
+        conditions = self._conditions(
+            name=self.name,
+            timeout=self.config.timeout or (SCHEDULED_TIMEOUT if scheduled else None),
+            processes=self._services.processes,
+            log=self._log,
+        )
+        return Run(plugin=await self.plugin(), **self._parts(conditions))
+
+    def _conditions(
+        self,
+        *,
+        name: str,
+        timeout: float | None,
+        processes: Isolation,
+        log: Any,
+    ) -> Conditions:
         threads = self.config.isolation == "thread"
-        return Run(
-            plugin=plugin,
-            params=self.config.params,
-            conditions=Conditions(
-                name=self.name,
-                timeout=self.config.timeout or (SCHEDULED_TIMEOUT if scheduled else None),
-                memory_limit=self.config.memory_limit,
-                isolation=services.threads if threads else services.processes,
-                log=self._log,
-            ),
-            naming=lambda: self.naming,
-            keeper=self.keeper,
-            buffer=services.buffer,
-            clock=self._clock,
-            redactor=services.redactor,
-            fingerprint=services.states.fingerprint,
-            started=self._clock.now(),
+        return Conditions(
+            name=name,
+            timeout=timeout,
+            memory_limit=self.config.memory_limit,
+            isolation=self._services.threads if threads else processes,
+            log=log,
         )
 
-    def _extras(self, run: Run) -> dict[str, Any]:
-        extras: dict[str, Any] = {
-            name: None if seconds is None else timedelta(seconds=seconds)
-            for name, seconds in self.config.revisits.items()
-            if run.plugin.wants(name)
+    def _parts(self, conditions: Conditions) -> dict[str, Any]:
+        """Return what every run of this collector is made of."""
+        services = self._services
+        return {
+            "conditions": conditions,
+            "params": self.config.params,
+            "naming": lambda: self.naming,
+            "keeper": self.keeper,
+            "buffer": services.buffer,
+            "clock": self._clock,
+            "redactor": services.redactor,
+            "fingerprint": services.states.fingerprint,
+            "started": self._clock.now(),
         }
-        if run.plugin.wants_window:
-            extras |= {"start": None, "end": None}
-        if run.plugin.wants_ctx:
-            extras["ctx"] = Context(
-                collector=self.name,
-                log=self._log,
-                clock=self._clock,
-                receipts=run.receipts,
-                stopping=self._services.stopping,
-                reader=self._services.reader,
-                http=self._http,
-                shared=self._services.shared,
-            )
-        return extras
 
     def _close(self, record: RunRecord, counts: Counts) -> None:
         """Complete the record of a run, decide on the backoff, and tell everybody."""
@@ -341,36 +402,3 @@ class Collector:
             wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.failures - 2, 30))
             self.not_before = self._clock.monotonic() + wait
         self._report.tell(record, counts, failures=self.failures)
-
-    async def _current_plugin(self) -> Plugin:
-        if self._plugin is None:
-            self._plugin = await self._services.blocking(
-                self._services.loader.load, self.config.plugin
-            )
-        else:
-            self._plugin = await self._refreshed(self._plugin)
-        if self.schedule is None and self._plugin.kind is not Kind.GENERATOR:
-            raise PluginLoadError(
-                f"{self.config.plugin}: expected an async generator, because the collector has "
-                f"neither every: nor cron:, got a {self._plugin.kind.value}"
-            )
-        return self._plugin
-
-    async def _refreshed(self, plugin: Plugin) -> Plugin:
-        """Return the plugin as its file has it now, or as it last worked."""
-        loader = self._services.loader
-        if not loader.changed(plugin):
-            return plugin
-        try:
-            refreshed = await self._services.blocking(loader.refresh, plugin)
-        except PluginLoadError as error:
-            if str(error) != self._complained:
-                self._log.error(
-                    "plugin does not load, its last good version stays", error=str(error)
-                )
-            self._complained = str(error)
-            return plugin
-        if refreshed is not plugin:
-            self._log.info("plugin changed, and was read again", plugin=plugin.name)
-        self._complained = ""
-        return refreshed

@@ -193,6 +193,11 @@ class Deliveries:
             yield letters
 
     @property
+    def behind(self) -> str:
+        """Why backfills should wait, or an empty string: some store has enough to do."""
+        return next(filter(None, (each.behind for each in self.by_store.values())), "")
+
+    @property
     def stuck(self) -> Sequence[str]:
         """The stores whose delivery has work and does not move."""
         return [name for name, each in self.by_store.items() if each.stuck]

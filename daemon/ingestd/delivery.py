@@ -47,6 +47,7 @@ from ingestd.spool import Spool
 from ingestd.tally import Tally
 
 IN_FLIGHT: Final = 2
+PASSING: Final = 5.0  # seconds
 TIME_OF: Final = itemgetter(1)
 
 
@@ -169,6 +170,19 @@ class Delivery:
         if not self.tally.in_flight and self.lane.oldest_age <= patience:
             return False
         return self.clock.monotonic() - self.tally.moved_at > patience
+
+    @property
+    def behind(self) -> str:
+        """Why it has enough to do without points of the past, or an empty string."""
+        if not self.outage.up:
+            return f"store {self.name} is {self.outage.health.value}"
+        oldest_at = self.spool.holds.oldest_at
+        if not self.spooled or oldest_at is None:
+            return ""
+        # With write_ahead everything passes through the spool, so only what stays there counts.
+        if self.limits.write_ahead and self.clock.now() - oldest_at < PASSING:
+            return ""
+        return f"store {self.name} has a backlog in its spool"
 
     @property
     def in_memory(self) -> int:

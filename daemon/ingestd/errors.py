@@ -18,6 +18,7 @@
     . BodyRejected        this very body will never work     -> halve, then dead-letter
   - QueryError            a store could not answer           -> tell who asked
   - NotNow                it cannot be done at the moment    -> tell who asked; perhaps later
+  - NotPossible           it cannot be done as it was asked  -> tell who asked
   - ListenError           the HTTP API cannot listen         -> exit 1, with what to change
 
 Anything outside this tree is a bug: it is logged with its traceback, and the
@@ -159,6 +160,10 @@ class QueryError(IngestError):
 
 class NotNow(IngestError):
     """What an operator asked for cannot be done at the moment."""
+
+
+class NotPossible(IngestError):
+    """What an operator asked for can never be done in this way."""
 
 
 class ListenError(IngestError):

@@ -58,6 +58,12 @@ class Metrics:
             ["collector", "reason"],
             registry=self.registry,
         )
+        self.backfill_readings = Counter(
+            "ingestd_backfill_readings",
+            "Readings that backfills gave, those of windows that were read again included.",
+            ["collector"],
+            registry=self.registry,
+        )
         self.last_reading = Gauge(
             "ingestd_last_reading_timestamp_seconds",
             "The newest time of any reading a collector gave.",
@@ -79,5 +85,11 @@ class Metrics:
         """Drop the series of a collector that is no longer configured."""
         self.runs.remove_by_labels({"collector": collector})
         self.unusable.remove_by_labels({"collector": collector})
-        for metric in (self.run_seconds, self.missed, self.readings, self.last_reading):
+        for metric in (
+            self.run_seconds,
+            self.missed,
+            self.readings,
+            self.last_reading,
+            self.backfill_readings,
+        ):
             metric.remove_by_labels({"collector": collector})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ingestd.backfills import Backfills
 from ingestd.buffer import Buffer
 from ingestd.collector import Collector, Services
 from ingestd.collectors import Collectors
@@ -37,6 +38,7 @@ class Switch:
 
     deliveries: Deliveries
     collectors: Collectors
+    backfills: Backfills
     buffer: Buffer
     threshold: Threshold
     metrics: Metrics
@@ -98,6 +100,7 @@ class Switch:
         for name in changes.collectors.removed:
             ended = self.collectors.remove(name)
             self.tasks.start(f"{name}.forget", partial(self._forget, name, ended))
+        self.backfills.follow()
 
     async def _go_back(self, undo: Plan, config: Config, services: Services) -> None:
         try:

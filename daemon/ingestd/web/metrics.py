@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector as MetricSource
 
 from ingestd import __version__
 from ingestd.app import Daemon
+from ingestd.backfillrecords import BackfillRecord
 from ingestd.delivery import Delivery
 from ingestd.web.call import Call, Nothing, Route, Text, get
 
@@ -92,6 +93,25 @@ OF_STORES: Final = (
 )
 
 
+OF_BACKFILLS: Final[Sequence[tuple[str, str, Callable[[BackfillRecord], float]]]] = (
+    (
+        "ingestd_backfill_done_ratio",
+        "How much of an unfinished backfill is done.",
+        lambda it: it.done,
+    ),
+    (
+        "ingestd_backfill_position_timestamp_seconds",
+        "Everything that it is to read before this time is safe.",
+        lambda it: it.position,
+    ),
+    (
+        "ingestd_backfill_failures",
+        "How often in a row its present window has failed.",
+        lambda it: it.failures,
+    ),
+)
+
+
 class Answer(CollectorRegistry):
     """What one answer is made of: a snapshot, and what is safe to read from a thread."""
 
@@ -125,6 +145,7 @@ def _snapshot(daemon: Daemon) -> Iterator[Metric]:
     about = GaugeMetricFamily("ingestd_build_info", "What runs here.", labels=["version", "python"])
     about.add_metric([__version__, platform.python_version()], 1)
     yield about
+    yield from _backfills(daemon.backfills.unfinished)
     for name, text, value in (
         ("ingestd_buffer_points", "Points in memory that are not safe yet.", daemon.buffer.held),
         ("ingestd_buffer_capacity_points", "Most of them.", daemon.buffer.capacity),
@@ -136,6 +157,15 @@ def _snapshot(daemon: Daemon) -> Iterator[Metric]:
         ),
     ):
         yield GaugeMetricFamily(name, text, value=value)
+
+
+def _backfills(unfinished: Sequence[BackfillRecord]) -> Iterator[Metric]:
+    """Return how those backfills stand that are neither done nor cancelled."""
+    for name, text, value in OF_BACKFILLS:
+        family = GaugeMetricFamily(name, text, labels=["collector"])
+        for each in unfinished:
+            family.add_metric([each.collector], value(each))
+        yield family
 
 
 ROUTES: Final[tuple[Route, ...]] = (get("/metrics", metrics),)

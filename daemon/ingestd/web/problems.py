@@ -11,6 +11,7 @@ from ingestd.errors import (
     DiskFull,
     IngestError,
     NotNow,
+    NotPossible,
     Problem,
     QueryError,
     StateError,
@@ -21,6 +22,7 @@ from ingestd.errors import (
 STATUS: Final[Sequence[tuple[type[IngestError], int]]] = (
     (ConfigError, 422),
     (NotNow, 409),
+    (NotPossible, 422),
     (QueryError, 502),
     (StoreError, 502),
     (DiskFull, 507),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ingestd.web import collectors, health, metrics, runs, state, status, stores
+from ingestd.web import backfills, collectors, health, metrics, runs, state, status, stores
 from ingestd.web.call import Call, Route, Text, get
 
 
@@ -18,6 +18,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *status.ROUTES,
     *collectors.ROUTES,
     *runs.ROUTES,
+    *backfills.ROUTES,
     *state.ROUTES,
     *stores.ROUTES,
 )

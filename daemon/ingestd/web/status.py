@@ -34,6 +34,7 @@ async def status(call: Call[Nothing, Nothing]) -> dict[str, Any]:
             "running": sum(each.running is not None for each in collectors),
             "failing": sum(each.failures > 0 for each in collectors),
         },
+        "backfills": [daemon.backfills.told(each) for each in daemon.backfills.unfinished],
     }
 
 

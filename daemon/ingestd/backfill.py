@@ -1,0 +1,212 @@
+"""One backfill: gives a plugin one window after the other, and moves on when they are safe.
+
+Theory of operation. A backfill is work of which nobody waits for a part, so it
+yields to everything else: it goes on only while every store is up and without a
+backlog, since its source keeps the data and the spool is for what has nowhere
+else to be. A store that goes away in the middle of a window gets a little
+patience; then the window is given up, so that the plugin holds no connection and no turn
+at its server for as long as the store stays away, and begun anew afterwards.
+
+The position moves, in memory and on disk, when every point of a window is safe. A
+window that fails is tried again for ever, after growing pauses: an operator can
+mend a server, a password, or the plugin.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ingestd.backfillrecords import BackfillRecord, Status
+from ingestd.clock import Clock, wait_at_most
+from ingestd.collector import Collector
+from ingestd.errors import NotNow, PluginError
+from ingestd.httpclient import LazySession
+from ingestd.isolation import Isolation
+from ingestd.metrics import Metrics
+from ingestd.secrets import Redactor
+from ingestd.windowrun import WindowRun
+from ingestd.windows import Span, next_window, shown
+
+FIRST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 300.0
+LOOK_AGAIN: Final = 0.5  # seconds
+PATIENCE: Final = 30.0  # seconds
+
+
+class Pace:
+    """Keeps to a number of readings in a second.
+
+    Attributes:
+        rate: That number, or None for no limit.
+    """
+
+    def __init__(self, rate: float | None, *, clock: Clock) -> None:
+        self.rate, self._clock = rate, clock
+        self._next = clock.monotonic()
+
+    async def turn(self, readings: int) -> None:
+        """Return when so many readings more may come."""
+        if self.rate is None:
+            return
+        now = self._clock.monotonic()
+        start = max(now, self._next)
+        self._next = start + readings / self.rate
+        if start > now:
+            await self._clock.sleep(start - now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What all backfills share.
+
+    Attributes:
+        behind: Tells why they should wait, or returns an empty string.
+        processes: Where ordinary functions run, apart from those of scheduled runs.
+    """
+
+    behind: Callable[[], str]
+    processes: Isolation
+    clock: Clock
+    metrics: Metrics
+    redactor: Redactor
+    log: Any
+
+
+class Backfill:
+    """The work on one backfill, with its collector as it is configured now.
+
+    Args:
+        record: How far it has come; brought up to date as it gets on.
+        collector: Whose plugin reads the windows.
+        save: Brings the record to the disk.
+        means: What it shares with the others.
+
+    Attributes:
+        running: The window under way, or None.
+    """
+
+    def __init__(
+        self,
+        record: BackfillRecord,
+        collector: Collector,
+        *,
+        save: Callable[[BackfillRecord], Awaitable[None]],
+        means: Means,
+    ) -> None:
+        self.record, self.collector = record, collector
+        self._save, self._means, self._clock = save, means, means.clock
+        self._log = means.log.bind(collector=record.collector, backfill=record.id)
+        self._http = LazySession(collector.config.http, clock=means.clock)
+        self._pace = Pace(record.rate, clock=means.clock)
+        self._again, self._finishing = asyncio.Event(), False
+        self.running: WindowRun | None = None
+
+    async def run(self) -> bool:
+        """Read window after window; return whether that was all."""
+        try:
+            while window := self._next_window():
+                await self._until_welcome()
+                if self._finishing:
+                    return False
+                await self._attempt(window)
+            return True
+        finally:
+            await self._http.close()
+
+    def finish(self) -> None:
+        """Begin no other window."""
+        self._finishing = True
+        self._again.set()
+
+    def hurry(self) -> None:
+        """Take the rate of the record, and try again now what has failed."""
+        self._pace.rate = self.record.rate
+        self._again.set()
+
+    def _next_window(self) -> Span | None:
+        record = self.record
+        return next_window(record.spans, chunk=record.chunk, position=record.position)
+
+    async def _until_welcome(self) -> None:
+        """Return when the stores have nothing better to do, or it is to finish."""
+        while not self._finishing and (why := self._means.behind()):
+            self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
+            await wait_at_most(self._again, LOOK_AGAIN, clock=self._clock)
+            self._again.clear()
+        self._stand(Status.RUNNING)
+
+    async def _attempt(self, window: Span) -> None:
+        try:
+            await self._read(window)
+        except NotNow as error:  # a store went away
+            self._stand(Status.PAUSED, str(error))
+        except PluginError as error:
+            await self._failed(window, str(error))
+        except Exception as bug:  # noqa: BLE001 -- border: whatever a plugin does, the others go on
+            self._log.exception("a window met a bug of the daemon", window=shown(window))
+            await self._failed(window, f"bug in the daemon: {bug!r:.200}")
+
+    async def _read(self, window: Span) -> None:
+        """Read a window, and move on when all of it is safe."""
+        run = await self.collector.window_run(
+            admit=self._admit, processes=self._means.processes, log=self._log
+        )
+        self.running = run
+        start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
+        try:
+            await run.collect(
+                self.collector.extras(run, http=self._http, log=self._log, window=(start, end))
+            )
+            await run.receipts.settled()
+        finally:
+            self.running = None
+        await self._move_on(run, window)
+
+    async def _admit(self, readings: int) -> None:
+        """Return when so many readings may be handed over.
+
+        Raises:
+            NotNow: A store has gone away, and does not come back soon.
+        """
+        await self._pace.turn(readings)
+        patient_until = self._clock.monotonic() + PATIENCE
+        while why := self._means.behind():
+            if self._clock.monotonic() >= patient_until:
+                raise NotNow(why)
+            self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
+            await self._clock.sleep(LOOK_AGAIN)
+        self._stand(Status.RUNNING)
+        self._means.metrics.backfill_readings.labels(self.record.collector).inc(readings)
+
+    async def _move_on(self, run: WindowRun, window: Span) -> None:
+        record, counts = self.record, run.counts
+        if record.failures:
+            self._log.info("backfill works again", failures=record.failures)
+        record.failures, record.error = 0, ""
+        record.position = window[1]
+        record.readings += counts.readings
+        record.points += counts.points
+        record.unusable = dict(counts.unusable + Counter(record.unusable))
+        if counts.degraded:
+            record.note_problem(f"{shown(window)}: {self._means.redactor.text(counts.degraded)}")
+        self._log.debug("window is safe", window=shown(window), readings=counts.readings)
+        await self._save(record)
+
+    async def _failed(self, window: Span, error: str) -> None:
+        """Note why a window failed, and wait for a while."""
+        record, error = self.record, self._means.redactor.text(error)
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(record.failures, 30))
+        if error != record.error:
+            self._log.warning("backfill fails", window=shown(window), error=error)
+        record.failures, record.error = record.failures + 1, error
+        self._stand(Status.RUNNING, f"{shown(window)} failed, and is tried again every few minutes")
+        await wait_at_most(self._again, pause, clock=self._clock)
+        self._again.clear()
+
+    def _stand(self, status: Status, why: str = "") -> None:
+        """Say how it stands; whoever has taken the work over says it, too."""
+        if not self._finishing:
+            self.record.status, self.record.why = status, why

@@ -1,0 +1,90 @@
+"""Backfills: what is read anew, how far it has come, asking for one and giving one up."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from ingestd.web.call import Call, Nothing, Route, get, post
+from ingestd.web.problems import Refusal
+from ingestd.windows import CHUNK
+
+
+class BackfillsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which backfills.
+
+    Attributes:
+        collector: Whose, or everybody's.
+        limit: How many at most.
+    """
+
+    collector: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """What to read anew.
+
+    Attributes:
+        collector: Whose plugin is to read it.
+        spans: Starts and ends in seconds since the Unix epoch, in order and apart.
+        chunk: The longest window that the plugin is given, in seconds.
+        rate: The most readings in a second, or None for no limit.
+    """
+
+    collector: str
+    spans: Annotated[list[tuple[float, float]], msgspec.Meta(min_length=1, max_length=10_000)]
+    chunk: float = CHUNK
+    rate: float | None = None
+
+
+async def backfills(call: Call[BackfillsQuery, Nothing]) -> list[dict[str, Any]]:
+    """List backfills, the newest first."""
+    all_of_them, query = call.daemon.backfills, call.query
+    found = await all_of_them.listed(query.collector, limit=query.limit)
+    return [all_of_them.told(each) for each in found]
+
+
+async def backfill(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+    """Return one of the backfills."""
+    found = await call.daemon.backfills.find(_number(call))
+    if found is None:
+        raise _unknown(call)
+    return call.daemon.backfills.told(found)
+
+
+async def ask(call: Call[Nothing, Wanted]) -> dict[str, Any]:
+    """Begin to read spans of time anew, or go on with them."""
+    daemon, wanted = call.daemon, call.body
+    if wanted.collector not in daemon.config.collectors:
+        raise Refusal(404, f"no collector {wanted.collector!r}")
+    asked = await daemon.backfills.ask(
+        wanted.collector, wanted.spans, chunk=wanted.chunk, rate=wanted.rate
+    )
+    return daemon.backfills.told(asked)
+
+
+async def cancel(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+    """Give a backfill up; what it has read stays."""
+    found = await call.daemon.backfills.cancel(_number(call))
+    if found is None:
+        raise _unknown(call)
+    return call.daemon.backfills.told(found)
+
+
+def _number(call: Call[Any, Any]) -> int:
+    number = call.path["id"]
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        raise _unknown(call)
+    return int(number)
+
+
+def _unknown(call: Call[Any, Any]) -> Refusal:
+    return Refusal(404, f"no backfill {call.path['id']} on record; old ones are forgotten")
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    get("/api/v1/backfills", backfills, query=BackfillsQuery),
+    get("/api/v1/backfills/{id}", backfill),
+    post("/api/v1/backfills", ask, body=Wanted),
+    post("/api/v1/backfills/{id}/cancel", cancel),
+)

@@ -1,0 +1,41 @@
+"""A run over a window of the past: it never moves what the collector remembers as its position."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingestd.contract import Result, remember_secrets
+from ingestd.model import Receipt, Standing
+from ingestd.results import Given
+from ingestd.run import SLICE, Run
+
+
+@dataclass(kw_only=True)
+class WindowRun(Run):
+    """One call of a collector's plugin with a window, beside its scheduled runs.
+
+    Attributes:
+        admit: Returns when so many readings more may be handed over.
+    """
+
+    admit: Callable[[int], Awaitable[None]]
+
+    @property
+    def _slice(self) -> int:
+        # A larger one would need the whole buffer, and keep everybody else out of it.
+        return min(SLICE, self.buffer.most_backfill)
+
+    def _standing(self, _given: Given, _result: Result) -> Standing:
+        return Standing.BACKFILL
+
+    async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
+        await self.admit(len(readings))
+        return await super()._put(readings, standing)
+
+    def _keep(self, _given: Given, result: Result, _receipts: Sequence[Receipt]) -> None:
+        """Keep the secrets alone, at once: a renewed token depends on no readings."""
+        memory = remember_secrets(
+            self.keeper.memory, result, params=self.params, fingerprint=self.fingerprint
+        )
+        if memory != self.keeper.memory:
+            self.keeper.keep(memory, [])

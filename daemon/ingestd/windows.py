@@ -1,0 +1,61 @@
+"""The windows of a backfill: which stretch of time is read next, and how far it has come.
+
+A backfill has spans: pairs of times, in order and apart. Its windows are pieces of
+them, no longer than a chunk. Its *position* is a time: everything of the spans that
+lies before it is safe. All times are in seconds since the Unix epoch; a window
+begins at its start and ends before its end.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Final
+
+Span = tuple[float, float]
+
+CHUNK: Final = 90 * 86_400.0  # seconds
+SHORTEST: Final = 1.0
+# What a datetime can say, with a day to spare for time zones.
+FIRST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+LAST: Final = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
+
+
+def fault(spans: Sequence[Span], *, chunk: float, rate: float | None) -> str:
+    """Say what is wrong with what somebody asks for, or return an empty string."""
+    if not spans:
+        return "spans: expected at least one, got none"
+    for start, end in spans:
+        if not FIRST <= start < end <= LAST:
+            wanted = "a start before its end, in seconds since the Unix epoch"
+            return f"spans: expected {wanted}, got {[start, end]!r}"
+    for (_, end), (start, _) in pairwise(spans):
+        if start < end:
+            return f"spans: expected an order without overlaps, got {start!r} after {end!r}"
+    if not SHORTEST <= chunk < math.inf:
+        return f"chunk: expected at least {SHORTEST:g} s, got {chunk!r}"
+    if rate is not None and not 0 < rate < math.inf:
+        return f"rate: expected more than 0 readings in a second, got {rate!r}"
+    return ""
+
+
+def next_window(spans: Sequence[Span], *, chunk: float, position: float) -> Span | None:
+    """Return the window that begins at the position, or None when all is done."""
+    for start, end in spans:
+        begin = max(start, position)
+        if begin < end:
+            return begin, min(end, begin + chunk)
+    return None
+
+
+def share_done(spans: Sequence[Span], position: float) -> float:
+    """Return how much of the spans lies before the position, from 0 to 1."""
+    whole = sum(end - start for start, end in spans)
+    before = sum(max(0.0, min(end, position) - start) for start, end in spans)
+    return before / whole
+
+
+def shown(window: Span) -> str:
+    """Return a window for people, in UTC."""
+    start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
+    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
