@@ -58,9 +58,9 @@ def legacy(options: Options) -> Api:
         )
 
     def quantities(source: Source) -> list[Quantity]:
-        if source.virtual:  # its totals are always 0
-            return [Quantity("sample" if source.instantaneous else options.period, "periodValue")]
-        if source.instantaneous:  # its consumption is always 0
+        if source.virtual:  # its totals are always 0, and so is the consumption of samples
+            return [] if source.instantaneous else [Quantity(options.period, "periodValue")]
+        if source.instantaneous:
             return [Quantity("sample", "totalValue")]
         return of_cumulative(options, total="totalValue", consumption="periodValue")
 

@@ -13,7 +13,8 @@ def columns_of(
 ) -> tuple[dict[str, list[Column]], dict[str, str]]:
     """Return the columns of each source by its id, and the sources that cannot be named.
 
-    Meters may share a name. Readings of two sources in one series would overwrite each
+    The legacy API has no samples of virtual meters, so these have no series there. And
+    meters may share a name. Readings of two sources in one series would overwrite each
     other, so the first source keeps it and the other is left out.
 
     Raises:
@@ -23,6 +24,10 @@ def columns_of(
     named: dict[str, list[Column]] = {}
     problems: dict[str, str] = {}
     for source in sources:
+        if not api.quantities(source):
+            if source.id in options.selection.ids:  # in "all" it goes without saying
+                problems[source.id] = "expected a source that this API has values of"
+            continue
         columns = [
             made(source.fields(quantity.name), quantity.key, options)
             for quantity in api.quantities(source)

@@ -123,7 +123,7 @@ class Selection:
 
     Attributes:
         ids: As servers write them; in the order in which they were asked for.
-        globs: Patterns over names, in lower case.
+        globs: Patterns over names, whose case does not matter.
         everything: Whether no source is left out.
     """
 
@@ -153,7 +153,7 @@ class Selection:
             if match := ID.fullmatch(each.strip()):
                 ids.append(f"{match[1].upper()}{int(match[2])}")
             else:
-                globs.append(each.strip().lower())
+                globs.append(each.strip())
         return cls(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(globs)))
 
     @property
@@ -185,7 +185,7 @@ class Selection:
             self.missing(known), "expected the id of a source that this account may see"
         )
         for glob in self.globs:
-            fitting = [each for each in known if fnmatchcase(each.name.lower(), glob)]
+            fitting = [each for each in known if fnmatchcase(each.name.lower(), glob.lower())]
             chosen |= {each.id: each for each in fitting}
             if not fitting:
                 problems[repr(glob)] = "expected to fit a name, fits none"

@@ -194,11 +194,11 @@ class FakeDcs:
         app = web.Application(client_max_size=2**16)
         app.router.add_route("*", "/{tail:.*}", self._serve)
         # Whoever goes away ends what was done for them, as with the real server.
-        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, "127.0.0.1", self._port, ssl_context=self._tls(), shutdown_timeout=0.1
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1
         )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls())
         await site.start()
         return self
 
