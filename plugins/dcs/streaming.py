@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiohttp
 import ijson  # type: ignore[import-untyped]  # ships no types
 
-from .problems import BodyLost, DcsError, SourceFailed
+from .problems import BodyLost, DcsError, SourceFailed, Trouble
 
 CHUNK: Final = 2000
 # The keys before the array are few; what is longer is something else.
@@ -40,11 +40,7 @@ class Body:
         self.ended = False
 
     async def read(self, size: int) -> bytes:
-        """Return the next bytes, at most so many; none at the end.
-
-        Raises:
-            BodyLost: There will be no more of them.
-        """
+        """Return the next bytes, at most so many; none at the end."""
         if size == 0:  # ijson asks whether this is text or bytes
             return b""
         if self._head:
@@ -53,10 +49,7 @@ class Body:
         return await self._receive(size)
 
     async def _receive(self, size: int) -> bytes:
-        try:
-            data = await self._reply.content.read(size)
-        except ENDED_EARLY as error:
-            raise BodyLost(f"{self._where}: the answer broke off: {error or 'no data'}") from error
+        data = await self._reply.content.read(size)
         self.ended = not data
         return data
 
@@ -101,9 +94,10 @@ async def elements(
         SourceFailed: It begins like JSON, but is none, or has no readings.
     """
     body = Body(reply, where=where)
-    prefix = await body.prefix()
     chunk: list[dict[str, Any]] = []
+    broken: Trouble | None = None
     try:
+        prefix = await body.prefix()
         async for element in ijson.items_async(body, prefix, use_float=True):
             chunk.append(element)
             if len(chunk) >= CHUNK:
@@ -111,18 +105,17 @@ async def elements(
                 chunk = []
                 await asyncio.sleep(0)  # what has arrived is parsed without waiting for anything
     except ijson.JSONError as error:
-        if chunk:
-            yield chunk
-        told = " ".join(str(error).split())
+        told = " ".join(str(error).split())[:200]
         if body.ended:
-            raise BodyLost(f"{where}: the answer broke off: {told}") from error
-        raise SourceFailed(f"expected JSON, got {told:.200}") from error
-    except BodyLost:
-        if chunk:
-            yield chunk
-        raise
+            broken = BodyLost(f"{where}: the answer broke off: {told}")
+        else:
+            broken = SourceFailed(f"expected JSON, got {told}")
+    except ENDED_EARLY as error:
+        broken = BodyLost(f"{where}: the answer broke off: {error or 'no data'}")
     if chunk:
         yield chunk
+    if broken is not None:
+        raise broken
 
 
 def beginning(data: bytes) -> str:

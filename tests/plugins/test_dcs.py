@@ -214,7 +214,7 @@ async def test_padding_is_read_only_if_it_is_wanted_and_moves_nothing(dcs: FakeD
     """The legacy API fills gaps with zeros that were never measured."""
     dcs.campus.register("R733").gaps = [Gap(at("2024-03-15T03:00"), at("2024-03-30"))]
     dcs.rules.padded_ahead = True
-    options = {"registers": ["R733"], "since": at("2024-03-15")}
+    options: dict[str, Any] = {"registers": ["R733"], "since": at("2024-03-15")}
 
     without = await read(dcs, "legacy", **options)
     with_it = await read(dcs, "legacy", **options, skip=[], status=True)
@@ -281,7 +281,7 @@ async def test_position_is_the_newest_reading_and_is_read_again(dcs: FakeDcs) ->
 
 async def test_recent_past_is_read_again(dcs: FakeDcs) -> None:
     """Three days of it, unless the operator says otherwise; never what is before `since`."""
-    known = {"R733": at("2024-03-15T12:00")}
+    known: dict[str, Any] = {"R733": at("2024-03-15T12:00")}
 
     for revisit, since, start in (
         (None, "2020-01-01", "2024-03-12T12:00:00Z"),
@@ -338,6 +338,7 @@ async def test_dead_register_is_not_read_from_its_beginning_for_ever(dcs: FakeDc
     assert state(found) == {"R733": NOW - timedelta(days=365)}
 
 
+@pytest.mark.slow
 async def test_full_rereads_are_spread_and_remembered(dcs: FakeDcs) -> None:
     """Each source is read from its beginning once in that time, at a moment of its own."""
     every, hours = timedelta(days=10), timedelta(hours=6)
