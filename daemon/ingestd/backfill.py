@@ -32,7 +32,7 @@ from ingestd.windows import Span, next_window, shown
 
 FIRST_PAUSE: Final = 10.0
 LONGEST_PAUSE: Final = 300.0
-LOOK_AGAIN: Final = 0.5  # seconds
+LOOK_AGAIN: Final = 1.0  # seconds
 PATIENCE: Final = 30.0  # seconds
 
 
@@ -83,9 +83,6 @@ class Backfill:
         collector: Whose plugin reads the windows.
         save: Brings the record to the disk.
         means: What it shares with the others.
-
-    Attributes:
-        running: The window under way, or None.
     """
 
     def __init__(
@@ -102,7 +99,11 @@ class Backfill:
         self._http = LazySession(collector.config.http, clock=means.clock)
         self._pace = Pace(record.rate, clock=means.clock)
         self._again, self._finishing = asyncio.Event(), False
-        self.running: WindowRun | None = None
+
+    @property
+    def running(self) -> WindowRun | None:
+        """The window under way, or None."""
+        return self.collector.window
 
     async def run(self) -> bool:
         """Read window after window; return whether that was all."""
@@ -154,7 +155,7 @@ class Backfill:
         run = await self.collector.window_run(
             admit=self._admit, processes=self._means.processes, log=self._log
         )
-        self.running = run
+        self.collector.window = run
         start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
         try:
             await run.collect(
@@ -162,7 +163,7 @@ class Backfill:
             )
             await run.receipts.settled()
         finally:
-            self.running = None
+            self.collector.window = None
         await self._move_on(run, window)
 
     async def _admit(self, readings: int) -> None:

@@ -78,6 +78,7 @@ class Collector:
         naming: How its readings become points; a reload may replace it.
         last: The record of the newest run that ended, or None.
         running: The run under way, or None.
+        window: The run over a window of the past that goes on beside it, or None.
         failures: How many runs have failed in a row.
         not_before: Until when it backs off, in monotonic seconds.
     """
@@ -113,6 +114,7 @@ class Collector:
             log=self._log,
         )
         self.running: Run | None = None
+        self.window: WindowRun | None = None
         self.failures = 0
         self.not_before = 0.0
 

@@ -28,9 +28,11 @@ async def watch(collectors: Mapping[str, Collector], log: Any) -> None:
 
 def _may_have(collector: Collector, late: float) -> bool:
     """Whether a collector ran on the loop, or has just ended a run that took so long."""
-    run, last = collector.running, collector.last
-    if run is not None:
-        return run.plugin.kind is not Kind.FUNCTION
+    last, under_way = collector.last, [collector.running, collector.window]
+    if any(run is not None and run.plugin.kind is not Kind.FUNCTION for run in under_way):
+        return True
+    if collector.running is not None:
+        return False
     if last is None or last.seconds < late:
         return False
     return last.started + last.seconds > time.time() - LOOK - late

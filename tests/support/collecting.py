@@ -45,6 +45,7 @@ class Site:
     """
 
     collectors: Collectors
+    database: Database
     states: StateStore
     services: Services
     tasks: Tasks
@@ -169,7 +170,9 @@ async def site(
                 hurry=hurry,
                 log=log,
             )
-            made = Site(collectors, states, services, tasks, clock, buffer, plugins, hurry, events)
+            made = Site(
+                collectors, database, states, services, tasks, clock, buffer, plugins, hurry, events
+            )
             made.store_up.set()
             delivering = asyncio.create_task(made._deliver(lane))
             try:
