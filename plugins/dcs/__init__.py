@@ -28,9 +28,9 @@ from typing import Any, Final
 import ijson  # type: ignore[import-untyped]  # ships no types
 
 from .collecting import Job, Past, Span, Troubles, collect, normal
-from .current import current
+from .current import current_api
 from .endpoint import Endpoint
-from .legacy import legacy
+from .legacy import legacy_api
 from .listing import listed
 from .naming import columns_of
 from .options import Options, options_of
@@ -112,7 +112,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
 
 def asker_of(ctx: Any, options: Options, *, urgency: Urgency) -> Asker:
     """Return what asks the server, with what all who ask it share."""
-    api = legacy(options) if options.legacy else current(options)
+    api = legacy_api(options) if options.legacy else current_api(options)
     mode = "private" if api.sign_in is not None else "public"
     endpoint = ctx.shared(Endpoint, str(options.root), mode)
     if ijson.backend != "yajl2_c" and not endpoint.parser_told:

@@ -25,7 +25,7 @@ def bits(elements: Sequence[Element], keys: Sequence[str]) -> list[int]:
 WIRE: Final = Wire("timestamp", ("status",), bits)
 
 
-def current(options: Options) -> Api:
+def current_api(options: Options) -> Api:
     """Return the current API as the operator wants to use it."""
     public = options.username is None
     place = options.root / "public" if public else options.root

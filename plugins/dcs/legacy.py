@@ -27,7 +27,7 @@ def bits(elements: Sequence[Element], keys: Sequence[str]) -> list[int]:
 WIRE: Final = Wire("startTime", ("isGenerated", "isInterpolated"), bits)
 
 
-def legacy(options: Options) -> Api:
+def legacy_api(options: Options) -> Api:
     """Return the legacy API as the operator wants to use it."""
     root = options.root
 
