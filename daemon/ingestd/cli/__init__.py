@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "run": ("run", "Run the daemon in the foreground."),
     "check": ("check", "Check the configuration."),
     "once": ("once", "Run a collector once, now."),
+    "backfill": ("backfill", "Read a collector's past."),
+    "gaps": ("gaps", "Find readings that are missing in a store."),
     "status": ("listings", "Say how the daemon is."),
     "collectors": ("listings", "List the collectors."),
     "runs": ("listings", "List runs, or show one."),

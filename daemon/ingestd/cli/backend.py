@@ -6,6 +6,7 @@ Both answer in the API's own JSON, so a command is written once.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +17,24 @@ from ingestd.statedir import holder
 
 T = TypeVar("T")
 Json = dict[str, Any]
+Follow = Callable[[Json], None]  # told of a backfill again and again, as the API shows it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be read again.
+
+    Attributes:
+        collector: Whose plugin reads it.
+        spans: From each first time to before each second one, in Unix seconds.
+        chunk: The longest span for one call of the plugin, in seconds; None for the default.
+        rate: The most readings in a second, or None for no limit.
+    """
+
+    collector: str
+    spans: Sequence[tuple[float, float]]
+    chunk: float | None
+    rate: float | None
 
 
 class Backend(Protocol):
@@ -59,6 +78,21 @@ class Backend(Protocol):
 
     async def latest(self, *, within: float, series: str | None, store: str | None) -> list[Json]:
         """List the newest reading of each series that has one in so many seconds."""
+
+    async def series(self, collector: str) -> list[Json]:
+        """List the series that a collector has given."""
+
+    async def backfills(self) -> list[Json]:
+        """List backfills, the newest first."""
+
+    async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
+        """Begin a backfill, or go on with the one that was asked for in the same words.
+
+        Returns it at its end, or at once if nobody follows it.
+        """
+
+    async def cancel_backfill(self, number: int) -> Json:
+        """Give up a backfill, and return how far it came."""
 
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""

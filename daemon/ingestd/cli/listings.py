@@ -8,6 +8,7 @@ import click
 
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, Json, ask
+from ingestd.cli.backfill import show_backfills
 from ingestd.cli.endings import FAILURE
 from ingestd.cli.settings import DURATION, config_option, json_option
 
@@ -68,6 +69,9 @@ def _show_status(found: Json) -> None:
     for each in found["stores"]:
         if each["error"]:
             click.echo(f"{each['name']}: {show.visible(each['error'])}")
+    if found["backfills"]:
+        click.echo()
+        show_backfills(found["backfills"])
 
 
 def _refusal(config: Json) -> str:

@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ingestd import __version__, deadletters, runrecords, spool
-from ingestd.cli.backend import Json
+from ingestd import __version__, backfillrecords, deadletters, runrecords, spool
+from ingestd.backfillrecords import Status
+from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.endings import CommandError
 from ingestd.cli.settings import known
 from ingestd.clock import SystemClock
@@ -28,12 +29,14 @@ from ingestd.loader import Loader
 from ingestd.model import MICROSECONDS, Body
 from ingestd.schema import MIGRATIONS, migrate, open_reader, translate
 from ingestd.secrets import Redactor
+from ingestd.seriesnotes import list_series
 from ingestd.state import StateStore
 from ingestd.statedir import Holder, StateDirectory
 from ingestd.staterows import decode, raw_rows
 from ingestd.web.shapes import latest_json, schedule_text, shown, state_json
 
 PAGE: Final = 1000  # dead letters in one transaction
+MOST_BACKFILLS: Final = 1000
 
 T = TypeVar("T")
 
@@ -76,6 +79,11 @@ class Offline:
                 "running": 0,
                 "failing": len(failing),
             },
+            "backfills": [
+                each
+                for each in await self.backfills()
+                if each["status"] not in {"done", "cancelled"}
+            ],
         }
 
     async def collectors(self) -> list[Json]:
@@ -178,6 +186,47 @@ class Offline:
         async with opened(config) as sink:
             points = await sink.latest(since_us=since_us) if sink else []
         return latest_json(points, self._config.catalogue, series)
+
+    async def series(self, collector: str) -> list[Json]:
+        """List the series that a collector has given."""
+        found = self._read(lambda db: list_series(db, collector) if has(db, "series") else [])
+        return [{"series": name, "tags": dict(tags)} for name, tags in sorted(found)]
+
+    async def backfills(self) -> list[Json]:
+        """List backfills, the newest first."""
+
+        def listed(db: sqlite3.Connection) -> list[Json]:
+            found = backfillrecords.listed(db, collector=None, limit=MOST_BACKFILLS)
+            for record in found:
+                if not record.over and not self._holder:
+                    record.status, record.why = Status.PAUSED, "no daemon runs"
+            return [record.as_dict() for record in found]
+
+        return self._read(lambda db: listed(db) if has(db, "backfills") else [])
+
+    async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
+        """Read it in this process, for as long as that takes."""
+        from ingestd.cli.oneshot import backfill_here  # noqa: PLC0415 -- takes its time
+
+        collector = self._known(wanted.collector)
+        if follow is None:
+            raise CommandError(f"{wanted.collector}: no daemon runs that it could be left to")
+        self._refuse_foreign_root()
+        return await backfill_here(self._config, collector, wanted, follow)
+
+    async def cancel_backfill(self, number: int) -> Json:
+        """Give up a backfill, and return how far it came."""
+
+        def cancelled(db: sqlite3.Connection) -> Json:
+            record = backfillrecords.find(db, number)
+            if record is None or record.over:
+                raise CommandError(f"backfill {number}: is over already")
+            record.status, record.why, record.ended = Status.CANCELLED, "", time.time()
+            backfillrecords.update(db, backfillrecords.encode(record))
+            return record.as_dict()
+
+        async with self._held() as database:
+            return await database.write(cancelled, on_full="use_ballast")
 
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""
@@ -283,6 +332,12 @@ class Offline:
 
     def _store(self, name: str) -> StoreConfig:
         return known(self._config.stores, name, "store")
+
+
+def has(db: sqlite3.Connection, table: str) -> bool:
+    """Whether there is a table; an older daemon may have left a database without it."""
+    row = db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    return row is not None
 
 
 def _next_run(config: CollectorConfig) -> float | None:

@@ -23,7 +23,7 @@ from ingestd.secrets import Redactor, find_secrets
 from ingestd.units import duration
 
 if TYPE_CHECKING:
-    from ingestd.cli.oneshot import Rehearsal
+    from ingestd.cli.rehearsal import Rehearsal
 
 SHOWN: Final = 40  # readings
 LISTEN: Final = "10s"
@@ -135,7 +135,7 @@ def _param(text: str) -> tuple[str, Any]:
 def _rehearse(
     config: Config, collector: CollectorConfig, listen_for: str, *, verbose: bool, as_json: bool
 ) -> int:
-    from ingestd.cli.oneshot import rehearse  # noqa: PLC0415 -- takes its time
+    from ingestd.cli.rehearsal import rehearse  # noqa: PLC0415 -- takes its time
 
     stream = collector.every is None and collector.cron is None
     if stream:

@@ -1,56 +1,32 @@
-"""One run of a collector in this process: for real, or as a rehearsal.
+"""A daemon in this process with one collector alone, for one run or one backfill.
 
-For real it is a daemon with this collector alone, so that readings and state
-take the way they always take. A rehearsal runs the same collector on a copy of
-what it remembers, into a buffer that leads nowhere.
+So readings and state take the way they always take.
 """
 
 import asyncio
 import dataclasses
 import signal
-import sqlite3
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from ingestd.app import Daemon
-from ingestd.buffer import Buffer
-from ingestd.catalogue import Catalogue
-from ingestd.cli.backend import Json
+from ingestd.backfillrecords import BackfillRecord
+from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.endings import FAILURE, CommandError
 from ingestd.cli.run import leave_behind, make_daemon
-from ingestd.cli.stores import opened
-from ingestd.clock import SystemClock
-from ingestd.collector import Collector, Services
-from ingestd.collectors import naming_of, schedule_of
-from ingestd.config import CollectorConfig, Config, StoreConfig
-from ingestd.context import Shared
-from ingestd.contract import Memory
-from ingestd.database import Database
-from ingestd.isolation import Workers
-from ingestd.keeper import Keeper
-from ingestd.loader import Loader
-from ingestd.logs import configure
-from ingestd.metrics import Metrics
-from ingestd.model import Point, Receipt, Standing, StoredPoint
+from ingestd.config import CollectorConfig, Config
 from ingestd.runrecords import RunRecord
-from ingestd.schema import open_reader, translate
-from ingestd.secrets import Redactor
-from ingestd.state import StateStore
 from ingestd.systemd import Notifier
-from ingestd.threads import Threads
+from ingestd.windows import CHUNK
 
 CENTURY: Final = 36_525 * 86400.0
-
-T = TypeVar("T")
+LOOK_AGAIN: Final = 0.2  # seconds
+STOPPING: Final = "stops behind the window under way; another Ctrl-C gives that up"
+PRINTED: Final = frozenset({"store unavailable", "backfill fails"})
 
 
 def alone(collector: CollectorConfig) -> CollectorConfig:
@@ -77,31 +53,13 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
         StateDirectoryBusy: A daemon runs there.
         ConfigError: The collector and its plugin do not fit.
     """
-    reduced = dataclasses.replace(
-        config,
-        daemon=dataclasses.replace(config.daemon, listen="off", watch=False),
-        collectors={collector.name: alone(collector)},
-    )
-    daemon = make_daemon(
-        reduced, config.files[0], Notifier(), log_format="console", log_level="warning"
-    )
-    _leave_out_what_is_printed()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, daemon.stop)
     records: list[RunRecord] = []
 
-    @asynccontextmanager
-    async def instead_of_serving(daemon: Daemon) -> AsyncIterator[str]:
-        job = asyncio.create_task(_run_and_stop(daemon, records), name="ingestd[once]")
-        try:
-            yield ""
-            await job
-        finally:
-            job.cancel()
+    async def run(daemon: Daemon) -> None:
+        (collector,) = daemon.collectors.by_name.values()
+        records.append(await collector.run_now())
 
-    await daemon.run(instead_of_serving)
-    await leave_behind(daemon, FAILURE)
+    daemon = await _live(config, collector, run)
     if not records:
         raise CommandError(f"{collector.name}: stopped before it had run")
     if any(each.in_memory for each in daemon.deliveries.by_store.values()):
@@ -112,160 +70,91 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
     return {**records[0].as_dict(), "unavailable": daemon.redactor.value(down)}
 
 
-async def _run_and_stop(daemon: Daemon, records: list[RunRecord]) -> None:
-    await daemon.ready.wait()
-    await asyncio.sleep(0)  # the collector waits for its first tick now
-    (collector,) = daemon.collectors.by_name.values()
-    try:
-        records.append(await collector.run_now())
-    finally:
-        daemon.stop()
+async def backfill_here(
+    config: Config, collector: CollectorConfig, wanted: Wanted, follow: Follow
+) -> Json:
+    """Make a backfill as the daemon would, to its end or until this process is told to stop.
 
+    Returns:
+        How it was at last. If it is not over, whoever runs next goes on with it.
 
-# -- the rehearsal
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What a run would have done.
-
-    Attributes:
-        record: How it went.
-        points: What would have been stored.
-        before: What the collector remembers.
-        after: What it would remember.
+    Raises:
+        StateDirectoryBusy: A daemon runs there.
+        ConfigError: The collector and its plugin do not fit.
+        NotPossible: The plugin takes no window.
+        NotNow: Another one of this collector is not over.
     """
+    records: list[BackfillRecord] = []
 
-    record: RunRecord
-    points: Sequence[Point]
-    before: Memory
-    after: Memory
-
-
-class Tray(Buffer):
-    """Takes points and leads nowhere."""
-
-    def __init__(self) -> None:
-        super().__init__(capacity=sys.maxsize)
-        self.points: list[Point] = []
-
-    async def put(self, points: Sequence[Point], *, standing: Standing) -> Receipt:
-        """Keep the points to look at; without a store they are safe at once."""
-        self.points += points
-        return await super().put(points, standing=standing)
-
-
-@dataclass(frozen=True, slots=True)
-class FirstStore:
-    """What ``ctx.query`` reads, connected only when a plugin asks."""
-
-    config: StoreConfig
-
-    async def read(
-        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
-    ) -> list[StoredPoint]:
-        """Return the points of one series, in time order."""
-        async with opened(self.config) as sink:
-            if sink is None:
-                return []
-            return await sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
-
-
-async def rehearse(
-    config: Config, collector: CollectorConfig, redactor: Redactor, *, verbose: bool
-) -> Rehearsal:
-    """Run a collector once without storing or remembering anything."""
-    configure(log_format="console", level="debug" if verbose else "info", redactor=redactor)
-    _leave_out_what_is_printed()
-    clock, tray, log = SystemClock(), Tray(), structlog.get_logger("ingestd")
-    async with AsyncExitStack() as stack:
-        states = await stack.enter_async_context(_copied_states(config.daemon.state_dir))
-        before = (await states.load(collector.name)).memory
-        keeper = Keeper(collector.name, before, store=states, clock=clock, log=log)
-        services = Services(
-            clock=clock,
-            buffer=tray,
-            loader=Loader(config.daemon.plugin_dirs, withheld=config.secret_variables),
-            processes=await stack.enter_async_context(Workers(1, withheld=config.secret_variables)),
-            threads=Threads(),
-            states=states,
-            reader=FirstStore(next(iter(config.stores.values()))),
-            metrics=Metrics(),
-            redactor=redactor,
-            stopping=asyncio.Event(),
-            blocking=_blocking,
-            shared=Shared(),
-            log=log,
+    async def read(daemon: Daemon) -> None:
+        chunk = CHUNK if wanted.chunk is None else wanted.chunk
+        record = await daemon.backfills.ask(
+            wanted.collector, wanted.spans, chunk=chunk, rate=wanted.rate
         )
-        record = await _run_alone(alone(collector), keeper, services, config.catalogue)
-        return Rehearsal(record, tray.points, before, keeper.memory)
+        records.append(record)
+        over = asyncio.ensure_future(daemon.backfills.ended(record.id))
+        stopping = asyncio.ensure_future(daemon.stopping.wait())
+        first, seen = asyncio.FIRST_COMPLETED, {over, stopping}
+        while not (await asyncio.wait(seen, timeout=LOOK_AGAIN, return_when=first))[0]:
+            follow(record.as_dict())
+        for each in seen:
+            each.cancel()
+        if daemon.stopping.is_set():
+            follow({**record.as_dict(), "why": STOPPING})
+
+    await _live(config, collector, read)
+    if not records:
+        raise CommandError(f"{collector.name}: stopped before it had begun")
+    follow(records[0].as_dict())
+    return records[0].as_dict()
 
 
-async def _blocking(function: Callable[..., T], *args: Any) -> T:
-    return await asyncio.to_thread(function, *args)
-
-
-async def _run_alone(
-    config: CollectorConfig, keeper: Keeper, services: Services, catalogue: Catalogue
-) -> RunRecord:
-    collector = Collector(
+async def _live(
+    config: Config, collector: CollectorConfig, job: Callable[[Daemon], Awaitable[None]]
+) -> Daemon:
+    """Be the daemon with one collector alone, until a job is done or this process is to stop."""
+    reduced = dataclasses.replace(
         config,
-        schedule=schedule_of(config),
-        naming=naming_of(config, catalogue),
-        keeper=keeper,
-        last=None,
-        services=services,
+        daemon=dataclasses.replace(config.daemon, listen="off", watch=False),
+        collectors={collector.name: alone(collector)},
     )
-    waiting = asyncio.create_task(collector.run(), name="ingestd[rehearsal]")
-    await asyncio.sleep(0)  # it waits for its first tick now
-    try:
-        return await collector.run_now()
-    finally:
-        waiting.cancel()  # which closes its connections
-        await asyncio.wait({waiting})
+    daemon = make_daemon(
+        reduced, config.files[0], Notifier(), log_format="console", log_level="warning"
+    )
+    leave_out_what_is_printed()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, daemon.stop)
+
+    async def work() -> None:
+        await daemon.ready.wait()
+        await asyncio.sleep(0)  # the collector waits for its first tick now
+        try:
+            await job(daemon)
+        finally:
+            if not daemon.stopping.is_set():  # a second time, it would hurry
+                daemon.stop()
+
+    @asynccontextmanager
+    async def instead_of_serving(_: Daemon) -> AsyncIterator[str]:
+        working = asyncio.create_task(work(), name="ingestd[once]")
+        try:
+            yield ""
+            await working
+        finally:
+            working.cancel()
+
+    await daemon.run(instead_of_serving)
+    await leave_behind(daemon, FAILURE)
+    return daemon
 
 
-@asynccontextmanager
-async def _copied_states(state_dir: Path) -> AsyncIterator[StateStore]:
-    """Give a copy of what is remembered, so that nothing here can change it."""
-    with tempfile.TemporaryDirectory(prefix="ingestd-") as folder:
-        async with await Database.open(Path(folder) / "state.db") as database:
-            for table, rows in _memories(state_dir / "state.db").items():
-                await database.write(partial(_fill, table=table, rows=rows))
-            states = await StateStore.open(database, SystemClock())
-            try:
-                yield states
-            finally:
-                await states.close()
-
-
-def _memories(path: Path) -> Mapping[str, list[Any]]:
-    if not path.exists():
-        return {}
-    try:
-        with closing(open_reader(path)) as db:
-            return {
-                "meta": db.execute("SELECT key, value FROM meta").fetchall(),
-                "state": db.execute(
-                    "SELECT collector, state, hidden, masks, changed, crc FROM state"
-                ).fetchall(),
-            }
-    except sqlite3.Error as exc:
-        raise translate(exc, path) from exc
-
-
-def _fill(db: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    for row in rows:
-        marks = ", ".join("?" * len(row))
-        db.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 -- two names of ours
-
-
-def _leave_out_what_is_printed() -> None:
+def leave_out_what_is_printed() -> None:
     """Keep out of the log what the command prints at its end."""
 
     def drop(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         phrase = str(event["event"])
-        if ("run" in event and phrase.startswith("run ")) or phrase == "store unavailable":
+        if ("run" in event and phrase.startswith("run ")) or phrase in PRINTED:
             raise structlog.DropEvent
         return event
 

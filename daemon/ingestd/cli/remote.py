@@ -1,19 +1,22 @@
 """Answers of a running daemon, over its HTTP API."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any, Final, Self, cast
 from urllib.parse import quote
 
 import aiohttp
 
-from ingestd.cli.backend import Json
+from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.endings import ApiError
 from ingestd.errors import ConfigError, Problem
 
 ANSWER: Final = aiohttp.ClientTimeout(total=40)  # a store gets 30 for what is latest
 # A run takes as long as it takes, and the daemon keeps its deadline.
 RUN: Final = aiohttp.ClientTimeout(total=None)
+LOOK_AGAIN: Final = 0.5  # seconds
 
 
 class Remote:
@@ -97,6 +100,30 @@ class Remote:
         """List the newest reading of each series that has one in so many seconds."""
         answer = await self._get("latest", within=within, series=series, store=store)
         return cast("list[Json]", answer)
+
+    async def series(self, collector: str) -> list[Json]:
+        """List the series that a collector has given."""
+        return cast("list[Json]", await self._get(f"collectors/{_part(collector)}/series"))
+
+    async def backfills(self) -> list[Json]:
+        """List backfills, the newest first."""
+        return cast("list[Json]", await self._get("backfills"))
+
+    async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
+        """Begin a backfill in the daemon; look at it until it ends, if somebody follows it."""
+        body = {name: value for name, value in asdict(wanted).items() if value is not None}
+        found: Json = await self._call("POST", "backfills", json=body)
+        while follow is not None:
+            follow(found)
+            if found["status"] in {"done", "cancelled"}:
+                break
+            await asyncio.sleep(LOOK_AGAIN)
+            found = await self._get(f"backfills/{found['id']}")
+        return found
+
+    async def cancel_backfill(self, number: int) -> Json:
+        """Give up a backfill, and return how far it came."""
+        return cast("Json", await self._call("POST", f"backfills/{number}/cancel", json={}))
 
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""

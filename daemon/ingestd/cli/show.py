@@ -72,7 +72,7 @@ def readings(found: Sequence[Mapping[str, Any]], *, empty: str = "no readings") 
     """Print readings in the API's JSON as a table."""
     rows = [
         [
-            _series(each),
+            series(each["series"], each["tags"]),
             f"{number(each['value'])} {each['unit']}".rstrip(),
             moment(each["time"]),
             ago(each["time"]),
@@ -82,9 +82,10 @@ def readings(found: Sequence[Mapping[str, Any]], *, empty: str = "no readings") 
     table(["series", "value", "time", ""], rows, right={"value"}, empty=empty)
 
 
-def _series(reading: Mapping[str, Any]) -> str:
-    tags = ",".join(f"{name}={value}" for name, value in reading["tags"].items())
-    return f"{reading['series']} ({tags})" if tags else str(reading["series"])
+def series(name: str, tags: Mapping[str, str]) -> str:
+    """Return a series with its tags."""
+    pairs = ",".join(f"{tag}={value}" for tag, value in tags.items())
+    return f"{name} ({pairs})" if pairs else name
 
 
 def facts(pairs: Mapping[str, str]) -> None:
@@ -158,9 +159,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def moment(when: float) -> str:
+def moment(when: float, *, seconds: bool = True) -> str:
     """Return a time in Unix seconds as local time with its offset."""
-    return datetime.fromtimestamp(when, UTC).astimezone().isoformat(" ", "seconds")
+    local = datetime.fromtimestamp(when, UTC).astimezone()
+    return local.isoformat(" ", "seconds" if seconds else "minutes")
+
+
+def day(when: float) -> str:
+    """Return the local date of a time in Unix seconds."""
+    return f"{datetime.fromtimestamp(when, UTC).astimezone():%Y-%m-%d}"
 
 
 def clipped(text: str, most: int) -> str:

@@ -1,0 +1,233 @@
+"""``ingestd gaps``: what a store lacks of a collector's series."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ingestd.cli import show
+from ingestd.cli.backend import Backend, Json, Wanted, ask
+from ingestd.cli.backfill import carried_out, exit_code, pace_options, tell_end
+from ingestd.cli.comparing import Compared, compare
+from ingestd.cli.endings import CommandError
+from ingestd.cli.progress import bar
+from ingestd.cli.settings import DURATION, MOMENT, config_option, json_option, known, load
+from ingestd.cli.stores import opened
+from ingestd.config import Config
+from ingestd.gaps import SECOND, Bounds, Hole, merged
+
+RECENT: Final = 30 * 86400.0
+SHOWN: Final = 40  # holes on a terminal
+TOLD: Final = 5  # series that could not be compared
+MINUTE: Final = 60 * SECOND
+MOST_SPANS: Final = 1000  # each is at least one call of the plugin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is looked for.
+
+    Attributes:
+        collector: Whose series.
+        store: Where.
+        series: A glob for their names, or None for all.
+        bounds: Between which times.
+        cadence: How far apart readings should be, in seconds, or None to learn it.
+    """
+
+    collector: str
+    store: str
+    series: str | None
+    bounds: Bounds
+    cadence: float | None
+
+
+@click.command(short_help="Find readings that are missing in a store.")
+@click.argument("name")
+@click.option("--from", "start", type=MOMENT, help="The first time; 30 days ago by default.")
+@click.option("--to", "end", type=MOMENT, help="The first time no longer; now by default.")
+@click.option(
+    "--cadence", type=DURATION, help="How far apart readings should be; learnt by default."
+)
+@click.option("--series", metavar="GLOB", help="Only series whose name matches.")
+@click.option("--store", metavar="NAME", help="The store to look into; the first by default.")
+@click.option("--refill", is_flag=True, help="Have the collector read what is missing.")
+@pace_options
+@config_option
+@json_option
+def gaps(  # noqa: PLR0913 -- each is an option
+    name: str,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    cadence: float | None,
+    series: str | None,
+    store: str | None,
+    refill: bool,
+    chunk: float | None,
+    rate: float | None,
+    config_path: Path,
+    as_json: bool,
+) -> int:
+    """Find what a store lacks of the series that the collector NAME has given.
+
+    Readings should be as far apart as --cadence says, or the collector's cadence:, or as
+    most of its series are. What lies before the first reading of a series is missing only if
+    --from says that it should be there, and what lies behind the last only if --to does.
+    Times without an offset are local.
+    """
+    config = load(config_path)
+    collector = known(config.collectors, name, "collector")
+    question = Question(
+        collector=name,
+        store=store or next(iter(config.stores)),
+        series=series,
+        bounds=_bounds(start, end),
+        cadence=cadence or collector.cadence,
+    )
+    found = ask(config_path, lambda backend: _compared(config, backend, question))
+    if not as_json:
+        _show(question, found)
+    wanted = Wanted(collector=name, spans=spans(found), chunk=chunk, rate=rate)
+    ended, how = carried_out(config_path, wanted) if refill and wanted.spans else (None, "")
+    if as_json:
+        show.as_json({**_as_json(question, found), "backfill": ended})
+    elif ended:
+        tell_end(ended, how)
+    return exit_code(ended) if ended else 0
+
+
+async def _compared(config: Config, backend: Backend, question: Question) -> list[Compared]:
+    store = known(config.stores, question.store, "store")
+    series = [
+        (each["series"], tuple(sorted(each["tags"].items())))
+        for each in await backend.series(question.collector)
+        if question.series is None or fnmatchcase(each["series"], question.series)
+    ]
+    if not series:
+        which = "" if question.series is None else f" that matches {question.series!r}"
+        raise CommandError(f"{question.collector}: it has not given any series yet{which}")
+    cadence_us = None if question.cadence is None else round(question.cadence * SECOND)
+    with bar() as progress:
+        async with opened(store) as sink:
+            found = compare(sink, series, question.bounds, cadence_us, progress.tell)
+            return [each async for each in found]
+
+
+def _bounds(start: datetime | None, end: datetime | None) -> Bounds:
+    now = time.time()
+    # Nobody can miss what is yet to come.
+    end_at = now if end is None else min(end.timestamp(), now)
+    start_at = end_at - RECENT if start is None else start.timestamp()
+    if start_at >= end_at:
+        text = f"expected a time before {show.moment(end_at)}, got {show.moment(start_at)}"
+        raise click.BadParameter(text, param_hint="--from")
+    return Bounds(
+        start_us=round(start_at * SECOND),
+        end_us=round(end_at * SECOND),
+        from_start=start is not None,
+        to_end=end is not None,
+    )
+
+
+def spans(found: Sequence[Compared]) -> list[tuple[float, float]]:
+    """Return what to read again, from the reading before a hole to the one behind it.
+
+    Not from the first that is missing, because nobody knows exactly when that should be.
+    """
+    holes = ((hole.after_us, hole.end_us) for _, hole in _holes(found))
+    return [(start / SECOND, end / SECOND) for start, end in merged(holes, MOST_SPANS)]
+
+
+def _holes(found: Sequence[Compared]) -> Iterator[tuple[Compared, Hole]]:
+    return ((each, hole) for each in found for hole in each.found.holes)
+
+
+def _as_json(question: Question, found: Sequence[Compared]) -> Json:
+    return {
+        "collector": question.collector,
+        "store": question.store,
+        "start": question.bounds.start_us / SECOND,
+        "end": question.bounds.end_us / SECOND,
+        "missing": _missing(found),
+        "series": list(map(_series_json, found)),
+    }
+
+
+def _missing(found: Sequence[Compared]) -> int:
+    return sum(hole.missing for _, hole in _holes(found))
+
+
+def _show(question: Question, found: Sequence[Compared]) -> None:
+    holes = list(_holes(found))
+    shown = holes[:SHOWN] if sys.stdout.isatty() else holes
+    if shown:
+        times = (time_us for _, hole in shown for time_us in (hole.start_us, hole.end_us))
+        seconds = any(time_us % MINUTE for time_us in times)
+        headers = ["series", "cadence", "from", "to", "missing"]
+        rows = [_row(*each, seconds=seconds) for each in shown]
+        show.table(headers, rows, right={"cadence", "missing"})
+        click.echo()
+    if len(holes) > len(shown):
+        click.echo(f"... and {len(holes) - len(shown):,} more; --json shows all\n")
+    click.echo(f"{question.collector}: {_summary(found)}")
+    _tell_what_was_not_compared([each for each in found if each.found.problem])
+
+
+def _row(series: Compared, hole: Hole, *, seconds: bool) -> list[str]:
+    return [
+        show.series(series.name, dict(series.tags)),
+        show.span((series.found.cadence_us or 0) / SECOND),
+        show.moment(hole.start_us / SECOND, seconds=seconds),
+        show.moment(hole.end_us / SECOND, seconds=seconds),
+        show.number(hole.missing),
+    ]
+
+
+def _summary(found: Sequence[Compared]) -> str:
+    readings = show.counted(sum(each.found.readings for each in found), "reading")
+    missing = _missing(found)
+    if not missing:
+        compared = sum(not each.found.problem for each in found)
+        return f"nothing is missing in {compared:,} series, {readings}"
+    holes = show.counted(sum(len(each.found.holes) for each in found), "hole")
+    with_holes = sum(bool(each.found.holes) for each in found)
+    where = f"in {holes} of {with_holes:,} of {len(found):,} series"
+    return f"{show.counted(missing, 'reading')} missing {where}, {readings} there"
+
+
+def _tell_what_was_not_compared(series: Sequence[Compared]) -> None:
+    if not series:
+        return
+    click.echo(f"not compared: {len(series):,} series", err=True)
+    for each in series[:TOLD]:
+        name = show.visible(show.series(each.name, dict(each.tags)))
+        click.echo(f"  {name}: {each.found.problem}", err=True)
+    if len(series) > TOLD:
+        click.echo(f"  ... and {len(series) - TOLD:,} more; --json shows all", err=True)
+
+
+def _series_json(series: Compared) -> Json:
+    found = series.found
+    return {
+        "series": series.name,
+        "tags": dict(series.tags),
+        "cadence": None if found.cadence_us is None else found.cadence_us / SECOND,
+        "readings": found.readings,
+        "missing": sum(hole.missing for hole in found.holes),
+        "holes": [
+            {
+                "start": hole.start_us / SECOND,
+                "end": hole.end_us / SECOND,
+                "missing": hole.missing,
+            }
+            for hole in found.holes
+        ],
+        "problem": found.problem,
+    }
