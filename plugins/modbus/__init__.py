@@ -1,0 +1,82 @@
+"""Registers and bits of devices that speak Modbus, over TCP or a serial line.
+
+Emits the series that the parameters name, with the time of each answer. Needs
+pymodbus: ``pip install 'ingestd[modbus]'``.
+
+Parameters, reaching devices: ``host`` and ``port``, or ``serial`` -- a path --
+with ``baudrate``, ``parity`` and ``stopbits``; ``framing`` -- ``rtu`` where RTU
+goes over TCP; ``unit``; or ``devices`` -- a list of dicts with any of these, a
+``name``, ``tags`` and any of the following but the last two.
+Parameters, reading: ``registers`` -- dicts with ``series``, ``address``,
+``table``, ``type``, ``bit``, ``scale``, ``offset``, ``tags``; ``word_order``,
+``byte_order``; ``max_gap`` and ``max_registers`` of one request;
+``request_timeout``, ``retries``.
+State: none.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ingestd.plugins._fields import duration, whole
+
+from .devices import by_line, devices_of
+from .link import require
+from .options import Options
+from .problems import ModbusError
+from .reading import read_all
+
+__all__ = ["ModbusError", "run"]
+
+
+async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
+    *,
+    ctx: Any,
+    devices: Sequence[Mapping[str, Any]] | None = None,
+    host: str | None = None,
+    port: int = 502,
+    framing: str = "tcp",
+    serial: str | None = None,
+    baudrate: int = 9600,
+    parity: str = "none",
+    stopbits: int = 1,
+    unit: int = 1,
+    registers: Sequence[Mapping[str, Any]] | None = None,
+    word_order: str = "big",
+    byte_order: str = "big",
+    max_gap: int = 0,
+    max_registers: int = 125,
+    request_timeout: str = "3s",
+    retries: int = 2,
+    **_: Any,
+) -> dict[str, Any]:
+    """Read every device once; those that do not answer leave the others alone."""
+    params = Options(
+        "",
+        {
+            "devices": devices,
+            "host": host,
+            "port": port,
+            "framing": framing,
+            "serial": serial,
+            "baudrate": baudrate,
+            "parity": parity,
+            "stopbits": stopbits,
+            "unit": unit,
+            "registers": registers,
+            "word_order": word_order,
+            "byte_order": byte_order,
+            "max_gap": max_gap,
+            "max_registers": max_registers,
+        },
+    )
+    lines = by_line(devices_of(params))
+    patience = duration(request_timeout, "request_timeout")
+    if not patience:
+        raise ValueError(f"request_timeout: expected more than nothing, got {request_timeout!r}")
+    whole(retries, "retries", least=0)
+    require(serial=any(line.host is None for line in lines))
+    found = await read_all(ctx, lines, patience=patience, retries=retries)
+    problem = "; ".join(found.problems)
+    if problem and not found.readings:
+        raise ModbusError(problem)
+    return {"readings": found.readings, **({"script_error": problem} if problem else {})}

@@ -1,0 +1,194 @@
+"""The devices that the operator named, and the lines on which they are reached."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .options import Options, entries
+from .registers import KNOWN as OF_REGISTERS
+from .registers import Register, distinct, register
+from .requests import MOST
+
+KNOWN: Final = (
+    "name",
+    "host",
+    "port",
+    "framing",
+    "serial",
+    "baudrate",
+    "parity",
+    "stopbits",
+    "unit",
+    "registers",
+    "tags",
+    "word_order",
+    "byte_order",
+    "max_gap",
+    "max_registers",
+)
+FRAMINGS: Final = ("tcp", "rtu")
+PARITIES: Final = ("none", "even", "odd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What carries one request at a time: a connection to a host, or a serial line.
+
+    Attributes:
+        address: The host and port, or the serial device; what tells lines apart.
+        host: Name or address; None for a serial line.
+        port: Of the host.
+        framing: ``tcp``, or ``rtu``, which has no numbers to tell answers apart by.
+        baudrate: Bits per second of a serial line.
+        parity: ``none``, ``even`` or ``odd``.
+        stopbits: 1 or 2.
+    """
+
+    address: str
+    host: str | None = None
+    port: int = 0
+    framing: str = "rtu"
+    baudrate: int = 0
+    parity: str = "none"
+    stopbits: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device on a line.
+
+    Attributes:
+        where: The path of the option that names it; empty if the params are of one device.
+        name: What the operator calls it, or None.
+        line: Where it is reached.
+        unit: Its number on the line.
+        registers: What is read of it.
+        max_gap: How many unwanted registers a request may hold between wanted ones.
+        max_registers: How many it may hold in all.
+    """
+
+    where: str
+    name: str | None
+    line: Line
+    unit: int
+    registers: tuple[Register, ...]
+    max_gap: int
+    max_registers: int
+
+    @property
+    def label(self) -> str:
+        """What it is called in errors."""
+        place = f"{self.line.address} unit {self.unit}"
+        return place if self.name is None else f"{self.name} ({place})"
+
+
+def devices_of(params: Options) -> list[Device]:
+    """Read which devices there are; without ``devices``, the params are of one.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    given, where = params.find("devices")
+    if given is None:
+        places = [params]
+    else:
+        listed = enumerate(entries(given, where, of="devices"))
+        places = [params.inner(each, f"{where}[{n}]", known=KNOWN) for n, each in listed]
+    found = [device(each) for each in places]
+    names = [each.name for each in found]
+    for number, name in enumerate(names):
+        if name is not None and name in names[:number]:
+            raise ValueError(
+                f"{found[number].where}.name: expected another than that of "
+                f"{found[names.index(name)].where}, got {name!r}"
+            )
+    distinct([each for one in found for each in one.registers])
+    return found
+
+
+def device(options: Options) -> Device:
+    """Read one entry of ``devices``.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    name = options.text("name") if options.has("name") else None
+    found = line(options)
+    # Nobody answers to 0 on a serial line; a host may call itself so.
+    least, most = (1, 247) if found.host is None else (0, 255)
+    return Device(
+        where=options.where,
+        name=name,
+        line=found,
+        unit=options.whole("unit", least=least, most=most),
+        registers=registers(options, device=name),
+        max_gap=options.whole("max_gap", least=0, most=MOST),
+        # Less than the largest value has could not be asked for.
+        max_registers=options.whole("max_registers", least=4, most=MOST),
+    )
+
+
+def registers(options: Options, *, device: str | None) -> tuple[Register, ...]:
+    """Read ``registers``, of the device or of all that have none of their own.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    given, where = options.find("registers")
+    return tuple(
+        register(
+            options.inner(each, f"{where}[{number}]", known=OF_REGISTERS),
+            device=device,
+            tags=options.tags() if options.outer else {},
+        )
+        for number, each in enumerate(entries(given, where, of="registers"))
+    )
+
+
+def line(options: Options) -> Line:
+    """Read how to reach a device.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    place = options
+    while place.outer is not None and not (place.has("host") or place.has("serial")):
+        place = place.outer
+    if place.has("host") == place.has("serial"):
+        got = "both" if place.has("host") else "neither"
+        raise ValueError(f"{options.path('host')}: expected `host` or `serial`, got {got}")
+    if place.has("host"):
+        host, port = place.text("host"), options.whole("port", least=1, most=65_535)
+        return Line(
+            address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            host=host,
+            port=port,
+            framing=options.choice("framing", FRAMINGS),
+        )
+    return Line(
+        address=place.text("serial"),
+        baudrate=options.whole("baudrate", least=50, most=4_000_000),
+        parity=options.choice("parity", PARITIES),
+        stopbits=options.whole("stopbits", least=1, most=2),
+    )
+
+
+def by_line(devices: Sequence[Device]) -> dict[Line, list[Device]]:
+    """Return the devices of each line.
+
+    Raises:
+        ValueError: Two of them see one line differently.
+    """
+    found: dict[Line, list[Device]] = {}
+    first: dict[str, Device] = {}
+    for each in devices:
+        other = first.setdefault(each.line.address, each)
+        for option in ("framing", "baudrate", "parity", "stopbits"):
+            theirs, ours = getattr(other.line, option), getattr(each.line, option)
+            if theirs != ours:
+                raise ValueError(
+                    f"{each.where}.{option}: expected {theirs!r}, as {other.where} has it on "
+                    f"{each.line.address}, got {ours!r}"
+                )
+        found.setdefault(each.line, []).append(each)
+    return found

@@ -1,0 +1,133 @@
+"""What the operator wrote, as it is looked up: with its path, and what holds around it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options in one place, and those around it, which hold where it says nothing else.
+
+    Attributes:
+        where: The path of the place; empty for the params themselves.
+        given: What stands there.
+        outer: The options around them.
+    """
+
+    where: str
+    given: Mapping[str, Any]
+    outer: "Options | None" = None
+
+    def has(self, name: str) -> bool:
+        """Say whether an option stands in this very place."""
+        return self.given.get(name) is not None
+
+    def path(self, name: str) -> str:
+        """Return the path of an option in this place."""
+        return f"{self.where}.{name}" if self.where else name
+
+    def find(self, name: str) -> tuple[Any, str]:
+        """Return an option from here, or from around, with its path; None if it is nowhere."""
+        if self.has(name) or self.outer is None:
+            return self.given.get(name), self.path(name)
+        return self.outer.find(name)
+
+    def whole(self, name: str, *, least: int, most: int) -> int:
+        """Return a whole number.
+
+        Raises:
+            ValueError: It is none, or out of bounds.
+        """
+        value, where = self.find(name)
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError(
+                f"{where}: expected a whole number from {least} to {most}, got {value!r}"
+            )
+        return value
+
+    def number(self, name: str, *, default: float) -> float:
+        """Return a number that stands in this place, as it is written.
+
+        Raises:
+            ValueError: It is none, or not finite.
+        """
+        value = self.given.get(name, default)
+        if type(value) not in {int, float} or not isfinite(value):
+            raise ValueError(f"{self.path(name)}: expected a number, got {value!r}")
+        found: float = value
+        return found
+
+    def choice(self, name: str, known: Collection[str], *, default: str = "") -> str:
+        """Return one of the known words.
+
+        Raises:
+            ValueError: It is none of them.
+        """
+        value, where = self.find(name)
+        if value is None and default:
+            return default
+        if not isinstance(value, str) or value not in known:
+            raise ValueError(f"{where}: expected {' or '.join(known)}, got {value!r}")
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a text.
+
+        Raises:
+            ValueError: It is none, or empty.
+        """
+        value, where = self.find(name)
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{where}: expected a text, got {value!r}")
+        return value
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags that stand in this place.
+
+        Raises:
+            ValueError: They are no names with texts.
+        """
+        tags = self.given.get("tags") or {}
+        if not isinstance(tags, Mapping) or not all(map(is_plain, (*tags, *tags.values()))):
+            raise ValueError(f"{self.path('tags')}: expected names with texts, got {tags!r}")
+        return {str(name): str(value) for name, value in tags.items()}
+
+    def inner(self, entry: Any, where: str, *, known: Collection[str]) -> "Options":
+        """Return the options of an entry below this place.
+
+        Raises:
+            ValueError: It is no dict, or has options that nobody knows.
+        """
+        if not isinstance(entry, Mapping):
+            raise ValueError(  # noqa: TRY004 -- what an operator wrote is a value, not a type
+                f"{where}: expected options such as {example(known)}, got {entry!r}"
+            )
+        for name in entry:
+            if name not in known:
+                raise ValueError(
+                    f"{where}.{name}: unknown option; known here: {', '.join(sorted(known))}"
+                )
+        return Options(where, entry, self)
+
+
+def entries(value: Any, where: str, *, of: str) -> list[Any]:
+    """Return a list that has something in it.
+
+    Raises:
+        ValueError: It is none, or empty.
+    """
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"{where}: expected a list of {of}, got {value!r}")
+    return list(value)
+
+
+def is_plain(value: Any) -> bool:
+    """Say whether a value can be (part of) a tag."""
+    return isinstance(value, str | int | float) and str(value) != ""
+
+
+def example(known: Collection[str]) -> str:
+    """Return the names of a few options, to show what an entry looks like."""
+    return ", ".join(f"{name}: …" for name in list(known)[:2])

@@ -1,0 +1,128 @@
+"""Devices read: each line on its own, each device in its turn, each request when it may be."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from .devices import Device, Line
+from .link import Link
+from .problems import NOT_TOGETHER, DeviceError, LineError, Refused
+from .requests import Request, requests
+
+Reading = tuple[datetime, str, float, dict[str, str]]
+
+TOLD: Final = 5
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read, and what was not.
+
+    Attributes:
+        readings: As the daemon takes them.
+        problems: One sentence for each device that gave less than it should.
+    """
+
+    readings: list[Reading] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def turn(_: str) -> asyncio.Lock:
+    """Return what only one collector at a time holds; there is one for each line."""
+    return asyncio.Lock()
+
+
+async def read_all(
+    ctx: Any, lines: dict[Line, list[Device]], *, patience: float, retries: int
+) -> Found:
+    """Read all devices, the lines at the same time.
+
+    Args:
+        ctx: The daemon's.
+        lines: The devices of each.
+        patience: How long to wait for a connection or an answer, in seconds.
+        retries: How often to try again.
+    """
+
+    async def read_line(line: Line, devices: Sequence[Device]) -> Found:
+        found = Found()
+        async with (
+            ctx.shared(turn, line.address),
+            Link(line, patience=patience, retries=retries) as link,
+        ):
+            await read_devices(link, devices, found, now=ctx.now)
+        return found
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(read_line(*each), name=f"ingestd[{ctx.collector}].{each[0].address}")
+            for each in lines.items()
+        ]
+    results = [each.result() for each in tasks]
+    return Found(
+        [reading for each in results for reading in each.readings],
+        [problem for each in results for problem in each.problems],
+    )
+
+
+async def read_devices(
+    link: Link, devices: Sequence[Device], found: Found, *, now: Callable[[], datetime]
+) -> None:
+    """Read the devices of one line, one after the other."""
+    down: LineError | None = None
+    for device in devices:
+        problems: list[str] = []
+        try:
+            if down is not None:
+                raise down
+            await read_device(link, device, found.readings, problems, now=now)
+        except LineError as error:
+            down = error
+            problems.append(str(error))
+        except DeviceError as error:
+            problems.append(str(error))
+        if problems:
+            found.problems.append(f"{device.label}: {summary(problems)}")
+
+
+async def read_device(
+    link: Link,
+    device: Device,
+    readings: list[Reading],
+    problems: list[str],
+    *,
+    now: Callable[[], datetime],
+) -> None:
+    """Read a device; what it refuses is a problem, and leaves the rest alone.
+
+    Raises:
+        LineError: There is no connection.
+        DeviceError: The device does not answer, and need not be asked for more.
+    """
+    open_: list[Request] = requests(
+        device.registers, max_gap=device.max_gap, max_registers=device.max_registers
+    )
+    while open_:
+        request = open_.pop(0)
+        try:
+            answer = await link.ask(request, unit=device.unit)
+        except Refused as error:
+            halves = request.halves() if error.code in NOT_TOGETHER else None
+            if halves is None:
+                problems.append(f"{request.label}: {error}")
+            else:
+                open_[:0] = halves
+            continue
+        time = now()
+        for register, value in request.values(answer):
+            readings.append((time, register.series, value, dict(register.tags)))
+
+
+def summary(problems: Sequence[str]) -> str:
+    """Tell problems in a bounded text."""
+    told = list(problems[:TOLD])
+    if more := len(problems) - len(told):
+        told.append(f"and {more} more")
+    return "; ".join(told)

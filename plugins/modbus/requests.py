@@ -1,0 +1,96 @@
+"""Which registers to ask for together, and how to ask when a device will not give them so."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+from typing import Final
+
+from .registers import BITS, TABLES, Register
+
+# The protocol allows 125 registers in a request, or 2,000 bits, which are as many bytes.
+MOST: Final = 125
+BITS_IN_A_REGISTER: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Neighbours in one table of a device.
+
+    Attributes:
+        registers: What is wanted of it, by address.
+    """
+
+    registers: tuple[Register, ...]
+
+    @property
+    def table(self) -> str:
+        """The table that it asks."""
+        return self.registers[0].table
+
+    @property
+    def address(self) -> int:
+        """The first register, or bit."""
+        return self.registers[0].address
+
+    @property
+    def count(self) -> int:
+        """How many registers, or bits, from there on."""
+        return max(map(end, self.registers)) - self.address
+
+    @property
+    def label(self) -> str:
+        """What it is called in errors."""
+        last = self.address + self.count - 1
+        return f"{self.table} {self.address}" + (f"-{last}" if self.count > 1 else "")
+
+    def values(self, found: Sequence[int]) -> list[tuple[Register, float]]:
+        """Return each register with the value that it has in an answer."""
+        return [
+            (each, each.value(found[each.address - self.address : end(each) - self.address]))
+            for each in self.registers
+        ]
+
+    def halves(self) -> tuple["Request", "Request"] | None:
+        """Return two requests for the same registers, or None if there is nothing to part."""
+        groups = [tuple(found) for _, found in groupby(self.registers, key=place)]
+        if len(groups) == 1:
+            return None
+        middle = len(groups) // 2
+        first, second = chain(*groups[:middle]), chain(*groups[middle:])
+        return Request(tuple(first)), Request(tuple(second))
+
+
+def requests(registers: Iterable[Register], *, max_gap: int, max_registers: int) -> list[Request]:
+    """Return the requests that read some registers of a device, as few as the limits allow.
+
+    Args:
+        registers: What is wanted, in any order.
+        max_gap: How many registers, or bits, that nobody wants may lie between two of them.
+        max_registers: How many of 16 bits may be in a request.
+    """
+    joined: list[list[Register]] = []
+    reached = 0  # the address behind the last request
+    for each in sorted(registers, key=place):
+        most = max_registers * (BITS_IN_A_REGISTER if each.table in BITS else 1)
+        if (
+            joined
+            and joined[-1][0].table == each.table
+            and each.address - reached <= max_gap
+            and end(each) - joined[-1][0].address <= most
+        ):
+            joined[-1].append(each)
+            reached = max(reached, end(each))
+        else:
+            joined.append([each])
+            reached = end(each)
+    return [Request(tuple(each)) for each in joined]
+
+
+def place(register: Register) -> tuple[int, int, int]:
+    """Return what orders registers, and is the same for those that cannot be parted."""
+    return TABLES.index(register.table), register.address, register.count
+
+
+def end(register: Register) -> int:
+    """Return the address behind a register."""
+    return register.address + register.count
