@@ -75,7 +75,7 @@ async def test_wrong_option_says_what_is_right(options: dict[str, Any], message:
     ("url", "api", "root"),
     [
         ("https://h/DCSWebApi/", "current", "https://h/DCSWebApi"),
-        ("https://h:8443", "current", "https://h:8443/"),
+        ("https://h:8443", "current", "https://h:8443"),
         ("http://h/DCS", "legacy", "http://h/DCS/api"),
         ("http://h/DCS/api/", "legacy", "http://h/DCS/api"),
         ("http://h/dcs/API", "legacy", "http://h/dcs/API"),
@@ -126,9 +126,8 @@ def test_lists_are_read_however_they_are_spelt() -> None:
         Source("R7", 7, False, False, "Library", "Energy", "", ""),
         Source("R8", 8, False, True, "Library", "", "", ""),
     ]
-    assert [each.name for each in virtual_meters_in([{"id": 9, "name": "All"}], where="")] == [
-        "All"
-    ]
+    (virtual,) = virtual_meters_in([{"id": 9, "name": "All"}], where="")
+    assert (virtual.id, virtual.name, virtual.unit) == ("VM9", "All", "")
 
 
 @pytest.mark.parametrize("document", [{}, None, "x", [7], [{"name": "x"}], [{"id": "7"}]])
