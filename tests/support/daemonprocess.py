@@ -203,6 +203,16 @@ class DaemonProcess:
         with urllib.request.urlopen(f"http://{self._listen}/api/v1/{path}", timeout=10) as reply:
             return json.load(reply)
 
+    def post(self, path: str, document: Any) -> Any:
+        """Send JSON to a path of its API; return what it answers."""
+        request = urllib.request.Request(
+            f"http://{self._listen}/api/v1/{path}",
+            data=json.dumps(document).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return json.load(reply)
+
     def metrics(self) -> dict[str, float]:
         """Return its metrics, by name and labels as they are written."""
         with urllib.request.urlopen(f"http://{self._listen}/metrics", timeout=10) as reply:
