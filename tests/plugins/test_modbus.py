@@ -240,6 +240,20 @@ def test_requests_stay_within_the_limits() -> None:
     assert spans(range(2001), table="coil") == [(0, 2000), (2000, 1)]
 
 
+def test_values_may_overlap() -> None:
+    """The two halves of a number may be wanted as well, and what lies behind all of it."""
+    places = [(0, "uint64"), (1, "uint16"), (4, "uint16")]
+    wanted = [
+        Register(where="", series="", tags={}, table="holding", address=a, type=t)
+        for a, t in places
+    ]
+
+    (request,) = requests(wanted, max_gap=0, max_registers=125)
+
+    assert (request.address, request.count) == (0, 5)
+    assert [value for _, value in request.values([0, 1, 0, 2, 9])] == [2**32 + 2, 1, 9]
+
+
 def test_wide_value_is_never_parted() -> None:
     """A number that does not fit any more goes to the next request in one piece."""
     wide = [
@@ -425,6 +439,44 @@ async def test_device_that_is_silent_is_not_asked_for_more() -> None:
             )
 
     assert len(server.asked) == 1
+
+
+async def test_gateway_that_misses_a_device_is_not_asked_for_more_of_it() -> None:
+    """The gateway has waited for it already."""
+
+    async def missing(*_: Any) -> ExcCodes:
+        return ExcCodes.GATEWAY_NO_RESPONSE
+
+    async with serving(device(1, action=missing), device(2)) as server:
+        result = await read(
+            **HASTE,
+            port=server.port,
+            devices=[{"name": "a"}, {"name": "b", "unit": 2}],
+            registers=[
+                {"series": "{device}0", "address": 0},
+                {"series": "{device}2", "address": 2},
+            ],
+        )
+
+    assert values(result) == {"b0": 10, "b2": 30}
+    assert "refused with 11, gateway target failed to respond" in result["script_error"]
+    assert [unit for unit, *_ in server.asked] == [1, 2, 2]
+
+
+async def test_line_that_is_down_is_tried_for_one_device_only() -> None:
+    """The other devices on it are named without waiting for each."""
+    began = asyncio.get_running_loop().time()
+
+    with pytest.raises(ModbusError) as caught:
+        await read(
+            port=free_port(),
+            retries=1,
+            devices=[{"name": f"m{unit}", "unit": unit} for unit in range(1, 21)],
+            registers=[{"series": "{device}", "address": 0}],
+        )
+
+    assert str(caught.value).count("expected a connection") == 20
+    assert asyncio.get_running_loop().time() - began < 2  # twenty times the pause is 4
 
 
 async def test_run_without_any_reading_fails() -> None:
@@ -619,7 +671,7 @@ async def test_serial_line_that_is_not_there_says_why() -> None:
         await read_serial("/dev/nothing", **HASTE, registers=[register(0)])
 
 
-@pytest.mark.parametrize("path", ["/dev/null", "/proc/self/status"])
+@pytest.mark.parametrize("path", ["/dev/null", "/proc/self/status", "nonsense://x"])
 async def test_file_that_is_no_serial_line_is_a_problem_of_its_own(path: str) -> None:
     """Whatever a driver raises, the devices elsewhere are read."""
     async with serving(device(1)) as server:
@@ -651,9 +703,9 @@ async def test_second_answer_on_a_serial_line_is_not_taken_for_the_next() -> Non
         address = int.from_bytes(heard[-1][2:4], "big")
         if len(heard) == 2:
             loop.call_later(0.01, os.write, line, answer(address + 100))
-            loop.call_later(0.1, os.write, line, answer(address + 100))
-        elif len(heard) > 2:
             loop.call_later(0.05, os.write, line, answer(address + 100))
+        elif len(heard) > 2:
+            loop.call_later(0.1, os.write, line, answer(address + 100))
 
     ours, theirs = os.openpty()
     tty.setraw(theirs)
