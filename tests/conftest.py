@@ -1,6 +1,7 @@
 """Fixtures for all tests; each lives with its topic in tests/support."""
 
 pytest_plugins = [
+    "tests.support.archive",
     "tests.support.config",
     "tests.support.daemonprocess",
     "tests.support.cli",

@@ -265,6 +265,36 @@ async def test_point_that_may_correct_a_backfill_goes_behind_it() -> None:
     assert (seconds(first), seconds(second)) == ([1, 2, 3], [4, 3, 9])
 
 
+async def test_backfill_is_due_when_more_of_it_waits_for_room() -> None:
+    """Its part of the buffer may be less than a batch, and to linger would be slow."""
+    one = OneLane(capacity=8, batch=10)
+    await one.put(1, 2, standing=Standing.BACKFILL)
+    more = one.later(3, standing=Standing.BACKFILL)
+    await settle()
+    first = await one.batch()
+    second = asyncio.create_task(one.lane.next_batch())
+    one.done(first)
+    await at_once(more)
+
+    assert seconds(first) == [1, 2]
+    assert await waits(second)  # there is room again, so this one lingers
+    second.cancel()
+
+
+async def test_backfill_that_is_pressed_stays_so_behind_a_live_batch() -> None:
+    """It is due as soon as that has been cut."""
+    one = OneLane(capacity=40, batch=20)
+    await one.put(*range(10), standing=Standing.BACKFILL)
+    await one.put(*range(900, 920))
+    more = one.later(11, standing=Standing.BACKFILL)
+    await settle()
+
+    first, second = await one.batch(), await one.batch()
+
+    assert (first.standing, second.standing) == (Standing.KEPT, Standing.BACKFILL)
+    more.cancel()
+
+
 async def test_closed_lane_hands_out_the_rest_and_ends() -> None:
     """Nothing is left behind at the stop."""
     one = OneLane(batch=2)

@@ -19,7 +19,8 @@ their source and only the latter may be dropped.
 Points of a backfill, which are of the past, must not delay those of the present.
 They hold a part of the buffer at most, and come into it when nobody else waits;
 a lane makes a batch of them only while no other is due, and sends one at a time,
-so that the next one finds a way that is free. Only points that may correct some
+so that the next one finds a way that is free. That part may be less than a batch,
+so they are due as well when more of them wait for room. Only points that may correct some
 of those that wait, having a time among theirs, go behind them: an old value must
 not overwrite a new one.
 """
@@ -110,7 +111,7 @@ class Lane:
         self._live = self._waiting[Standing.KEPT], self._waiting[Standing.DROPPABLE]
         self._backfill = self._waiting[Standing.BACKFILL]
         self._backfill_us = (0, 0)  # its first and its last time
-        self._backfill_in_flight = False
+        self._backfill_in_flight = self._pressed = False
         self._some, self._due = asyncio.Event(), asyncio.Event()
         self.accepted = 0
         self._in_flight = 0
@@ -145,6 +146,12 @@ class Lane:
         """Make the next batch due as soon as nothing else is on its way."""
         self._hurried = True
         self._consider()
+
+    def press(self) -> None:
+        """Make due what is here of a backfill: more of it waits for the room."""
+        self._pressed = True
+        if self._backfill in self._ready and self._backfill.points:
+            self._notice(self._backfill)
 
     def close(self) -> None:
         """Make everything due; there will be no more."""
@@ -185,7 +192,7 @@ class Lane:
     def _notice(self, waiting: Waiting) -> None:
         """See whether what waits is enough for a batch."""
         self._some.set()
-        if waiting.points >= self._most:
+        if waiting.points >= self._most or (self._pressed and waiting is self._backfill):
             self._due.set()
 
     def _consider(self) -> None:
@@ -199,15 +206,15 @@ class Lane:
         parts = self._waiting[standing].take(self._most)
         self._in_flight += 1
         if standing is Standing.BACKFILL:
-            self._backfill_in_flight = True
+            self._backfill_in_flight, self._pressed = True, False
         if not self.points:
             self._hurried = False
         if not self._closed:
-            left = max(each.points for each in self._ready)
-            if not left:
-                self._some.clear()
-            if left < self._most:
-                self._due.clear()
+            self._some.clear()
+            self._due.clear()
+            for waiting in self._ready:
+                if waiting.points:
+                    self._notice(waiting)
         return Batch(parts, standing)
 
     def _next_standing(self) -> Standing:
@@ -296,6 +303,8 @@ class Buffer:
         turn = Turn(points, standing, asyncio.get_running_loop().create_future())
         queue.append(turn)
         self._admit()
+        if self._behind:
+            self._press()
         try:
             await turn.come
         except asyncio.CancelledError:
@@ -343,6 +352,10 @@ class Buffer:
     def _release(self, points: int, standing: Standing) -> None:
         self._hold(-points, standing)
         self._admit()
+
+    def _press(self) -> None:
+        for lane in self.lanes.values():
+            lane.press()
 
     def _hurry(self) -> None:
         for lane in self.lanes.values():
