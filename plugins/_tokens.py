@@ -4,8 +4,9 @@ Theory of operation. A server that rotates tokens answers each renewal with a ne
 refresh token and forgets the old one. The new one is in no other place than that
 answer, so from there on nothing may go wrong:
 
-* it is handed over as `hidden` in a result of its own, which depends on no readings,
-  so it reaches the disk at once, whatever becomes of the run and of the store;
+* it is handed over as `hidden` in a result of its own, before anything else can fail;
+  and it is asked for only when the readings before it are safe, so that this result
+  waits for nothing on its way to the disk;
 * the request goes on when the run that made it is cancelled, and what it brings is
   kept in the process until a run has handed it over (``Keyring``);
 * runs of one collector beside each other, such as a backfill, take turns, and one that
@@ -125,6 +126,8 @@ class Account:
         return await self._renewed(grant)
 
     async def _renewed(self, grant: Mapping[str, str], *, spending: str | None = None) -> Result:
+        # State is kept in the order of results: behind readings that are safe nothing waits.
+        await self._ctx.settled()
         keyring = self._keyring
         async with keyring.lock:
             done = spending in keyring.spent or (

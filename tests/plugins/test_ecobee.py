@@ -1,0 +1,415 @@
+"""The ecobee plugin against a server that forgets a refresh token when it is used."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from aiohttp import web
+
+from ingestd.contract import Memory, arguments, remember, take_apart
+from ingestd.plugins._answers import AnswerError
+from ingestd.plugins.ecobee import run
+from ingestd.testing import TestContext, collect, context
+from tests.support.ecobee import INTERVAL, Ecobee, page, served, status, value_at
+
+NOON: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
+ONE: Final = "318324702718"
+FIRST: Final = {"api_key": "app-key", "code": "the-code"}
+
+
+class Collector:
+    """What a daemon remembers of a collector, and its one process.
+
+    Attributes:
+        now: What time it is, for the server too.
+        memory: What the next run gets back.
+        params: What the operator wrote.
+        results: Of the newest run.
+    """
+
+    def __init__(self, now: datetime = NOON, **params: Any) -> None:
+        self.now = now
+        self.memory = Memory()
+        self.params: dict[str, Any] = {**FIRST, "columns": ["zoneAveTemp", "outdoorTemp"], **params}
+        self.results: list[dict[str, Any]] = []
+        self.process: TestContext | None = None
+
+    async def run(self, url: str, **more: Any) -> list[dict[str, Any]]:
+        """Do one run, and keep what it yields, as the daemon does."""
+        self.results = []
+        async with context(now=self.now, beside=self.process) as ctx:
+            self.process = ctx
+            kwargs = arguments(self.memory, self.params, fingerprint=repr)
+            async for result in run(ctx=ctx, url=url, **{**kwargs, **more}):
+                self.results.append(result)
+                self.memory = remember(
+                    self.memory,
+                    take_apart(result),
+                    yielded=True,
+                    params=self.params,
+                    fingerprint=repr,
+                )
+        return self.results
+
+    def readings(self) -> list[tuple[float, str, str]]:
+        """Return the readings of the newest run."""
+        return [each for result in self.results for each in result.get("readings", ())]
+
+
+@asynccontextmanager
+async def account(**options: Any) -> AsyncIterator[tuple[Collector, Ecobee, str]]:
+    """Give a collector, a server with the same clock, and the server's address."""
+    collector = Collector(**options)
+
+    def clock() -> float:
+        return collector.now.timestamp()
+
+    ecobee = Ecobee(now=clock)
+    async with served(ecobee) as url:
+        yield collector, ecobee, url
+
+
+async def test_first_run_spends_the_code_and_keeps_the_tokens_before_all_else() -> None:
+    """The first result holds the tokens and asks to delete the code; readings follow."""
+    async with account() as (collector, ecobee, url):
+        first, second = await collector.run(url)
+
+    assert set(first) == {"hidden", "delete_params"}
+    assert first["hidden"]["tokens"]["refresh"] == ecobee.refresh
+    assert first["delete_params"] == ["code"]
+    assert len(second["readings"]) > 500
+    assert "hidden" not in second
+
+
+async def test_readings_are_named_by_thermostat_column_and_unit() -> None:
+    """Their times are those of the intervals; sensors are there with their own names."""
+    async with account(lookback="1h") as (collector, ecobee, url):
+        await collector.run(url)
+
+    time = ecobee.heard(ONE)
+    now = [(series, value) for at, series, value in collector.readings() if at == time]
+    assert now == [
+        (f"{ONE}_zoneAveTemp_fahrenheit", value_at(time)),
+        (f"{ONE}_outdoorTemp_fahrenheit", "20.5"),
+        (f"{ONE}_rs_100_1_fahrenheit", value_at(time)),
+    ]
+    assert collector.memory.state["names"] == {
+        ONE: "Hall: 2nd floor",
+        f"{ONE}_rs_100_1_fahrenheit": "Bedroom",
+    }
+
+
+async def test_second_run_reads_on_and_renews_nothing_that_is_good() -> None:
+    """What is repeated is the overlap; the code is not asked for again."""
+    async with account(overlap="10m") as (collector, ecobee, url):
+        await collector.run(url)
+        newest = collector.memory.state["newest"][ONE]
+        collector.now += timedelta(minutes=30)
+        (result,) = await collector.run(url)
+
+    times = sorted({time for time, series, _ in result["readings"] if "zoneAve" in series})
+    assert times == [newest - 600 + INTERVAL * step for step in range(9)]
+    assert result["newest"] == {ONE: newest + 1800}
+    assert (ecobee.authorizations, ecobee.renewals) == (1, 0)
+
+
+async def test_position_does_not_move_over_what_has_not_been_reported() -> None:
+    """The weather is there at once; the thermostat's own values follow within the hour."""
+    async with account() as (collector, ecobee, url):
+        ecobee.thermostats[ONE] = NOON.timestamp() - 7200
+        await collector.run(url)
+
+    times = [time for time, series, _ in collector.readings() if "outdoor" in series]
+    assert max(times) > NOON.timestamp() - 600
+    assert collector.memory.state["newest"] == {ONE: NOON.timestamp() - 7200}
+
+
+async def test_thermostat_without_news_is_left_alone() -> None:
+    """The vendor asks for it; but what comes late is waited for."""
+    async with account() as (collector, ecobee, url):
+        ecobee.thermostats[ONE] = NOON.timestamp() - 7200
+        await collector.run(url)
+        collector.now += timedelta(hours=1)
+        await collector.run(url)
+        early = ecobee.asked.copy()
+        collector.now += timedelta(hours=2)
+        await collector.run(url)
+        late = ecobee.asked[len(early) :]
+
+    assert [path for path, _ in early].count("/1/runtimeReport") == 2
+    assert [path for path, _ in late] == ["/token", "/1/thermostatSummary"]
+
+
+@pytest.mark.parametrize("daylight_saving", [True, False])
+@pytest.mark.parametrize(
+    "now", [datetime(2025, 11, 2, 12, tzinfo=UTC), datetime(2026, 3, 8, 12, tzinfo=UTC)]
+)
+async def test_times_are_right_through_a_change_of_the_clock(
+    now: datetime, *, daylight_saving: bool
+) -> None:
+    """Reports are in the thermostat's time; each interval is there once."""
+    async with account(now=now) as (collector, ecobee, url):
+        ecobee.location["isDaylightSaving"] = daylight_saving
+        await collector.run(url)
+
+    found = {time: value for time, series, value in collector.readings() if "zoneAve" in series}
+    times = sorted(found)
+    assert times == [times[0] + INTERVAL * step for step in range(len(times))]
+    assert len(times) == 287
+    assert all(value == value_at(time) for time, value in found.items())
+
+
+async def test_token_is_renewed_between_two_results() -> None:
+    """The position that was reached counts, and the tokens stand alone in a result."""
+    async with account(lookback="20d", overlap="0s") as (collector, ecobee, url):
+        expire = ecobee.faults.setdefault("/1/runtimeReport", [])
+        async with context(now=NOON) as ctx:
+            seen = []
+            async for result in run(ctx=ctx, url=url, **collector.params):
+                seen.append(result)
+                if len(seen) == 2:
+                    expire.append(lambda: status(14, "Authentication token has expired."))
+
+    kinds = ["tokens" if "hidden" in each else "readings" for each in seen]
+    assert kinds == ["tokens", "readings", "tokens", "readings", "readings"]
+    begins = [min(each["readings"])[0] for each in seen if "readings" in each]
+    assert begins == sorted(begins)
+
+
+async def test_token_that_no_renewal_helps_fails_the_run() -> None:
+    """It is renewed once, not for ever."""
+    async with account() as (collector, ecobee, url):
+        ecobee.lifetime = 0
+        with pytest.raises(AnswerError, match="got that it has expired, too"):
+            await collector.run(url)
+
+    assert ecobee.renewals == 1
+    assert collector.memory.hidden["tokens"]["refresh"] == ecobee.refresh
+
+
+async def test_tokens_survive_a_run_that_fails_right_behind_them() -> None:
+    """The next run needs no code."""
+    async with account() as (collector, ecobee, url):
+        ecobee.faults["/1/thermostatSummary"] = [page("<h1>down", 503)]
+        with pytest.raises(AnswerError, match="thermostatSummary: expected 200, got 503"):
+            await collector.run(url)
+        await collector.run(url)
+
+    assert collector.readings()
+    assert (ecobee.authorizations, ecobee.renewals) == (1, 0)
+
+
+async def test_tokens_survive_a_run_that_is_cancelled_while_they_come() -> None:
+    """The answer is waited for, and the next run of the process hands it over."""
+    async with account() as (collector, ecobee, url):
+        asked, answer = asyncio.Event(), asyncio.Event()
+        token = ecobee.token
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            reply = await token(request)
+            asked.set()
+            await answer.wait()
+            return reply
+
+        ecobee.token = slow  # type: ignore[method-assign]
+        async with served(ecobee) as slow_url:
+            running = asyncio.create_task(collector.run(slow_url))
+            await asked.wait()
+            running.cancel()
+            await asyncio.sleep(0)
+            answer.set()
+            with suppress(asyncio.CancelledError):
+                await running
+        assert collector.memory == Memory()
+        first, *_ = await collector.run(url)
+
+    assert first["hidden"]["tokens"]["refresh"] == ecobee.refresh
+    assert first["delete_params"] == ["code"]
+    assert ecobee.authorizations == 1
+
+
+async def test_two_runs_beside_each_other_renew_once() -> None:
+    """A backfill that needs newer tokens, too, takes those of the other run."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        collector.now += timedelta(hours=2)
+        past = {"start": NOON - timedelta(days=2), "end": NOON - timedelta(days=1)}
+        kwargs = arguments(collector.memory, collector.params, fingerprint=repr)
+        async with context(now=collector.now, beside=collector.process) as ctx:
+            live, backfill = await asyncio.gather(
+                collect(run, ctx=ctx, url=url, **kwargs),
+                collect(run, ctx=ctx, url=url, **kwargs, **past),
+            )
+
+    assert ecobee.renewals == 1
+    assert live[0] == backfill[0]
+    times = {time for each in backfill[1:] for time, _, _ in each["readings"]}
+    assert (min(times), len(times)) == (past["start"].timestamp(), 288)
+    assert all(set(each) == {"readings"} for each in backfill[1:])
+
+
+async def test_token_server_that_is_down_costs_nothing() -> None:
+    """The old token is kept, and tried again."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        collector.now += timedelta(hours=2)
+        before = collector.memory
+        ecobee.faults["/token"] = [page("busy", 503), page("<html>maintenance"), page("", 200)]
+        for message in ("got 503", "got text/html", "got text/html"):
+            with pytest.raises(AnswerError, match=message):
+                await collector.run(url)
+        assert collector.memory == before
+        await collector.run(url)
+
+    assert collector.readings()
+
+
+async def test_answer_without_a_new_refresh_token_keeps_the_old_one() -> None:
+    """Some servers let it be used again."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        collector.now += timedelta(hours=2)
+        ecobee.expires = collector.now.timestamp() + 3600
+        answer = {"access_token": ecobee.access, "expires_in": "soon"}
+        ecobee.faults["/token"] = [lambda: web.json_response(answer)]
+        old = ecobee.refresh
+        await collector.run(url)
+
+    assert collector.memory.hidden["tokens"]["refresh"] == old
+    assert collector.readings()
+
+
+async def test_code_whose_pin_nobody_entered_yet_is_kept() -> None:
+    """The run fails and says why."""
+    async with account(code="pending") as (collector, _, url):
+        with pytest.raises(AnswerError, match="authorization_pending"):
+            await collector.run(url)
+
+    assert collector.memory == Memory()
+
+
+async def test_lost_tokens_are_told() -> None:
+    """With what to do about it, and without showing them."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        collector.now += timedelta(hours=2)
+        ecobee.refresh = "somebody else has it"
+        with pytest.raises(AnswerError, match="the account has to be authorized again") as caught:
+            await collector.run(url)
+
+    assert "refresh-1-token" not in str(caught.value)
+    assert "access-1-token" not in str(caught.value)
+
+
+async def test_new_code_is_used_although_there_are_tokens() -> None:
+    """Which is how an operator authorizes the account again."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        ecobee.refresh, ecobee.code = "somebody else has it", "another-code"
+        collector.params["code"] = "another-code"
+        collector.now += timedelta(hours=2)
+        await collector.run(url)
+
+    assert ecobee.authorizations == 2
+    assert collector.readings()
+
+
+async def test_refresh_token_of_another_program_goes_on() -> None:
+    """Also one that an import has left among the hidden state; then it is forgotten."""
+    async with account(code=None) as (collector, ecobee, url):
+        collector.memory = Memory(hidden={"access_token": "x", "refresh_token": "refresh-0"})
+        first, *_ = await collector.run(url)
+        collector.now += timedelta(hours=2)
+        await collector.run(url)
+
+    assert first["hidden"]["refresh_token"] is None
+    assert ecobee.renewals == 2
+
+
+async def test_account_without_any_grant_says_what_is_missing() -> None:
+    """Before anything is asked for."""
+    async with account(code=None) as (collector, ecobee, url):
+        with pytest.raises(AnswerError, match="code or refresh_token: expected for the first auth"):
+            await collector.run(url)
+
+    assert ecobee.asked == []
+
+
+async def test_one_thermostat_that_fails_does_not_hold_up_the_others() -> None:
+    """The run is degraded, and what failed is due again although nothing has changed."""
+    async with account(thermostats=["other", 318324702718, "gone"]) as (collector, ecobee, url):
+        ecobee.thermostats["other"] = None
+        ecobee.faults["/1/runtimeReport"] = [lambda: status(3, "Processing error.")]
+        *_, last = await collector.run(url)
+
+    assert "runtimeReport: expected 200, got 500" in last["script_error"]
+    assert "got 'gone'" in last["script_error"]
+    assert len(collector.memory.state["newest"]) == 1
+    assert len(collector.memory.state["revisions"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "message"),
+    [
+        (
+            "thermostatSummary",
+            page("<html>log in"),
+            "a list of revisionList, got 200 OK: text/html",
+        ),
+        ("thermostat", page("{}"), "a list of thermostatList, got 200"),
+        ("runtimeReport", page('{"reportList": [{"rowLi'), "a list of reportList, got 200"),
+        ("runtimeReport", lambda: status(2, "Not authorized."), "may not read this"),
+        ("thermostatSummary", lambda: status(16, "Deauthorized."), "has removed the application"),
+    ],
+)
+async def test_what_is_no_answer_fails_the_run(path: str, fault: Any, message: str) -> None:
+    """The error says which request it was, and what came."""
+    async with account() as (collector, ecobee, url):
+        ecobee.faults[f"/1/{path}"] = [fault]
+        with pytest.raises(AnswerError, match=message):
+            await collector.run(url)
+
+    assert not collector.readings()
+
+
+async def test_odd_lines_of_a_report_do_not_hurt_the_others() -> None:
+    """A cut line, a time that is none, a missing sensor list."""
+    lines = [
+        "2026-07-01,07:00:00,70.1,20",
+        "2026-07-01",
+        "soon,07:05:00,1,2",
+        5,
+        "2026-07-01,07:10:00,70.2",
+    ]
+    document = {"reportList": [{"thermostatIdentifier": ONE, "rowList": lines}]}
+    async with account() as (collector, ecobee, url):
+        ecobee.faults["/1/runtimeReport"] = [lambda: web.json_response(document)]
+        await collector.run(url)
+
+    eleven = NOON.timestamp() - 3600
+    assert [(time, value) for time, _, value in collector.readings()] == [
+        (eleven, "70.1"),
+        (eleven, "20"),
+        (eleven + 600, "70.2"),
+    ]
+
+
+async def test_unknown_column_is_an_error_that_names_those_there_are() -> None:
+    """Among them those that hold words."""
+    async with account(columns=["zoneAveTemp", "hvacMode"]) as (collector, _, url):
+        with pytest.raises(ValueError, match="columns: expected a list of auxHeat1, "):
+            await collector.run(url)
+
+
+async def test_no_token_stands_in_the_state() -> None:
+    """What operators see is free of secrets."""
+    async with account() as (collector, _, url):
+        await collector.run(url)
+
+    shown = json.dumps(collector.memory.state)
+    assert "token" not in shown
+    assert "app-key" not in shown
