@@ -101,12 +101,12 @@ def test_calendar_months_are_no_holes_and_are_counted_as_months() -> None:
     months = [us(2015 + n // 12, n % 12 + 1, 1) for n in range(121)]
     whole = compared(months, start_us=months[0], end_us=us(2025, 2, 1))
     ends = compared([months[0], months[-1]], cadence_us=31 * DAY)
-    one = compared([*months[:13], *months[14:]])
+    one = compared([*months[:14], *months[15:]])
     head = compared(months[2:], start_us=months[0])
 
     assert whole.holes == []
     assert [each.missing for each in ends.holes] == [119]
-    assert one.holes == [Hole(us(2016, 1, 1), us(2016, 2, 1), us(2016, 3, 1), 1)]
+    assert one.holes == [Hole(us(2016, 2, 1), us(2016, 3, 1), us(2016, 4, 1), 1)]
     assert head.holes == [Hole(months[0], head.holes[0].start_us, months[2], 2)]
 
 
@@ -174,6 +174,15 @@ def test_the_sample_is_looked_through_too() -> None:
         found = compared(times, piece=piece)
 
         assert [each.missing for each in found.holes] == [1, 3, 1, 1]
+
+
+def test_only_a_sample_is_kept_to_learn_from() -> None:
+    """So the first readings decide, however many others follow."""
+    minutes = every(MINUTE, SAMPLE + 1)
+    found = compared([*minutes, *every(HALF_HOUR, 3 * SAMPLE, start_us=minutes[-1] + HALF_HOUR)])
+
+    assert found.cadence_us == MINUTE
+    assert len(found.holes) == 3 * SAMPLE
 
 
 @given(st.sets(st.integers(1, 98), max_size=40), st.sampled_from([1, 10, 1000]))

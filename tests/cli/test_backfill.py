@@ -166,7 +166,7 @@ def test_without_a_daemon_the_same_command_goes_on(
     if how != signal.SIGKILL:
         assert code == 130
         assert out.startswith("m: backfill 1 interrupted at 2024-01-05 00:00:00+00:00, 40% done, ")
-        assert "stops behind the window under way" in err
+        assert "stops after the chunk under way" in err
     assert (left["status"], left["why"], left["readings"]) == ("paused", "no daemon runs", 384)
     assert "m: no daemon runs" in status.lines
     assert re.fullmatch(rf"m: backfill 1 done after \S+, {ALL} readings\n", said.out)
@@ -193,6 +193,19 @@ def test_a_daemon_goes_on_with_what_was_begun_without_it(
     )
     assert unfinished(cli) is None
     assert cli("backfill", "m", "--cancel").code == 1
+
+
+def test_a_single_run_leaves_it_alone(halves: DaemonProcess, cli: CommandLine) -> None:
+    """Whoever runs a collector once waits for no backfill."""
+    hold(halves, day=4)
+    with started(cli, *BY_DAYS) as process:
+        reaches(cli, day=4)
+        process.kill()
+    let_go(halves)
+    once = cli("once", "m")
+
+    assert once.code == 0
+    assert unfinished(cli)["position"] == FIRST + 4 * DAY
 
 
 @pytest.mark.parametrize("running", [True, False])

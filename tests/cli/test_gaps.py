@@ -222,6 +222,9 @@ async def test_neither_decades_nor_dense_series_are_read_at_once(tmp_path: Path)
     sparse, dense = Series("sparse"), Series("dense")
     ten_years = 3652 * DAY
     await sink.keep([(sparse, n * DAY * SECOND, 1.0) for n in range(3652) if n != 700])
+    # Under another measurement it is the same series all the same.
+    other = Series("sparse", measurement="other")
+    await sink.keep([(other, n * DAY * SECOND, 1.0) for n in range(300)])
     await sink.keep([(dense, n * SECOND, 1.0) for n in range(200_000) if n != 77_777])
     bounds = Bounds(0, ten_years * SECOND, from_start=True, to_end=False)
     shares: list[float] = []

@@ -25,7 +25,7 @@ from ingestd.windows import CHUNK
 
 CENTURY: Final = 36_525 * 86400.0
 LOOK_AGAIN: Final = 0.2  # seconds
-STOPPING: Final = "stops behind the window under way; another Ctrl-C gives that up"
+STOPPING: Final = "stops after the chunk under way; another Ctrl-C gives that up"
 PRINTED: Final = frozenset({"store unavailable", "backfill fails"})
 
 
@@ -59,7 +59,7 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
         (collector,) = daemon.collectors.by_name.values()
         records.append(await collector.run_now())
 
-    daemon = await _live(config, collector, run)
+    daemon = await _live(config, collector, run, backfills=False)
     if not records:
         raise CommandError(f"{collector.name}: stopped before it had run")
     if any(each.in_memory for each in daemon.deliveries.by_store.values()):
@@ -102,7 +102,7 @@ async def backfill_here(
         if daemon.stopping.is_set():
             follow({**record.as_dict(), "why": STOPPING})
 
-    await _live(config, collector, read)
+    await _live(config, collector, read, backfills=True)
     if not records:
         raise CommandError(f"{collector.name}: stopped before it had begun")
     follow(records[0].as_dict())
@@ -110,9 +110,20 @@ async def backfill_here(
 
 
 async def _live(
-    config: Config, collector: CollectorConfig, job: Callable[[Daemon], Awaitable[None]]
+    config: Config,
+    collector: CollectorConfig,
+    job: Callable[[Daemon], Awaitable[None]],
+    *,
+    backfills: bool,
 ) -> Daemon:
-    """Be the daemon with one collector alone, until a job is done or this process is to stop."""
+    """Be the daemon with one collector alone, until a job is done or this process is to stop.
+
+    Args:
+        config: What the operator wrote.
+        collector: The collector.
+        job: What it is to do once the daemon is ready.
+        backfills: Whether a backfill that is not over goes on meanwhile.
+    """
     reduced = dataclasses.replace(
         config,
         daemon=dataclasses.replace(config.daemon, listen="off", watch=False),
@@ -136,7 +147,9 @@ async def _live(
                 daemon.stop()
 
     @asynccontextmanager
-    async def instead_of_serving(_: Daemon) -> AsyncIterator[str]:
+    async def instead_of_serving(daemon: Daemon) -> AsyncIterator[str]:
+        if not backfills:
+            await daemon.backfills.finish()  # before any of them has begun
         working = asyncio.create_task(work(), name="ingestd[once]")
         try:
             yield ""
