@@ -548,6 +548,7 @@ async def test_settled_waits_until_everything_yielded_is_safe(tmp_path: Path) ->
         ('return {"readings": [(1, "a", 1)], "cursor": 1}', False),
         ('return {"readings": [(1, "a", 1)], "hidden": {"cursor": 1}}', False),
         ('return {"readings": [(None, "a", 1)], "counter": 1}', True),
+        ('return {"readings": [(1, "a", 1)], "script_error": "b is silent"}', True),
         ('yield {"readings": [(1, "a", 1)]}', False),
     ],
 )

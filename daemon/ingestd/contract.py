@@ -48,6 +48,11 @@ class Result:
     delete_params: frozenset[str]
     degraded: str
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the next run will know more for it than that something was wrong."""
+        return bool(self.hidden) or not self.state.keys() <= set(DEGRADED)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:

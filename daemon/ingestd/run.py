@@ -112,7 +112,7 @@ class Run:
 
     def _standing(self, given: Given, result: Result) -> Standing:
         """Tell from a result whether its source can be asked again."""
-        remembers = bool(result.state or result.hidden) and dated(result.readings)
+        remembers = result.remembers and dated(result.readings)
         return Standing.KEPT if given.yielded or remembers else Standing.DROPPABLE
 
     def _keep(self, given: Given, result: Result, receipts: Sequence[Receipt]) -> None:
