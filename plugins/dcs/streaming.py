@@ -2,23 +2,32 @@
 
 Where the array of readings begins is found in the head of the body: the legacy API
 gives nothing but an array, the current one an object with the array under some
-spelling of ``readings``, before or after the other keys. ijson does the rest, in C
-if it can, in memory that does not grow with the answer.
+spelling of ``readings``, before or after the other keys. ijson parses it, in C if it
+can, in memory that does not grow with the answer.
+
+Long answers take a shorter way. What lies between the beginning of an element and
+the last closing brace that has arrived is a list of whole elements, if it is valid
+JSON at all; such a block is parsed in one call, three times faster. A brace may also
+be in a text, or close something inside an element, or the array may have ended: that
+is never valid, and from there on ijson has the rest, and sees that it ends well.
 """
 
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 import aiohttp
 import ijson  # type: ignore[import-untyped]  # ships no types
+import orjson
 
 from .problems import BodyLost, DcsError, SourceFailed, Trouble
 
 CHUNK: Final = 2000
 # The keys before the array are few; what is longer is something else.
 LONGEST_HEAD: Final = 64 * 1024
+LONGEST_ELEMENT: Final = 64 * 1024
 BLOCK: Final = 64 * 1024
 BOM: Final = b"\xef\xbb\xbf"
 ARRAY: Final = re.compile(rb'(?<!\\)"(readings)"\s*:\s*(\[|[^\s\[])', re.IGNORECASE)
@@ -36,7 +45,7 @@ class Body:
 
     def __init__(self, reply: aiohttp.ClientResponse, *, where: str) -> None:
         self._reply, self._where = reply, where
-        self._head = b""
+        self._opening, self._head = b"", b""
         self.ended = False
 
     async def read(self, size: int) -> bytes:
@@ -64,12 +73,12 @@ class Body:
         while True:
             start = self._head.removeprefix(BOM).lstrip()
             if start[:1] == b"[":
-                return self._beginning_with(start, "item")
+                return self._beginning_with(start, 1, "item")
             if start and start[:1] != b"{":
                 raise DcsError(f"{self._where}: expected JSON, got {beginning(start)}")
             found = ARRAY.search(start)
             if found and found[2] == b"[":
-                return self._beginning_with(start, f"{found[1].decode()}.item")
+                return self._beginning_with(start, found.end(), f"{found[1].decode()}.item")
             if found or self.ended or len(start) > LONGEST_HEAD:
                 break
             data = await self._receive(BLOCK)
@@ -78,9 +87,33 @@ class Body:
             raise BodyLost(f"{self._where}: the answer broke off after {beginning(start)}")
         raise SourceFailed(f"expected an array of readings, got {beginning(start)}")
 
-    def _beginning_with(self, start: bytes, prefix: str) -> str:
-        self._head = start
+    def _beginning_with(self, start: bytes, array: int, prefix: str) -> str:
+        self._opening, self._head = start[:array], start[array:]
         return prefix
+
+    async def blocks(self) -> AsyncGenerator[list[Any], None]:
+        """Yield the elements of the array as long as that is easy; ``read`` gives the rest.
+
+        What it gives begins as the body did, so it is a document without these elements.
+        """
+        separator = b""
+        while True:
+            start = self._head.lstrip()
+            cut = start.rfind(b"}") + 1
+            if not start.startswith(separator) or (not cut and len(start) > LONGEST_ELEMENT):
+                break
+            if cut:
+                try:
+                    found = orjson.loads(b"[%b]" % start[len(separator) : cut])
+                except orjson.JSONDecodeError:
+                    break
+                self._head, separator = start[cut:], b","
+                yield found
+            data = await self._receive(BLOCK)
+            if self.ended:
+                break
+            self._head += data
+        self._head = self._opening + self._head.lstrip().removeprefix(separator)
 
 
 async def elements(
@@ -98,12 +131,19 @@ async def elements(
     broken: Trouble | None = None
     try:
         prefix = await body.prefix()
+        async with aclosing(body.blocks()) as easy:
+            async for block in easy:
+                chunk += block
+                if len(chunk) >= CHUNK:
+                    yield chunk
+                    chunk = []
+                    await asyncio.sleep(0)  # what has arrived is parsed without any waiting
         async for element in ijson.items_async(body, prefix, use_float=True):
             chunk.append(element)
             if len(chunk) >= CHUNK:
                 yield chunk
                 chunk = []
-                await asyncio.sleep(0)  # what has arrived is parsed without waiting for anything
+                await asyncio.sleep(0)
     except ijson.JSONError as error:
         told = " ".join(str(error).split())[:200]
         if body.ended:
