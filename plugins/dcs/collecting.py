@@ -5,6 +5,7 @@ with keeps nobody waiting; then those whose whole past is due to be read again. 
 is wrong with one source is noted and told at the end.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from .reading import Asker, Part
 from .sources import Source
 
 ENOUGH: Final = 2000
+# Nor do readings wait longer than this for others to go with, in seconds.
+LINGER: Final = 2.0
 # So many sources in a row that fail in passing mean that the server does.
 IN_A_ROW: Final = 3
 
@@ -161,14 +164,16 @@ async def collect(job: Job, stopping: Any) -> AsyncGenerator[Result, None]:
     readings: list[tuple[Any, ...]] = []
     state: dict[str, Any] = {}
     broken: DcsError | None = None
+    clock = asyncio.get_running_loop().time
+    given = clock()
     try:
         async with aclosing(everything(job)) as found:
             async for each in found:
                 readings += each.readings
                 state |= each.state
-                if len(readings) >= ENOUGH:
+                if len(readings) >= ENOUGH or (readings and clock() > given + LINGER):
                     yield {"readings": readings, **state}
-                    readings, state = [], {}
+                    readings, state, given = [], {}, clock()
                 if stopping and job.exactly is None:
                     break
     except DcsError as error:

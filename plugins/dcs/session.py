@@ -22,9 +22,7 @@ from .problems import DcsError, RangeTooLong, SourceFailed, SourceRefused
 from .streaming import ENDED_EARLY, beginning, elements
 from .turns import Turns, Urgency
 
-RANGE: Final = re.compile(
-    r"range|period|span|too (long|large|many|wide)|maximum|exceed", re.IGNORECASE
-)
+RANGE: Final = re.compile(r"range|maximum|exceed|too (long|large|many|wide)", re.IGNORECASE)
 JSON: Final = {"Accept": "application/json"}
 # Whoever is cancelled has so many seconds to sign out.
 PATIENCE: Final = 5.0

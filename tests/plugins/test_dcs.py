@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingestd.plugins.dcs import run
+from ingestd.plugins.dcs import collecting, run
 from ingestd.testing import collect, context
 from tests.support.dcs import Calibration, FakeDcs, Gap, Meter, Register
 from tests.support.dcsreading import (
@@ -414,3 +414,17 @@ async def test_without_anything_to_read_the_run_fails(dcs: FakeDcs) -> None:
     """An empty run would look like success."""
     with pytest.raises(Exception, match="'Gym': expected to fit a name"):
         await read(dcs, registers="Gym")
+
+
+async def test_readings_of_a_slow_server_do_not_wait_for_a_full_result(
+    dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of registers may take minutes."""
+    monkeypatch.setattr(collecting, "LINGER", 0.01)
+    dcs.rules.latency = 0.01
+
+    found = await read(dcs, since=at("2024-03-15"))
+
+    assert len([each for each in found if each["readings"]]) > 3
+    assert all(each["readings"] for each in found[:-1])
+    assert len(stored(found)) == 7

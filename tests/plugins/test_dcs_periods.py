@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.plugins.dcs.options import LONDON
@@ -31,6 +31,7 @@ def is_aligned(moment: datetime, period: str, zone: ZoneInfo) -> bool:
     return midnight and begins
 
 
+@settings(deadline=None)  # other tests take their time of the machine
 @given(MOMENTS, MOMENTS, LONGEST, st.sampled_from(PERIODS), ZONES)
 def test_windows_tile_a_span(
     one: datetime, other: datetime, longest: timedelta, period: str, zone: ZoneInfo
@@ -62,6 +63,7 @@ def test_windows_tile_a_span(
     assert counts == sorted(counts, reverse=True)
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.sampled_from(PERIODS), ZONES)
 def test_a_moment_lies_in_its_period(moment: datetime, period: str, zone: ZoneInfo) -> None:
     """Which begins no later, and ends afterwards."""

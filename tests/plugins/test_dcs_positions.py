@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.plugins.dcs.periods import Window
@@ -79,6 +79,7 @@ def test_empty_stretch_moves_it_only_if_it_is_old() -> None:
     assert old.finish() == NOW - timedelta(days=2000)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 100), max_size=5), max_size=8), st.integers(0, 100))
 def test_nothing_is_skipped_when_an_answer_breaks_off(chunks: list[list[int]], known: int) -> None:
     """What comes from there on includes all that had not come, if it comes in order."""
@@ -132,6 +133,7 @@ def test_state_that_is_no_time_is_no_position(kept: Any, position: datetime | No
     assert position_in({"R1": kept}, "R1") == position
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.lists(st.integers(1, 60), min_size=1, max_size=50))
 def test_each_source_is_due_once_in_its_time(number: int, hours: list[int]) -> None:
     """Whenever the runs are."""

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ingestd.loader import Loader
-from ingestd.plugins import http_json
+from ingestd.plugins import dcs, http_json
 from ingestd.plugins.mqtt.options import entries_of
 from ingestd.plugins.mqtt.routes import Message, Routes
 from ingestd.testing import collect, context
@@ -148,3 +149,32 @@ def test_mqtt_emits_what_its_page_says() -> None:
     words = [str(word) for _, series, value in found for word in (series, value)]
     assert len(found) == 3
     assert block(example, "text").split() == words
+
+
+async def test_dcs_emits_what_its_page_says() -> None:
+    """The configuration at the top makes the example's output of its answer."""
+    example = sections("dcs")["Example output"]
+    register = {"id": 733, "name": "Active Energy (import)", "unit": "kWh"}
+    answers = {
+        "meters": [{"id": 405, "name": "Sample meter", "registers": [register]}],
+        "readings": json.loads(block(example, "json")),
+    }
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response(answers.get(request.path.rpartition("/")[2], {}))
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    now = datetime(2024, 9, 20, 19, tzinfo=UTC)
+    async with TestServer(app) as server, context(now=now) as ctx:
+        params = params_of("dcs") | {"url": str(server.make_url("/")), "registers": ["R733"]}
+        (result,) = await collect(dcs.run, ctx=ctx, **params)
+
+    words = [
+        word
+        for time, series, value, _ in result["readings"]
+        for word in (f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}", series, str(value))
+    ]
+    tags = result["readings"][0][3]
+    assert block(example, "text").split() == words
+    assert ", ".join(f"`{name}={text}`" for name, text in tags.items()) in example
