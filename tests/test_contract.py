@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 
 from ingestd import wire, yamlvalues
-from ingestd.contract import Memory, Result, arguments, portable, remember, take_apart
+from ingestd.contract import (
+    Memory,
+    Result,
+    arguments,
+    portable,
+    remember,
+    remember_secrets,
+    take_apart,
+)
 from ingestd.errors import ResultError
 from tests.support.foreign import (
     RESULT,
@@ -127,6 +135,18 @@ def test_masking_what_no_param_is_called_changes_nothing() -> None:
     memory = result_of({"delete_params": ["nothing"]}, Memory(), yielded=False, code="x")
 
     assert memory.masks == {}
+
+
+def test_backfill_leaves_the_state_alone() -> None:
+    """Hidden is updated, whatever the shape of the plugin, and used-up params are masked."""
+    before = Memory(state={"n": 1}, hidden={"token": "a", "id": 7}, masks={"old": "'x'"})
+    taken = take_apart({"n": 9, "hidden": {"token": "b"}, "delete_params": ["code"]})
+
+    after = remember_secrets(before, taken, params={"code": "once", "old": "x"}, fingerprint=repr)
+
+    assert after.state == {"n": 1}
+    assert after.hidden == {"token": "b", "id": 7}
+    assert after.masks == {"old": "'x'", "code": "'once'"}
 
 
 def test_hidden_is_never_shown_by_repr() -> None:

@@ -466,6 +466,37 @@ async def test_what_is_dropped_is_told(server: Influx2, tmp_path: Path) -> None:
         assert len(pipe.logged(FULL)) == 1
 
 
+async def test_a_store_says_when_it_has_enough_to_do(server: Influx2, tmp_path: Path) -> None:
+    """While it is down, and until its backlog has gone; backfills wait for that."""
+    server.always = answer(503)
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        before = pipe.only.behind
+        await pipe.safe(points(1, 2, 3))
+        down = pipe.only.behind
+        pipe.only.outage.succeeded()
+        backlog = pipe.only.behind
+
+        server.always = None
+        await until(lambda: not pipe.only.behind)
+
+        assert before == ""
+        assert down in {"store main is down", "store main is probing"}
+        assert backlog == "store main has a backlog in its spool"
+        assert pipe.only.tally.stored == 3
+
+
+async def test_what_passes_through_the_spool_is_no_backlog(server: Influx2, tmp_path: Path) -> None:
+    """With write_ahead everything does; only what stays there holds a backfill up."""
+    server.always = HANG
+    async with running(tmp_path, {"main": influx(server.url)}, write_ahead=True) as pipe:
+        await pipe.safe(points(1, 2, 3))
+
+        assert pipe.only.spooled == 3
+        assert pipe.only.behind == ""
+        pipe.only.spool.holds = replace(pipe.only.spool.holds, oldest_at=1.0)
+        assert pipe.only.behind == "store main has a backlog in its spool"
+
+
 async def test_a_retried_dead_letter_does_not_undo_a_correction(
     server: Influx2, tmp_path: Path
 ) -> None:

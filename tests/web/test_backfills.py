@@ -131,3 +131,71 @@ async def test_done_backfill_cannot_be_cancelled(daemon_folder: DaemonFolder) ->
 
         assert answer.status == 409
         assert "is done already" in answer.body["detail"]
+
+
+async def test_reload_pauses_a_backfill_and_lets_it_go_on(daemon_folder: DaemonFolder) -> None:
+    """It belongs to the collector's name, and uses what is configured now."""
+    daemon_folder.plugin("hourly", HOURLY)
+    shut = "{plugin: hourly, every: 1h, params: {gate: /nowhere}"
+    async with daemon_folder.daemon(f"collectors: {{m: {shut}}}}}\n") as it:
+        asked = await it.post("backfills", {"collector": "m", "spans": [SPAN]})
+        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+        daemon_folder.config(f"collectors: {{m: {shut}, enabled: false}}}}\n")
+        await it.post("reload")
+        paused = await it.get(f"backfills/{asked['id']}")
+        daemon_folder.config(ONE)
+        await it.post("reload")
+        done = await ended(it, asked["id"])
+
+        assert paused["status"] == "paused"
+        assert paused["why"] == "its collector is disabled, or no longer configured"
+        assert (done["status"], done["points"]) == ("done", 240)
+
+
+async def test_next_daemon_goes_on_where_the_last_one_was(daemon_folder: DaemonFolder) -> None:
+    """Without being asked."""
+    daemon_folder.plugin("hourly", HOURLY)
+    text = "collectors: {m: {plugin: hourly, every: 1h, params: {gate: /nowhere}}}\n"
+    async with daemon_folder.daemon(text) as it:
+        body = {"collector": "m", "spans": [SPAN], "rate": 1e6}
+        asked = await it.post("backfills", body)
+        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+    async with daemon_folder.daemon(ONE) as it:
+        done = await ended(it, asked["id"])
+
+        assert (done["status"], done["rate"], done["points"]) == ("done", 1e6, 240)
+
+
+async def test_window_takes_no_worker_from_the_runs(daemon_folder: DaemonFolder) -> None:
+    """An ordinary function may read the past for an hour, and runs on time meanwhile."""
+    daemon_folder.plugin(
+        "slow",
+        """
+        import time
+        def run(*, start=None, end=None, **_):
+            if start is not None:
+                time.sleep(600)
+            return {"readings": [(None, "level", 1)]}
+        """,
+    )
+    text = "collectors: {m: {plugin: slow, every: 1h}}\n"
+    async with daemon_folder.daemon(text, workers="1") as it:
+        asked = await it.post("backfills", {"collector": "m", "spans": [SPAN]})
+        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+        record = await it.post("collectors/m/run")
+        cancelled = await it.post(f"backfills/{asked['id']}/cancel")
+
+        assert record["outcome"] == "ok"
+        assert cancelled["status"] == "cancelled"
+
+
+async def test_used_up_grace_does_not_hold_up_a_stop(daemon_folder: DaemonFolder) -> None:
+    """A window that goes on for ever is cancelled, and begun anew by the next daemon."""
+    daemon_folder.plugin("hourly", HOURLY)
+    text = "collectors: {m: {plugin: hourly, every: 1h, params: {gate: /nowhere}}}\n"
+    async with daemon_folder.daemon(text, grace="100ms") as it:
+        await it.post("backfills", {"collector": "m", "spans": [SPAN]})
+        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+        it.daemon.stop()
+        async with asyncio.timeout(10):
+            await it.done
