@@ -65,17 +65,17 @@ class Backfills:
             self._log.error("a backfill was damaged, and is given up", problem=problem)
         for record in found:
             self._add(record)
-            self._log.info(
-                "backfill goes on",
-                collector=record.collector,
-                backfill=record.id,
-                done=round(record.done, 3),
-            )
 
     def follow(self) -> None:
         """Go on with the collectors as they are now."""
         for record in self._unfinished.values():
-            self._go_on(record)
+            if self._go_on(record):
+                self._log.info(
+                    "backfill goes on",
+                    collector=record.collector,
+                    backfill=record.id,
+                    done=round(record.done, 3),
+                )
 
     @property
     def unfinished(self) -> Sequence[BackfillRecord]:
@@ -247,17 +247,17 @@ class Backfills:
                 f"given a window; {plugin.name} does not"
             )
 
-    def _go_on(self, record: BackfillRecord) -> None:
-        """Work on one with its collector as it is now."""
+    def _go_on(self, record: BackfillRecord) -> bool:
+        """Work on one with its collector as it is now; return whether that begins anew."""
         collector = self._collectors.by_name.get(record.collector)
         if (work := self.running(record.id)) and work.collector is collector:
-            return
+            return False
         ended = self._end(record.id)
         if collector is None:
             record.status, record.why = Status.PAUSED, NO_COLLECTOR
-            return
+            return False
         if self._finishing:
-            return
+            return False
         work = Backfill(record, collector, save=self._save, means=self._means)
 
         async def go_on() -> None:
@@ -268,6 +268,7 @@ class Backfills:
 
         task = self._tasks.start(f"{record.collector}.backfill", go_on)
         self._work[record.id] = work, task
+        return True
 
     def _end(self, number: int) -> Task | None:
         """Begin to end the work on one; return the end of it and of all before it."""
