@@ -36,7 +36,7 @@ PATIENCE: Final = 5.0  # seconds for an answer that a cancelled run has asked fo
 
 
 class TokenExpired(Exception):
-    """A server wants a newer access token; the message says which request it was."""
+    """A server wants a newer access token; the message is what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +180,7 @@ async def signed_in(
                     yield result
         except TokenExpired as refused:
             if not may_renew:
-                raise AnswerError(
-                    f"{refused}: expected it to take a new token, got that it has expired, too"
-                ) from None
+                raise AnswerError(f"{refused}, also with a new token") from None
         else:
             return
         yield await account.renewed()

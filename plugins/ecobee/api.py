@@ -136,7 +136,7 @@ def check(answer: Answer) -> None:
     """
     code = number_in(answer.object().get("status"), "code")
     if code == EXPIRED:
-        raise TokenExpired(answer.where)
+        raise TokenExpired(str(answer.unexpected()))
     if code or not answer.good:
         raise answer.unexpected(hint=HINTS.get(int(code or 0), ""))
 

@@ -10,65 +10,26 @@ from typing import Any, Final
 import pytest
 from aiohttp import web
 
-from ingestd.contract import Memory, arguments, remember, take_apart
+from ingestd.contract import Memory
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.ecobee import run
-from ingestd.testing import TestContext, collect, context
+from ingestd.testing import collect, context
 from tests.support.ecobee import INTERVAL, Ecobee, page, served, status, value_at
+from tests.support.remembering import Remembering
 
 NOON: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ONE: Final = "318324702718"
 FIRST: Final = {"api_key": "app-key", "code": "the-code"}
 
 
-class Collector:
-    """What a daemon remembers of a collector, and its one process.
-
-    Attributes:
-        now: What time it is, for the server too.
-        memory: What the next run gets back.
-        params: What the operator wrote.
-        results: Of the newest run.
-    """
-
-    def __init__(self, now: datetime = NOON, **params: Any) -> None:
-        self.now = now
-        self.memory = Memory()
-        self.params: dict[str, Any] = {**FIRST, "columns": ["zoneAveTemp", "outdoorTemp"], **params}
-        self.results: list[dict[str, Any]] = []
-        self.process: TestContext | None = None
-
-    async def run(self, url: str, **more: Any) -> list[dict[str, Any]]:
-        """Do one run, and keep what it yields, as the daemon does."""
-        self.results = []
-        async with context(now=self.now, beside=self.process) as ctx:
-            self.process = ctx
-            kwargs = arguments(self.memory, self.params, fingerprint=repr)
-            async for result in run(ctx=ctx, url=url, **{**kwargs, **more}):
-                self.results.append(result)
-                self.memory = remember(
-                    self.memory,
-                    take_apart(result),
-                    yielded=True,
-                    params=self.params,
-                    fingerprint=repr,
-                )
-        return self.results
-
-    def readings(self) -> list[tuple[float, str, str]]:
-        """Return the readings of the newest run."""
-        return [each for result in self.results for each in result.get("readings", ())]
-
-
 @asynccontextmanager
-async def account(**options: Any) -> AsyncIterator[tuple[Collector, Ecobee, str]]:
+async def account(
+    now: datetime = NOON, **params: Any
+) -> AsyncIterator[tuple[Remembering, Ecobee, str]]:
     """Give a collector, a server with the same clock, and the server's address."""
-    collector = Collector(**options)
-
-    def clock() -> float:
-        return collector.now.timestamp()
-
-    ecobee = Ecobee(now=clock)
+    columns = {"columns": ["zoneAveTemp", "outdoorTemp"]}
+    collector = Remembering(run, now, **{**FIRST, **columns, **params})
+    ecobee = Ecobee(now=collector.clock)
     async with served(ecobee) as url:
         yield collector, ecobee, url
 
@@ -184,7 +145,7 @@ async def test_token_that_no_renewal_helps_fails_the_run() -> None:
     """It is renewed once, not for ever."""
     async with account() as (collector, ecobee, url):
         ecobee.lifetime = 0
-        with pytest.raises(AnswerError, match="got that it has expired, too"):
+        with pytest.raises(AnswerError, match=r"has expired.*, also with a new token"):
             await collector.run(url)
 
     assert ecobee.renewals == 1
@@ -238,7 +199,7 @@ async def test_two_runs_beside_each_other_renew_once() -> None:
         await collector.run(url)
         collector.now += timedelta(hours=2)
         past = {"start": NOON - timedelta(days=2), "end": NOON - timedelta(days=1)}
-        kwargs = arguments(collector.memory, collector.params, fingerprint=repr)
+        kwargs = collector.kwargs()
         async with context(now=collector.now, beside=collector.process) as ctx:
             live, backfill = await asyncio.gather(
                 collect(run, ctx=ctx, url=url, **kwargs),
