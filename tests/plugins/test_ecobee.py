@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from aiohttp import web
 from ingestd.contract import Memory
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.ecobee import run
-from ingestd.testing import collect, context
+from ingestd.testing import collect, context, results
 from tests.support.ecobee import INTERVAL, Ecobee, page, served, status, value_at
 from tests.support.remembering import Remembering
 
@@ -139,6 +139,33 @@ async def test_token_is_renewed_between_two_results() -> None:
     assert kinds == ["tokens", "readings", "tokens", "readings", "readings"]
     begins = [min(each["readings"])[0] for each in seen if "readings" in each]
     assert begins == sorted(begins)
+
+
+async def test_no_token_is_spent_while_readings_are_on_their_way() -> None:
+    """State reaches the disk in order, so new tokens would wait behind them there."""
+    refused = asyncio.Event()
+
+    def expired() -> web.Response:
+        refused.set()
+        return status(14, "Authentication token has expired.")
+
+    async with (
+        account(lookback="20d") as (collector, ecobee, url),
+        context(now=NOON) as ctx,
+        aclosing(results(run, ctx=ctx, url=url, **collector.params)) as found,
+    ):
+        seen = [await anext(found), await anext(found)]
+        ecobee.faults["/1/runtimeReport"] = [expired]
+        ctx.safe.clear()
+        following = asyncio.ensure_future(anext(found))
+        await refused.wait()
+        await asyncio.wait({following}, timeout=0.05)
+        before = ecobee.renewals
+        ctx.safe.set()
+        seen.append(await following)
+
+    assert (before, ecobee.renewals) == (0, 1)
+    assert ["hidden" in each for each in seen] == [True, False, True]
 
 
 async def test_token_that_no_renewal_helps_fails_the_run() -> None:

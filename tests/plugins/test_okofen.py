@@ -227,6 +227,18 @@ async def test_half_a_line_is_read_when_it_is_whole() -> None:
     assert times_of([again]) == [first + 60, first + 120]
 
 
+async def test_half_a_number_is_not_taken_for_one() -> None:
+    """A line may break off inside its last cell."""
+    cellar = Cellar()
+    text = "Datum ;Zeit ;AT [°C]\r\n01.07.2026;13:00:00;18,5\r\n01.07.2026;13:01:00;-1"
+    cellar.touch("20260701", text)
+
+    (result,) = await collected(cellar, lookback="2h")
+
+    assert [value for _, _, value in result["readings"]] == ["18.5"]
+    assert result["newest"] == NOW.timestamp() - 3600
+
+
 async def test_broken_lines_are_passed_and_told_once() -> None:
     """A power cut leaves them; no run repeats what the one before has said."""
     whole = log(*minutes(4, since=NOW - timedelta(minutes=5))).splitlines(keepends=True)
