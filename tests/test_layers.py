@@ -21,11 +21,12 @@ LAYERS: Final = {
         windows yamlvalues
     """,
     "stages": """
-        backfill backfillrecords backfills buffer collector collectors context currentplugin
-        database deadletters deliveries delivery draining failures foreign headroom httpclient
-        isolation keeper loader looplag outage outputtail plugin plugincheck reporting results run
-        runcontext runrecords schema sending seriesnotes sinks spool state statedir staterows syntax
-        tasks threads windowrun wire worker workerprocess writer
+        backfill backfillrecords backfills bmonrecord buffer collector collectors context
+        currentplugin database deadletters deliveries delivery draining failures foreign
+        headroom httpclient isolation keeper loader looplag outage outputtail plugin
+        plugincheck reporting results run runcontext runrecords schema sending seriesnotes
+        sinks spool standin state statedir staterows syntax tasks threads windowrun wire
+        worker workerprocess writer
     """,
     "daemon": "app logs switch systemd watching web",
     "commands": "__main__ cli testing",

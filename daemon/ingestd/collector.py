@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ingestd.bmonrecord import as_bmon
 from ingestd.buffer import Buffer
 from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.config import CollectorConfig
@@ -31,6 +32,7 @@ from ingestd.run import Counts, Run
 from ingestd.runrecords import RunRecord
 from ingestd.schedule import Schedule, ticks
 from ingestd.secrets import Redactor
+from ingestd.standin import Host
 from ingestd.state import StateStore
 from ingestd.windowrun import WindowRun
 
@@ -377,6 +379,7 @@ class Collector:
             memory_limit=self.config.memory_limit,
             isolation=self._services.threads if threads else processes,
             log=log,
+            host=Host(self.config.settings) if self.config.compat == "bmon" else None,
         )
 
     def _parts(self, conditions: Conditions) -> dict[str, Any]:
@@ -397,6 +400,8 @@ class Collector:
     def _close(self, record: RunRecord, counts: Counts) -> None:
         """Complete the record of a run, decide on the backoff, and tell everybody."""
         self._report.complete(record, counts)
+        if self.config.compat == "bmon":
+            record.bmon = as_bmon(record)
         self.last = record
         self.failures = self.failures + 1 if record.failed else 0
         self.not_before = 0.0

@@ -14,6 +14,7 @@ from ingestd.catalogue import Catalogue
 
 CatchUp = Literal["once", "none"]
 Isolation = Literal["process", "thread"]
+Compat = Literal["bmon"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,8 @@ class CollectorConfig:
         timeout: The longest time for one run, or None for the default.
         memory_limit: The most memory of a worker process that runs it, or None.
         isolation: Where an ordinary function runs, or None for the default.
+        compat: The system that the plugin was written for, or None.
+        settings: What it finds there in ``django.conf.settings``.
         revisit: How far back every run reads again what it has read before, or None
             for what the plugin thinks right.
         revisit_full: How often everything is read again, or None.
@@ -196,6 +199,8 @@ class CollectorConfig:
     timeout: float | None = None
     memory_limit: int | None = None
     isolation: Isolation | None = None
+    compat: Compat | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     revisit: float | None = None
     revisit_full: float | None = None
     cadence: float | None = None

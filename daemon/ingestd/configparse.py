@@ -15,6 +15,7 @@ from ingestd.config import (
     BufferConfig,
     CatchUp,
     CollectorConfig,
+    Compat,
     Config,
     DaemonConfig,
     EmbeddedStore,
@@ -31,6 +32,7 @@ from ingestd.units import format_duration
 
 _CATCH_UP: Final[tuple[CatchUp, ...]] = ("once", "none")
 _ISOLATION: Final[tuple[Isolation, ...]] = ("process", "thread")
+_COMPAT: Final[tuple[Compat, ...]] = ("bmon",)
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("auto", "console", "journal", "json")
 _WAIT: Final = bounded(units.duration, "100ms")  # anything shorter is a busy loop
@@ -231,6 +233,8 @@ def _collector(name: str, section: Section, daemon: DaemonConfig) -> CollectorCo
         timeout=section.get("timeout", _WAIT, None),
         memory_limit=section.get("memory_limit", bounded(units.size, "64MiB"), None),
         isolation=section.get("isolation", one_of(_ISOLATION), None),
+        compat=section.get("compat", one_of(_COMPAT), None),
+        settings=section.plain("settings"),
         revisit=section.get("revisit", units.duration, None),
         revisit_full=section.get("revisit_full", bounded(units.duration, "1h"), None),
         cadence=section.get("cadence", bounded(units.duration, "1s"), None),
@@ -245,6 +249,8 @@ def _collector(name: str, section: Section, daemon: DaemonConfig) -> CollectorCo
     _check_schedule(config, section)
     if config.isolation == "thread" and section.has("memory_limit"):
         section.problem("a thread has no memory limit; expected isolation: process", "memory_limit")
+    if section.has("settings") and config.compat is None:
+        section.problem("means nothing without compat: bmon", "settings")
     section.done()
     return config
 

@@ -18,6 +18,10 @@ from ingestd.errors import PluginError, PluginLoadError, WorkerDied
 
 DETAILS_LIMIT: Final = 64 * 1024  # characters of a traceback
 MESSAGE_LIMIT: Final = 1000  # characters
+# What no installation would help with.
+_ELSEWHERE: Final = {
+    "bmsapp": "needs 'bmsapp', which is BMON itself: only BMON can run what reads its database",
+}
 
 
 def run_failure(exc: BaseException, root: Path) -> PluginError:
@@ -37,6 +41,8 @@ def load_failure(exc: BaseException, *, path: Path, root: Path) -> PluginLoadErr
         where, what = f"{exc.filename}:{exc.lineno}", exc.msg
     elif isinstance(exc, ModuleNotFoundError) and exc.name:
         what = f"needs the module {exc.name!r}, which is not installed"
+        package = exc.name.partition(".")[0]
+        what = _ELSEWHERE.get(package, what)
     elif isinstance(exc, SystemExit):
         what = "must not call sys.exit() while it is imported"
     return PluginLoadError(f"{where}: {what}", details=plugin_traceback(exc, root))

@@ -31,6 +31,7 @@ from typing import Any, Final, Protocol, Self
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from ingestd.foreign import Source
 from ingestd.plugin import Plugin
+from ingestd.standin import Host
 from ingestd.worker import request
 from ingestd.workerprocess import Key, Log, WorkerProcess
 
@@ -45,10 +46,12 @@ class Finished:
     Attributes:
         result: What it returned, in plain builtins.
         output: The end of what it printed.
+        nothing: Whether it returned no result at all, as scripts of BMON may.
     """
 
     result: dict[str, Any] = field(repr=False)
     output: str
+    nothing: bool = False
 
 
 class Isolation(Protocol):
@@ -63,6 +66,7 @@ class Isolation(Protocol):
         timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
         memory_limit: int | None,
         log: Log,
+        host: Host | None = None,
     ) -> Finished:
         """Call a plugin's ``run``; see ``Workers.call``."""
 
@@ -117,6 +121,7 @@ class Workers:
         timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
         memory_limit: int | None,
         log: Log,
+        host: Host | None = None,
     ) -> Finished:
         """Call a plugin's ``run`` in a worker process, as soon as one is free.
 
@@ -129,6 +134,7 @@ class Workers:
             timeout: Seconds from the start of the run, or None; then the process is killed.
             memory_limit: Bytes of data that the process may hold, all in all, or None.
             log: Takes at once what the plugin writes to ``ctx.log``.
+            host: What it expects around it if it was written for BMON, or None.
 
         Raises:
             PluginError: The run failed, in the way that its class says.
@@ -139,8 +145,9 @@ class Workers:
             kwargs=dict(kwargs),
             ctx=plugin.wants_ctx,
             memory_limit=memory_limit,
+            settings=None if host is None else dict(host.settings),
         )
-        async with self._slot(name), self._worker(plugin.source) as worker:
+        async with self._slot(name), self._worker(plugin.source, host) as worker:
             self._late.discard(name)
             try:
                 async with asyncio.timeout(timeout) as deadline:
@@ -154,7 +161,7 @@ class Workers:
             except PluginError as exc:
                 exc.output = worker.output.take()
                 raise
-            return Finished(result, worker.output.take())
+            return Finished(result or {}, worker.output.take(), nothing=result is None)
 
     @contextlib.asynccontextmanager
     async def _slot(self, name: str) -> AsyncIterator[None]:
@@ -165,13 +172,15 @@ class Workers:
             yield
 
     @contextlib.asynccontextmanager
-    async def _worker(self, source: Source) -> AsyncIterator[WorkerProcess]:
+    async def _worker(self, source: Source, host: Host | None) -> AsyncIterator[WorkerProcess]:
         """Lend a worker; only one that has answered and is in good order comes back."""
         if self._closed:
             raise WorkerDied("the daemon is stopping; the run was not started")
         self._runs += 1
         try:
-            worker = await self._take((str(source.path), source.fingerprint, self.withheld))
+            mark = "" if host is None else host.key
+            key = (str(source.path), source.fingerprint, mark, self.withheld)
+            worker = await self._take(key)
             self._busy.add(worker)
             try:
                 yield worker

@@ -17,6 +17,7 @@ from ingestd.failures import run_failure
 from ingestd.foreign import Kind
 from ingestd.isolation import Isolation
 from ingestd.plugin import Plugin
+from ingestd.standin import Host
 from ingestd.workerprocess import Log
 
 PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
@@ -47,6 +48,7 @@ class Conditions:
         memory_limit: For an ordinary function, in bytes, or None.
         isolation: Where ordinary functions run.
         log: Takes what the plugin logs.
+        host: What the plugin expects around it if it was written for BMON, or None.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Conditions:
     memory_limit: int | None
     isolation: Isolation
     log: Log
+    host: Host | None = None
 
 
 async def results(
@@ -120,8 +123,10 @@ async def _function(plugin: Plugin, kwargs: Mapping[str, Any], conditions: Condi
         timeout=conditions.timeout,
         memory_limit=conditions.memory_limit,
         log=conditions.log,
+        host=conditions.host,
     )
-    return Given(finished.result, yielded=False, output=finished.output)
+    # What is yielded updates, so that a run without a result forgets nothing.
+    return Given(finished.result, yielded=finished.nothing, output=finished.output)
 
 
 async def _asynchronous(plugin: Plugin, kwargs: Mapping[str, Any]) -> AsyncGenerator[Given, None]:

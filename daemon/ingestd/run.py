@@ -11,11 +11,12 @@ from typing import Any, Final
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock
 from ingestd.context import Receipts
-from ingestd.contract import Result, arguments, remember, take_apart
+from ingestd.contract import Result, arguments, plain_reading, remember, take_apart
 from ingestd.keeper import Keeper
 from ingestd.model import Receipt, Standing
 from ingestd.plugin import Plugin
-from ingestd.readings import SAMPLES, Naming
+from ingestd.plugins import _bmon
+from ingestd.readings import SAMPLES, Naming, Sorted
 from ingestd.results import Conditions, Given, results
 from ingestd.secrets import Redactor
 
@@ -128,7 +129,7 @@ class Run:
 
     async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
         """Count some readings and put their points into the buffer, if there are any."""
-        found = self.naming().sort(readings, now=self.clock.now())
+        found = self._sort(readings)
         counts = self.counts
         counts.readings += len(readings)
         counts.points += len(found.points)
@@ -143,6 +144,17 @@ class Run:
         if len(readings) == self._slice:  # more of them may follow
             await asyncio.sleep(0)
         return receipt
+
+    def _sort(self, readings: Sequence[Any]) -> Sorted:
+        """Make points of readings, by BMON's rules first if they were written for those."""
+        now = self.clock.now()
+        if self.conditions.host is None:
+            return self.naming().sort(readings, now=now)
+        converted = _bmon.convert(map(plain_reading, readings), now=now)
+        found = self.naming().sort(converted.readings, now=now)
+        found.unusable += converted.unusable
+        found.samples = [*converted.samples, *found.samples]
+        return found
 
 
 def dated(readings: Sequence[Any]) -> bool:

@@ -35,6 +35,7 @@ class RunRecord:
         error: Why it failed, in a line.
         details: The traceback.
         output: The end of what the plugin printed.
+        bmon: What BMON would show of it; empty for plugins not written for that.
     """
 
     collector: str
@@ -51,6 +52,7 @@ class RunRecord:
     error: str = ""
     details: str = ""
     output: str = ""
+    bmon: Mapping[str, str | float] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

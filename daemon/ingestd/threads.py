@@ -20,6 +20,7 @@ from ingestd.foreign import Source, call_ordinary, import_run
 from ingestd.isolation import Finished
 from ingestd.plugin import Plugin
 from ingestd.runcontext import FunctionContext
+from ingestd.standin import Host, provided
 from ingestd.workerprocess import Log
 
 
@@ -44,6 +45,7 @@ class Threads:
         timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
         memory_limit: int | None,  # noqa: ARG002 (the config refuses it here)
         log: Log,
+        host: Host | None = None,
     ) -> Finished:
         """Call a plugin's ``run`` in a new thread.
 
@@ -55,10 +57,11 @@ class Threads:
                 "an earlier run passed its deadline and is still stuck in its thread; "
                 "`isolation: process` would have killed it"
             )
-        thread, future = _start(name, lambda: self._run(plugin, kwargs, log))
+        thread, future = _start(name, lambda: self._run(plugin, kwargs, log, host))
         try:
             async with asyncio.timeout(timeout) as deadline:
-                return Finished(await future, "")
+                result = await future
+                return Finished(result or {}, "", nothing=result is None)
         except (TimeoutError, asyncio.CancelledError):
             self._left_behind[name] = thread
             if not deadline.expired():
@@ -66,23 +69,29 @@ class Threads:
             text = f"run must end within {timeout:g} s; its thread was left behind"
             raise RunTimeout(text) from None
 
-    def _run(self, plugin: Plugin, kwargs: Mapping[str, Any], log: Log) -> dict[str, Any]:
+    def _run(
+        self, plugin: Plugin, kwargs: Mapping[str, Any], log: Log, host: Host | None
+    ) -> dict[str, Any] | None:
         def emit(level: str, event: str, values: Mapping[str, Any]) -> None:
             getattr(log, level)(event, **values)
 
         context = {"ctx": FunctionContext(emit)} if plugin.wants_ctx else {}
         try:
-            run = self._imports.run_of(plugin.source)
-            return portable(call_ordinary(run, {**kwargs, **context}))
+            with provided(host):
+                run = self._imports.run_of(plugin.source, host)
+                returned = call_ordinary(run, {**kwargs, **context})
+            if host is not None and not isinstance(returned, Mapping):  # BMON asks for no more
+                return None
+            return portable(returned)
         except BaseException as exc:  # noqa: BLE001 (the border to foreign code)
             raise run_failure(exc, plugin.source.root) from None
 
 
 def _start(
-    name: str, work: Callable[[], dict[str, Any]]
-) -> tuple[threading.Thread, asyncio.Future[dict[str, Any]]]:
+    name: str, work: Callable[[], dict[str, Any] | None]
+) -> tuple[threading.Thread, asyncio.Future[dict[str, Any] | None]]:
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[dict[str, Any]] = loop.create_future()
+    future: asyncio.Future[dict[str, Any] | None] = loop.create_future()
 
     def settle(result: dict[str, Any] | None, error: PluginError | None) -> None:
         if future.done():  # nobody waits any longer
@@ -90,7 +99,7 @@ def _start(
         if error is not None:
             future.set_exception(error)
         else:
-            future.set_result(result or {})
+            future.set_result(result)
 
     def target() -> None:
         result, error = None, None
@@ -111,11 +120,11 @@ class _Imports:
     """The latest version of each plugin that was imported here."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, tuple[Source, Callable[..., Any]]] = {}
+        self._runs: dict[tuple[str, str], tuple[Source, Callable[..., Any]]] = {}
 
-    def run_of(self, source: Source) -> Callable[..., Any]:
-        """Import a plugin unless this very version was imported before."""
-        key = str(source.path)
+    def run_of(self, source: Source, host: Host | None) -> Callable[..., Any]:
+        """Import a plugin unless this very version was imported before, for the same host."""
+        key = (str(source.path), "" if host is None else host.key)
         known = self._runs.get(key)
         if known is None or known[0].fingerprint != source.fingerprint:
             known = self._runs[key] = (source, import_run(source)[0])

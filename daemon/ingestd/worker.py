@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd import wire
+from ingestd import standin, wire
 from ingestd.contract import portable
 from ingestd.errors import PluginError, ResultError
 from ingestd.failures import run_failure
@@ -136,7 +136,12 @@ class _Worker:
             _flush()
             self._send(("failed", type(failure).__name__, str(failure), failure.details, spoiled))
 
-    def _answer(self, source: Source, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer(self, source: Source, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        settings = asked.get("settings")
+        if asked["do"] == "describe":
+            standin.provide_nothing()
+        elif settings is not None:
+            standin.provide(settings)
         run, doc = self._imported(source)
         if asked["do"] == "describe":
             described = describe(run, doc, source)
@@ -144,7 +149,11 @@ class _Worker:
         kwargs = dict(asked["kwargs"])
         if asked["ctx"]:
             kwargs["ctx"] = FunctionContext(self._log)
-        result = portable(call_ordinary(run, kwargs))
+        returned = call_ordinary(run, kwargs)
+        _flush()
+        if settings is not None and not isinstance(returned, Mapping):  # BMON asks for no more
+            return None
+        result = portable(returned)
         _flush()
         return {**result, **self._ship(result)}
 

@@ -20,8 +20,9 @@ _ERRORS: Final = {
     each.__name__: each for each in (PluginError, PluginLoadError, ResultError, WorkerDied)
 }
 
-# The path and looks of a plugin's files, and the environment variables withheld from it.
-Key = tuple[str, Fingerprint, frozenset[str]]
+# The path and looks of a plugin's files, a mark of what is its host, and the environment
+# variables withheld from it.
+Key = tuple[str, Fingerprint, str, frozenset[str]]
 
 
 class Log(Protocol):
@@ -113,8 +114,8 @@ class WorkerProcess:
             self._expiry.cancel()
         self.output.take()  # what its threads printed since the last run belongs to no run
 
-    async def converse(self, message: Mapping[str, Any], log: Log) -> dict[str, Any]:
-        """Send a request and return the result.
+    async def converse(self, message: Mapping[str, Any], log: Log) -> dict[str, Any] | None:
+        """Send a request and return the result, or None if there was none and need not be.
 
         Raises:
             PluginError: The run failed, or the process ended before it answered.
@@ -135,6 +136,9 @@ class WorkerProcess:
                     readings += part
                 case ("log", level, event, values):
                     getattr(log, level)(event, **values)
+                case ("done", None):
+                    self._fit = True
+                    return None
                 case ("done", dict(result)):
                     if readings:
                         result["readings"] = readings + result["readings"]

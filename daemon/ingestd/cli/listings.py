@@ -200,6 +200,9 @@ def _show_run(record: Json, *, full: bool) -> None:
             "output": record["output"] if full else _end(record["output"]),
         }
     )
+    if record["bmon"]:
+        click.echo("\nas BMON has it:")
+        show.facts({name: _end(str(value)) for name, value in record["bmon"].items()})
 
 
 def _end(text: str) -> str:

@@ -33,10 +33,11 @@ from ingestd.seriesnotes import list_series
 from ingestd.state import StateStore
 from ingestd.statedir import Holder, StateDirectory
 from ingestd.staterows import decode, raw_rows
-from ingestd.web.shapes import latest_json, schedule_text, shown, state_json
+from ingestd.web.shapes import latest_json, remembered_json, schedule_text, shown
 
 PAGE: Final = 1000  # dead letters in one transaction
 MOST_BACKFILLS: Final = 1000
+MOST_RUNS: Final = 2**63 - 1  # beyond the number of any run
 
 T = TypeVar("T")
 
@@ -123,7 +124,10 @@ class Offline:
             self._known(collector)
         memory = decode(rows[0][1], rows[0][2]) if rows else Memory()
         self._redactor.add(memory.hidden.values())
-        return state_json(collector, memory, self._redactor)
+        last = self._read(
+            lambda db: runrecords.list_runs(db, collector=collector, limit=1, before=MOST_RUNS)
+        )
+        return remembered_json(collector, memory, next(iter(last), None), self._redactor)
 
     async def reset(self, collector: str, *, masks: bool) -> None:
         """Forget that."""

@@ -38,6 +38,9 @@ def show_state(*, name: str, config_path: Path, as_json: bool) -> None:
             "masked params": ", ".join(found["masks"]),
         }
     )
+    if found.get("last_run"):
+        click.echo("\nof the last run, and not given to the next:")
+        show.facts({name: str(value) for name, value in found["last_run"].items()})
 
 
 @state.command(short_help="Forget it.")

@@ -11,6 +11,7 @@ from ingestd.catalogue import Catalogue
 from ingestd.config import CollectorConfig
 from ingestd.contract import Memory
 from ingestd.model import MICROSECONDS, StoredPoint
+from ingestd.runrecords import RunRecord
 from ingestd.secrets import Redactor
 from ingestd.units import format_duration
 
@@ -33,6 +34,14 @@ def state_json(collector: str, memory: Memory, redactor: Redactor) -> dict[str, 
         "masks": sorted(memory.masks),
         "hidden": {"keys": len(memory.hidden)},
     }
+
+
+def remembered_json(
+    collector: str, memory: Memory, last: RunRecord | None, redactor: Redactor
+) -> dict[str, Any]:
+    """Return a memory, and of a script of BMON what it would show there of the last run."""
+    shown = state_json(collector, memory, redactor)
+    return {**shown, "last_run": dict(last.bmon)} if last and last.bmon else shown
 
 
 def latest_json(

@@ -7,7 +7,7 @@ import msgspec
 from ingestd.contract import Memory
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
-from ingestd.web.shapes import state_json
+from ingestd.web.shapes import remembered_json
 
 
 class ResetBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,11 +21,12 @@ class ResetBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def state(call: Call[Nothing, Nothing]) -> dict[str, Any]:
-    """Return a collector's state; of what is hidden, only how much there is."""
+    """Return a collector's state, and of what is hidden only how much there is."""
     daemon, name = call.daemon, call.path["collector"]
     memory = await _memory(call)
     daemon.redactor.add(memory.hidden.values(), owner=name)
-    return state_json(name, memory, daemon.redactor)
+    last = daemon.states.last_runs().get(name)
+    return remembered_json(name, memory, last, daemon.redactor)
 
 
 async def reset(call: Call[Nothing, ResetBody]) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""A stand-in for ``django.conf.settings``, which scripts written for BMON import.
+
+Such a script runs inside a Django application there, and takes an API key or the
+like from its settings. Here it finds an object with the same name, filled from
+the ``settings:`` of its collector.
+
+A script may read a setting while it is imported and keep it in a variable of its
+own, so what was imported with one collector's settings must never run for
+another: a worker process serves one set of settings only (``Host.key``), and in
+threads each set has an import of its own. There the settings belong to the
+call, since many calls share the process.
+
+A Django that is installed and configured is left alone.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any, Final
+
+DJANGO: Final = "django"
+CONF: Final = "django.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What scripts of BMON expect of whatever runs them.
+
+    Attributes:
+        settings: What they find in ``django.conf.settings``.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def key(self) -> str:
+        """A mark that differs where settings do, and tells nothing of them."""
+        text = repr(sorted((name, repr(each)) for name, each in self.settings.items()))
+        return hashlib.blake2b(text.encode(errors="surrogatepass"), key=_KEY).hexdigest()
+
+
+_KEY: Final = os.urandom(32)
+_of_call: ContextVar[Mapping[str, Any] | None] = ContextVar("settings", default=None)
+_of_process: Mapping[str, Any] | None = None
+
+
+class Settings:
+    """Has the settings of whoever asks as its attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a setting.
+
+        Raises:
+            AttributeError: The operator has not written it.
+        """
+        values = _of_call.get()
+        values = (_of_process if values is None else values) or {}
+        try:
+            return values[name]
+        except KeyError:
+            known = ", ".join(sorted(values)) or "none"
+            text = f"no setting {name!r}: expected it under settings: of the collector, got {known}"
+            raise AttributeError(text) from None
+
+
+class Nothing(dict[str, Any]):
+    """Settings that are all empty, for a look at a script without its collector."""
+
+    def __missing__(self, name: str) -> str:
+        """Return what lets most scripts be imported."""
+        if name.startswith("_"):
+            raise KeyError(name)
+        return ""
+
+
+SETTINGS: Final = Settings()
+
+
+class _StandIn(MetaPathFinder, Loader):
+    """Gives Python's import system the two modules that scripts need."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 (Python passes it)
+        target: ModuleType | None = None,  # noqa: ARG002 (Python passes it)
+    ) -> ModuleSpec | None:
+        """Say where a module is, if it is one of ours."""
+        if fullname == CONF or (fullname == DJANGO and not _installed()):
+            return ModuleSpec(fullname, self, is_package=fullname == DJANGO)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill a module."""
+        if module.__name__ == CONF:
+            module.__dict__["settings"] = SETTINGS
+
+
+_STAND_IN: Final = _StandIn()
+
+
+def provide(settings: Mapping[str, Any]) -> None:
+    """Give settings to everything that this process runs from now on."""
+    global _of_process  # noqa: PLW0603 -- the import system is as global, and so are its modules
+    _of_process = settings
+    _install()
+
+
+def provide_nothing() -> None:
+    """Let scripts be imported that want settings, where no Django would give them any."""
+    if not _installed():
+        provide(Nothing())
+
+
+@contextmanager
+def provided(host: Host | None) -> Iterator[None]:
+    """Give a host's settings to what is called within, in this thread."""
+    if host is None:
+        yield
+        return
+    _install()
+    token = _of_call.set(host.settings)
+    try:
+        yield
+    finally:
+        _of_call.reset(token)
+
+
+def _install() -> None:
+    if _STAND_IN not in sys.meta_path and not (_installed() and _configured()):
+        sys.meta_path.insert(0, _STAND_IN)
+
+
+def _installed() -> bool:
+    return PathFinder.find_spec(DJANGO) is not None
+
+
+def _configured() -> bool:
+    conf = sys.modules.get(CONF)
+    found = getattr(conf, "settings", None)
+    return "DJANGO_SETTINGS_MODULE" in os.environ or bool(getattr(found, "configured", False))
