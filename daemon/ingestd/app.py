@@ -78,6 +78,7 @@ class Daemon:
 
     Attributes:
         config: The configuration in use.
+        shared: What its collectors share.
         deliveries: To every store.
         collectors: All that run.
         backfills: What their plugins read anew.
@@ -115,7 +116,7 @@ class Daemon:
         self.started = self.clock.now()
         self.buffer = Buffer(capacity=config.buffer.points)
         self.loader = Loader(config.daemon.plugin_dirs)
-        self._shared = Shared()
+        self.shared = Shared()
         self.ready, self.stopping = asyncio.Event(), asyncio.Event()
         self._hurry = asyncio.Event()
         self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
@@ -312,7 +313,7 @@ class Daemon:
             redactor=self.redactor,
             stopping=self.stopping,
             blocking=self.blocking,
-            shared=self._shared,
+            shared=self.shared,
             log=self.log,
         )
 

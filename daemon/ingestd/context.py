@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -11,6 +12,7 @@ import aiohttp
 
 from ingestd.clock import Clock
 from ingestd.model import MICROSECONDS, Receipt, StoredPoint
+from ingestd.mounts import Handler, Mounts
 
 T = TypeVar("T")
 
@@ -57,9 +59,14 @@ class Receipts:
 
 
 class Shared:
-    """What collectors share beyond their own runs, such as a turn at one server."""
+    """What collectors share beyond their own runs, such as a turn at one server.
+
+    Attributes:
+        mounts: What they answer below the daemon's own address.
+    """
 
     def __init__(self) -> None:
+        self.mounts = Mounts()
         self._made: dict[tuple[Any, ...], Any] = {}
 
     def get(self, make: Callable[..., T], *key: Any) -> T:
@@ -117,6 +124,23 @@ class Context:
         ``make``, and so gets new objects.
         """
         return self._shared.get(make, *key)
+
+    def mount(self, prefix: str, handler: Handler) -> AbstractContextManager[str]:
+        """Answer the requests below a prefix of the daemon's own address, until the context ends.
+
+        The context gives that address. The handler is a coroutine function from an
+        aiohttp request to a response. Nobody has checked who sends, and how much:
+        that is up to the handler.
+
+        Args:
+            prefix: A path such as ``/push``, at which neither the daemon nor another
+                collector answers.
+            handler: Gets each request with its full path.
+
+        Raises:
+            PluginError: The context is entered where that cannot be.
+        """
+        return self._shared.mounts.mounted(prefix, handler)
 
     async def query(
         self,

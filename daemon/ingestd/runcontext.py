@@ -77,6 +77,10 @@ class FunctionContext:
         """Refuse: nothing is shared with another process."""
         raise _needs_async("shared")
 
+    def mount(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: there is no event loop here."""
+        raise _needs_async("mount")
+
     def settled(self) -> NoReturn:
         """Refuse: an ordinary function returns before its readings are on their way."""
         raise _needs_async("settled")

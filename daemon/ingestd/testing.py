@@ -34,6 +34,7 @@ from typing import Any
 
 import aiohttp
 import structlog
+from aiohttp import web
 from structlog.testing import LogCapture
 
 from ingestd.clock import SystemClock
@@ -124,6 +125,30 @@ async def context(
     shared = beside._shared if beside else Shared()  # noqa: SLF001 -- of one class
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
         yield TestContext(http, time=now, collector=collector, shared=shared)
+
+
+@asynccontextmanager
+async def mounted(ctx: TestContext) -> AsyncIterator[str]:
+    """Answer what plugins mount with this ``ctx``, as the daemon would; give the address."""
+    mounts = ctx._shared.mounts  # noqa: SLF001 -- of one class
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        _, handler = mounts.find(request.path)
+        if handler is None:
+            raise web.HTTPNotFound
+        return await handler(request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, auto_decompress=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        mounts.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield mounts.address
+    finally:
+        mounts.address = ""
+        await runner.cleanup()
 
 
 async def results(run: Callable[..., Any], **params: Any) -> AsyncGenerator[dict[str, Any], None]:

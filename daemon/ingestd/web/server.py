@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ingestd.app import Daemon
 from ingestd.errors import ConfigError
+from ingestd.mounts import Handler, is_ours
 from ingestd.secrets import Redactor
 from ingestd.web.call import Call, Route, Text
 from ingestd.web.listening import listening
@@ -21,9 +22,8 @@ from ingestd.web.routes import ROUTES
 from ingestd.web.security import HEADERS, LARGEST_BODY, Guard
 from ingestd.web.shapes import shown
 
+SETTLING: Final = 10.0  # seconds that collectors get to say which paths they answer
 LET_GO: Final = 1.0  # seconds that requests get once everything else has ended
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
@@ -41,10 +41,17 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
     # so that looking takes no more than that from the collectors.
     with ThreadPoolExecutor(1, "ingestd-web") as pool:
         app = application(daemon, Guard(listen, daemon.config.daemon.token), pool)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=LET_GO)
+        runner = web.AppRunner(
+            # Bodies stay compressed: whoever takes such ones bounds what they become.
+            app,
+            access_log=None,
+            shutdown_timeout=LET_GO,
+            auto_decompress=False,
+        )
         await runner.setup()
         try:
             async with listening(runner, listen) as address:
+                daemon.shared.mounts.address = address
                 yield address
         finally:
             await runner.cleanup()
@@ -90,15 +97,38 @@ def _protected(daemon: Daemon, guard: Guard) -> Any:
     @web.middleware
     async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if request.path not in unguarded:
-                guard.check(request)
-            response = await handler(request)
+            mounted, of_plugin = daemon.shared.mounts.find(request.path)
+            if mounted or _may_be_mounted_soon(daemon, request.path):
+                response = await _of_plugin(request, of_plugin)
+            else:
+                if request.path not in unguarded:
+                    guard.check(request)
+                response = await handler(request)
         except Exception as error:  # noqa: BLE001 -- border: whatever a request meets, the daemon goes on
             response = _told(daemon, request, error)
         response.headers.update(HEADERS)
         return response
 
     return protect
+
+
+def _may_be_mounted_soon(daemon: Daemon, path: str) -> bool:
+    """Say whether a path that nobody answers yet must not be called unknown.
+
+    The address is there before the collectors are, and some senders take a 404 for
+    a reason to throw away what they have.
+    """
+    return not is_ours(path) and daemon.clock.now() - daemon.started < SETTLING
+
+
+async def _of_plugin(request: web.Request, handler: Handler | None) -> web.StreamResponse:
+    if handler is None:
+        raise Refusal(
+            503,
+            "whoever answers here is being started, replaced or stopped",
+            headers={"Retry-After": "1"},
+        )
+    return await handler(request)
 
 
 def _told(daemon: Daemon, request: web.Request, error: Exception) -> web.Response:
