@@ -66,17 +66,30 @@ def test_a_dry_run_shows_readings_and_state_and_changes_nothing(
 
     cli("once", "m")
     before = fingerprint(meter.state_dir)
-    again = cli("once", "m", "-n")
+    again = cli("once", "m", "-n", "--with-secrets")
 
     assert "  ~ last: 1 -> 2" in again.lines
     assert fingerprint(meter.state_dir) == before
+
+
+def test_a_dry_run_spares_what_the_collector_keeps_secret(
+    meter: DaemonProcess, cli: CommandLine
+) -> None:
+    """A token that each use renews would be lost, and with it the authorization."""
+    cli("once", "m")
+    said = cli("once", "m", "--dry-run")
+
+    assert said.code == 1
+    assert "m: keeps something secret between its runs" in said.err
+    assert "--with-secrets" in said.err
 
 
 def test_secrets_do_not_appear(meter: DaemonProcess, cli: CommandLine) -> None:
     """Whatever the plugin prints of its params and hidden state."""
     cli("once", "m")
 
-    for args in (["once", "m", "-n"], ["once", "m", "-n", "--json"], ["once", "m"], ["runs", "1"]):
+    dry = ["once", "m", "-n", "--with-secrets"]
+    for args in (dry, [*dry, "--json"], ["once", "m"], ["runs", "1"]):
         said = cli(*args)
         assert "token was" in said.out
         assert "geheimnis" not in said.out + said.err

@@ -48,15 +48,21 @@ LISTEN: Final = "10s"
     show_default=True,
     help="How long a dry run listens to a stream.",
 )
+@click.option(
+    "--with-secrets",
+    is_flag=True,
+    help="Let a dry run use what the collector keeps secret, even if that uses it up.",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Show what the plugin logs for debugging.")
 @config_option
 @json_option
-def once(
+def once(  # noqa: PLR0913 -- one for each option of the command
     name: str,
     *,
     dry_run: bool,
     params: tuple[str, ...],
     listen_for: str,
+    with_secrets: bool,
     verbose: bool,
     config_path: Path,
     as_json: bool,
@@ -70,6 +76,8 @@ def once(
     collector = _collector(config, name, dict(map(_param, params)))
     if dry_run:
         _check(config, collector)
+        if not with_secrets:
+            asyncio.run(_spare_secrets(config, name))
         return _rehearse(config, collector, listen_for, verbose=verbose, as_json=as_json)
     if collector.every is None and collector.cron is None:
         raise CommandError(f"{name}: a stream runs as long as the daemon does; try --dry-run")
@@ -120,6 +128,21 @@ def _check(config: Config, collector: CollectorConfig) -> None:
         raise ConfigError(wrong)
     for problem in suspicious:
         click.echo(f"warning: {show.visible(str(problem))}", err=True)
+
+
+async def _spare_secrets(config: Config, name: str) -> None:
+    """Refuse a dry run that would lose a renewed token, and with it the authorization.
+
+    Raises:
+        CommandError: The collector keeps something secret.
+    """
+    from ingestd.cli.rehearsal import remembered  # noqa: PLC0415 -- takes its time
+
+    if (await remembered(config, name)).hidden:
+        raise CommandError(
+            f"{name}: keeps something secret between its runs; if that is a token which each use "
+            "renews, a dry run loses the new one; expected --with-secrets if it does no harm"
+        )
 
 
 def _param(text: str) -> tuple[str, Any]:

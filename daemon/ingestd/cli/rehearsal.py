@@ -118,6 +118,12 @@ async def rehearse(
         return Rehearsal(record, tray.points, before, keeper.memory)
 
 
+async def remembered(config: Config, name: str) -> Memory:
+    """Return what a collector remembers, whether or not a daemon runs."""
+    async with _copied_states(config.daemon.state_dir) as states:
+        return (await states.load(name)).memory
+
+
 async def _blocking(function: Callable[..., T], *args: Any) -> T:
     return await asyncio.to_thread(function, *args)
 
