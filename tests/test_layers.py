@@ -16,9 +16,9 @@ PLUGINS: Final = ROOT / "plugins"
 LAYERS: Final = {
     "words": "__init__ clock errors model tally",
     "rules": """
-        catalogue config configfile configparse contract gaps limits linebodies lineprotocol
-        localcron metrics nodes options readings reload schedule secrets section units variables
-        windows yamlvalues
+        bmonconfig bmonexport catalogue config configfile configparse contract gaps limits
+        linebodies lineprotocol localcron metrics nodes options readings reload schedule secrets
+        section units variables windows yamlvalues
     """,
     "stages": """
         backfill backfillrecords backfills bmonrecord buffer collector collectors context

@@ -19,6 +19,7 @@ CORE: Final = "tag:yaml.org,2002:"
 NULL: Final = f"{CORE}null"
 MAPPING: Final = f"{CORE}map"
 SEQUENCE: Final = f"{CORE}seq"
+TUPLE: Final = f"{CORE}python/tuple"  # as PyYAML writes one, and our state
 _MERGE: Final = f"{CORE}merge"
 _LOST: Final = "! lost"  # the space keeps it out of any file
 _DEEPEST: Final = 50
@@ -134,8 +135,9 @@ def plain(node: Node, key: str, problems: list[Problem]) -> Any:
             _scalar(key_node, key, problems): plain(value_node, join(key, name), problems)
             for name, (key_node, value_node) in entries(node, key, problems).items()
         }
-    if isinstance(node, SequenceNode) and node.tag == SEQUENCE:
-        return [plain(item, f"{key}[{index}]", problems) for index, item in enumerate(node.value)]
+    if isinstance(node, SequenceNode) and node.tag in {SEQUENCE, TUPLE}:
+        items = [plain(item, f"{key}[{index}]", problems) for index, item in enumerate(node.value)]
+        return items if node.tag == SEQUENCE else tuple(items)
     return _scalar(node, key, problems)
 
 

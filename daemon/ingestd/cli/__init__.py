@@ -7,6 +7,7 @@ import importlib
 import platform
 import sys
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import Final
 
 import click
@@ -29,6 +30,7 @@ COMMANDS: Final = {
     "dead-letters": ("letters", "List, retry or purge what stores have refused."),
     "state": ("state", "Show or forget what a collector remembers."),
     "reload": ("listings", "Have the daemon read its configuration again."),
+    "import": ("importing", "Take over what another system has set up."),
     "copy": ("copying", "Copy the history of one store into another."),
     "plugins": ("listings", "List the plugins."),
     "new-plugin": ("newplugin", "Write a plugin to begin with, and its test."),
@@ -51,7 +53,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"ingestd.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
         return command
 
     def resolve_command(

@@ -33,9 +33,14 @@ def check(*, config_path: Path, connect: bool) -> int:
     config = load(config_path)
     loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
     wrong, suspicious = check_plugins(config, loader, remembered=remembered(config))
+    disabled = {
+        f"collectors.{each.name}.plugin" for each in config.collectors.values() if not each.enabled
+    }
     # Without the others a daemon would run; whoever asks wants this one to run too.
-    unloadable = [each for each in suspicious if each.key.endswith(".plugin")]
-    wrong += [*unloadable, *_unimportable(config, {each.key for each in unloadable})]
+    unloadable = [
+        each for each in suspicious if each.key.endswith(".plugin") and each.key not in disabled
+    ]
+    wrong += [*unloadable, *_unimportable(config, {each.key for each in unloadable} | disabled)]
     for problem in wrong:
         click.echo(show.visible(str(problem)), err=True)
     for problem in suspicious:

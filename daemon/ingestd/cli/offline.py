@@ -5,20 +5,18 @@ changes something takes the state directory, as a daemon would.
 """
 
 import asyncio
-import os
-import pwd
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
 from ingestd import __version__, backfillrecords, deadletters, runrecords, spool
 from ingestd.backfillrecords import Status
 from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.endings import CommandError
+from ingestd.cli.holding import held, refuse_foreign_root
 from ingestd.cli.settings import known
 from ingestd.clock import SystemClock
 from ingestd.config import CollectorConfig, Config, StoreConfig
@@ -31,7 +29,7 @@ from ingestd.schema import MIGRATIONS, migrate, open_reader, translate
 from ingestd.secrets import Redactor
 from ingestd.seriesnotes import list_series
 from ingestd.state import StateStore
-from ingestd.statedir import Holder, StateDirectory
+from ingestd.statedir import Holder
 from ingestd.staterows import decode, raw_rows
 from ingestd.web.shapes import latest_json, remembered_json, schedule_text, shown
 
@@ -97,7 +95,7 @@ class Offline:
         """Run a collector in this process, its readings on their real way."""
         from ingestd.cli.oneshot import run_once  # noqa: PLC0415 -- takes its time
 
-        self._refuse_foreign_root()
+        refuse_foreign_root(self._config.daemon.state_dir)
         return await run_once(self._config, self._known(collector))
 
     async def runs(self, *, collector: str | None, limit: int) -> list[Json]:
@@ -133,7 +131,7 @@ class Offline:
         """Forget that."""
         if not self._read(lambda db: raw_rows(db, collector)):
             self._known(collector)
-        async with self._held() as database:
+        async with held(self._config.daemon.state_dir) as database:
             states = await StateStore.open(database, SystemClock())
             await states.reset(collector, masks=masks)
             await states.close()
@@ -156,7 +154,7 @@ class Offline:
 
         config, clock = self._store(store), SystemClock()
         sink, queued = make_sink(config), 0
-        async with self._held() as database:
+        async with held(self._config.daemon.state_dir) as database:
             queue = spool.Spool(
                 database, store, limit_bytes=self._config.buffer.spool_bytes, clock=clock
             )
@@ -175,7 +173,7 @@ class Offline:
     async def purge(self, store: str, ids: Sequence[int] | None) -> int:
         """Forget dead letters; return how many."""
         purged = 0
-        async with self._held() as database:
+        async with held(self._config.daemon.state_dir) as database:
             dead = deadletters.DeadLetters(database, store, clock=SystemClock())
             async for letters in _letters(database, store, ids):
                 purged += await dead.remove([letter.id for letter in letters])
@@ -215,7 +213,7 @@ class Offline:
         collector = self._known(wanted.collector)
         if follow is None:
             raise CommandError(f"{wanted.collector}: no daemon runs that it could be left to")
-        self._refuse_foreign_root()
+        refuse_foreign_root(self._config.daemon.state_dir)
         return await backfill_here(self._config, collector, wanted, follow)
 
     async def cancel_backfill(self, number: int) -> Json:
@@ -229,7 +227,7 @@ class Offline:
             backfillrecords.update(db, backfillrecords.encode(record))
             return record.as_dict()
 
-        async with self._held() as database:
+        async with held(self._config.daemon.state_dir) as database:
             return await database.write(cancelled, on_full="use_ballast")
 
     async def plugins(self) -> list[Json]:
@@ -273,23 +271,6 @@ class Offline:
         empty = sqlite3.connect(":memory:", isolation_level=None)
         migrate(empty, self._path, MIGRATIONS)
         return empty
-
-    @asynccontextmanager
-    async def _held(self) -> AsyncIterator[Database]:
-        """Take the state directory."""
-        self._refuse_foreign_root()
-        with StateDirectory.open(self._config.daemon.state_dir) as directory:
-            database = await Database.open(directory.database, ballast=directory.ballast)
-            async with database:
-                yield database
-
-    def _refuse_foreign_root(self) -> None:
-        """Leave no files of root's where the daemon runs as somebody else."""
-        path = self._config.daemon.state_dir
-        if os.geteuid() != 0 or not path.exists() or path.stat().st_uid == 0:
-            return
-        user = _user(path)
-        raise CommandError(f"{path}: belongs to {user}; try: sudo -u {user} ingestd ...")
 
     # -- shapes
 
@@ -363,11 +344,3 @@ async def _letters(
     while found := await database.read(partial(listed, after=after)):
         after = found[-1].id
         yield found
-
-
-def _user(path: Path) -> str:
-    owner = path.stat().st_uid
-    try:
-        return pwd.getpwuid(owner).pw_name
-    except KeyError:
-        return str(owner)
