@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bench import collectors, drain, encoding, messages, throughput
+from bench import collectors, dcs, drain, encoding, messages, throughput
 from bench.figures import Row, Scale, machine, table
 
 ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
@@ -23,6 +23,8 @@ ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
     "collectors": collectors.many_rows,
     "idle": collectors.idle_rows,
     "drain": drain.rows,
+    "dcs": dcs.reply_rows,
+    "registers": dcs.polled_rows,
 }
 
 

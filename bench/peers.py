@@ -1,17 +1,22 @@
 """What the rows are compared with, each in a process of its own.
 
 They do what an application without ingestd would: influxdb-client's batching
-writer with Points, and aiomqtt's iterator. The last line they print is JSON.
+writer with Points, aiomqtt's iterator, and requests with json. The last line they
+print is JSON.
 """
 
 import asyncio
 import importlib
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
+from bench.daemon import memory_mib
 from bench.plugins import flood
 
 CHUNK: Final = flood.CHUNK
@@ -49,6 +54,40 @@ async def mqtt(port: int, client_id: str, protocol: str, messages: int) -> dict[
     return {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
 
 
+def dcs(server: Mapping[str, Any], url: str) -> dict[str, float]:
+    """Read an answer of a DCS server, and write it through the batching WriteApi."""
+    library: Any = importlib.import_module("influxdb_client")
+    requests: Any = importlib.import_module("requests")
+    point, seconds = library.Point, library.WritePrecision.S
+    began, cpu = time.monotonic(), time.process_time()
+    session, api = requests.Session(), f"{server['legacy']}/api"
+    who = {"username": server["username"], "password": server["password"]}
+    session.post(f"{api}/account/login", json=who).raise_for_status()
+    query = {"registerId": "1", "start": "2020-01-01"}
+    reply = session.get(f"{api}/registerReadings/list", params=query)
+    reply.raise_for_status()
+    client = library.InfluxDBClient(url, token="t", org="o")
+    options = library.WriteOptions(batch_size=5000, flush_interval=1000)
+    with client.write_api(options) as writer:
+        for some in batched(reply.json(), CHUNK):
+            points = [
+                point("reading")
+                .tag("series", "dcs_R1_half_hour")
+                .field("value", float(each["periodValue"]))
+                .time(datetime.fromisoformat(each["startTime"]), seconds)
+                for each in some
+            ]
+            writer.write("b", record=points, write_precision=seconds)
+    client.close()
+    used = {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+    return {**used, "memory": memory_mib(os.getpid(), "VmHWM")}
+
+
+def batched(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Yield rows so many at a time."""
+    return (rows[at : at + size] for at in range(0, len(rows), size))
+
+
 def run(*arguments: object) -> dict[str, float]:
     """Run a peer and return what it measured."""
     argv = [sys.executable, "-m", "bench.peers", *map(str, arguments)]
@@ -61,6 +100,8 @@ def main(name: str, *arguments: Any) -> None:
     """Run the peer of that name."""
     if name == "write_api":
         found = write_api(arguments[0], int(arguments[1]), int(arguments[2]))
+    elif name == "dcs":
+        found = dcs(json.loads(arguments[0]), arguments[1])
     else:
         found = asyncio.run(mqtt(int(arguments[0]), arguments[1], arguments[2], int(arguments[3])))
     print(json.dumps(found))
