@@ -1,0 +1,127 @@
+"""Readings that data loggers and other senders push over HTTP, answered when they are safe.
+
+Emits what the senders name: BMON's loggers, Monnit, Particle, The Things
+Network, Radio Bridge, beadedStream, Notehub, Influx line protocol, plain JSON.
+
+Parameters, where: ``listen`` -- ``host:port`` or ``unix:/path`` -- with ``tls`` --
+``cert`` and ``key`` files; or ``path`` -- a prefix at the daemon's own address.
+Parameters, what: ``store_keys`` -- any of them opens; ``formats`` -- some instead
+of all; ``replies`` -- ``honest``, or ``bmon`` for loggers that know 200 alone.
+Parameters, limits: ``max_body`` -- bytes of one request; ``max_waiting`` requests
+and ``max_waiting_bytes`` that are not safe yet; ``rate`` -- requests a second;
+``answer_within`` -- how long a sender waits for safety, ``read_within`` -- and we
+for its body.
+State: none.
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ingestd.plugins._fields import duration, whole
+
+from .answering import Answering, Rate
+from .bodies import Bodies
+from .complaints import Complaints
+from .inbox import Inbox, settling
+from .keys import Keys
+from .options import address_of, certificate_of, check, check_keys, keys_of, rate_of
+from .replies import Replies
+from .routes import enabled
+from .serving import Certificate, serving
+
+__all__ = ["run"]
+
+# How often a stream without requests looks whether the daemon is stopping.
+GLANCE: Final = 1.0
+LOOK_AT_FILES: Final = 60.0
+
+
+async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
+    *,
+    ctx: Any,
+    listen: str | None = None,
+    path: str | None = None,
+    tls: Mapping[str, str] | None = None,
+    store_keys: Sequence[str] | str | None = None,
+    formats: Sequence[str] | None = None,
+    replies: str = "honest",
+    max_body: int = 1024 * 1024,
+    max_waiting: int = 1000,
+    max_waiting_bytes: int = 32 * 1024 * 1024,
+    rate: float | None = None,
+    answer_within: str = "10s",
+    read_within: str = "20s",
+    **_: Any,
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield what comes, and answer once it is safe."""
+    check(listen, path, tls, replies)
+    certificate, keys = certificate_of(tls), keys_of(store_keys)
+    inbox = Inbox(
+        most=whole(max_waiting, "max_waiting"),
+        most_bytes=whole(max_waiting_bytes, "max_waiting_bytes"),
+        within=duration(answer_within, "answer_within"),
+    )
+    answering = Answering(
+        ctx=ctx,
+        prefix=path or "",
+        routes=enabled(formats),
+        keys=Keys(keys),
+        rate=Rate(rate_of(rate)),
+        bodies=Bodies(
+            most_bytes=whole(max_body, "max_body"), within=duration(read_within, "read_within")
+        ),
+        inbox=inbox,
+        replies=Replies(like_bmon=replies == "bmon"),
+        complaints=Complaints(ctx.log),
+        pool=(pool := ThreadPoolExecutor(1, "ingestd-push")),
+    )
+    try:
+        async with open_at(answering, listen, certificate, keys), settling(ctx, inbox) as waits:
+            looked = time.monotonic()
+            while not ctx.stopping:
+                group = await inbox.take(within=GLANCE)
+                if group:
+                    yield {"readings": [each for found in group for each in found.readings]}
+                    waits.begin(group)
+                if certificate is not None and time.monotonic() - looked > LOOK_AT_FILES:
+                    looked = time.monotonic()
+                    follow(certificate, ctx.log)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+@asynccontextmanager
+async def open_at(
+    answering: Answering, listen: str | None, certificate: Certificate | None, keys: Sequence[str]
+) -> AsyncIterator[None]:
+    """Answer at an address of our own, or below a prefix of the daemon's.
+
+    Raises:
+        ValueError: Others could send without a key.
+        OSError: The address cannot be used.
+    """
+    if listen is not None:
+        address = address_of(listen)
+        check_keys(str(address), address.host, keys)
+        async with serving(address, answering.answer, certificate) as where:
+            answering.ctx.log.info("listening", address=str(where), tls=certificate is not None)
+            yield
+        return
+    with answering.ctx.mount(answering.prefix, answering.answer) as daemon:
+        unix = daemon.startswith("unix:")
+        check_keys(daemon, "" if unix else urlsplit(daemon).hostname or "", keys)
+        answering.ctx.log.info("listening", address=daemon, path=answering.prefix)
+        yield
+
+
+def follow(certificate: Certificate, log: Any) -> None:
+    """Take a renewed certificate, and go on with the old one if it is no good."""
+    try:
+        if certificate.follow():
+            log.info("certificate renewed")
+    except OSError as error:
+        log.error("renewed certificate is no good, the old one stays", error=str(error))

@@ -1,0 +1,143 @@
+"""One request: from its path to readings that are safe, and the answer."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import web
+
+from .bodies import Bodies
+from .complaints import Complaints
+from .formats.message import Found, Message
+from .inbox import Inbox
+from .keys import Keys, in_document, key_in_head
+from .replies import STATUS, RateError, Replies
+from .routes import Route, find
+
+# Bodies larger than this are read in a thread, so that others get their turn.
+LARGE_BYTES: Final = 16 * 1024
+PING: Final = "/ping"
+
+
+class Rate:
+    """Lets so many requests a second in, and that many at once.
+
+    Args:
+        per_second: How many; None for any number.
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        self._per_second = per_second
+        self._most = max(per_second or 0.0, 1.0)
+        self._left, self._since = self._most, time.monotonic()
+
+    def check(self) -> None:
+        """Count one request.
+
+        Raises:
+            RateError: It is one too many.
+        """
+        if self._per_second is None:
+            return
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._since) * self._per_second)
+        self._since = now
+        if self._left < 1:
+            raise RateError(f"expected at most {self._per_second:g} requests a second")
+        self._left -= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """Answers requests.
+
+    Attributes:
+        ctx: The daemon's.
+        prefix: What stands before every path.
+        routes: What is answered.
+        pool: Where large bodies are read.
+    """
+
+    ctx: Any
+    prefix: str
+    routes: Sequence[Route]
+    keys: Keys
+    rate: Rate
+    bodies: Bodies
+    inbox: Inbox
+    replies: Replies
+    complaints: Complaints
+    pool: Executor
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request."""
+        path = request.path.removeprefix(self.prefix)
+        if path == PING:
+            return web.Response(status=204)
+        found = find(self.routes, path)
+        if found is None:
+            return web.Response(status=404, text=f"nothing is taken here; try {self._paths()}")
+        route, named = found
+        if request.method not in route.methods:
+            return web.Response(status=405, headers={"Allow": ", ".join(route.methods)})
+        try:
+            return self.replies.taken(route, await self._take(request, route, named))
+        except tuple(STATUS) as error:
+            self.complaints.note(route.name, request.remote, error)
+            return self.replies.refused(route, error)
+        except Exception:  # border: whatever a request meets, the others go on
+            self.ctx.log.exception("a request met a bug", format=route.name)
+            return web.Response(status=500, text="a bug; the log of the daemon has the traceback")
+
+    async def _take(self, request: web.Request, route: Route, named: Mapping[str, str]) -> Found:
+        """Return what was found in a request, once it is safe.
+
+        Raises:
+            Exception: One of those that ``STATUS`` knows.
+        """
+        self.rate.check()
+        self.keys.check_origin(request)
+        self.inbox.check_room()
+        given = key_in_head(request, named)
+        if given is not None:  # before anything is read
+            self.keys.check(given)
+        body = await self.bodies.read(request)
+        read = partial(self._read, route, named, request.query, body, given)
+        if len(body) > LARGE_BYTES:
+            found = await asyncio.get_running_loop().run_in_executor(self.pool, read)
+        else:
+            found = read()
+        if found.readings:
+            await self.inbox.put(found.readings, size_bytes=len(body))
+        if found.rejected:
+            self.complaints.note_rejected(route.name, request.remote, found)
+        return found
+
+    def _read(
+        self,
+        route: Route,
+        named: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        given: str | None,
+    ) -> Found:
+        document = route.parse(body, query)
+        if given is None:
+            self.keys.check(in_document(document))
+        message = Message(
+            query=query,
+            named=named,
+            document=document,
+            now=self.ctx.now().timestamp(),
+            most_bytes=self.bodies.most_bytes,
+        )
+        return route.find(message)
+
+    def _paths(self) -> str:
+        names = {"batch": "/readingdb/reading/store/", "influx": "/write", "readings": "/readings"}
+        known = [path for name, path in names.items() if any(r.name == name for r in self.routes)]
+        return " or ".join(f"{self.prefix}{path}" for path in known) or "another path"

@@ -1,0 +1,1 @@
+"""What senders write: a module for each format, from a message to readings."""

@@ -1,0 +1,188 @@
+"""What comes in, what is found in it, and what all formats share."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from dateutil import parser as dates  # type: ignore[import-untyped]  # ships no types
+
+from ingestd.plugins import _bmon
+
+SAMPLES: Final = 5
+# What the daemon stores; whatever else is told to the sender, who may mend it.
+LATEST: Final = 9_200_000_000
+MILLISECONDS: Final = 100_000_000_000
+LONGEST_NAME: Final = 1024
+
+# (Unix seconds, series, value) and, perhaps, tags.
+Reading = tuple[Any, ...]
+
+
+class FormatError(ValueError):
+    """What came is not what the address expects; it never will be."""
+
+
+class TooLargeError(ValueError):
+    """What came is, or would become, larger than we take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request, as a format sees it.
+
+    Attributes:
+        query: From the address.
+        named: What the path itself says, such as the id of a sensor.
+        document: The body: parsed, if the format is JSON or a form.
+        now: When it came, in seconds since the Unix epoch.
+        most_bytes: How large what is packed inside may become.
+    """
+
+    query: Mapping[str, str]
+    named: Mapping[str, str]
+    document: Any
+    now: float
+    most_bytes: int
+
+
+@dataclass(slots=True)
+class Found:
+    """What a format has found in a message.
+
+    Attributes:
+        readings: Those that can be stored.
+        rejected: How many cannot.
+        samples: A few of those, told for the sender.
+        note: What to say if there was nothing to read.
+    """
+
+    readings: list[Reading] = field(default_factory=list)
+    rejected: int = 0
+    samples: list[str] = field(default_factory=list)
+    note: str = ""
+
+    def reject(self, problem: str, *, count: int = 1) -> None:
+        """Count what cannot be stored."""
+        self.rejected += count
+        if len(self.samples) < SAMPLES:
+            self.samples.append(problem)
+
+
+def as_bmon_would(raw: Iterable[Any], message: Message, *, note: str = "") -> Found:
+    """Return what BMON would store of readings ``(time, id, value)``."""
+    converted = _bmon.convert(raw, now=message.now)
+    found = Found(rejected=converted.rejected, samples=converted.samples, note=note)
+    sift(converted.readings, found)
+    return found
+
+
+def sift(readings: Iterable[Reading], found: Found) -> None:
+    """Add readings to what was found, but reject those that the daemon would not store."""
+    for reading in readings:
+        problem = problem_of(reading)
+        if problem:
+            found.reject(problem)
+        else:
+            found.readings.append(reading)
+
+
+def problem_of(reading: Reading) -> str:
+    """Say why a reading cannot be stored, or nothing."""
+    time, name, *_ = reading
+    if not isinstance(name, str) or not is_name(name):
+        limit = f"at most {LONGEST_NAME} characters"
+        return f"expected a printable name of {limit}, got {name!r:.80}"
+    if abs(time) >= MILLISECONDS:
+        return f"{name}: expected Unix seconds, got {time!r:.80}, milliseconds?"
+    if abs(time) > LATEST:
+        return f"{name}: expected a year from 1679 to 2261, got {time!r:.80}"
+    return ""
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text can name a series or a tag."""
+    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and not text.isspace()
+
+
+def parse_json(body: bytes) -> Any:
+    """Return a JSON document; NaN and Infinity, which Python's senders write, are numbers.
+
+    Raises:
+        FormatError: It is none.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"expected JSON: {error!s:.200}") from None
+
+
+def mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """Return what must be an object.
+
+    Raises:
+        FormatError: It is none.
+    """
+    if not isinstance(value, dict):
+        raise FormatError(f"{where}: expected an object, got {value!r:.80}")
+    return value
+
+
+def within(value: Any, *names: str) -> Any:
+    """Return what lies that deep in a document, or None."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def text_in(document: Mapping[str, Any], *names: str) -> str:
+    """Return a text that must lie that deep in a document.
+
+    Raises:
+        FormatError: It does not.
+    """
+    value = within(document, *names)
+    if not isinstance(value, str | int) or isinstance(value, bool) or not str(value):
+        raise FormatError(f"{'.'.join(names)}: expected text, got {value!r:.80}")
+    return str(value)
+
+
+def bmon_time(text: Any, message: Message) -> Any:
+    """Return the seconds that BMON reads in a time, or what readings are rejected for.
+
+    It takes every time for UTC, whatever offset is written there. Ten digits are
+    Unix seconds, though, since nobody writes a date like that.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return text
+    if not isinstance(text, str) or not text.strip():
+        return f"no time: {text!r:.40}"
+    if text.strip().isdigit() and 9 <= len(text.strip()) <= 11:
+        return int(text)
+    # What is not said, such as a date, is today's; dateutil would take the machine's.
+    today = datetime.fromtimestamp(message.now, UTC).replace(tzinfo=None)
+    midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        found: datetime = dates.parse(text[:100], default=midnight, ignoretz=True)
+    except (ValueError, OverflowError, TypeError):
+        return text
+    return found.replace(tzinfo=UTC).timestamp()
+
+
+def exact_time(text: Any, where: str) -> float:
+    """Return the seconds in an ISO 8601 time, which is in UTC unless it says otherwise.
+
+    Raises:
+        FormatError: It is none.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        raise FormatError(f"{where}: expected an ISO 8601 time, got {text!r:.80}") from None

@@ -1,0 +1,100 @@
+"""What the operator wrote, checked."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from .keys import is_this_machine
+from .serving import Address, Certificate
+
+REPLIES: Final = ("honest", "bmon")
+
+
+def address_of(listen: Any) -> Address:
+    """Return where to listen.
+
+    Raises:
+        ValueError: It says nowhere.
+    """
+    if isinstance(listen, str) and listen.startswith(("unix:", "/")):
+        path = listen.removeprefix("unix:")
+        if Path(path).is_absolute():
+            return Address("", 0, path)
+    elif isinstance(listen, str):
+        host, colon, port = listen.rpartition(":")
+        if colon and host and port.isdecimal() and int(port) < 65536:
+            return Address(host.strip("[]"), int(port))
+    raise ValueError(
+        f"listen: expected host:port, [address]:port or unix:/path, got {listen!r:.200}"
+    )
+
+
+def keys_of(store_keys: Any) -> list[str]:
+    """Return the keys.
+
+    Raises:
+        ValueError: One is empty.
+    """
+    keys = store_keys if isinstance(store_keys, list | tuple) else [store_keys]
+    found = [str(key) for key in keys if key is not None]
+    if not all(found):
+        raise ValueError("store_keys: expected texts, got an empty one")
+    return found
+
+
+def certificate_of(tls: Any) -> Certificate | None:
+    """Return what to encrypt with, or None.
+
+    Raises:
+        ValueError: Files are not named, or are no good.
+    """
+    if tls is None:
+        return None
+    if not isinstance(tls, Mapping) or "cert" not in tls or not set(tls) <= {"cert", "key"}:
+        raise ValueError("tls: expected cert: and key:, two files, or cert: alone with both in it")
+    try:
+        return Certificate(tls["cert"], tls.get("key"))
+    except OSError as error:
+        raise ValueError(f"tls: expected a certificate and its key: {error}") from None
+
+
+def check(listen: Any, path: Any, tls: Any, replies: Any) -> None:
+    """Check the options that depend on each other.
+
+    Raises:
+        ValueError: They do not fit.
+    """
+    if (listen is None) == (path is None):
+        raise ValueError("expected either listen: or path:, got both or neither")
+    if path is not None and tls is not None:
+        raise ValueError("tls: expected listen: beside it; the daemon's own address has none")
+    if replies not in REPLIES:
+        raise ValueError(f"replies: expected 'honest' or 'bmon', got {replies!r:.80}")
+
+
+def check_keys(where: str, host: str, keys: Sequence[str]) -> None:
+    """Check that nobody elsewhere may send without a key.
+
+    Args:
+        where: The address, for people.
+        host: Its host, or an empty string for a socket file.
+        keys: Those that the operator chose.
+
+    Raises:
+        ValueError: Somebody may.
+    """
+    if host and not keys and not is_this_machine(host):
+        raise ValueError(f"store_keys: expected some, since others can reach {where}, got none")
+
+
+def rate_of(rate: Any) -> float | None:
+    """Return how many requests a second are taken, or None for any number.
+
+    Raises:
+        ValueError: It is no such number.
+    """
+    if rate is None:
+        return None
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+        raise ValueError(f"rate: expected requests a second above 0, got {rate!r:.80}")
+    return float(rate)

@@ -1,0 +1,123 @@
+"""Which path takes which format."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from .formats.beaded import beaded
+from .formats.bmon import batch, old, single
+from .formats.lines import lines
+from .formats.message import FormatError, Found, Message, mapping, parse_json
+from .formats.notehub import notehub
+from .formats.plain import readings
+from .formats.radiobridge import radio_bridge
+from .formats.things import things
+
+MOST_FIELDS: Final = 100
+# Parses a body; what the address says besides wins over what is in it.
+Parse = Callable[[bytes, Mapping[str, str]], Any]
+
+
+def form(body: bytes, query: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a form.
+
+    Raises:
+        FormatError: It is none.
+    """
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise FormatError(f"expected a form: {error}") from None
+    return {**dict(fields), **query}
+
+
+def json_object(body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        FormatError: It is none.
+    """
+    return {**mapping(parse_json(body), "the body"), **query}
+
+
+def json_any(body: bytes, _: Mapping[str, str]) -> Any:
+    """Return a JSON document.
+
+    Raises:
+        FormatError: It is none.
+    """
+    return parse_json(body)
+
+
+def raw(body: bytes, _: Mapping[str, str]) -> bytes:
+    """Return the body as it is."""
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path that is answered.
+
+    Attributes:
+        name: The format's, for the option ``formats``.
+        path: Matches the path below the prefix; its groups are what that says.
+        parse: Makes the document of a body.
+        find: Finds the readings in it.
+        methods: The HTTP methods.
+        style: How it is answered: like BMON, like InfluxDB, or with JSON.
+        success: What BMON says instead of the number of readings.
+    """
+
+    name: str
+    path: re.Pattern[str]
+    parse: Parse
+    find: Callable[[Message], Found]
+    methods: tuple[str, ...] = ("POST",)
+    style: str = "bmon"
+    success: str = ""
+
+
+def _below(path: str) -> re.Pattern[str]:
+    """Return the pattern of one of BMON's paths, whose first part may be the prefix."""
+    return re.compile(rf"(?:/readingdb)?/reading/{path}/?")
+
+
+BOTH: Final = ("GET", "POST")
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("batch", _below("store"), json_object, batch),
+    Route("things", _below("store-things"), json_object, things),
+    Route("radio_bridge", _below("store-rb"), json_object, radio_bridge),
+    Route("beaded", _below("store-beaded"), raw, beaded),
+    Route("notehub", _below("store-notehub"), json_object, notehub),
+    Route("single", _below("(?P<id>[^/]+)/store"), form, single, BOTH),
+    Route("old", re.compile("/st8(?P<key>[^/]+)/?"), form, old, BOTH, success="OK"),
+    Route("influx", re.compile("/write|/api/v2/write"), raw, lines, style="influx"),
+    Route("readings", re.compile("/readings/?"), json_any, readings, style="json"),
+)
+FORMATS: Final = tuple(route.name for route in ROUTES)
+
+
+def enabled(formats: Iterable[Any] | None) -> tuple[Route, ...]:
+    """Return the routes of some formats, or of all.
+
+    Raises:
+        ValueError: A format is unknown.
+    """
+    if formats is None:
+        return ROUTES
+    wanted = [formats] if isinstance(formats, str) else list(formats)
+    for each in wanted:
+        if each not in FORMATS:
+            raise ValueError(f"formats: expected some of {', '.join(FORMATS)}, got {each!r}")
+    return tuple(route for route in ROUTES if route.name in wanted)
+
+
+def find(routes: Iterable[Route], path: str) -> tuple[Route, dict[str, str]] | None:
+    """Return the route of a path, with what that says, or None."""
+    for route in routes:
+        found = route.path.fullmatch(path)
+        if found:
+            return route, found.groupdict()
+    return None

@@ -1,0 +1,126 @@
+"""The push plugin at a free port, and the daemon's side of it in the hands of a test.
+
+async def test_...() -> None:
+    async with pushing(store_keys=["k"]) as push:
+        reply = await push.post("/readings", json=[[1, "level", 2.5]], key="k")
+
+    assert push.readings == [(1, "level", 2.5, {})]
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ingestd.plugins import http_push
+from ingestd.testing import TestContext, context, results
+from tests.support.ports import free_port
+
+SOON: Final = 10.0  # seconds, after which a test has failed
+
+
+@dataclass
+class Reply:
+    """What a sender was answered."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Push:
+    """A plugin that listens.
+
+    Attributes:
+        url: Where.
+        ctx: What it was given.
+        results: What it has yielded.
+        task: Takes its results; ends with it.
+    """
+
+    url: str
+    ctx: TestContext
+    results: list[list[tuple[Any, ...]]] = field(default_factory=list)
+    task: "asyncio.Task[None] | None" = None
+
+    @property
+    def readings(self) -> list[tuple[Any, ...]]:
+        """All readings so far."""
+        return [reading for each in self.results for reading in each]
+
+    async def get(self, path: str, **options: Any) -> Reply:
+        """Send a GET."""
+        return await self.send("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> Reply:
+        """Send a POST."""
+        return await self.send("POST", path, **options)
+
+    async def send(self, method: str, path: str, *, key: str = "", **options: Any) -> Reply:
+        """Send a request; return what is answered, whatever its status."""
+        headers = {**options.pop("headers", {}), **({"store-key": key} if key else {})}
+        async with self.ctx.http.request(
+            method, f"{self.url}{path}", headers=headers, **options
+        ) as reply:
+            return Reply(reply.status, await reply.text(), reply.headers)
+
+    async def until(self, count: int) -> None:
+        """Return once so many results have come."""
+        async with asyncio.timeout(SOON):
+            while len(self.results) < count:  # noqa: ASYNC110 -- a list has no event
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def pushing(ctx: TestContext | None = None, **params: Any) -> AsyncIterator[Push]:
+    """Run the plugin until the block ends."""
+    if ctx is None:
+        async with context() as made, pushing(made, **params) as push:
+            yield push
+        return
+    listen = params.get("listen") or f"127.0.0.1:{free_port()}"
+    scheme = "https" if "tls" in params else "http"
+    if "path" not in params:
+        params["listen"] = listen
+    push = Push(f"{scheme}://{listen}", ctx)
+
+    async def take() -> None:
+        async with aclosing(results(http_push.run, ctx=ctx, **params)) as found:
+            async for each in found:
+                push.results.append(each["readings"])
+
+    push.task = asyncio.create_task(take())
+    try:
+        await listening(push)
+        yield push
+    finally:
+        ctx.stop()
+        push.task.cancel()
+        await asyncio.wait({push.task})
+
+
+async def listening(push: Push) -> None:
+    """Return once it listens; fail as it fails."""
+    assert push.task is not None
+    async with asyncio.timeout(SOON):
+        while not any(line["event"] == "listening" for line in push.ctx.logs):
+            if push.task.done():
+                await push.task
+            await asyncio.sleep(0.005)
+
+
+async def connected(push: Push) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a bare connection, for what no well-behaved client would do."""
+    host, _, port = push.url.partition("://")[2].rpartition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+async def closed(reader: asyncio.StreamReader) -> bool:
+    """Say whether the other side closes the connection soon."""
+    try:
+        async with asyncio.timeout(SOON):
+            return await reader.read() == b""
+    except ConnectionError:
+        return True
