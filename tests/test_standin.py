@@ -1,5 +1,6 @@
 """Scripts written for BMON find their settings, each collector's its own."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ from django.conf import settings
 
 def run(**kwargs):
     return {"key": settings.API_KEY}
+"""
+KEEPS = """
+calls = []
+
+
+def run(name, seen={}, **kwargs):
+    calls.append(name)
+    seen[name] = 1
+    return {"calls": list(calls), "seen": dict(seen)}
 """
 OTHERS = """
 def run(value=None, **kwargs):
@@ -120,6 +130,26 @@ async def test_a_setting_that_is_missing_says_where_it_belongs(
         "AttributeError: no setting 'API_KEY': expected it under settings: of the collector, "
         "got ANOTHER, OTHER"
     )
+
+
+@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
+async def test_nothing_of_a_run_stays_in_a_script(
+    place: Callable[[], Any], written: Written
+) -> None:
+    """Neither in its variables nor in a default that it has changed, as in a BMON of its own."""
+    path, where = written(KEEPS), place()
+    before = set(sys.modules)
+
+    results = [await called(where, path, Host(), name=name) for name in ("one", "two")]
+    if isinstance(where, Workers):
+        await where.__aexit__(None, None, None)
+    left = {name for name in sys.modules if name.startswith("ingestd_plugin_")} - before
+
+    assert results == [
+        {"calls": ["one"], "seen": {"one": 1}, "readings": []},
+        {"calls": ["two"], "seen": {"two": 1}, "readings": []},
+    ]
+    assert left == set()
 
 
 @pytest.mark.parametrize("value", [None, [], "fine", 5])

@@ -4,11 +4,10 @@ Such a script runs inside a Django application there, and takes an API key or th
 like from its settings. Here it finds an object with the same name, filled from
 the ``settings:`` of its collector.
 
-A script may read a setting while it is imported and keep it in a variable of its
-own, so what was imported with one collector's settings must never run for
-another: a worker process serves one set of settings only (``Host.key``), and in
-threads each set has an import of its own. There the settings belong to the
-call, since many calls share the process.
+A script may keep a setting in a variable of its own, and so may the modules that
+it imports. So it is imported anew for each run, as BMON does, and a worker process
+serves one set of settings only (``Host.key``). In threads the settings belong to
+the call, since many calls share the process.
 
 A Django that is installed and configured is left alone.
 """

@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ingestd.contract import portable
@@ -78,7 +79,9 @@ class Threads:
         context = {"ctx": FunctionContext(emit)} if plugin.wants_ctx else {}
         try:
             with provided(host):
-                run = self._imports.run_of(plugin.source, host)
+                # BMON imports a script anew for each run: nothing of one stays for another.
+                source = plugin.source if host is None else replace(plugin.source)
+                run = self._imports.run_of(source) if host is None else import_run(source)[0]
                 returned = call_ordinary(run, {**kwargs, **context})
             if host is not None and not isinstance(returned, Mapping):  # BMON asks for no more
                 return None
@@ -120,11 +123,11 @@ class _Imports:
     """The latest version of each plugin that was imported here."""
 
     def __init__(self) -> None:
-        self._runs: dict[tuple[str, str], tuple[Source, Callable[..., Any]]] = {}
+        self._runs: dict[str, tuple[Source, Callable[..., Any]]] = {}
 
-    def run_of(self, source: Source, host: Host | None) -> Callable[..., Any]:
-        """Import a plugin unless this very version was imported before, for the same host."""
-        key = (str(source.path), "" if host is None else host.key)
+    def run_of(self, source: Source) -> Callable[..., Any]:
+        """Import a plugin unless this very version was imported before."""
+        key = str(source.path)
         known = self._runs.get(key)
         if known is None or known[0].fingerprint != source.fingerprint:
             known = self._runs[key] = (source, import_run(source)[0])

@@ -142,6 +142,7 @@ class _Worker:
             standin.provide_nothing()
         elif settings is not None:
             standin.provide(settings)
+            self._run = None  # BMON imports a script anew for each run: nothing stays in it
         run, doc = self._imported(source)
         if asked["do"] == "describe":
             described = describe(run, doc, source)
