@@ -28,10 +28,10 @@ from .bodies import Bodies
 from .complaints import Complaints
 from .inbox import Inbox, settling
 from .keys import Keys
+from .listener import Certificate, serving
 from .options import address_of, certificate_of, check, check_keys, keys_of, rate_of
 from .replies import Replies
 from .routes import enabled
-from .serving import Certificate, serving
 
 __all__ = ["run"]
 

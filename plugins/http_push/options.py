@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .keys import is_this_machine
-from .serving import Address, Certificate
+from .listener import Address, Certificate
 
 REPLIES: Final = ("honest", "bmon")
 

@@ -66,6 +66,12 @@ class Push:
         ) as reply:
             return Reply(reply.status, await reply.text(), reply.headers)
 
+    async def logged(self, event: str) -> None:
+        """Return once the plugin has logged something."""
+        async with asyncio.timeout(SOON):
+            while not any(line["event"] == event for line in self.ctx.logs):  # noqa: ASYNC110 -- a list has no event
+                await asyncio.sleep(0.005)
+
     async def until(self, count: int) -> None:
         """Return once so many results have come."""
         async with asyncio.timeout(SOON):

@@ -58,25 +58,23 @@ class Certificate:
     def __init__(self, cert: str, key: str | None) -> None:
         self._cert, self._key = cert, key
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._stamp = self._load()
+        self._stamp = self._look()
+        self.context.load_cert_chain(cert, key)
 
-    def _load(self) -> tuple[int, ...]:
-        stamp = self._look()
-        self.context.load_cert_chain(self._cert, self._key)
-        return stamp
-
-    def _look(self) -> tuple[int, ...]:
-        return tuple(Path(path).stat().st_mtime_ns for path in (self._cert, self._key) if path)
+    def _look(self) -> list[int]:
+        paths = [Path(path) for path in (self._cert, self._key) if path]
+        return [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
 
     def follow(self) -> bool:
         """Load the files again if they have changed; say whether they had.
 
         Raises:
-            OSError: They have, and are no good.
+            OSError: They have, and are no good; said once for each change.
         """
-        if self._look() == self._stamp:
+        before, self._stamp = self._stamp, self._look()
+        if self._stamp == before:
             return False
-        self._stamp = self._load()
+        self.context.load_cert_chain(self._cert, self._key)
         return True
 
 
