@@ -32,8 +32,12 @@ def position_in(state: Mapping[str, Any], key: str) -> datetime | None:
 def first_wanted(
     position: datetime | None, *, since: datetime, now: datetime, revisit: timedelta
 ) -> datetime:
-    """Return where a normal run begins to read a source."""
-    return since if position is None else max(since, min(position, now - revisit))
+    """Return where a normal run begins to read a source.
+
+    A known one goes on where it was, however long ago: ``since`` bounds only what is
+    read again.
+    """
+    return since if position is None else min(position, max(since, now - revisit))
 
 
 class Progress:

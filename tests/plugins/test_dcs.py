@@ -280,7 +280,7 @@ async def test_position_is_the_newest_reading_and_is_read_again(dcs: FakeDcs) ->
 
 
 async def test_recent_past_is_read_again(dcs: FakeDcs) -> None:
-    """Three days of it, unless the operator says otherwise; never what is before `since`."""
+    """Three days of it, unless the operator says otherwise; but not what is before `since`."""
     known: dict[str, Any] = {"R733": at("2024-03-15T12:00")}
 
     for revisit, since, start in (
@@ -292,6 +292,17 @@ async def test_recent_past_is_read_again(dcs: FakeDcs) -> None:
         await read(dcs, registers=["R733"], revisit=revisit, since=since, **known)
 
         assert dcs.asked_for("readings")[0].query["startTime"] == start
+
+
+async def test_known_register_goes_on_where_it_was_however_long_ago(dcs: FakeDcs) -> None:
+    """After two months without a daemon, what lies before `since` is not skipped."""
+    first = await read(dcs, registers=["R733"], since="30d")
+    later = NOW + timedelta(days=60)
+
+    second = await read(dcs, now=later, registers=["R733"], since="30d", **state(first))
+
+    wanted = used(dcs.readings("R733", at("2024-02-14T12:00"), later))
+    assert stored([*first, *second])["dcs_R733_half_hour"] == wanted
 
 
 async def test_new_register_begins_at_since_while_others_go_on(dcs: FakeDcs) -> None:

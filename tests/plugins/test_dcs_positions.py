@@ -102,8 +102,9 @@ def test_nothing_is_skipped_when_an_answer_breaks_off(chunks: list[list[int]], k
         (1, 30, 3, 3),
         (5, 30, 3, 5),
         (1, 30, 0, 1),
-        (5, 4, 3, 4),
         (1, 2, 7, 2),
+        (5, 4, 3, 5),
+        (50, 30, 3, 50),
     ],
 )
 def test_where_a_run_begins(position: int | None, since: int, revisit: int, first: int) -> None:
