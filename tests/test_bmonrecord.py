@@ -8,7 +8,9 @@ import pytest
 
 from ingestd.bmonrecord import as_bmon
 from ingestd.runrecords import RunRecord
+from tests.support.cli import CommandLine
 from tests.support.collecting import site
+from tests.support.daemon import DaemonFolder
 
 ODD = """
 import math
@@ -117,6 +119,56 @@ async def test_a_run_without_a_result_forgets_nothing(tmp_path: Path) -> None:
 
         assert [each.outcome for each in records] == ["ok"] * 3
         assert (kept.state, kept.hidden) == ({"n": 1}, {"token": "geheim"})
+
+
+TELLS = """
+import requests
+from django.conf import settings
+
+KEY = settings.API_KEY
+
+
+def run(n=0, **kwargs):
+    if n == 1:
+        raise ValueError("refused: " + KEY)
+    print("with", KEY)
+    return {"readings": [(None, "level", 1)], "n": n + 1, "seen": sorted(kwargs)}
+"""
+
+
+@pytest.mark.slow
+async def test_the_last_run_stands_beside_the_state(daemon_folder: DaemonFolder) -> None:
+    """Where an administrator of BMON looks for it, whoever answers, and with no secret in it."""
+    daemon_folder.plugin("tells", TELLS)
+    config = """
+        collectors:
+          m:
+            {plugin: tells, compat: bmon, every: 1h, catch_up: none,
+             settings: {API_KEY: geheim-1234}}
+    """
+    async with daemon_folder.daemon(config) as it:
+        ran = await it.post("collectors/m/run")
+        first = await it.get("state/m")
+        await it.post("collectors/m/run")
+        second = await it.get("state/m")
+        log = await it.get("runs")
+    cli = CommandLine(daemon_folder.config_path)
+    shown = cli("state", "show", "m").out
+    told = cli("runs", "2").out
+
+    assert ran["outcome"] == "ok"
+    assert first["state"] == {"n": 1, "seen": []}
+    assert first["last_run"] == ran["bmon"]
+    assert set(first["last_run"]) == {
+        "script_start_time", "script_execution_time", "reading_insert_message",
+    }  # fmt: skip
+    assert second["state"] == first["state"]
+    assert set(second["last_run"]) == {"script_start_time", "script_error"}
+    assert "ValueError: refused: ***" in second["last_run"]["script_error"]
+    assert "of the last run, and not given to the next:\nscript_start_time" in shown
+    assert "ValueError: refused: ***" in shown
+    assert "as BMON has it:\nscript_start_time" in told
+    assert "geheim" not in str([ran, first, second, log, shown, told])
 
 
 @pytest.mark.parametrize(

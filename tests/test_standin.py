@@ -1,5 +1,6 @@
 """Scripts written for BMON find their settings, each collector's its own."""
 
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,18 @@ def run(**kwargs):
     thread = threading.Thread(target=lambda: found.append(settings.API_KEY))
     thread.start()
     thread.join()
+    return {"found": found}
+"""
+WAITS = """
+import time
+from django.conf import settings
+
+
+def run(**kwargs):
+    found = []
+    for _ in range(50):
+        time.sleep(0.002)
+        found.append(settings.API_KEY)
     return {"found": found}
 """
 MISSING = """
@@ -104,6 +117,17 @@ async def test_each_collector_finds_its_own_settings(
         ("one", "one", 5),
         ("two", "two", None),
     ] * 2
+
+
+async def test_calls_at_the_same_time_find_their_own(written: Written) -> None:
+    """Threads share the modules, not the settings."""
+    path, threads = written(WAITS), Threads()
+    first, second = await asyncio.gather(
+        called(threads, path, Host({"API_KEY": "one"})),
+        called(threads, path, Host({"API_KEY": "two"})),
+    )
+
+    assert (first["found"], second["found"]) == (["one"] * 50, ["two"] * 50)
 
 
 async def test_threads_of_a_script_find_them_too(written: Written) -> None:
