@@ -219,15 +219,21 @@ class FakeDcs:
         asked = Asked(request.method, request.path, dict(request.query))
         self.asked.append(asked)
         line = f"{request.method} {request.path_qs}"
-        async with self._transactions.one(line):
-            await asyncio.sleep(self.rules.latency)
-            fault = self._faults.next(line) or Fault()
-            await asyncio.sleep(fault.delay)
-            reply = broken(fault) if fault.status else await self._answer(request)
-            asked.status = reply.status
-            response = await self._send(request, reply, cut=fault.cut)
-            asked.whole = True
-            return response
+        try:
+            async with self._transactions.one(line):
+                return await self._transact(request, asked, line)
+        except ConnectionError:  # whoever asked has gone away: nobody gets this
+            return web.Response(status=500)
+
+    async def _transact(self, request: web.Request, asked: Asked, line: str) -> web.StreamResponse:
+        await asyncio.sleep(self.rules.latency)
+        fault = self._faults.next(line) or Fault()
+        await asyncio.sleep(fault.delay)
+        reply = broken(fault) if fault.status else await self._answer(request)
+        asked.status = reply.status
+        response = await self._send(request, reply, cut=fault.cut)
+        asked.whole = fault.cut < 0
+        return response
 
     async def _answer(self, request: web.Request) -> Reply:
         path = f"{request.path.lower().rstrip('/')}/"
