@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from ingestd.backfillrecords import Status
 from ingestd.contract import Memory
 from ingestd.errors import NotNow, NotPossible
 from ingestd.windows import shown
 from tests.support.backfilling import HOUR, HOURLY, START, hours, past
+from tests.support.clock import settle
 
 FAILING = """
     async def run(*, ctx, broken=True, start=None, end=None, **_):
@@ -18,6 +20,25 @@ FAILING = """
             yield {"readings": [(start.timestamp(), "level", 1)]}
             if broken:
                 raise OSError("no server")
+"""
+
+# Does not end when it is cancelled until the test lets it.
+LINGERING = """
+    import asyncio
+
+    async def run(*, ctx, number=0, start=None, end=None, **_):
+        if start is None:
+            return
+        at_once = ctx.shared(list)
+        at_once.append(number)
+        ctx.log.info("window", start=int(start.timestamp()), end=int(end.timestamp()))
+        ctx.log.info("at once", number=len(at_once))
+        try:
+            yield {"readings": [(start.timestamp(), "level", 1)]}
+            await ctx._clock.sleep(1e6)
+        finally:
+            await ctx.shared(asyncio.Event).wait()
+            at_once.pop()
 """
 
 
@@ -347,6 +368,130 @@ async def test_cancelled_backfill_is_over_when_its_window_has_ended(tmp_path: Pa
         done = await it.ended(await it.ask(hours(5)))
         with pytest.raises(NotNow, match=f"backfill {done.id}: is done already"):
             await it.backfills.cancel(done.id)
+
+
+async def test_cancelled_backfill_is_not_begun_anew_while_its_window_ends(tmp_path: Path) -> None:
+    """Neither a reload nor somebody who asks again may bring it back."""
+    async with past(tmp_path) as it:
+        await it.here.start(LINGERING, every=1e9)
+        record = await it.ask(hours(50))
+        await it.here.until(lambda: len(it.windows()) == 1)
+        cancelling = asyncio.create_task(it.backfills.cancel(record.id))
+        await settle()
+        it.backfills.follow()
+        with pytest.raises(NotNow, match=f"probe: its backfill {record.id} is being cancelled"):
+            await it.ask(hours(50))
+        it.may_end()
+        cancelled = await it.here.clock.drive(cancelling)
+        await it.here.clock.drive(it.here.clock.sleep(60))
+
+        assert cancelled is not None
+        assert cancelled.status is Status.CANCELLED
+        assert len(it.windows()) == 1
+        assert it.backfills.running(record.id) is None
+
+
+async def test_two_who_cancel_a_backfill_get_the_same_answer(tmp_path: Path) -> None:
+    """Even if the first of them does not wait for it."""
+    async with past(tmp_path) as it:
+        await it.here.start(LINGERING, every=1e9)
+        record = await it.ask(hours(50))
+        await it.here.until(lambda: len(it.windows()) == 1)
+        impatient, *others = (asyncio.create_task(it.backfills.cancel(record.id)) for _ in range(3))
+        await settle()
+        impatient.cancel()
+        it.may_end()
+        told = await it.here.clock.drive(asyncio.gather(*others))
+
+        assert [each.status for each in told if each] == [Status.CANCELLED] * 2
+        assert it.here.logged("task failed, and is started again") == []
+        assert len(it.here.logged("backfill cancelled")) == 1
+
+
+async def test_window_begins_when_all_before_it_have_ended(tmp_path: Path) -> None:
+    """However often the collector is configured anew meanwhile."""
+    async with past(tmp_path) as it:
+        await it.here.start(LINGERING, every=1e9)
+        record = await it.ask(hours(50))
+        await it.here.until(lambda: len(it.windows()) == 1)
+        for number in range(1, 4):
+            await it.here.restart(every=1e9, params={"number": number})
+            it.backfills.follow()
+            await it.here.clock.drive(it.here.clock.sleep(1))
+        it.may_end()
+        await it.here.until(lambda: len(it.windows()) == 2)
+        await it.here.clock.drive(it.backfills.cancel(record.id))
+
+        assert [each["number"] for each in it.here.logged("at once")] == [1, 1]
+
+
+async def test_window_that_swallows_its_end_does_not_say_that_it_runs(tmp_path: Path) -> None:
+    """How a backfill stands is told by whoever has taken it over."""
+    async with past(tmp_path) as it:
+        await it.here.start(
+            """
+            import asyncio
+
+            async def run(*, ctx, start=None, end=None, **_):
+                ctx.log.info("window", start=int(start.timestamp()), end=int(end.timestamp()))
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    yield {"readings": [(start.timestamp(), "level", 1)]}
+                    ctx.log.info("closed")
+            """,
+            every=1e9,
+        )
+        record = await it.ask(hours(50), chunk=10 * HOUR)
+        await it.here.until(lambda: len(it.windows()) == 1)
+        await it.here.remove()
+        it.backfills.follow()
+        await it.here.until(lambda: len(it.here.logged("closed")) == 1)
+        await it.here.until(lambda: record.position > START)
+
+        assert record.status is Status.PAUSED
+        assert record.why == "its collector is disabled, or no longer configured"
+
+
+async def test_connections_of_a_backfill_are_closed_behind_it(tmp_path: Path) -> None:
+    """They are its own, beside those of the runs."""
+    async with past(tmp_path) as it:
+        await it.here.start(
+            """
+            async def run(*, ctx, start=None, end=None, **_):
+                ctx.shared(list).append(ctx.http)
+                yield {}
+            """,
+        )
+        await it.here.ran(1)
+        await it.ended(await it.ask(hours(1)))
+        sessions: list[ClientSession] = it.here.services.shared.get(list)
+
+        assert sorted({id(each): each.closed for each in sessions}.values()) == [False, True]
+
+
+async def test_large_result_of_a_backfill_comes_in_as_its_part_of_the_buffer(
+    tmp_path: Path,
+) -> None:
+    """Handed over whole, it would take all of it."""
+    async with past(tmp_path, capacity=400) as it:
+        await it.here.start(
+            """
+            async def run(*, start=None, end=None, **_):
+                if start is not None:
+                    yield {"readings": [(start.timestamp() + n, "level", n) for n in range(1000)]}
+            """,
+            every=1e9,
+        )
+        it.here.store_up.clear()
+        record = await it.ask(hours(1))
+        await it.here.until(lambda: it.here.buffer.backfill > 0)
+        held = it.here.buffer.backfill
+        it.here.store_up.set()
+        await it.ended(record)
+
+        assert held == 100
+        assert len(it.here.stored) == 1000
 
 
 async def test_backfill_that_waits_is_cancelled_at_once(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Backfills:
         self._unfinished: dict[int, BackfillRecord] = {}
         self._work: dict[int, tuple[Backfill, Task]] = {}
         self._ending: dict[int, Task] = {}
+        self._giving_up: dict[int, Task] = {}
         self._over: dict[int, asyncio.Event] = {}
         self._asking = asyncio.Lock()
         self._finishing = False
@@ -152,12 +153,8 @@ class Backfills:
         Raises:
             NotNow: It is done already.
         """
-        record = self._unfinished.get(number)
-        if record is not None:
-            if ending := self._end(number):
-                await asyncio.wait({ending})
-            if number in self._unfinished:  # it may just have been done, or nearly
-                await self._close(record, record.status if record.over else Status.CANCELLED)
+        if number in self._unfinished:
+            await asyncio.wait({self._give_up(self._unfinished[number])})
         found = await self.find(number)
         if found is not None and found.status is Status.DONE:
             raise NotNow(f"backfill {number}: is done already")
@@ -221,6 +218,8 @@ class Backfills:
     async def _asked_again(
         self, record: BackfillRecord, spans: Sequence[Span], *, chunk: float, rate: float | None
     ) -> BackfillRecord:
+        if record.id in self._giving_up:
+            raise NotNow(f"{record.collector}: its backfill {record.id} is being cancelled")
         if (record.spans, record.chunk) != (spans, chunk):
             raise NotNow(
                 f"{record.collector}: its backfill {record.id} is not finished yet; wait for "
@@ -249,6 +248,8 @@ class Backfills:
 
     def _go_on(self, record: BackfillRecord) -> bool:
         """Work on one with its collector as it is now; return whether that begins anew."""
+        if record.id in self._giving_up:
+            return False
         collector = self._collectors.by_name.get(record.collector)
         if (work := self.running(record.id)) and work.collector is collector:
             return False
@@ -286,18 +287,43 @@ class Backfills:
         ending = self._ending[number] = self._tasks.start(name, end)
         return ending
 
+    def _give_up(self, record: BackfillRecord) -> Task:
+        """Begin to cancel one, unless that has begun; return the end of that.
+
+        From now on nothing begins to work on it any more. A task of its own waits
+        for the window under way, which may outlast the patience of whoever asked.
+        """
+        number = record.id
+        if number in self._giving_up:
+            return self._giving_up[number]
+        ending = self._end(number)
+
+        async def give_up() -> None:
+            if ending is not None:
+                await asyncio.wait({ending})
+            # It may just have been done, or nearly.
+            await self._close(record, record.status if record.over else Status.CANCELLED)
+
+        name = f"{record.collector}.backfill-cancel"
+        giving_up = self._giving_up[number] = self._tasks.start(name, give_up)
+        return giving_up
+
     async def _cancelled(self, tasks: set[Task]) -> None:
         if tasks:
             for name in await self._tasks.cancel(tasks):
                 self._log.error("a plugin does not end when it is cancelled", task=name)
 
     async def _close(self, record: BackfillRecord, status: Status) -> None:
+        """Bring one to its end."""
+        if record.id not in self._unfinished:
+            return  # a plugin that ignored its cancellation has come to the end of all windows
         record.status, record.why, record.ended = status, "", self._clock.now()
         record.failures, record.error = 0, ""
         await self._save(record)
         del self._unfinished[record.id]
         self._work.pop(record.id, None)
         self._ending.pop(record.id, None)
+        self._giving_up.pop(record.id, None)
         self._over.pop(record.id).set()
         self._log.info(
             f"backfill {status}",

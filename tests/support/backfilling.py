@@ -89,6 +89,10 @@ class Past:
         (record,) = self.backfills.unfinished
         return record
 
+    def may_end(self) -> None:
+        """Set the event that plugins of a test wait for, if they share one."""
+        self.here.services.shared.get(asyncio.Event).set()
+
     def windows(self) -> Sequence[tuple[int, int]]:
         """Return the windows that the plugin was called with."""
         return [(each["start"], each["end"]) for each in self.here.logged("window")]
