@@ -10,6 +10,8 @@ import asyncio
 import zlib
 from typing import Final
 
+import aiohttp
+import aiohttp.http_exceptions
 from aiohttp import web
 
 from .formats.message import FormatError, TooLargeError
@@ -17,10 +19,21 @@ from .formats.message import FormatError, TooLargeError
 # What says how to inflate each encoding to zlib.
 ENCODINGS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 MOST_ON_THEIR_WAY: Final = 64
+BROKEN: Final = (
+    ConnectionError,
+    aiohttp.ClientPayloadError,
+    aiohttp.http_exceptions.HttpProcessingError,
+    web.RequestPayloadError,
+    web.PayloadAccessError,
+)
 
 
 class TooSlowError(Exception):
     """The body has not come in time."""
+
+
+class BrokenError(Exception):
+    """The body came to no end: the sender has gone, or made a mess of it."""
 
 
 class EncodingError(ValueError):
@@ -45,6 +58,7 @@ class Bodies:
         Raises:
             TooLargeError: It is or becomes too large.
             TooSlowError: It has not come in time.
+            BrokenError: It came to no end.
             EncodingError: It is compressed in an unknown way.
             FormatError: It is not compressed in the way that it says.
         """
@@ -59,6 +73,12 @@ class Bodies:
                 return await self._read(request, inflate)
         except TimeoutError:
             raise TooSlowError(f"expected the body within {self._within:g} s") from None
+        except BROKEN as error:
+            raise BrokenError(f"expected a whole body: {error!s:.200}") from None
+        except RuntimeError:  # aiohttp's word for a connection that was lost before
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            raise BrokenError("expected a whole body, got a lost connection") from None
         finally:
             self._on_their_way.pop(deadline, None)
 

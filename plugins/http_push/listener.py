@@ -22,6 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FIRST_REQUEST: Final = 20.0  # seconds
 MOST_SILENT: Final = 128
 KEEP_ALIVE: Final = 75.0  # seconds between two requests of a connection
+LINGER: Final = 2.0  # seconds that a refused body may go on, so that the answer gets through
 LET_GO: Final = 1.0  # seconds that requests get at the end
 SOCKET_MODE: Final = 0o660  # a web server in front may be in our group
 # aiohttp tells of every stranger that speaks no HTTP, with a traceback.
@@ -136,6 +137,7 @@ async def serving(
         shutdown_timeout=LET_GO,
         auto_decompress=False,
         keepalive_timeout=KEEP_ALIVE,
+        lingering_time=LINGER,
     )
     await runner.setup()
     if runner.server is None:

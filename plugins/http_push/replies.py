@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ingestd.plugins import _bmon
 
-from .bodies import EncodingError, TooSlowError
+from .bodies import BrokenError, EncodingError, TooSlowError
 from .formats.message import FormatError, Found, TooLargeError
 from .inbox import BusyError
 from .keys import ForeignPageError, KeyRefusedError
@@ -21,6 +21,7 @@ class RateError(Exception):
 # Status, and after how many seconds it makes sense to come again; None: never.
 STATUS: Final[dict[type[Exception], tuple[int, int | None]]] = {
     FormatError: (400, None),
+    BrokenError: (400, 1),
     KeyRefusedError: (401, None),
     ForeignPageError: (403, None),
     TooSlowError: (408, 1),
