@@ -1,6 +1,7 @@
 """Scripts written for BMON find their settings, each collector's its own."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -212,13 +213,14 @@ async def test_only_scripts_of_bmon_find_the_stand_in(written: Written) -> None:
 async def test_a_django_that_is_configured_is_left_alone(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has set one up wants what is in it."""
+    """Whoever has set one up wants what is in it; of any other only the settings are ours."""
     conf = tmp_path / "site" / "django" / "conf" / "__init__.py"
     conf.parent.mkdir(parents=True)
     conf.write_text("class settings:\n    API_KEY = 'real'\n")
     (conf.parents[1] / "__init__.py").touch()
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
-    path = written(AT_IMPORT)
+    (conf.parents[1] / "utils.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
+    path = written(f"from django import utils\n{AT_IMPORT}")
 
     async with Workers(1) as workers:
         unconfigured = await called(workers, path, Host({"API_KEY": "one"}))
