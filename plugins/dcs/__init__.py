@@ -27,7 +27,7 @@ from typing import Any, Final
 
 import ijson  # type: ignore[import-untyped]  # ships no types
 
-from .collecting import Job, Past, Span, Troubles, collect, normal
+from .collecting import Job, Troubles, collect
 from .current import current_api
 from .endpoint import Endpoint
 from .legacy import legacy_api
@@ -39,6 +39,7 @@ from .positions import Rereading, position_in
 from .problems import DcsError
 from .reading import Asker
 from .session import Session, signing_out
+from .spans import Past, Rounds, Span, normal
 from .turns import Turns, Urgency
 
 __all__ = ["DcsError", "run"]
@@ -101,6 +102,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         positions,
         REVISIT if revisit is None else revisit,
         Rereading(revisit_full, position_in({"full": full}, "full"), now),
+        ctx.shared(Rounds, ctx.collector),
     )
     asker = asker_of(ctx, options, urgency=Urgency.BACKFILL if exactly else Urgency.LIVE)
     async with signing_out(asker.session):
@@ -148,4 +150,4 @@ async def job_of(asker: Asker, past: Past, *, exactly: Window | None, now: datet
         spans = normal(sources, past, since=options.since(now), now=now)
     else:
         spans = [Span(source, exactly, now) for source in sources]
-    return Job(asker, spans, columns, troubles, exactly, state)
+    return Job(asker, spans, columns, troubles, exactly, past.rounds, state)

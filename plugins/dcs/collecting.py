@@ -1,23 +1,21 @@
-"""One run: which source is read when, and what the daemon gets of it.
+"""One run: what the daemon gets of what is read.
 
-Sources that are nearly up to date come first, so that one which has years to catch up
-with keeps nobody waiting; then those whose whole past is due to be read again. What
-is wrong with one source is noted and told at the end.
+What is wrong with one source is noted and told at the end.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from .elements import Column, Reader
 from .periods import Window
-from .positions import Progress, Rereading, first_wanted, position_in
+from .positions import Progress
 from .problems import DcsError, SourceFailed, SourceRefused, summary
 from .reading import Asker, Part
 from .sources import Source
+from .spans import Rounds, Span
 
 ENOUGH: Final = 2000
 # Nor do readings wait longer than this for others to go with, in seconds.
@@ -26,59 +24,6 @@ LINGER: Final = 2.0
 IN_A_ROW: Final = 3
 
 Result = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What to read of one source.
-
-    Attributes:
-        source: The source.
-        window: From when to when.
-        now: The time that it is.
-        moves: Whether its position moves with what is read.
-        position: Where that is, if anywhere.
-        due: The moment since which its past was to be read again, or None.
-    """
-
-    source: Source
-    window: Window
-    now: datetime
-    moves: bool = False
-    position: datetime | None = None
-    due: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What earlier runs have left, and what is to be read of the past again.
-
-    Attributes:
-        positions: The collector's state.
-        revisit: The recent past that every run reads again.
-        rereading: Which sources are due to be read from their beginning.
-    """
-
-    positions: Mapping[str, Any]
-    revisit: timedelta
-    rereading: Rereading
-
-
-def normal(sources: Sequence[Source], past: Past, *, since: datetime, now: datetime) -> list[Span]:
-    """Return what a normal run reads, in the order in which it does."""
-    recent, again = [], []
-    for source in sources:
-        position = position_in(past.positions, source.id)
-        first = first_wanted(position, since=since, now=now, revisit=past.revisit)
-        if first < now:
-            window = Window(first, now)
-            recent.append(Span(source, window, now, moves=True, position=position))
-        due = past.rereading.due(source.id)
-        if due is not None and since < first:
-            again.append(Span(source, Window(since, first), now, due=due))
-    recent.sort(key=lambda span: span.window.start, reverse=True)
-    again.sort(key=lambda span: span.due or now)
-    return recent + again
 
 
 @dataclass(slots=True)
@@ -141,6 +86,7 @@ class Job:
         columns: The series of each source.
         troubles: Takes what goes wrong with single sources.
         exactly: For a backfill, what nothing may lie outside of; else None.
+        rounds: Notes who has a turn.
         state: What the state is at the end.
     """
 
@@ -149,6 +95,7 @@ class Job:
     columns: Mapping[str, Sequence[Column]]
     troubles: Troubles
     exactly: Window | None
+    rounds: Rounds
     state: Mapping[str, Any]
 
 
@@ -191,6 +138,8 @@ async def everything(job: Job) -> AsyncGenerator[Given, None]:
         DcsError: The server is of no use.
     """
     for span in job.spans:
+        if span.moves:
+            job.rounds.note(span.source.id)
         try:
             async with aclosing(parts(job, span)) as found:
                 async for each in found:

@@ -111,6 +111,10 @@ class Rereading:
     done: datetime | None
     now: datetime
 
+    def begin(self, key: str, *, since: datetime) -> datetime | None:
+        """Return from when on a source is to be read again, or None if it is not."""
+        return None if self.due(key) is None else since
+
     def due(self, key: str) -> datetime | None:
         """Return the moment at which a source became due, or None if it is not."""
         if self.every is None or self.done is None:

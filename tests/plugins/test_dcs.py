@@ -1,15 +1,17 @@
 """The dcs plugin against a server that enforces the rules of real ones."""
 
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ingestd.plugins.dcs import collecting, run
-from ingestd.testing import collect, context
-from tests.support.dcs import Calibration, FakeDcs, Gap, Meter, Register
+from ingestd.testing import TestContext, collect, context, results
+from tests.support.dcs import Calibration, Campus, FakeDcs, Gap, Meter, Register
 from tests.support.dcsreading import (
     NOW,
+    Result,
     at,
     complaint,
     params,
@@ -320,6 +322,60 @@ async def test_new_register_begins_at_since_while_others_go_on(dcs: FakeDcs) -> 
         ("R12", "2024-02-24T12:00:00Z"),
     ]
     assert state(found)["R12"] == at("2024-03-15T12:00")
+
+
+async def read_in_part(ctx: TestContext, dcs: FakeDcs, most: int, **more: Any) -> Result:
+    """Run until so many sources had been asked for; return the state it leaves."""
+    dcs.asked.clear()
+    found = []
+    async with aclosing(results(run, ctx=ctx, **params(dcs, **more))) as given:
+        async for each in given:
+            found.append(each)
+            if len({asked.query["id"] for asked in dcs.asked_for("readings")}) >= most:
+                break
+    return state(found)
+
+
+@pytest.mark.parametrize("offline", [0, 12])
+async def test_campus_is_read_to_its_end_though_no_run_comes_so_far(
+    dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch, offline: int
+) -> None:
+    """The next run goes on with those that had no turn, even if many meters tell nothing."""
+    monkeypatch.setattr(collecting, "ENOUGH", 0)
+    registers = [Register(id=n) for n in range(100, 140)]
+    dcs.campus = Campus([Meter(id=1, name="Campus", registers=registers)])
+    for each in registers[:offline]:
+        each.gaps = [Gap(at("2024-03-14"), at("2099-01-01"))]
+    kept: Result = {}
+
+    async with context(now=NOW) as first:
+        for turn in range(12):
+            dcs.now = now = NOW + turn * timedelta(minutes=30)
+            async with context(now=now, beside=first) as ctx:
+                kept |= await read_in_part(ctx, dcs, 10, since="3d", **kept)
+
+    assert sorted(kept) == sorted(dcs.campus.ids)
+    newest = [kept[f"R{n}"] for n in range(100 + offline, 140)]
+    assert min(newest) >= now - timedelta(hours=3)
+
+
+async def test_source_with_years_to_catch_up_with_keeps_no_live_one_waiting(
+    dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that end in its middle have read the others before."""
+    monkeypatch.setattr(collecting, "ENOUGH", 0)
+    kept = state(await read(dcs, registers=["R733", "R741"], since="2d"))
+    firsts = []
+
+    async with context(now=NOW) as first:
+        for turn in range(1, 5):
+            dcs.now = NOW + turn * timedelta(minutes=30)
+            async with context(now=dcs.now, beside=first) as ctx:
+                more = {"registers": ["R734", "R733", "R741"], "since": "2010-01-01"}
+                kept |= await read_in_part(ctx, dcs, 3, **more, **kept)
+            firsts.append({each.query["id"] for each in dcs.asked_for("readings")[:2]})
+
+    assert firsts == [{"R733", "R741"}] * 4
 
 
 async def test_meter_that_was_offline_delivers_late(dcs: FakeDcs) -> None:
