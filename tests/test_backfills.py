@@ -107,6 +107,79 @@ async def test_state_stays_that_of_the_runs(tmp_path: Path) -> None:
         assert list(kept.masks) == ["code"]
 
 
+RENEWING = """
+    import asyncio
+
+    async def run(*, ctx, token=None, start=None, end=None, **_):
+        if token is None:
+            HOW {"hidden": {"token": "a"}}
+            return
+        if (start is not None) is RENEWS:
+            token = "b"
+        else:
+            ctx.log.info("waits")
+            await ctx.shared(asyncio.Event).wait()
+        HOW {"hidden": {"token": token}}
+"""
+
+
+@pytest.mark.parametrize("how", ["return", "yield"])
+async def test_secret_that_a_window_renews_outlasts_the_run_beside_it(
+    tmp_path: Path, how: str
+) -> None:
+    """That one knows only what it began with."""
+    plugin = RENEWING.replace("HOW", how).replace("RENEWS", "True")
+    async with past(tmp_path) as it:
+        collector = await it.here.start(plugin)
+        await it.here.until(lambda: len(it.here.logged("waits")) == 1)
+        await it.ended(await it.ask(hours(1)))
+        it.may_end()
+        await it.here.ran(2)
+
+        assert collector.keeper.memory.hidden == {"token": "b"}
+
+
+async def test_secret_that_a_run_renews_outlasts_the_window_beside_it(tmp_path: Path) -> None:
+    """A window may take an hour."""
+    plugin = RENEWING.replace("HOW", "yield").replace("RENEWS", "False")
+    async with past(tmp_path) as it:
+        collector = await it.here.start(plugin)
+        await it.here.ran(1)
+        record = await it.ask(hours(1))
+        await it.here.until(lambda: len(it.here.logged("waits")) == 1)
+        await it.here.ran(3)
+        it.may_end()
+        await it.ended(record)
+
+        assert collector.keeper.memory.hidden == {"token": "b"}
+
+
+async def test_secret_that_a_plugin_changes_in_place_is_changed(tmp_path: Path) -> None:
+    """What it was given is not what tells whether it was renewed."""
+    async with past(tmp_path) as it:
+        collector = await it.here.start(
+            """
+            import asyncio
+
+            async def run(*, ctx, tokens=None, start=None, end=None, **_):
+                if tokens is None:
+                    return {"hidden": {"tokens": {"a": 1}}}
+                if start is not None:
+                    return {"hidden": {"tokens": {"b": 2}}}
+                tokens["c"] = 3
+                ctx.log.info("waits")
+                await ctx.shared(asyncio.Event).wait()
+                return {"hidden": {"tokens": tokens}}
+            """
+        )
+        await it.here.until(lambda: len(it.here.logged("waits")) == 1)
+        await it.ended(await it.ask(hours(1)))
+        it.may_end()
+        await it.here.ran(2)
+
+        assert collector.keeper.memory.hidden == {"tokens": {"a": 1, "c": 3}}
+
+
 async def test_backfill_waits_while_a_store_is_behind(tmp_path: Path) -> None:
     """And says so, on whom it waits."""
     async with past(tmp_path) as it:

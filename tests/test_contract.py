@@ -14,6 +14,7 @@ from ingestd.contract import (
     Result,
     arguments,
     portable,
+    reconciled,
     remember,
     remember_secrets,
     take_apart,
@@ -147,6 +148,31 @@ def test_backfill_leaves_the_state_alone() -> None:
     assert after.state == {"n": 1}
     assert after.hidden == {"token": "b", "id": 7}
     assert after.masks == {"old": "'x'", "code": "'once'"}
+
+
+@pytest.mark.parametrize(
+    ("given", "now", "kept"),
+    [
+        ({"token": "a"}, {"token": "b"}, {"token": "b"}),
+        ({"token": "c"}, {"token": "b"}, {"token": "c"}),
+        ({"token": "c"}, {"token": "a"}, {"token": "c"}),
+        ({}, {"token": "b"}, {}),
+        ({"token": "a"}, {"token": "a", "id": 7}, {"token": "a", "id": 7}),
+        ({"token": "a", "id": 8}, {"token": "a", "id": 7}, {"token": "a", "id": 8}),
+        ({"token": "a"}, {}, {}),
+    ],
+    ids=["renewed", "both renewed", "only here", "dropped", "new", "both new", "forgotten"],
+)
+def test_secret_that_somebody_else_has_renewed_stays(
+    given: dict[str, Any], now: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    """A run that gives it back as it was at its start has nothing to say of it."""
+    taken = take_apart({"n": 1, "hidden": given})
+
+    result = reconciled(taken, began={"token": "a"}, now=now)
+
+    assert result.hidden == kept
+    assert result.state == {"n": 1}
 
 
 def test_hidden_is_never_shown_by_repr() -> None:

@@ -21,6 +21,7 @@ RESERVED: Final = frozenset({"readings", "hidden", "delete_params"})
 DEGRADED: Final = ("script_error", "script_errors")
 DEEPEST: Final = 50
 
+_ABSENT: Final = object()
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes, date, datetime})
 _SURE: Final = _PLAIN - {datetime}  # its time zone may be of foreign make
 _CONVERT: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
@@ -109,6 +110,27 @@ def remember(
         hidden={**memory.hidden, **result.hidden},
         masks=masks,
     )
+
+
+def reconciled(result: Result, *, began: Mapping[str, Any], now: Mapping[str, Any]) -> Result:
+    """Return a result that takes back no secret which somebody else has renewed.
+
+    A backfill and a run go on beside each other. The one that ends last knows only
+    what was hidden when it began, and gives back as it was what it has not renewed.
+
+    Args:
+        result: What one of them gives.
+        began: What was hidden when that one began, and what it has given since.
+        now: What is hidden by now.
+    """
+    hidden = dict(result.hidden)
+    for name in began.keys() | now.keys():
+        before = began.get(name, _ABSENT)
+        if now.get(name, _ABSENT) != before and hidden.get(name, _ABSENT) == before:
+            hidden.pop(name, None)
+            if name in now:
+                hidden[name] = now[name]
+    return replace(result, hidden=hidden)
 
 
 def remember_secrets(

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from copy import deepcopy
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
@@ -11,7 +12,7 @@ from typing import Any, Final
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock
 from ingestd.context import Receipts
-from ingestd.contract import Result, arguments, plain_reading, remember, take_apart
+from ingestd.contract import Result, arguments, plain_reading, reconciled, remember, take_apart
 from ingestd.keeper import Keeper
 from ingestd.model import Receipt, Standing
 from ingestd.plugin import Plugin
@@ -58,6 +59,7 @@ class Run:
         fingerprint: Makes the mark of a param's value.
         counts: What it has given so far.
         receipts: Those of its points that are not settled yet.
+        hidden: The secrets that it knows: what it began with, and what it has given since.
     """
 
     plugin: Plugin
@@ -72,6 +74,7 @@ class Run:
     started: float = 0.0
     counts: Counts = field(default_factory=Counts)
     receipts: Receipts = field(default_factory=Receipts)
+    hidden: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     async def collect(self, extras: Mapping[str, Any]) -> None:
         """Call the plugin to its end.
@@ -83,6 +86,7 @@ class Run:
             PluginError: The run failed, in the way that its class says.
         """
         memory = self.keeper.memory
+        self.hidden = deepcopy(memory.hidden)  # the plugin may change what it gets in place
         self.redactor.add(memory.hidden.values(), owner=self.keeper.collector)
         kwargs = arguments(memory, self.params, fingerprint=self.fingerprint)
         async with aclosing(
@@ -103,7 +107,9 @@ class Run:
             for start in range(0, len(result.readings), self._slice)
             if (receipt := await self._put(result.readings[start : start + self._slice], standing))
         ]
-        self._keep(given, result, receipts)
+        up_to_date = reconciled(result, began=self.hidden, now=self.keeper.memory.hidden)
+        self.hidden = {**self.hidden, **result.hidden}
+        self._keep(given, up_to_date, receipts)
         await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
 
     @property
