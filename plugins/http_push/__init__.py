@@ -4,7 +4,7 @@ Emits what the senders name: BMON's loggers, Monnit, Particle, The Things
 Network, Radio Bridge, beadedStream, Notehub, Influx line protocol, plain JSON.
 
 Parameters, where: ``listen`` -- ``host:port`` or ``unix:/path`` -- with ``tls`` --
-``cert`` and ``key`` files; or ``path`` -- a prefix at the daemon's own address.
+``cert_file`` and ``key_file``; or ``path`` -- a prefix at the daemon's own address.
 Parameters, what: ``store_keys`` -- any of them opens; ``formats`` -- some instead
 of all; ``replies`` -- ``honest``, or ``bmon`` for loggers that know 200 alone.
 Parameters, limits: ``max_body`` -- bytes of one request; ``max_waiting`` requests
@@ -29,7 +29,7 @@ from .complaints import Complaints
 from .inbox import Inbox, settling
 from .keys import Keys
 from .listener import Certificate, serving
-from .options import address_of, certificate_of, check, check_keys, keys_of, rate_of
+from .options import address_of, certificate_of, check, check_keys, check_sizes, keys_of, rate_of
 from .replies import Replies
 from .routes import enabled
 
@@ -59,10 +59,11 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield what comes, and answer once it is safe."""
     check(listen, path, tls, replies)
+    check_sizes(whole(max_body, "max_body"), whole(max_waiting_bytes, "max_waiting_bytes"))
     certificate, keys = certificate_of(tls), keys_of(store_keys)
     inbox = Inbox(
         most=whole(max_waiting, "max_waiting"),
-        most_bytes=whole(max_waiting_bytes, "max_waiting_bytes"),
+        most_bytes=max_waiting_bytes,
         within=duration(answer_within, "answer_within"),
     )
     answering = Answering(
@@ -71,9 +72,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         routes=enabled(formats),
         keys=Keys(keys),
         rate=Rate(rate_of(rate)),
-        bodies=Bodies(
-            most_bytes=whole(max_body, "max_body"), within=duration(read_within, "read_within")
-        ),
+        bodies=Bodies(most_bytes=max_body, within=duration(read_within, "read_within")),
         inbox=inbox,
         replies=Replies(like_bmon=replies == "bmon"),
         complaints=Complaints(ctx.log),

@@ -31,6 +31,7 @@ class Complaints:
 
     def _tell(self, event: str, form: str, remote: str | None, kind: str, error: str) -> None:
         now = time.monotonic()
+        error = error.encode(errors="backslashreplace").decode()
         key = form, remote or "", kind
         if key not in self._kinds and len(self._kinds) >= MOST_KINDS:
             self._kinds.clear()

@@ -56,7 +56,7 @@ class Keys:
         """
         if self._keys:
             return
-        host = request.host.rpartition(":")[0] or request.host
+        host = urlsplit(f"//{request.host}").hostname or ""
         origin = request.headers.get("Origin")
         if (
             (request.transport is not None and not is_this_machine(host) and is_tcp(request))

@@ -50,10 +50,10 @@ def certificate_of(tls: Any) -> Certificate | None:
     """
     if tls is None:
         return None
-    if not isinstance(tls, Mapping) or "cert" not in tls or not set(tls) <= {"cert", "key"}:
-        raise ValueError("tls: expected cert: and key:, two files, or cert: alone with both in it")
+    if not isinstance(tls, Mapping) or not {"cert_file"} <= set(tls) <= {"cert_file", "key_file"}:
+        raise ValueError("tls: expected cert_file: and key_file:, or cert_file: with both in it")
     try:
-        return Certificate(tls["cert"], tls.get("key"))
+        return Certificate(str(tls["cert_file"]), tls.get("key_file"))
     except OSError as error:
         raise ValueError(f"tls: expected a certificate and its key: {error}") from None
 
@@ -70,6 +70,18 @@ def check(listen: Any, path: Any, tls: Any, replies: Any) -> None:
         raise ValueError("tls: expected listen: beside it; the daemon's own address has none")
     if replies not in REPLIES:
         raise ValueError(f"replies: expected 'honest' or 'bmon', got {replies!r:.80}")
+
+
+def check_sizes(max_body: int, max_waiting_bytes: int) -> None:
+    """Check that a body which is allowed may wait.
+
+    Raises:
+        ValueError: It could never be taken.
+    """
+    if max_body > max_waiting_bytes:
+        raise ValueError(
+            f"max_waiting_bytes: expected at least max_body, {max_body}, got {max_waiting_bytes}"
+        )
 
 
 def check_keys(where: str, host: str, keys: Sequence[str]) -> None:

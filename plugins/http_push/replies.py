@@ -1,5 +1,6 @@
 """How senders are answered: like BMON, like InfluxDB, or with JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,9 +63,9 @@ class Replies:
         success = "" if bad else route.success
         text = found.note or success or _bmon.message(stored, rejected)
         if self.like_bmon:
-            return web.Response(text=found.note.partition(":")[0] or text)
+            return _text(found.note.partition(":")[0] or text)
         said = "".join(f"\n{problem}" for problem in found.samples)
-        return web.Response(text=f"{text}{said}", status=400 if bad else 200)
+        return _text(f"{text}{said}", status=400 if bad else 200)
 
     def refused(self, route: Route, error: Exception) -> web.Response:
         """Return the answer to readings that are not taken, or not safe yet."""
@@ -77,8 +78,18 @@ class Replies:
         # BMON's senders take 200 for final and anything else for "again, later".
         if self.like_bmon and retry_after is None:
             wrong_key = isinstance(error, KeyRefusedError)
-            return web.Response(text="Invalid Key" if wrong_key else str(error))
-        return web.Response(text=str(error), status=status, headers=headers)
+            return _text("Invalid Key" if wrong_key else str(error))
+        return _text(str(error), status=status, headers=headers)
+
+
+def _text(
+    text: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    # What a sender wrote may be no Unicode that can be sent back.
+    body = text.encode(errors="backslashreplace")
+    return web.Response(
+        body=body, status=status, headers=headers, content_type="text/plain", charset="utf-8"
+    )
 
 
 def _influx(status: int, text: str, retry_after: int | None) -> web.Response:

@@ -264,7 +264,7 @@ async def test_what_is_not_safe_in_time_is_never_called_stored(replies: str) -> 
 
 async def test_too_many_that_wait_are_told_to_come_again() -> None:
     """By number or by size; those that wait already are still answered."""
-    async with pushing(max_waiting=2, max_waiting_bytes=100) as push:
+    async with pushing(max_waiting=2, max_body=100, max_waiting_bytes=100) as push:
         push.ctx.safe.clear()
         first = asyncio.create_task(push.post("/readings", json=[[1, "a", 1]]))
         await push.until(1)
@@ -417,6 +417,15 @@ async def test_bmon_calls_everything_final_200(bmon: Push) -> None:
         reply = await bmon.post(STORE, data=body, key="k")
         assert reply.status == 200
         assert text in reply.text
+
+
+async def test_names_that_are_no_unicode_are_told(push: Push) -> None:
+    """A reply can be sent whatever it repeats, and so can a line of the log."""
+    body = b'{"readings": [[1, "\\ud800", "??"], [1, "\\ud800", 1]]}'
+    reply = await push.post(STORE, data=body, key="k")
+
+    assert (reply.status, "\\ud800: expected a number" in reply.text) == (400, True)
+    assert not any(line["log_level"] == "error" for line in push.ctx.logs)
 
 
 async def test_good_lines_are_safe_before_bad_ones_are_told(push: Push) -> None:
@@ -626,7 +635,7 @@ async def test_tls_with_a_certificate_that_is_renewed(
     monkeypatch.setattr(http_push, "LOOK_AT_FILES", 0.0)
     monkeypatch.setattr(http_push, "GLANCE", 0.01)
     first, second = trustme.CA(), trustme.CA()
-    files = {"cert": str(tmp_path / "push.crt"), "key": str(tmp_path / "push.key")}
+    files = {"cert_file": str(tmp_path / "push.crt"), "key_file": str(tmp_path / "push.key")}
     write(first, files)
     async with pushing(tls=files, store_keys="k") as push:
         assert (await push.post("/write", data=LINE, key="k", ssl=trust(first))).status == 204
@@ -639,7 +648,7 @@ async def test_tls_with_a_certificate_that_is_renewed(
             )
             assert reply.status == 204
 
-        Path(files["cert"]).write_text("nonsense")
+        Path(files["cert_file"]).write_text("nonsense")
         await push.logged("renewed certificate is no good, the old one stays")
         assert (await push.post("/write", data=LINE, key="k", ssl=trust(second))).status == 204
     assert sum("no good" in line["event"] for line in push.ctx.logs) == 1
@@ -648,8 +657,8 @@ async def test_tls_with_a_certificate_that_is_renewed(
 def write(ca: trustme.CA, files: dict[str, str]) -> None:
     """Write a certificate for this machine."""
     made = ca.issue_cert("127.0.0.1")
-    Path(files["key"]).write_bytes(made.private_key_pem.bytes())
-    Path(files["cert"]).write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
+    Path(files["key_file"]).write_bytes(made.private_key_pem.bytes())
+    Path(files["cert_file"]).write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
 
 
 def trust(ca: trustme.CA) -> ssl.SSLContext:
@@ -707,10 +716,14 @@ async def test_bmons_own_prefix_at_the_daemons_address() -> None:
         ({"listen": "127.0.0.1:0", "store_keys": [""]}, "store_keys: expected texts"),
         ({"listen": "127.0.0.1:0", "replies": "kind"}, "replies: expected 'honest' or 'bmon'"),
         ({"listen": "127.0.0.1:0", "formats": ["morse"]}, "formats: expected some of batch"),
-        ({"listen": "127.0.0.1:0", "tls": {}}, "tls: expected cert: and key:"),
-        ({"listen": "127.0.0.1:0", "tls": {"cert": "/nowhere"}}, "tls: expected a certificate"),
-        ({"path": "/push", "tls": {"cert": "/nowhere"}}, "tls: expected listen: beside it"),
+        ({"listen": "127.0.0.1:0", "tls": {}}, "tls: expected cert_file: and key_file:"),
+        (
+            {"listen": "127.0.0.1:0", "tls": {"cert_file": "/nowhere"}},
+            "tls: expected a certificate",
+        ),
+        ({"path": "/push", "tls": {"cert_file": "/nowhere"}}, "tls: expected listen: beside it"),
         ({"listen": "127.0.0.1:0", "rate": 0}, "rate: expected requests a second above 0"),
+        ({"listen": "127.0.0.1:0", "max_body": 10**9}, "max_waiting_bytes: expected at least"),
         ({"listen": "127.0.0.1:0", "max_body": "1MiB"}, "max_body: expected a whole number"),
         ({"listen": "127.0.0.1:0", "answer_within": 5}, "answer_within: expected a duration"),
     ],

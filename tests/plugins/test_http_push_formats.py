@@ -62,7 +62,7 @@ def test_a_time_is_read_as_bmon_reads_it(ts: str, expected: str) -> None:
     assert found.readings == [(unix(expected), "oil_flow", 3.5)]
 
 
-@pytest.mark.parametrize("ts", ["yesterday", "", "2025-13-45", "9" * 50])
+@pytest.mark.parametrize("ts", ["yesterday", "", "2025-13-45", "9" * 50, "²" * 10])
 def test_a_time_that_is_none_is_not_now(ts: str) -> None:
     """A reading without its time would be wrong for ever."""
     found = single(message({"val": "3.5", "ts": ts}, id="oil_flow"))

@@ -163,7 +163,7 @@ def bmon_time(text: Any, message: Message) -> Any:
         return text
     if not isinstance(text, str) or not text.strip():
         return f"no time: {text!r:.40}"
-    if text.strip().isdigit() and 9 <= len(text.strip()) <= 11:
+    if text.strip().isdecimal() and 9 <= len(text.strip()) <= 11:
         return int(text)
     # What is not said, such as a date, is today's; dateutil would take the machine's.
     today = datetime.fromtimestamp(message.now, UTC).replace(tzinfo=None)
