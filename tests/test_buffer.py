@@ -254,15 +254,66 @@ async def test_backfill_that_somebody_waits_for_is_hurried_behind_the_live_point
     await at_once(waiter)
 
 
-async def test_point_that_may_correct_a_backfill_goes_behind_it() -> None:
+@pytest.mark.parametrize("standing", [Standing.KEPT, Standing.DROPPABLE])
+async def test_point_that_may_correct_a_backfill_goes_behind_it(standing: Standing) -> None:
     """The backfill read the old value; written last, it would overwrite the new one."""
     one = OneLane(batch=3)
     await one.put(1, 2, 3, 4, standing=Standing.BACKFILL)
-    await one.put(3, 9)
+    await one.put(3, 9, 10, standing=standing)
 
-    first, second = await one.batch(), await one.batch()
+    batches = [await one.batch() for _ in range(3)]
 
-    assert (seconds(first), seconds(second)) == ([1, 2, 3], [4, 3, 9])
+    assert [seconds(each) for each in batches] == [[1, 2, 3], [4], [3, 9, 10]]
+    assert [each.standing for each in batches] == [Standing.BACKFILL] * 2 + [standing]
+
+
+@pytest.mark.parametrize("first", [Standing.KEPT, Standing.DROPPABLE])
+async def test_backfill_goes_before_all_that_may_correct_it(first: Standing) -> None:
+    """Whichever of those that do has come in first, and whatever came in before them."""
+    one = OneLane(batch=3)
+    other = Standing.DROPPABLE if first is Standing.KEPT else Standing.KEPT
+    await one.put(90, standing=other)
+    await one.clock.advance(1)
+    await one.put(91, standing=first)
+    await one.clock.advance(1)
+    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(1, 92, standing=first)
+    await one.put(2, 93, standing=other)
+
+    batches = [await one.batch() for _ in range(3)]
+
+    assert [seconds(each) for each in batches] == [[1, 2, 3], [90, 2, 93], [91, 1, 92]]
+
+
+async def test_backfill_that_comes_later_waits_again() -> None:
+    """Only what may be corrected goes before what is due."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, standing=Standing.BACKFILL)
+    await one.put(1, 9)
+    await one.put(101, 102, standing=Standing.BACKFILL)
+
+    batches = [await one.batch() for _ in range(2)]
+
+    assert [seconds(each) for each in batches] == [[1, 2], [1, 9]]
+
+
+async def test_backfill_that_had_to_go_ahead_is_waited_for() -> None:
+    """All of what is on its way has to arrive before more may follow."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(1, 9)
+    first, second, live = [await one.batch() for _ in range(3)]
+    await one.put(101, 102, standing=Standing.BACKFILL)
+    more = asyncio.create_task(one.lane.next_batch())
+
+    one.done(first)
+    assert await waits(more)
+
+    one.done(second)
+    rest = await at_once(more)
+    assert live.standing is Standing.KEPT
+    assert rest is not None
+    assert seconds(rest) == [101, 102]
 
 
 async def test_backfill_is_due_when_more_of_it_waits_for_room() -> None:
@@ -279,6 +330,22 @@ async def test_backfill_is_due_when_more_of_it_waits_for_room() -> None:
     assert seconds(first) == [1, 2]
     assert await waits(second)  # there is room again, so this one lingers
     second.cancel()
+
+
+async def test_backfill_stays_due_while_more_of_it_waits_for_room() -> None:
+    """Its part may be full of the rest after one batch has left, and nothing else comes."""
+    one = OneLane(capacity=40, batch=6)
+    await one.put(*range(10), standing=Standing.BACKFILL)
+    more = one.later(*range(10, 17), standing=Standing.BACKFILL)
+    await settle()
+    one.done(await one.batch())
+    assert await waits(more)
+
+    rest = await one.batch()
+
+    assert seconds(rest) == [6, 7, 8, 9]
+    one.done(rest)
+    await at_once(more)
 
 
 async def test_backfill_that_is_pressed_stays_so_behind_a_live_batch() -> None:
@@ -494,6 +561,19 @@ async def test_full_part_of_backfill_leaves_room_for_live_results() -> None:
     assert one.buffer.held == 100
     assert not any(each.done() for each in waiting)
     for each in waiting:
+        each.cancel()
+
+
+async def test_backfill_never_passes_a_live_result_that_waits() -> None:
+    """Even if there is room for it and not for the other."""
+    one = OneLane(capacity=12, batch=12)
+    await one.put(*range(8))
+    live = one.later(*range(10, 16))
+    backfill = one.later(101, standing=Standing.BACKFILL)
+
+    assert await waits(backfill)
+    assert not live.done()
+    for each in (live, backfill):
         each.cancel()
 
 

@@ -20,9 +20,9 @@ Points of a backfill, which are of the past, must not delay those of the present
 They hold a part of the buffer at most, and come into it when nobody else waits;
 a lane makes a batch of them only while no other is due, and sends one at a time,
 so that the next one finds a way that is free. That part may be less than a batch,
-so they are due as well when more of them wait for room. Only points that may correct some
-of those that wait, having a time among theirs, go behind them: an old value must
-not overwrite a new one.
+so they are due as well for as long as more of them wait for room. Only points that may
+correct some of those that wait, having a time among theirs, go behind them: an old value
+must not overwrite a new one. Then what waits of the backfill goes ahead of everything.
 """
 
 import asyncio
@@ -77,13 +77,6 @@ class Waiting:
                 self.taken = 0
         return taken
 
-    def join(self, other: "Waiting") -> None:
-        """Append everything that another holds."""
-        for added, (points, receipt) in zip(
-            list(other.added), other.take(other.points), strict=True
-        ):
-            self.add(points, receipt, now=added)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
@@ -111,7 +104,8 @@ class Lane:
         self._live = self._waiting[Standing.KEPT], self._waiting[Standing.DROPPABLE]
         self._backfill = self._waiting[Standing.BACKFILL]
         self._backfill_us = (0, 0)  # its first and its last time
-        self._backfill_in_flight = self._pressed = False
+        self._backfill_in_flight = self._backfill_ahead = 0
+        self._pressed = False
         self._some, self._due = asyncio.Event(), asyncio.Event()
         self.accepted = 0
         self._in_flight = 0
@@ -136,7 +130,7 @@ class Lane:
         if waiting is self._backfill:
             self._reach(points)
         elif self._backfill.points:
-            self._let_what_they_correct_go_first(points)
+            self._let_go_ahead_what_is_corrected_by(points)
         waiting.add(points, receipt, now=self._clock.monotonic())
         self.accepted += len(points)
         if waiting is not self._backfill or not self._backfill_in_flight:
@@ -147,10 +141,10 @@ class Lane:
         self._hurried = True
         self._consider()
 
-    def press(self) -> None:
-        """Make due what is here of a backfill: more of it waits for the room."""
-        self._pressed = True
-        if self._backfill in self._ready and self._backfill.points:
+    def press(self, *, pressed: bool) -> None:
+        """Make due what is here of a backfill, for as long as more of it waits for the room."""
+        self._pressed = pressed
+        if pressed and self._backfill in self._ready and self._backfill.points:
             self._notice(self._backfill)
 
     def close(self) -> None:
@@ -172,7 +166,7 @@ class Lane:
         """Learn that a batch has arrived somewhere, and how large its body was."""
         self._in_flight -= 1
         if batch.standing is Standing.BACKFILL:
-            self._backfill_in_flight = False
+            self._backfill_in_flight -= 1
             if self._backfill.points:
                 self._notice(self._backfill)
         if raw_bytes:
@@ -206,7 +200,8 @@ class Lane:
         parts = self._waiting[standing].take(self._most)
         self._in_flight += 1
         if standing is Standing.BACKFILL:
-            self._backfill_in_flight, self._pressed = True, False
+            self._backfill_in_flight += 1
+            self._backfill_ahead = max(0, self._backfill_ahead - sum(len(it) for it, _ in parts))
         if not self.points:
             self._hurried = False
         if not self._closed:
@@ -220,7 +215,7 @@ class Lane:
     def _next_standing(self) -> Standing:
         """Choose what the next batch is made of: the older of the two, a backfill behind them."""
         kept, droppable = self._live
-        if not (kept.points or droppable.points):
+        if self._backfill_ahead or not (kept.points or droppable.points):
             return Standing.BACKFILL
         if self._backfill in self._ready and self._backfill.points and not self._live_is_due():
             return Standing.BACKFILL
@@ -239,11 +234,11 @@ class Lane:
         times_us = [*map(TIME_OF, points), *(self._backfill_us if self._backfill.points else ())]
         self._backfill_us = min(times_us), max(times_us)
 
-    def _let_what_they_correct_go_first(self, points: Sequence[Point]) -> None:
+    def _let_go_ahead_what_is_corrected_by(self, points: Sequence[Point]) -> None:
         first_us, last_us = self._backfill_us
         times_us = list(map(TIME_OF, points))
         if min(times_us) <= last_us and max(times_us) >= first_us:
-            self._waiting[Standing.KEPT].join(self._backfill)
+            self._backfill_ahead = self._backfill.points
 
 
 class Buffer:
@@ -303,8 +298,6 @@ class Buffer:
         turn = Turn(points, standing, asyncio.get_running_loop().create_future())
         queue.append(turn)
         self._admit()
-        if self._behind:
-            self._press()
         try:
             await turn.come
         except asyncio.CancelledError:
@@ -320,6 +313,7 @@ class Buffer:
         self._let_in(self._queue)
         if not self._queue:
             self._let_in(self._behind)
+        self._press(pressed=bool(self._behind))
 
     def _let_in(self, queue: deque[Turn]) -> None:
         kept_out = deque[Turn]()
@@ -353,9 +347,9 @@ class Buffer:
         self._hold(-points, standing)
         self._admit()
 
-    def _press(self) -> None:
+    def _press(self, *, pressed: bool) -> None:
         for lane in self.lanes.values():
-            lane.press()
+            lane.press(pressed=pressed)
 
     def _hurry(self) -> None:
         for lane in self.lanes.values():
