@@ -264,7 +264,7 @@ async def test_what_is_not_safe_in_time_is_never_called_stored(replies: str) -> 
 
 async def test_too_many_that_wait_are_told_to_come_again() -> None:
     """By number or by size; those that wait already are still answered."""
-    async with pushing(max_waiting=2, max_body=100, max_waiting_bytes=100) as push:
+    async with pushing(max_waiting=2, max_body=110, max_waiting_bytes=110) as push:
         push.ctx.safe.clear()
         first = asyncio.create_task(push.post("/readings", json=[[1, "a", 1]]))
         await push.until(1)
@@ -679,6 +679,14 @@ async def test_a_socket_file_for_a_web_server_in_front(tmp_path: Path) -> None:
                 assert (await http.post("/write", data=LINE)).status == 204
 
         assert not path.exists()
+
+
+async def test_an_ipv6_address() -> None:
+    """It is told as it is written in addresses, and is this machine without a key, too."""
+    async with pushing(listen=f"[::1]:{free_port()}") as push:
+        assert (await push.post("/write", data=LINE)).status == 204
+
+    assert push.ctx.logs[0]["address"] == push.url.removeprefix("http://")
 
 
 async def test_below_a_prefix_of_the_daemons_address() -> None:
