@@ -11,8 +11,9 @@ import pytest
 import structlog
 
 from ingestd.errors import PluginError
+from ingestd.foreign import read_source
 from ingestd.isolation import Isolation, Workers
-from ingestd.loader import Loader
+from ingestd.loader import Loader, ask
 from ingestd.standin import Host
 from ingestd.threads import Threads
 
@@ -198,6 +199,13 @@ async def test_a_script_that_needs_bmon_itself_is_told_so(written: Written) -> N
     """The exporter reads BMON's own database, so nothing else can run it."""
     with pytest.raises(PluginError, match="needs 'bmsapp', which is BMON itself"):
         Loader([]).load(str(written(ORM)))
+
+
+def test_a_script_can_be_looked_at_without_its_settings(written: Written) -> None:
+    """In a process of its own, where all of them are empty."""
+    described = ask(read_source(written(AT_IMPORT)))
+
+    assert described.parameters.accepts_any
 
 
 async def test_only_scripts_of_bmon_find_the_stand_in(written: Written) -> None:

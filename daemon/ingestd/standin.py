@@ -50,6 +50,11 @@ _of_call: ContextVar[Mapping[str, Any] | None] = ContextVar("settings", default=
 _of_process: Mapping[str, Any] | None = None
 
 
+def _in_force() -> Mapping[str, Any] | None:
+    values = _of_call.get()
+    return _of_process if values is None else values
+
+
 class Settings:
     """Has the settings of whoever asks as its attributes."""
 
@@ -59,8 +64,9 @@ class Settings:
         Raises:
             AttributeError: The operator has not written it.
         """
-        values = _of_call.get()
-        values = (_of_process if values is None else values) or {}
+        values = _in_force()
+        if values is None:  # a thread of the script that outlives its run, or has no part in it
+            values = {}
         try:
             return values[name]
         except KeyError:
@@ -91,7 +97,9 @@ class _StandIn(MetaPathFinder, Loader):
         path: Sequence[str] | None = None,  # noqa: ARG002 (Python passes it)
         target: ModuleType | None = None,  # noqa: ARG002 (Python passes it)
     ) -> ModuleSpec | None:
-        """Say where a module is, if it is one of ours."""
+        """Say where a module is, if it is one of ours and whoever asks has settings."""
+        if _in_force() is None:
+            return None
         if fullname == CONF or (fullname == DJANGO and not _installed()):
             return ModuleSpec(fullname, self, is_package=fullname == DJANGO)
         return None
