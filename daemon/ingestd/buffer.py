@@ -167,7 +167,7 @@ class Lane:
         self._in_flight -= 1
         if batch.standing is Standing.BACKFILL:
             self._backfill_in_flight -= 1
-            if self._backfill.points:
+            if self._backfill.points and not self._backfill_in_flight:
                 self._notice(self._backfill)
         if raw_bytes:
             self._point_bytes += (raw_bytes / len(batch) - self._point_bytes) / 4
