@@ -570,7 +570,7 @@ async def test_ctx_tells_the_time(plugin_folder: PluginFolder, call: Call) -> No
     assert result["stopping"] is False
 
 
-@pytest.mark.parametrize("name", ["http", "query", "settled"])
+@pytest.mark.parametrize("name", ["http", "query", "settled", "shared", "mount"])
 async def test_ctx_says_what_needs_the_event_loop(
     plugin_folder: PluginFolder, call: Call, name: str
 ) -> None:
