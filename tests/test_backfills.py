@@ -303,6 +303,46 @@ async def test_failed_window_is_tried_again_after_growing_pauses(tmp_path: Path)
         assert len(it.here.logged("backfill works again")) == 1
 
 
+SLOW = """
+    import asyncio
+
+    async def run(*, ctx, seconds, start=None, end=None, **_):
+        if start is None:
+            return
+        ctx.log.info("window", start=int(start.timestamp()), end=int(end.timestamp()))
+        hours = (end - start).total_seconds() / 3600
+        if hours > 3 and start.timestamp() < 1_600_036_000:
+            await asyncio.Event().wait()
+        await asyncio.sleep(seconds)
+        yield {"readings": [(start.timestamp(), "level", 1)]}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("seconds", "lengths"),
+    [(0.2, [10, 5, 2.5, 2.5, 2.5, 2.5, 2.5, 2.5]), (0, [10, 5, 2.5, 5, 2.5, 5, 2.5, 5, 2.5, 5])],
+    ids=["as slow", "quicker"],
+)
+async def test_window_that_takes_too_long_is_halved(
+    tmp_path: Path, seconds: float, lengths: list[float]
+) -> None:
+    """Until the plugin can read it in time; they grow again where there is less to read."""
+    async with past(tmp_path) as it:
+        await it.here.start(SLOW, every=1e9, timeout=0.6, params={"seconds": seconds})
+        record = await it.ask(hours(15), chunk=10 * HOUR)
+        await it.here.until(lambda: record.failures == 1)
+        told = record.why, record.error
+        again = await it.ask(hours(15), chunk=10 * HOUR)
+        done = await it.ended(record)
+
+        assert told[0] == f"{shown(hours(10))} took too long, and is tried again in shorter windows"
+        assert "run must end within 0.6 s" in told[1]
+        assert again is record
+        assert [(end - start) / HOUR for start, end in it.windows()] == lengths
+        assert (done.status, done.chunk) == (Status.DONE, 10 * HOUR)
+
+
 async def test_degraded_window_counts_as_done(tmp_path: Path) -> None:
     """What the plugin said is kept, without secrets."""
     async with past(tmp_path) as it:

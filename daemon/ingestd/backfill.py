@@ -9,7 +9,8 @@ at its server for as long as the store stays away, and begun anew afterwards.
 
 The position moves, in memory and on disk, when every point of a window is safe. A
 window that fails is tried again for ever, after growing pauses: an operator can
-mend a server, a password, or the plugin.
+mend a server, a password, or the plugin. Only one that takes longer than the
+collector's timeout would never work: it is halved, until its pieces can be read in time.
 """
 
 import asyncio
@@ -22,18 +23,21 @@ from typing import Any, Final
 from ingestd.backfillrecords import BackfillRecord, Status
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collector import Collector
-from ingestd.errors import NotNow, PluginError
+from ingestd.errors import NotNow, PluginError, RunTimeout
 from ingestd.httpclient import LazySession
 from ingestd.isolation import Isolation
 from ingestd.metrics import Metrics
 from ingestd.secrets import Redactor
 from ingestd.windowrun import WindowRun
-from ingestd.windows import Span, next_window, shown
+from ingestd.windows import SHORTEST, Span, next_window, shown
 
 FIRST_PAUSE: Final = 10.0
 LONGEST_PAUSE: Final = 300.0
 LOOK_AGAIN: Final = 1.0  # seconds
 PATIENCE: Final = 30.0  # seconds
+WITH_EASE: Final = 0.25  # of the timeout
+FAILED: Final = "failed, and is tried again every few minutes"
+TOO_LONG: Final = "took too long, and is tried again in shorter windows"
 
 
 class Pace:
@@ -98,6 +102,7 @@ class Backfill:
         self._log = means.log.bind(collector=record.collector, backfill=record.id)
         self._http = LazySession(collector.config.http, clock=means.clock)
         self._pace = Pace(record.rate, clock=means.clock)
+        self._longest = record.chunk  # seconds that a window may be long to be read in time
         self._again, self._finishing = asyncio.Event(), False
 
     @property
@@ -129,7 +134,7 @@ class Backfill:
 
     def _next_window(self) -> Span | None:
         record = self.record
-        return next_window(record.spans, chunk=record.chunk, position=record.position)
+        return next_window(record.spans, chunk=self._longest, position=record.position)
 
     async def _until_welcome(self) -> None:
         """Return when the stores have nothing better to do, or it is to finish."""
@@ -144,6 +149,9 @@ class Backfill:
             await self._read(window)
         except NotNow as error:  # a store went away
             self._stand(Status.PAUSED, str(error))
+        except RunTimeout as error:
+            self._longest = max(SHORTEST, (window[1] - window[0]) / 2)
+            await self._failed(window, str(error), TOO_LONG)
         except PluginError as error:
             await self._failed(window, str(error))
         except Exception as bug:  # noqa: BLE001 -- border: whatever a plugin does, the others go on
@@ -156,15 +164,22 @@ class Backfill:
             admit=self._admit, processes=self._means.processes, log=self._log
         )
         self.collector.window = run
+        began = asyncio.get_running_loop().time()  # as the deadline does
         start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
         try:
             await run.collect(
                 self.collector.extras(run, http=self._http, log=self._log, window=(start, end))
             )
+            self._reach_out(asyncio.get_running_loop().time() - began)
             await run.receipts.settled()
         finally:
             self.collector.window = None
         await self._move_on(run, window)
+
+    def _reach_out(self, seconds: float) -> None:
+        """Let windows that were halved grow again, if one has ended long before its deadline."""
+        if seconds < (self.collector.config.timeout or 0) * WITH_EASE:
+            self._longest = min(self.record.chunk, self._longest * 2)
 
     async def _admit(self, readings: int) -> None:
         """Return when so many readings may be handed over.
@@ -196,14 +211,14 @@ class Backfill:
         self._log.debug("window is safe", window=shown(window), readings=counts.readings)
         await self._save(record)
 
-    async def _failed(self, window: Span, error: str) -> None:
+    async def _failed(self, window: Span, error: str, what: str = FAILED) -> None:
         """Note why a window failed, and wait for a while."""
         record, error = self.record, self._means.redactor.text(error)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(record.failures, 30))
         if error != record.error:
             self._log.warning("backfill fails", window=shown(window), error=error)
         record.failures, record.error = record.failures + 1, error
-        self._stand(Status.RUNNING, f"{shown(window)} failed, and is tried again every few minutes")
+        self._stand(Status.RUNNING, f"{shown(window)} {what}")
         await wait_at_most(self._again, pause, clock=self._clock)
         self._again.clear()
 
