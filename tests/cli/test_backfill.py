@@ -269,6 +269,7 @@ def test_what_cannot_be_done_is_told_in_a_line(
     assert cli("backfill", "m", "--from", "2024-01-02", "--to", "2024-01-01").code == 2
     assert cli(*TEN_DAYS, "--rate", "0").code == 2
     assert cli(*TEN_DAYS, "--chunk", "5 days").code == 2
+    assert cli(*TEN_DAYS, "--chunk", "1ms").code == 2
 
 
 def test_without_a_daemon_nobody_can_be_left_to_it(halves: DaemonProcess, cli: CommandLine) -> None:

@@ -130,6 +130,7 @@ def test_what_cannot_be_asked_is_told_in_a_line(halves: DaemonProcess, cli: Comm
     assert cli("gaps", "m", "--series", "z*").err.endswith("any series yet that matches 'z*'\n")
     assert cli("gaps", "m", "--from", "2024-01-02", "--to", "2024-01-01").code == 2
     assert cli("gaps", "m", "--from", "2224-01-02").code == 2
+    assert "expected at least 1s, got '0s'" in cli("gaps", "m", "--cadence", "0s").err
 
 
 def test_a_state_directory_of_an_older_daemon_can_be_looked_at(

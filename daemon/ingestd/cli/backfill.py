@@ -12,7 +12,7 @@ from ingestd.cli import show
 from ingestd.cli.backend import Backend, Json, Wanted, ask
 from ingestd.cli.endings import FAILURE, INTERRUPTED, CommandError
 from ingestd.cli.progress import Bar, bar
-from ingestd.cli.settings import DURATION, MOMENT, config_option, json_option
+from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option
 
 RATE: Final = click.FloatRange(min=0, min_open=True)
 ENDINGS: Final = {"done": 0, "cancelled": FAILURE}
@@ -24,7 +24,7 @@ def pace_options(command: click.decorators.FC) -> click.decorators.FC:
         click.option("--rate", type=RATE, metavar="N", help="The most readings in a second."),
         click.option(
             "--chunk",
-            type=DURATION,
+            type=SPAN,
             help="The longest time that one call of the plugin is for; 90 days by default.",
         ),
     ):

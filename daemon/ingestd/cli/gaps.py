@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from ingestd.cli.backfill import carried_out, exit_code, pace_options, tell_end
 from ingestd.cli.comparing import Compared, compare
 from ingestd.cli.endings import CommandError
 from ingestd.cli.progress import bar
-from ingestd.cli.settings import DURATION, MOMENT, config_option, json_option, known, load
+from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option, known, load
 from ingestd.cli.stores import opened
 from ingestd.config import Config
 from ingestd.gaps import SECOND, Bounds, Hole, merged
@@ -52,9 +53,7 @@ class Question:
 @click.argument("name")
 @click.option("--from", "start", type=MOMENT, help="The first time; 30 days ago by default.")
 @click.option("--to", "end", type=MOMENT, help="The first time no longer; now by default.")
-@click.option(
-    "--cadence", type=DURATION, help="How far apart readings should be; learnt by default."
-)
+@click.option("--cadence", type=SPAN, help="How far apart readings should be; learnt by default.")
 @click.option("--series", metavar="GLOB", help="Only series whose name matches.")
 @click.option("--store", metavar="NAME", help="The store to look into; the first by default.")
 @click.option("--refill", is_flag=True, help="Have the collector read what is missing.")
@@ -78,9 +77,9 @@ def gaps(  # noqa: PLR0913 -- each is an option
     """Find what a store lacks of the series that the collector NAME has given.
 
     Readings should be as far apart as --cadence says, or the collector's cadence:, or as
-    most of its series are. What lies before the first reading of a series is missing only if
-    --from says that it should be there, and what lies behind the last only if --to does.
-    Times without an offset are local.
+    most neighbours in their series are. What lies before the first reading of a series is
+    missing only if --from says that it should be there, and what lies behind the last only
+    if --to does. Times without an offset are local.
     """
     config = load(config_path)
     collector = known(config.collectors, name, "collector")
@@ -95,6 +94,8 @@ def gaps(  # noqa: PLR0913 -- each is an option
     if not as_json:
         _show(question, found)
     wanted = Wanted(collector=name, spans=spans(found), chunk=chunk, rate=rate)
+    if refill and len(wanted.spans) == MOST_SPANS:
+        click.echo(f"the nearest holes are read together, {MOST_SPANS:,} spans in all", err=True)
     ended, how = carried_out(config_path, wanted) if refill and wanted.spans else (None, "")
     if as_json:
         show.as_json({**_as_json(question, found), "backfill": ended})
@@ -171,7 +172,10 @@ def _show(question: Question, found: Sequence[Compared]) -> None:
         times = (time_us for _, hole in shown for time_us in (hole.start_us, hole.end_us))
         seconds = any(time_us % MINUTE for time_us in times)
         headers = ["series", "cadence", "from", "to", "missing"]
-        rows = [_row(*each, seconds=seconds) for each in shown]
+        names = Counter(each.name for each in found)
+        rows = [
+            _row(each, hole, seconds=seconds, tags=names[each.name] > 1) for each, hole in shown
+        ]
         show.table(headers, rows, right={"cadence", "missing"})
         click.echo()
     if len(holes) > len(shown):
@@ -180,9 +184,9 @@ def _show(question: Question, found: Sequence[Compared]) -> None:
     _tell_what_was_not_compared([each for each in found if each.found.problem])
 
 
-def _row(series: Compared, hole: Hole, *, seconds: bool) -> list[str]:
+def _row(series: Compared, hole: Hole, *, seconds: bool, tags: bool) -> list[str]:
     return [
-        show.series(series.name, dict(series.tags)),
+        show.series(series.name, dict(series.tags) if tags else {}),
         show.span((series.found.cadence_us or 0) / SECOND),
         show.moment(hole.start_us / SECOND, seconds=seconds),
         show.moment(hole.end_us / SECOND, seconds=seconds),

@@ -18,9 +18,16 @@ T = TypeVar("T")
 
 
 class Duration(click.ParamType[float]):
-    """A duration such as ``5m``; its value is in seconds."""
+    """A duration such as ``5m``; its value is in seconds.
+
+    Args:
+        least: The shortest that makes sense, in seconds.
+    """
 
     name = "duration"
+
+    def __init__(self, least: float = 0.0) -> None:
+        self._least = least
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -31,9 +38,12 @@ class Duration(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            return duration(str(value))
+            seconds = duration(str(value))
         except ValueError as exc:
             self.fail(f"{exc}, got {value!r}", param, ctx)
+        if seconds < self._least:
+            self.fail(f"expected at least {self._least:g}s, got {value!r}", param, ctx)
+        return seconds
 
 
 class Moment(click.ParamType[datetime]):
@@ -53,6 +63,7 @@ class Moment(click.ParamType[datetime]):
 
 
 DURATION: Final = Duration()
+SPAN: Final = Duration(least=1)
 MOMENT: Final = Moment()
 
 
