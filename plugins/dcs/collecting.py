@@ -70,10 +70,17 @@ class Troubles:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Readings, and the state that goes with them."""
+    """Readings, and what goes with them.
+
+    Attributes:
+        readings: As the daemon takes them.
+        state: What the state is with them.
+        source: Whose they are, or nobody's.
+    """
 
     readings: Sequence[tuple[Any, ...]]
     state: Mapping[str, Any]
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,7 @@ async def collect(job: Job, stopping: Any) -> AsyncGenerator[Result, None]:
     """
     readings: list[tuple[Any, ...]] = []
     state: dict[str, Any] = {}
+    served: list[str] = []
     broken: DcsError | None = None
     clock = asyncio.get_running_loop().time
     given = clock()
@@ -118,13 +126,16 @@ async def collect(job: Job, stopping: Any) -> AsyncGenerator[Result, None]:
             async for each in found:
                 readings += each.readings
                 state |= each.state
+                served.append(each.source)
                 if len(readings) >= ENOUGH or (readings and clock() > given + LINGER):
+                    job.rounds.serve(served)
                     yield {"readings": readings, **state}
-                    readings, state, given = [], {}, clock()
+                    readings, state, served, given = [], {}, [], clock()
                 if stopping and job.exactly is None:
                     break
     except DcsError as error:
         broken = error  # raised behind what came before it
+    job.rounds.serve(served)
     if readings or state:
         yield {"readings": readings, **state}
     if broken is not None:
@@ -139,7 +150,7 @@ async def everything(job: Job) -> AsyncGenerator[Given, None]:
     """
     for span in job.spans:
         if span.moves:
-            job.rounds.note(span.source.id)
+            job.rounds.ask(span.source.id)
         try:
             async with aclosing(parts(job, span)) as found:
                 async for each in found:
@@ -148,8 +159,10 @@ async def everything(job: Job) -> AsyncGenerator[Given, None]:
             job.troubles.in_a_row = 0
         except (SourceFailed, SourceRefused) as error:
             job.troubles.note(span.source, error)
-        if span.due is not None:
-            yield Given([], {"full": span.due})
+        except DcsError:
+            job.rounds.serve([span.source.id])  # it may be this one that the server chokes on
+            raise
+        yield Given([], {} if span.due is None else {"full": span.due}, span.source.id)
     text = job.troubles.verdict(backfill=job.exactly is not None)
     yield Given([], {**job.state, **({"script_error": text} if text else {})})
 
@@ -174,7 +187,7 @@ async def parts(job: Job, span: Span) -> AsyncGenerator[Given, None]:
         async for part in found:
             readings = part.readings if job.exactly is None else inside(part, job.exactly)
             moved = span.moves and part.position is not None
-            yield Given(readings, {source.id: part.position} if moved else {})
+            yield Given(readings, {source.id: part.position} if moved else {}, source.id)
 
 
 def inside(part: Part, window: Window) -> list[tuple[Any, ...]]:

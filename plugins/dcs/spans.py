@@ -7,7 +7,7 @@ have filled it, the next run goes on with whoever had no turn, whatever it is th
 they have to read: else the last of a campus would never be read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -52,24 +52,35 @@ class Rounds:
     def __init__(self, collector: str) -> None:
         self.collector = collector
         self._turns: dict[str, int] = {}
-        self._turn = self._begun = 0
+        self._number = self._begun = 0
+        self._asked: set[str] = set()
 
-    def note(self, key: str) -> None:
-        """Note that a source has its turn."""
-        self._turn += 1
-        self._turns[key] = self._turn
+    def ask(self, key: str) -> None:
+        """Note that a source is asked for; at the second time in a round that is its turn.
 
-    def served(self, key: str) -> bool:
-        """Say whether a source had its turn in this round."""
-        return self.last(key) > self._begun
+        One whose answer outlasts every run must not be the first of them all.
+        """
+        if key in self._asked:
+            self.serve([key])
+        self._asked.add(key)
+
+    def serve(self, keys: Iterable[str]) -> None:
+        """Note that something of sources is handed over: they had their turn."""
+        self._number += 1
+        self._turns.update(dict.fromkeys(keys, self._number))
 
     def last(self, key: str) -> int:
         """Return a number that is the greater, the later a source had its turn."""
         return self._turns.get(key, 0)
 
+    def served(self, key: str) -> bool:
+        """Say whether a source had its turn in this round."""
+        return self.last(key) > self._begun
+
     def begin(self) -> None:
         """Begin a new round."""
-        self._begun = self._turn
+        self._begun = self._number
+        self._asked.clear()
 
 
 @dataclass(frozen=True, slots=True)
