@@ -234,6 +234,30 @@ async def test_window_is_given_up_in_a_long_outage_and_begun_anew(tmp_path: Path
         assert (done.readings, done.failures) == (200, 0)
 
 
+async def test_window_that_waits_for_room_is_given_up_in_a_long_outage(tmp_path: Path) -> None:
+    """Its points come in nowhere while a spool is full, and its server must not wait for that."""
+    async with past(tmp_path) as it:
+        await it.here.start(HOURLY, every=1e9)
+        it.here.buffer.pause("main")
+        record = await it.ask(hours(20))
+        await it.here.until(lambda: len(it.windows()) == 1)
+        await it.here.clock.drive(it.here.clock.sleep(100))
+        patient = len(it.here.logged("closed"))
+        it.behind = "store main has a backlog in its spool"
+        await it.here.until(lambda: record.status is Status.PAUSED)
+        told = record.why
+        await it.here.until(lambda: len(it.here.logged("closed")) == 1)
+        it.here.buffer.resume("main")
+        it.behind = ""
+        done = await it.ended(record)
+
+        assert patient == 0
+        assert told == "store main has a backlog in its spool; it goes on afterwards"
+        assert (done.failures, done.readings, len(it.windows())) == (0, 20, 2)
+        assert len(it.here.stored) == 20
+        assert it.here.buffer.held == it.here.buffer.backfill == 0
+
+
 async def test_rate_is_kept_to(tmp_path: Path) -> None:
     """On average, across windows."""
     async with past(tmp_path) as it:

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from ingestd.backfillrecords import BackfillRecord, Status
 from ingestd.clock import Clock, wait_at_most
@@ -27,6 +27,7 @@ from ingestd.errors import NotNow, PluginError, RunTimeout
 from ingestd.httpclient import LazySession
 from ingestd.isolation import Isolation
 from ingestd.metrics import Metrics
+from ingestd.model import Receipt
 from ingestd.secrets import Redactor
 from ingestd.windowrun import WindowRun
 from ingestd.windows import SHORTEST, Span, next_window, shown
@@ -132,6 +133,47 @@ class Backfill:
         self._pace.rate = self.record.rate
         self._again.set()
 
+    async def admit(self, readings: int) -> None:
+        """Return when so many readings may be handed over.
+
+        Raises:
+            NotNow: A store has gone away, and does not come back soon.
+        """
+        await self._pace.turn(readings)
+        await self._until_stores_are_back()
+        self._means.metrics.backfill_readings.labels(self.record.collector).inc(readings)
+
+    async def within_patience(self, put: Awaitable[Receipt]) -> Receipt:
+        """Return what comes of handing points over, which may have to wait for room.
+
+        Raises:
+            NotNow: A store has gone away, and does not come back soon.
+        """
+        handing_over = asyncio.ensure_future(put)
+        watching = asyncio.ensure_future(self._watch_stores())
+        both = handing_over, watching
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            return await (handing_over if handing_over.done() else watching)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _watch_stores(self) -> NoReturn:
+        while True:
+            await self._until_stores_are_back()
+            await self._clock.sleep(LOOK_AGAIN)
+
+    async def _until_stores_are_back(self) -> None:
+        patient_until = self._clock.monotonic() + PATIENCE
+        while why := self._means.behind():
+            if self._clock.monotonic() >= patient_until:
+                raise NotNow(why)
+            self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
+            await self._clock.sleep(LOOK_AGAIN)
+        self._stand(Status.RUNNING)
+
     def _next_window(self) -> Span | None:
         record = self.record
         return next_window(record.spans, chunk=self._longest, position=record.position)
@@ -161,7 +203,7 @@ class Backfill:
     async def _read(self, window: Span) -> None:
         """Read a window, and move on when all of it is safe."""
         run = await self.collector.window_run(
-            admit=self._admit, processes=self._means.processes, log=self._log
+            admission=self, processes=self._means.processes, log=self._log
         )
         self.collector.window = run
         began = asyncio.get_running_loop().time()  # as the deadline does
@@ -180,22 +222,6 @@ class Backfill:
         """Let windows that were halved grow again, if one has ended long before its deadline."""
         if seconds < (self.collector.config.timeout or 0) * WITH_EASE:
             self._longest = min(self.record.chunk, self._longest * 2)
-
-    async def _admit(self, readings: int) -> None:
-        """Return when so many readings may be handed over.
-
-        Raises:
-            NotNow: A store has gone away, and does not come back soon.
-        """
-        await self._pace.turn(readings)
-        patient_until = self._clock.monotonic() + PATIENCE
-        while why := self._means.behind():
-            if self._clock.monotonic() >= patient_until:
-                raise NotNow(why)
-            self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
-            await self._clock.sleep(LOOK_AGAIN)
-        self._stand(Status.RUNNING)
-        self._means.metrics.backfill_readings.labels(self.record.collector).inc(readings)
 
     async def _move_on(self, run: WindowRun, window: Span) -> None:
         record, counts = self.record, run.counts

@@ -5,7 +5,6 @@ changes nothing but its record and the backoff; its neighbours never notice.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +33,7 @@ from ingestd.schedule import Schedule, ticks
 from ingestd.secrets import Redactor
 from ingestd.standin import Host
 from ingestd.state import StateStore
-from ingestd.windowrun import WindowRun
+from ingestd.windowrun import Admission, WindowRun
 
 SCHEDULED_TIMEOUT: Final = 300.0
 FIRST_BACKOFF: Final = 10.0
@@ -224,12 +223,12 @@ class Collector:
         return plugin
 
     async def window_run(
-        self, *, admit: Callable[[int], Awaitable[None]], processes: Isolation, log: Any
+        self, *, admission: Admission, processes: Isolation, log: Any
     ) -> WindowRun:
         """Prepare a run over a window of the past, which may go on beside the others.
 
         Args:
-            admit: Returns when so many readings more may be handed over.
+            admission: Says when its readings may be handed over.
             processes: Where an ordinary function runs, apart from the other runs.
             log: Takes what the plugin logs.
 
@@ -249,7 +248,7 @@ class Collector:
             processes=processes,
             log=log,
         )
-        return WindowRun(plugin=plugin, **self._parts(conditions), admit=admit)
+        return WindowRun(plugin=plugin, **self._parts(conditions), admission=admission)
 
     def extras(
         self,

@@ -14,7 +14,7 @@ from ingestd.clock import Clock
 from ingestd.context import Receipts
 from ingestd.contract import Result, arguments, plain_reading, reconciled, remember, take_apart
 from ingestd.keeper import Keeper
-from ingestd.model import Receipt, Standing
+from ingestd.model import Point, Receipt, Standing
 from ingestd.plugin import Plugin
 from ingestd.plugins import _bmon
 from ingestd.readings import SAMPLES, Naming, Sorted
@@ -145,11 +145,15 @@ class Run:
         if found.points:
             newest_us = max(map(TIME_OF, found.points))
             counts.newest_us = max(newest_us, counts.newest_us or newest_us)
-            receipt = await self.buffer.put(found.points, standing=standing)
+            receipt = await self._buffered(found.points, standing)
             self.receipts.add(receipt)
         if len(readings) == self._slice:  # more of them may follow
             await asyncio.sleep(0)
         return receipt
+
+    async def _buffered(self, points: Sequence[Point], standing: Standing) -> Receipt:
+        """Put points into the buffer, waiting for room."""
+        return await self.buffer.put(points, standing=standing)
 
     def _sort(self, readings: Sequence[Any]) -> Sorted:
         """Make points of readings, by BMON's rules first if they were written for those."""

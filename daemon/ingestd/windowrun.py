@@ -1,13 +1,31 @@
 """A run over a window of the past: it never moves what the collector remembers as its position."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ingestd.contract import Result, remember_secrets
-from ingestd.model import Receipt, Standing
+from ingestd.model import Point, Receipt, Standing
 from ingestd.results import Given
 from ingestd.run import SLICE, Run
+
+
+class Admission(Protocol):
+    """Keeps a window behind whatever is of more use at the moment."""
+
+    async def admit(self, readings: int) -> None:
+        """Return when so many readings more may be handed over.
+
+        Raises:
+            NotNow: That would take too long.
+        """
+
+    async def within_patience(self, put: Awaitable[Receipt]) -> Receipt:
+        """Return what comes of handing points over.
+
+        Raises:
+            NotNow: That would take too long.
+        """
 
 
 @dataclass(kw_only=True)
@@ -15,10 +33,10 @@ class WindowRun(Run):
     """One call of a collector's plugin with a window, beside its scheduled runs.
 
     Attributes:
-        admit: Returns when so many readings more may be handed over.
+        admission: Says when readings may be handed over.
     """
 
-    admit: Callable[[int], Awaitable[None]]
+    admission: Admission
 
     @property
     def _slice(self) -> int:
@@ -29,8 +47,11 @@ class WindowRun(Run):
         return Standing.BACKFILL
 
     async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
-        await self.admit(len(readings))
+        await self.admission.admit(len(readings))
         return await super()._put(readings, standing)
+
+    async def _buffered(self, points: Sequence[Point], standing: Standing) -> Receipt:
+        return await self.admission.within_patience(super()._buffered(points, standing))
 
     def _keep(self, _given: Given, result: Result, _receipts: Sequence[Receipt]) -> None:
         """Keep the secrets alone, at once: a renewed token depends on no readings."""
