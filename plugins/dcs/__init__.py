@@ -27,7 +27,7 @@ from typing import Any, Final
 
 import ijson  # type: ignore[import-untyped]  # ships no types
 
-from .collecting import Job, Troubles, collect
+from .collecting import Job, collect
 from .current import current_api
 from .endpoint import Endpoint
 from .legacy import legacy_api
@@ -40,6 +40,7 @@ from .problems import DcsError
 from .reading import Asker
 from .session import Session, signing_out
 from .spans import Past, Rounds, Span, normal
+from .troubles import Troubles
 from .turns import Turns, Urgency
 
 __all__ = ["DcsError", "run"]
@@ -150,4 +151,4 @@ async def job_of(asker: Asker, past: Past, *, exactly: Window | None, now: datet
         spans = normal(sources, past, since=options.since(now), now=now)
     else:
         spans = [Span(source, exactly, now) for source in sources]
-    return Job(asker, spans, columns, troubles, exactly, past.rounds, state)
+    return Job(asker, spans, columns, troubles, exactly, past.rounds, past.positions, now, state)

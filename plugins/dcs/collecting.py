@@ -6,66 +6,26 @@ What is wrong with one source is noted and told at the end.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 
 from .elements import Column, Reader
 from .periods import Window
-from .positions import Progress
+from .positions import Progress, position_in
 from .problems import DcsError, SourceFailed, SourceRefused, summary
 from .reading import Asker, Part
-from .sources import Source
-from .spans import Rounds, Span
+from .spans import NEVER, Rounds, Span
+from .troubles import Troubles
 
 ENOUGH: Final = 2000
 # Nor do readings wait longer than this for others to go with, in seconds.
 LINGER: Final = 2.0
-# So many sources in a row that fail in passing mean that the server does.
-IN_A_ROW: Final = 3
+# Seconds before a backfill asks again for what failed in passing.
+AGAIN: Final = (5.0, 20.0)
 
 Result = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Troubles:
-    """What went wrong with single sources.
-
-    Attributes:
-        refused: Those that will never work, and why.
-        failed: Those that may work later, and why.
-        served: How many were read.
-    """
-
-    refused: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    served: int = 0
-    in_a_row: int = 0
-
-    def note(self, source: Source, error: SourceFailed | SourceRefused) -> None:
-        """Note what went wrong with a source.
-
-        Raises:
-            DcsError: It is not the source that is to blame.
-        """
-        name = f"{source.id} ({source.name})"
-        if isinstance(error, SourceRefused):
-            self.refused[name] = str(error)
-            return
-        self.failed[name] = str(error)
-        self.in_a_row += 1
-        if self.in_a_row >= IN_A_ROW:
-            raise DcsError(f"{self.in_a_row} sources in a row failed: {summary(self.failed)}")
-
-    def verdict(self, *, backfill: bool) -> str:
-        """Return what marks the run, or nothing.
-
-        Raises:
-            DcsError: There was nothing that could be read, or a backfill is incomplete.
-        """
-        text = summary({**self.failed, **self.refused})
-        if text and (not self.served or (backfill and self.failed)):
-            raise DcsError(text)
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +54,8 @@ class Job:
         troubles: Takes what goes wrong with single sources.
         exactly: For a backfill, what nothing may lie outside of; else None.
         rounds: Notes who has a turn.
+        positions: The collector's state, which says who was read last.
+        now: The time that it is.
         state: What the state is at the end.
     """
 
@@ -103,6 +65,8 @@ class Job:
     troubles: Troubles
     exactly: Window | None
     rounds: Rounds
+    positions: Mapping[str, Any]
+    now: datetime
     state: Mapping[str, Any]
 
 
@@ -145,26 +109,93 @@ async def collect(job: Job, stopping: Any) -> AsyncGenerator[Result, None]:
 async def everything(job: Job) -> AsyncGenerator[Given, None]:
     """Yield what all spans give, and at last what went wrong.
 
+    What failed in passing is left to the next run, but a backfill has none: it asks
+    again before it ends.
+
     Raises:
         DcsError: The server is of no use.
     """
-    for span in job.spans:
-        if span.moves:
-            job.rounds.ask(span.source.id)
-        try:
-            async with aclosing(parts(job, span)) as found:
+    troubles, spans = job.troubles, job.spans
+    for wait in (0.0,) if job.exactly is None else (0.0, *AGAIN):
+        await asyncio.sleep(wait)
+        troubles.failed.clear()
+        for span in spans:
+            async with aclosing(attempt(job, span)) as found:
                 async for each in found:
                     yield each
-            job.troubles.served += 1
-            job.troubles.in_a_row = 0
-        except (SourceFailed, SourceRefused) as error:
-            job.troubles.note(span.source, error)
-        except DcsError:
-            job.rounds.serve([span.source.id])  # it may be this one that the server chokes on
-            raise
-        yield Given([], {} if span.due is None else {"full": span.due}, span.source.id)
-    text = job.troubles.verdict(backfill=job.exactly is not None)
+        spans = [span for span in spans if span.source.label in troubles.failed]
+        if not spans:
+            break
+    if job.exactly is not None and troubles.failed and not troubles.works:
+        await blame(job)
+    text = troubles.verdict(backfill=job.exactly is not None)
     yield Given([], {**job.state, **({"script_error": text} if text else {})})
+
+
+async def attempt(job: Job, span: Span) -> AsyncGenerator[Given, None]:
+    """Yield what one span gives, and note what goes wrong.
+
+    Raises:
+        DcsError: The server is of no use.
+    """
+    troubles, source = job.troubles, span.source
+    if span.moves:
+        job.rounds.ask(source.id)
+    try:
+        async with aclosing(parts(job, span)) as found:
+            async for each in found:
+                yield each
+        troubles.serve()
+    except SourceRefused as error:
+        troubles.refused[source.label] = str(error)
+    except SourceFailed as error:
+        troubles.failed[source.label] = str(error)
+    except DcsError:
+        job.rounds.serve([source.id])  # it may be this one that the server chokes on
+        raise
+    if troubles.in_doubt:
+        await blame(job)
+    yield Given([], {} if span.due is None else {"full": span.due}, source.id)
+
+
+async def blame(job: Job) -> None:
+    """Find out who is to blame when sources fail before any could be read.
+
+    The one that was read most recently is asked for its newest period: the server
+    works if it gives that.
+
+    Raises:
+        DcsError: It does not.
+    """
+    troubles = job.troubles
+    told = f"{len(troubles.failed)} sources in a row failed: {summary(troubles.failed)}"
+    span = most_promising(job)
+    if span is None:
+        raise DcsError(told)
+    try:
+        async with aclosing(parts(job, span)) as found:
+            async for _ in found:
+                pass
+    except SourceFailed as error:
+        raise DcsError(told) from error
+    except SourceRefused:
+        pass  # it answers, and knows what it may not give
+    troubles.works = True
+
+
+def most_promising(job: Job) -> Span | None:
+    """Return a little of the source that is most likely to be read, if there is any hope."""
+    ranked = []
+    for place, span in enumerate(job.spans):
+        position = position_in(job.positions, span.source.id)
+        well = span.source.label not in job.troubles.failed
+        if well or position is not None:
+            rank = (well and position is not None, position or NEVER, place)
+            ranked.append((rank, span.source, position or job.now))
+    if not ranked:
+        return None
+    _, source, newest = max(ranked, key=itemgetter(0))
+    return Span(source, Window(newest, newest + timedelta(seconds=1)), job.now)
 
 
 async def parts(job: Job, span: Span) -> AsyncGenerator[Given, None]:

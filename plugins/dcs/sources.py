@@ -40,6 +40,11 @@ class Source:
         """What the server calls it."""
         return self.meter if self.virtual else f"{self.meter}: {self.register}"
 
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return f"{self.id} ({self.name})"
+
     def fields(self, quantity: str) -> dict[str, str]:
         """Return what templates can be filled with."""
         return {

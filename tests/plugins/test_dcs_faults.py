@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ingestd.clock import SystemClock
-from ingestd.plugins.dcs import DcsError, reading, run
+from ingestd.plugins.dcs import DcsError, collecting, reading, run
 from ingestd.testing import TestContext, collect, context, results
 from tests.support.dcs import FakeDcs, faults
 from tests.support.dcsreading import (
@@ -420,28 +420,82 @@ async def test_fault_of_the_server_at_one_register_is_told(dcs: FakeDcs) -> None
 
 
 async def test_fault_of_the_server_at_all_registers_fails_the_run(dcs: FakeDcs) -> None:
-    """Nobody asks thousands of registers in vain."""
+    """Nobody asks thousands of registers in vain: three, and the one that was read last."""
     dcs.fail(500, match="readings", times=0)
+    known: dict[str, Any] = {"VM9": at("2024-03-15T12:00"), "R742": at("2024-03-14")}
 
-    _, said = await outcome(dcs, since=SINCE)
+    _, said = await outcome(dcs, since=SINCE, **known)
 
     assert "3 sources in a row failed" in said
-    assert len(dcs.asked_for("readings")) == 3
+    asked = [(each.query["id"], each.query["startTime"]) for each in dcs.asked_for("readings")]
+    assert len(asked) == 4
+    assert asked[-1] == ("VM9", "2024-03-15T12:00:00Z")
 
 
-async def test_backfill_fails_behind_the_others_if_one_failed_in_passing(dcs: FakeDcs) -> None:
-    """So that it is tried again; one that can never work is only told."""
-    dcs.fail(500, match="R733", times=0)
-    window: dict[str, Any] = {"start": SINCE, "end": at("2024-03-02")}
+@pytest.mark.parametrize("known", [{}, {"R741": at("2024-03-15T11:30")}])
+async def test_neighbours_that_fail_do_not_stop_those_behind_them(
+    dcs: FakeDcs, known: dict[str, Any]
+) -> None:
+    """As long as another source gives readings, the server works."""
+    failing = ["R733", "R734", "R740", "VM9"]
+    dcs.fail(500, match=f"id=({'|'.join(failing)})&", times=0)
 
-    found, said = await outcome(dcs, registers=["R733", "R741"], **window)
-    dcs.heal()
-    dcs.rules.refused = {"R733": 403}
-    degraded = await read(dcs, registers=["R733", "R741"], **window)
+    found = await read(dcs, registers=[*failing, "R741", "R742"], since=SINCE, **known)
 
-    assert "got 500" in said
+    assert set(state(found)) == {"R741", "R742"}
+    assert all(each in complaint(found) for each in failing)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait before a backfill asks again."""
+    monkeypatch.setattr(collecting, "AGAIN", (0.0, 0.0))
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_backfill_asks_again_for_what_failed_in_passing(dcs: FakeDcs) -> None:
+    """When it has all the others, and twice; then all is there."""
+    dcs.fail(500, match="R733", times=2)
+
+    found = await read(dcs, registers=["R733", "R741", "VM9"], start=SINCE, end=at("2024-03-02"))
+
+    assert complaint(found) == ""
+    asked = [each.query["id"] for each in dcs.asked_for("readings")]
+    assert asked == ["R733", "R741", "VM9", "R733", "R733"]
+    assert stored(found)["dcs_R733_half_hour"] == used(
+        dcs.readings("R733", SINCE, at("2024-03-02"))
+    )
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("fault", [500, 403])
+async def test_backfill_goes_on_without_what_always_fails(dcs: FakeDcs, fault: int) -> None:
+    """And says so: a chunk that is never done would keep all behind it from being read."""
+    dcs.fail(fault, match="R733", times=0)
+
+    found = await read(dcs, registers=["R733", "R741"], start=SINCE, end=at("2024-03-02"))
+
+    assert f"got {fault}" in complaint(found)
     assert set(stored(found)) == {"dcs_R741_half_hour"}
-    assert "got 403" in complaint(degraded)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_backfill_of_one_register_goes_on_past_what_it_does_not_give(dcs: FakeDcs) -> None:
+    """If the server gives its newest reading, it is not the server that fails."""
+    dcs.fail(500, match="startTime=2024-03-01", times=0)
+    window: dict[str, Any] = {"registers": ["R733"], "start": SINCE, "end": at("2024-03-02")}
+
+    found = await read(dcs, **window, R733=at("2024-03-15T12:00"))
+    _, said = await outcome(dcs, **window)
+    dcs.heal()
+    dcs.fail(500, match="readings", times=0)
+    _, still = await outcome(dcs, **window, R733=at("2024-03-15T12:00"))
+
+    assert "R733" in complaint(found)
+    assert "got 500" in complaint(found)
+    assert stored(found) == {}
+    assert "1 sources in a row failed: R733" in said
+    assert "1 sources in a row failed: R733" in still
 
 
 # --- sharing a server
