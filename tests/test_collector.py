@@ -469,6 +469,19 @@ async def test_stream_begins_anew_when_its_plugin_is_edited(tmp_path: Path) -> N
         assert [each["n"] for each in here.logged("begins")] == [0, 1]
 
 
+async def test_stream_begins_anew_when_somebody_else_has_loaded_the_edit(tmp_path: Path) -> None:
+    """A backfill uses the plugin, too, and may see first that it was edited."""
+    async with site(tmp_path) as here:
+        collector = await here.start(STREAM, stream=True)
+        await here.until(lambda: here.values() == [1.0])
+
+        here.plugins.write("probe", STREAM.replace('"level", n + 1', '"level", 100 * (n + 1)'))
+        await here.clock.drive(collector.plugin())
+
+        await here.until(lambda: here.values() == [1.0, 200.0])
+        assert len(here.logged("plugin changed, and was read again")) == 1
+
+
 async def test_stream_goes_on_after_a_broken_edit(tmp_path: Path) -> None:
     """Its running version is the last good one."""
     async with site(tmp_path) as here:

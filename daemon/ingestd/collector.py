@@ -319,7 +319,7 @@ class Collector:
     async def _edited(self) -> None:
         """Return when there is a reason to begin anew: a reset, or a new version that loads."""
         while not await wait_at_most(self._begin_anew, LOOK_FOR_CHANGES, clock=self._clock):
-            if await self._current.edited():
+            if self.running is not None and await self._current.edited(self.running.plugin):
                 return
 
     async def _execute(self, tick: float) -> RunRecord:

@@ -42,10 +42,12 @@ class CurrentPlugin:
             self._plugin = await self._refreshed(self._plugin)
         return self._plugin
 
-    async def edited(self) -> bool:
-        """Say whether there is a version that loads beyond the one that was given out last."""
-        before = self._plugin
-        return before is not None and await self._refreshed(before) is not before
+    async def edited(self, running: Plugin) -> bool:
+        """Say whether there is a version that loads beyond one that runs.
+
+        It may have been given out already, to somebody who runs beside that one.
+        """
+        return await self.get() is not running
 
     async def _refreshed(self, plugin: Plugin) -> Plugin:
         if not self._loader.changed(plugin):
