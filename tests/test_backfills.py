@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from ingestd.backfillrecords import Status
+from ingestd.config import HttpConfig
 from ingestd.contract import Memory
 from ingestd.errors import NotNow, NotPossible
 from ingestd.windows import shown
@@ -605,6 +607,34 @@ async def test_connections_of_a_backfill_are_closed_behind_it(tmp_path: Path) ->
         sessions: list[ClientSession] = it.here.services.shared.get(list)
 
         assert sorted({id(each): each.closed for each in sessions}.values()) == [False, True]
+
+
+async def test_requests_of_a_backfill_count_towards_the_rate_of_its_collector(
+    tmp_path: Path,
+) -> None:
+    """That is what the operator allowed it at the server."""
+    async with past(tmp_path) as it:
+        app = web.Application()
+        async with TestServer(app, host="127.0.0.1") as server:
+            collector = await it.here.start(
+                """
+                async def run(*, ctx, url, start=None, end=None, **_):
+                    async with ctx.http.get(url) as reply:
+                        ctx.log.info("asked", at=ctx._clock.monotonic(), window=start is not None)
+                    yield {}
+                """,
+                every=1e9,
+                http=HttpConfig(rate=0.01),
+                params={"url": str(server.make_url("/"))},
+            )
+            await settle()
+            await it.here.clock.drive(collector.run_now())
+            await it.ended(await it.ask(hours(2), chunk=HOUR))
+
+        asked = it.here.logged("asked")
+        assert [each["window"] for each in asked] == [False, True, True]
+        assert asked[2]["at"] - asked[1]["at"] == pytest.approx(100, abs=1)
+        assert asked[1]["at"] - asked[0]["at"] == pytest.approx(100, abs=1)
 
 
 async def test_large_result_of_a_backfill_comes_in_as_its_part_of_the_buffer(

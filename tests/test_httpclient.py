@@ -28,6 +28,7 @@ class Source:
     Attributes:
         script: A status each, with a ``Retry-After`` or without; 0 breaks the connection.
         body: JSON to answer with instead of ``ok``.
+        breaks_off: Whether its errors end in the middle of the body.
         arrivals: When each request came, in virtual seconds.
         most: The most requests that were there at once.
     """
@@ -36,6 +37,7 @@ class Source:
         self.clock = clock
         self.script: deque[tuple[int, str]] = deque()
         self.body: object = None
+        self.breaks_off = False
         self.arrivals: list[float] = []
         self.agents: list[str] = []
         self.at_once = self.most = 0
@@ -43,7 +45,7 @@ class Source:
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request."""
         self.arrivals.append(self.clock.monotonic())
         self.agents.append(request.headers["User-Agent"])
@@ -56,6 +58,14 @@ class Source:
             assert request.transport is not None
             request.transport.abort()
         headers = {"Retry-After": retry_after} if retry_after else {}
+        if self.breaks_off and status >= 400:
+            reply = web.StreamResponse(status=status)
+            reply.content_type, reply.content_length = "application/json", 100
+            await reply.prepare(request)
+            await reply.write(b'{"retryAfter":')
+            assert request.transport is not None
+            request.transport.close()
+            return reply
         if self.body is not None:
             return web.json_response(self.body, status=status or 200, headers=headers)
         return web.Response(status=status or 200, text="ok", headers=headers)
@@ -144,6 +154,17 @@ async def test_body_without_a_number_says_nothing(body: object) -> None:
         assert 0.5 <= source.arrivals[1] - source.arrivals[0] <= 1
 
 
+async def test_body_that_breaks_off_says_nothing() -> None:
+    """The request is repeated as after any other answer that passes."""
+    async with client() as (source, session, clock):
+        source.breaks_off = True
+        source.script.append((429, ""))
+
+        assert await clock.drive(get(session, source)) == 200
+
+        assert 0.5 <= source.arrivals[1] - source.arrivals[0] <= 1
+
+
 async def test_server_that_wants_a_long_pause_gets_the_run_back() -> None:
     """Better to end the run than to sleep in it for an hour."""
     async with client() as (source, session, clock):
@@ -209,6 +230,30 @@ async def test_requests_keep_to_the_rate() -> None:
         await clock.drive(asyncio.gather(*(get(session, source) for _ in range(4))))
 
         assert source.arrivals == [0, 0.5, 1, 1.5, 2]
+
+
+async def test_sessions_beside_each_other_share_the_rate_and_no_cookies() -> None:
+    """A server counts requests, whichever of a collector's runs they come from."""
+    async with client(rate=2) as (source, session, clock):
+        beside = session.beside()
+        both = (session, beside) * 2
+        await clock.drive(asyncio.gather(*(get(each, source) for each in both)))
+        session().cookie_jar.update_cookies({"session": "mine"})
+
+        assert source.arrivals == [0, 0.5, 1, 1.5]
+        assert len(beside().cookie_jar) == 0
+        await beside.close()
+        assert not session().closed
+
+
+async def test_rate_is_kept_to_when_a_session_is_made_anew() -> None:
+    """A plugin that closes it gains nothing."""
+    async with client(rate=2) as (source, session, clock):
+        for _ in range(3):
+            await clock.drive(get(session, source))
+            await session.close()
+
+        assert source.arrivals == [0, 0.5, 1]
 
 
 async def test_requests_keep_to_the_concurrency() -> None:

@@ -24,7 +24,6 @@ from ingestd.backfillrecords import BackfillRecord, Status
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collector import Collector
 from ingestd.errors import NotNow, PluginError, RunTimeout
-from ingestd.httpclient import LazySession
 from ingestd.isolation import Isolation
 from ingestd.metrics import Metrics
 from ingestd.model import Receipt
@@ -101,7 +100,7 @@ class Backfill:
         self.record, self.collector = record, collector
         self._save, self._means, self._clock = save, means, means.clock
         self._log = means.log.bind(collector=record.collector, backfill=record.id)
-        self._http = LazySession(collector.config.http, clock=means.clock)
+        self._http = collector.session_beside()
         self._pace = Pace(record.rate, clock=means.clock)
         self._longest = record.chunk  # seconds that a window may be long to be read in time
         self._again, self._finishing = asyncio.Event(), False

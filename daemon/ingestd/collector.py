@@ -222,6 +222,10 @@ class Collector:
             )
         return plugin
 
+    def session_beside(self) -> LazySession:
+        """Return a session for what goes on beside the runs, whose rate it shares."""
+        return self._http.beside()
+
     async def window_run(
         self, *, admission: Admission, processes: Isolation, log: Any
     ) -> WindowRun:

@@ -65,7 +65,10 @@ class Politeness:
         asked = retry_after_seconds(reply.headers.get("Retry-After", ""), now=self._clock.now())
         if asked is not None or reply.content_type != "application/json":
             return asked
-        said = said_in(await reply.text(errors="replace"))
+        try:
+            said = said_in(await reply.text(errors="replace"))
+        except (aiohttp.ClientError, TimeoutError):  # the body breaks off
+            return None
         hints = [said[name] for name in IN_BODY if type(said.get(name)) in {int, float}]
         return max(0.0, hints[0]) if hints else None
 
@@ -101,10 +104,18 @@ def trust(ca_file: Path | None) -> ssl.SSLContext | bool:
 
 
 class LazySession:
-    """One collector's session, made when it is first asked for."""
+    """One collector's session, made when it is first asked for.
 
-    def __init__(self, config: HttpConfig, *, clock: Clock) -> None:
+    Args:
+        config: The collector's limits.
+        politeness: That of a session which it shares the rate with, or None.
+    """
+
+    def __init__(
+        self, config: HttpConfig, *, clock: Clock, politeness: Politeness | None = None
+    ) -> None:
         self._config, self._clock = config, clock
+        self._politeness = politeness or Politeness(config, clock=clock)
         self._session: aiohttp.ClientSession | None = None
 
     def __call__(self) -> aiohttp.ClientSession:
@@ -119,10 +130,14 @@ class LazySession:
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=self._config.timeout, sock_read=self._config.timeout
                 ),
-                middlewares=(Politeness(self._config, clock=self._clock),),
+                middlewares=(self._politeness,),
                 headers={"User-Agent": f"ingestd/{__version__}"},
             )
         return self._session
+
+    def beside(self) -> "LazySession":
+        """Return another one for the same collector: its rate is shared, its cookies are not."""
+        return LazySession(self._config, clock=self._clock, politeness=self._politeness)
 
     async def close(self) -> None:
         """Close its connections."""
