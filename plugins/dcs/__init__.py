@@ -17,7 +17,8 @@ Parameters, naming: ``series`` and ``tags`` -- templates with ``{id}``,
 ``{quantity}``, ``{meter}``, ``{register}``, ``{unit}``, ``{serial}``; ``status`` --
 whether each series has a second one with the status bits.
 State: the id of each source -- the time of the newest reading; ``full`` -- until
-when sources that were due have been read from their beginning.
+when sources that were due have been read from their beginning; ``again`` -- how far
+those of them have come that are not done.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -73,6 +74,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     start: datetime | None = None,
     end: datetime | None = None,
     full: datetime | None = None,
+    again: Mapping[str, Any] | None = None,
     **positions: Any,
 ) -> AsyncIterator[dict[str, Any]]:
     """Read what is new of every source, or, with a window, what lies in it."""
@@ -99,10 +101,11 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     )
     now = ctx.now()
     exactly = None if start is None else Window(start, end or now)
+    begun = again if isinstance(again, Mapping) else {}
     past = Past(
         positions,
         REVISIT if revisit is None else revisit,
-        Rereading(revisit_full, position_in({"full": full}, "full"), now),
+        Rereading(revisit_full, position_in({"full": full}, "full"), begun, now),
         ctx.shared(Rounds, ctx.collector),
     )
     asker = asker_of(ctx, options, urgency=Urgency.BACKFILL if exactly else Urgency.LIVE)
@@ -151,4 +154,7 @@ async def job_of(asker: Asker, past: Past, *, exactly: Window | None, now: datet
         spans = normal(sources, past, since=options.since(now), now=now)
     else:
         spans = [Span(source, exactly, now) for source in sources]
-    return Job(asker, spans, columns, troubles, exactly, past.rounds, past.positions, now, state)
+    begun = dict(past.rereading.reached)
+    return Job(
+        asker, spans, columns, troubles, exactly, past.rounds, past.positions, begun, now, state
+    )

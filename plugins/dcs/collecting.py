@@ -55,6 +55,7 @@ class Job:
         exactly: For a backfill, what nothing may lie outside of; else None.
         rounds: Notes who has a turn.
         positions: The collector's state, which says who was read last.
+        again: How far those have come whose past is being read again.
         now: The time that it is.
         state: What the state is at the end.
     """
@@ -66,8 +67,26 @@ class Job:
     exactly: Window | None
     rounds: Rounds
     positions: Mapping[str, Any]
+    again: dict[str, Any]
     now: datetime
     state: Mapping[str, Any]
+
+    def rereads(self, reached: Mapping[str, datetime]) -> dict[str, Any]:
+        """Return the state with which the past of a source has been read so far."""
+        self.again.update(reached)
+        return {"again": dict(self.again)}
+
+    def noted(self, span: Span) -> dict[str, Any]:
+        """Return the state with which a source's past has been read, or was not given.
+
+        What failed stays among those that are being read, so it is not forgotten.
+        """
+        if span.source.label in self.troubles.failed:
+            self.again.setdefault(span.source.id, span.window.start)
+        else:
+            self.again.pop(span.source.id, None)
+        due = {} if span.due is None else {"full": span.due}
+        return {"again": dict(self.again), **due}
 
 
 async def collect(job: Job, stopping: Any) -> AsyncGenerator[Result, None]:
@@ -155,7 +174,7 @@ async def attempt(job: Job, span: Span) -> AsyncGenerator[Given, None]:
         raise
     if troubles.in_doubt:
         await blame(job)
-    yield Given([], {} if span.due is None else {"full": span.due}, source.id)
+    yield Given([], job.noted(span) if span.again else {}, source.id)
 
 
 async def blame(job: Job) -> None:
@@ -217,8 +236,12 @@ async def parts(job: Job, span: Span) -> AsyncGenerator[Given, None]:
     async with aclosing(asker.read(source, reader, span.window, progress)) as found:
         async for part in found:
             readings = part.readings if job.exactly is None else inside(part, job.exactly)
-            moved = span.moves and part.position is not None
-            yield Given(readings, {source.id: part.position} if moved else {}, source.id)
+            state: dict[str, Any] = {}
+            if span.moves and part.position is not None:
+                state = {source.id: part.position}
+            elif span.again and part.position is not None:
+                state = job.rereads({source.id: part.position})
+            yield Given(readings, state, source.id)
 
 
 def inside(part: Part, window: Window) -> list[tuple[Any, ...]]:

@@ -103,17 +103,22 @@ class Rereading:
 
     Attributes:
         every: How often.
-        done: The moments until which all that was due has been read; None at first.
+        done: The moments until which all that was due has been begun; None at first.
+        reached: How far those have come that were begun but not ended.
         now: The time that it is.
     """
 
     every: timedelta | None
     done: datetime | None
+    reached: Mapping[str, Any]
     now: datetime
 
     def begin(self, key: str, *, since: datetime) -> datetime | None:
         """Return from when on a source is to be read again, or None if it is not."""
-        return None if self.due(key) is None else since
+        if self.every is None:
+            return None
+        reached = position_in(self.reached, key)
+        return since if reached is None and self.due(key) is not None else reached
 
     def due(self, key: str) -> datetime | None:
         """Return the moment at which a source became due, or None if it is not."""

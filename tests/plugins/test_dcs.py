@@ -1,6 +1,7 @@
 """The dcs plugin against a server that enforces the rules of real ones."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -325,8 +326,18 @@ async def test_new_register_begins_at_since_while_others_go_on(dcs: FakeDcs) -> 
     assert state(found)["R12"] == at("2024-03-15T12:00")
 
 
-async def read_in_part(ctx: TestContext, dcs: FakeDcs, most: int, **more: Any) -> Result:
-    """Run until so many requests for readings have come; return the state it leaves."""
+def asked_for(dcs: FakeDcs, number: int, pattern: str = "") -> Callable[[], bool]:
+    """Return a condition: so many requests for readings have come, from a time that fits."""
+    return lambda: (
+        len([each for each in dcs.asked_for("readings") if pattern in each.query["startTime"]])
+        >= number
+    )
+
+
+async def read_in_part(
+    ctx: TestContext, dcs: FakeDcs, end: Callable[[], bool], **more: Any
+) -> Result:
+    """Run until a condition holds; return the state it leaves."""
     dcs.asked.clear()
     found: list[Result] = []
 
@@ -336,7 +347,7 @@ async def read_in_part(ctx: TestContext, dcs: FakeDcs, most: int, **more: Any) -
 
     async with asyncio.TaskGroup() as group:
         running = group.create_task(reading())
-        await until(lambda: len(dcs.asked_for("readings")) >= most)
+        await until(end)
         running.cancel()
     return state(found)
 
@@ -363,7 +374,7 @@ async def test_campus_is_read_to_its_end_though_no_run_comes_so_far(
         for turn in range(10):
             dcs.now = now = NOW + turn * timedelta(minutes=30)
             async with context(now=now, beside=first) as ctx:
-                kept |= await read_in_part(ctx, dcs, 20, since="3d", **kept)
+                kept |= await read_in_part(ctx, dcs, asked_for(dcs, 20), since="3d", **kept)
 
     assert sorted(kept) == sorted(dcs.campus.ids)
     newest = [kept[f"R{n}"] for n in range(100 + offline, 140)]
@@ -384,7 +395,7 @@ async def test_source_with_years_to_catch_up_with_keeps_no_live_one_waiting(
             dcs.now = NOW + turn * timedelta(minutes=30)
             async with context(now=dcs.now, beside=first) as ctx:
                 more = {"registers": ["R734", "R733", "R741"], "since": "2010-01-01"}
-                kept |= await read_in_part(ctx, dcs, 4, **more, **kept)
+                kept |= await read_in_part(ctx, dcs, asked_for(dcs, 4), **more, **kept)
             firsts.append({each.query["id"] for each in dcs.asked_for("readings")[:2]})
 
     assert firsts == [{"R733", "R741"}] * 4
@@ -446,6 +457,53 @@ async def test_full_rereads_are_spread_and_remembered(dcs: FakeDcs) -> None:
     assert stored(results)["dcs_R733_half_hour"].items() >= {
         (time, value) for time, value in corrected.items() if time < NOW.timestamp()
     }
+
+
+SECOND = r"id=R733&.*startTime=2024-02-(0[2-9]|1)"  # the second window of its past
+
+
+def starts(dcs: FakeDcs, *, before: str) -> dict[str, list[str]]:
+    """Return from when on which sources were asked for, if from before a date."""
+    found: dict[str, list[str]] = {}
+    for each in dcs.asked_for("readings"):
+        if each.query["startTime"] < before:
+            found.setdefault(each.query["id"], []).append(each.query["startTime"][:10])
+    dcs.asked.clear()
+    return found
+
+
+@pytest.mark.parametrize("way", ["failed", "refused", "cut"])
+async def test_full_reread_that_did_not_succeed_goes_on_where_it_was(
+    dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """By the next run, and without the others; but not if the server refuses."""
+    monkeypatch.setattr(collecting, "ENOUGH", 0)
+    options: dict[str, Any] = {
+        "since": "2024-02-01", "revisit_full": timedelta(days=10), "max_window": "10d",
+        "registers": ["R733", "R741", "VM9"],
+    }  # fmt: skip
+    kept = state(await read(dcs, **options))
+    dcs.asked.clear()
+    dcs.now = later = NOW + timedelta(days=10)
+
+    if way == "cut":
+        dcs.fail(match=SECOND, delay=30)
+        async with context(now=later) as ctx:
+            options["registers"] = ["R733"]
+            kept |= await read_in_part(ctx, dcs, asked_for(dcs, 1, "2024-02-09"), **options, **kept)
+    else:
+        dcs.fail(500 if way == "failed" else 404, match=SECOND)
+        kept |= state(await read(dcs, now=later, **options, **kept))
+    first = starts(dcs, before="2024-03-10")
+    kept |= state(await read(dcs, now=later, **options, **kept))
+    second = starts(dcs, before="2024-03-10")
+    kept |= state(await read(dcs, now=later, **options, **kept))
+
+    assert first["R733"] == ["2024-02-01", "2024-02-09"]
+    assert second.get("R733", ["none"])[0] == ("none" if way == "refused" else "2024-02-09")
+    assert second.keys() <= {"R733"}
+    assert starts(dcs, before="2024-03-10") == {}
+    assert kept.get("again", {}) == {}
 
 
 # --- a window

@@ -143,7 +143,7 @@ def test_each_source_is_due_once_in_its_time(number: int, hours: list[int]) -> N
     done = NOW
     for wait in hours:
         now += timedelta(hours=wait)
-        due = Rereading(every, done, now).due(key)
+        due = Rereading(every, done, {}, now).due(key)
         if due is not None:
             assert done < due <= now
             dues.append(due)
@@ -159,7 +159,7 @@ def test_sources_are_spread_over_the_time() -> None:
     every, step = timedelta(days=30), timedelta(days=1.5)
     counts = [
         sum(
-            Rereading(every, NOW + n * step, NOW + (n + 1) * step).due(f"R{number}") is not None
+            Rereading(every, NOW + n * step, {}, NOW + (n + 1) * step).due(f"R{number}") is not None
             for number in range(1500)
         )
         for n in range(20)
@@ -171,5 +171,5 @@ def test_sources_are_spread_over_the_time() -> None:
 
 def test_without_the_option_nothing_is_due() -> None:
     """Nor before it was noted that all has been read once."""
-    assert Rereading(None, NOW - timedelta(days=1000), NOW).due("R1") is None
-    assert Rereading(timedelta(days=1), None, NOW).due("R1") is None
+    assert Rereading(None, NOW - timedelta(days=1000), {}, NOW).due("R1") is None
+    assert Rereading(timedelta(days=1), None, {}, NOW).due("R1") is None
