@@ -142,11 +142,11 @@ async def job_of(asker: Asker, past: Past, *, exactly: Window | None, now: datet
         DcsError: The server does not list them.
     """
     options = asker.options
-    known = await listed(asker.session, options, asker.api, asker.endpoint)
+    known, unlisted = await listed(asker.session, options, asker.api, asker.endpoint)
     sources, unknown = options.selection.choose(known)
     columns, nameless = columns_of(sources, options, asker.api)
     sources = [source for source in sources if source.id in columns]
-    troubles = Troubles(refused={**unknown, **nameless})
+    troubles = Troubles(refused={**unlisted, **unknown, **nameless})
     if not known:
         troubles.refused["registers"] = "expected some that this account may see, got none"
     state = {} if past.rereading.every is None or exactly else {"full": now}

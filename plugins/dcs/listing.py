@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from .api import Api
 from .endpoint import Endpoint, Listing
 from .options import Options, bare
+from .problems import ListRefused
 from .session import Session
 from .sources import Source, registers_in, virtual_meters_in
 
@@ -15,10 +16,11 @@ YOUNG = 60.0
 
 async def listed(
     session: Session, options: Options, api: Api, endpoint: Endpoint
-) -> Sequence[Source]:
-    """Return the sources among which to choose.
+) -> tuple[list[Source], dict[str, str]]:
+    """Return the sources among which to choose, and the lists that are refused.
 
-    A kind of which none is wanted is not asked for: an account may lack the right.
+    A kind of which none is wanted is not asked for: an account may lack the right. If it
+    lacks that for one of two kinds, there is still the other.
 
     Raises:
         DcsError: The server gives no list.
@@ -30,17 +32,35 @@ async def listed(
         if wanted
     ]
     known: list[Source] = []
+    refused: dict[bool, ListRefused] = {}
     for virtual in kinds:
-        key = options.username, virtual
-        listing = endpoint.listings.get(key)
-        if listing is None or not listing.fresh():
-            listing = endpoint.listings[key] = await ask(session, api, virtual=virtual)
-        prefix = "VM" if virtual else "R"
-        missing = any(each.startswith(prefix) for each in selection.missing(listing.sources))
-        if missing and not listing.fresh(age=YOUNG):
-            listing = endpoint.listings[key] = await ask(session, api, virtual=virtual)
-        known += listing.sources
-    return known
+        try:
+            known += await sources_of(session, options, api, endpoint, virtual=virtual)
+        except ListRefused as error:
+            refused[virtual] = error
+    if refused and len(refused) == len(kinds):
+        raise refused[kinds[0]]
+    names = {False: "registers", True: "virtual meters"}
+    return known, {names[virtual]: str(error) for virtual, error in refused.items()}
+
+
+async def sources_of(
+    session: Session, options: Options, api: Api, endpoint: Endpoint, *, virtual: bool
+) -> Sequence[Source]:
+    """Return the sources of one kind, listed anew if what was listed last is too old.
+
+    Raises:
+        DcsError: The server does not list them.
+    """
+    key = options.username, virtual
+    listing = endpoint.listings.get(key)
+    if listing is None or not listing.fresh():
+        listing = endpoint.listings[key] = await ask(session, api, virtual=virtual)
+    prefix = "VM" if virtual else "R"
+    missing = options.selection.missing(listing.sources)
+    if any(each.startswith(prefix) for each in missing) and not listing.fresh(age=YOUNG):
+        listing = endpoint.listings[key] = await ask(session, api, virtual=virtual)
+    return listing.sources
 
 
 async def ask(session: Session, api: Api, *, virtual: bool) -> Listing:

@@ -14,6 +14,10 @@ class DcsError(Trouble):
     """The server is of no use for now, whichever source is asked for."""
 
 
+class ListRefused(DcsError):
+    """The server does not let this account see this list."""
+
+
 class SourceRefused(Trouble):
     """The server will not give this source, however often it is asked."""
 

@@ -18,7 +18,7 @@ from yarl import URL
 from .api import Api
 from .endpoint import Endpoint
 from .options import Options, bare
-from .problems import DcsError, RangeTooLong, SourceFailed, SourceRefused
+from .problems import DcsError, ListRefused, RangeTooLong, SourceFailed, SourceRefused
 from .streaming import ENDED_EARLY, beginning, elements
 from .turns import Turns, Urgency
 
@@ -51,12 +51,14 @@ class Session:
         """Return a whole document.
 
         Raises:
+            ListRefused: Not for this account.
             DcsError: There is none.
         """
         where = f"GET {bare(url)}"
         async with self._transaction(), self._got(url, {}) as reply:
             if reply.status != 200:
-                raise DcsError(f"{where}: expected 200, got {await said(reply)}")
+                kind = ListRefused if reply.status in {401, 403, 404} else DcsError
+                raise kind(f"{where}: expected 200, got {await said(reply)}")
             try:
                 return json.loads(await reply.read())
             except ValueError:

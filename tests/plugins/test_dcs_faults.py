@@ -84,6 +84,49 @@ async def test_rights_missing_for_everything_fails_the_run(dcs: FakeDcs, api: st
     assert not dcs.signed_in
 
 
+@pytest.mark.parametrize("api", SIGNED_IN)
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("kind", ["meters", "virtualMeters"])
+async def test_list_of_one_kind_that_is_refused_leaves_the_other(
+    dcs: FakeDcs, api: str, kind: str, status: int
+) -> None:
+    """An account may have rights for registers and none for virtual meters, or none to list."""
+    dcs.fail(status, times=0, match=f"/{kind}$")
+
+    everything = await read(dcs, api, since=SINCE)
+    named = await read(dcs, api, registers=["R733", "VM9", "*"], since=SINCE)
+
+    lost = "R" if kind == "meters" else "VM"
+    for found in (everything, named):
+        assert set(state(found)) == {
+            each for each in dcs.campus.ids if not each.startswith(lost)
+        } - ({"VM10"} if api == "legacy" else set())
+        assert f"{kind}: expected 200, got {status}" in complaint(found)
+    assert ("R733: expected the id" in complaint(named)) == (kind == "meters")
+    assert ("VM9: expected the id" in complaint(named)) == (kind != "meters")
+    assert not dcs.signed_in or status == 401  # which disowns a sign-in that was good
+
+
+async def test_list_that_is_refused_where_no_other_is_wanted_fails_the_run(dcs: FakeDcs) -> None:
+    """There is nothing to read."""
+    dcs.fail(403, times=0, match="/virtualMeters$")
+
+    found, said = await outcome(dcs, registers=["VM9"], since=SINCE)
+
+    assert found == []
+    assert "virtualMeters: expected 200, got 403" in said
+
+
+async def test_list_that_the_server_fails_to_give_fails_the_run(dcs: FakeDcs) -> None:
+    """That passes; the run would say instead that half of its sources are gone."""
+    dcs.fail(500, times=0, match="/virtualMeters$")
+
+    found, said = await outcome(dcs, since=SINCE)
+
+    assert found == []
+    assert "virtualMeters: expected 200, got 500" in said
+
+
 async def test_rights_missing_for_all_sources_fails_the_run(dcs: FakeDcs) -> None:
     """As if there were nothing to read."""
     dcs.rules.refused = {"R733": 403, "R741": 403}
