@@ -2,10 +2,11 @@
 
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import pytest
@@ -171,6 +172,21 @@ def test_without_a_daemon_the_same_command_goes_on(
     assert "m: no daemon runs" in status.lines
     assert re.fullmatch(rf"m: backfill 1 done after \S+, {ALL} readings\n", said.out)
     assert holds_everything(cli)
+
+
+def test_is_given_up_however_many_others_had_since(halves: DaemonProcess, cli: CommandLine) -> None:
+    """A collector that is filled every night must not hide it."""
+    hold(halves, day=0)
+    halves.start()
+    cli(*BY_DAYS, "--detach")
+    with closing(sqlite3.connect(halves.state_dir / "state.db")) as db, db:
+        db.execute(
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+            " INSERT INTO backfills (collector, status, asked, record)"
+            " SELECT 'live', 'done', asked, record FROM backfills, n"
+        )
+
+    assert cli("backfill", "m", "--cancel").out.startswith("m: backfill 1 cancelled")
 
 
 def test_a_daemon_goes_on_with_what_was_begun_without_it(

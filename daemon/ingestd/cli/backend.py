@@ -82,8 +82,8 @@ class Backend(Protocol):
     async def series(self, collector: str) -> list[Json]:
         """List the series that a collector has given."""
 
-    async def backfills(self) -> list[Json]:
-        """List backfills, the newest first."""
+    async def backfills(self, collector: str | None = None) -> list[Json]:
+        """List the backfills of one collector, or of all, the newest first."""
 
     async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
         """Begin a backfill, or go on with the one that was asked for in the same words.

@@ -155,8 +155,8 @@ def trouble(backfill: Json) -> str:
 
 
 async def _cancel(backend: Backend, collector: str) -> Json:
-    for each in await backend.backfills():
-        if each["collector"] == collector and each["status"] not in ENDINGS:
+    for each in await backend.backfills(collector):
+        if each["status"] not in ENDINGS:
             return await backend.cancel_backfill(each["id"])
     raise CommandError(f"{collector}: no backfill to cancel")
 

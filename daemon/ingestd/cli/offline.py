@@ -194,11 +194,11 @@ class Offline:
         found = self._read(lambda db: list_series(db, collector) if has(db, "series") else [])
         return [{"series": name, "tags": dict(tags)} for name, tags in sorted(found)]
 
-    async def backfills(self) -> list[Json]:
-        """List backfills, the newest first."""
+    async def backfills(self, collector: str | None = None) -> list[Json]:
+        """List the backfills of one collector, or of all, the newest first."""
 
         def listed(db: sqlite3.Connection) -> list[Json]:
-            found = backfillrecords.listed(db, collector=None, limit=MOST_BACKFILLS)
+            found = backfillrecords.listed(db, collector=collector, limit=MOST_BACKFILLS)
             for record in found:
                 if not record.over and not self._holder:
                     record.status, record.why = Status.PAUSED, "no daemon runs"

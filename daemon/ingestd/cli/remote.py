@@ -105,9 +105,9 @@ class Remote:
         """List the series that a collector has given."""
         return cast("list[Json]", await self._get(f"collectors/{_part(collector)}/series"))
 
-    async def backfills(self) -> list[Json]:
-        """List backfills, the newest first."""
-        return cast("list[Json]", await self._get("backfills"))
+    async def backfills(self, collector: str | None = None) -> list[Json]:
+        """List the backfills of one collector, or of all, the newest first."""
+        return cast("list[Json]", await self._get("backfills", collector=collector))
 
     async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
         """Begin a backfill in the daemon; look at it until it ends, if somebody follows it."""
