@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestd.buffer import Buffer, Lane
+from ingestd.buffer import Buffer
+from ingestd.lane import Lane
 from ingestd.model import Batch, Point, Receipt, Standing
 from tests.support.clock import VirtualClock, settle
 from tests.support.pipeline import points

@@ -23,7 +23,7 @@ LAYERS: Final = {
     "stages": """
         backfill backfillrecords backfills bmonrecord buffer collector collectors context
         currentplugin database deadletters deliveries delivery draining failures foreign
-        headroom httpclient isolation keeper loader looplag mounts outage outputtail plugin
+        headroom httpclient isolation keeper lane loader looplag mounts outage outputtail plugin
         plugincheck reporting results run runcontext runrecords schema sending seriesnotes
         sinks spool standin state statedir staterows syntax tasks threads windowrun wire
         worker workerprocess writer

@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any, Final
 
 from ingestd import deadletters
-from ingestd.buffer import Buffer, Lane
+from ingestd.buffer import Buffer
 from ingestd.clock import Clock
 from ingestd.config import BufferConfig, StoreConfig
 from ingestd.database import Database
 from ingestd.deadletters import DeadLetter, DeadLetters
 from ingestd.delivery import Delivery
 from ingestd.errors import NotNow
+from ingestd.lane import Lane
 from ingestd.limits import Limits
 from ingestd.model import StoredPoint
 from ingestd.outage import Outage

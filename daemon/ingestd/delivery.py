@@ -32,12 +32,13 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
-from ingestd.buffer import Buffer, Lane
+from ingestd.buffer import Buffer
 from ingestd.clock import Clock, wait_at_most
 from ingestd.deadletters import DeadLetter, DeadLetters, delete
 from ingestd.draining import Drain
 from ingestd.errors import ReadingError
 from ingestd.headroom import RETRY, Headroom
+from ingestd.lane import Lane
 from ingestd.limits import Limits
 from ingestd.model import MICROSECONDS, Batch, Body, Point
 from ingestd.outage import Outage

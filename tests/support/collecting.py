@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ingestd.buffer import Buffer, Lane
+from ingestd.buffer import Buffer
 from ingestd.catalogue import Catalogue
 from ingestd.collector import Collector, Services
 from ingestd.collectors import Collectors
@@ -19,6 +19,7 @@ from ingestd.context import Reader, Shared
 from ingestd.contract import Memory
 from ingestd.database import Database
 from ingestd.isolation import Workers
+from ingestd.lane import Lane
 from ingestd.metrics import Metrics
 from ingestd.model import Point
 from ingestd.runrecords import RunRecord

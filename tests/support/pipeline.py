@@ -10,12 +10,13 @@ from typing import Any
 
 import structlog
 
-from ingestd.buffer import Buffer, Lane
+from ingestd.buffer import Buffer
 from ingestd.clock import SystemClock
 from ingestd.config import InfluxStore
 from ingestd.database import Database
 from ingestd.deadletters import DeadLetters
 from ingestd.delivery import Delivery
+from ingestd.lane import Lane
 from ingestd.limits import Limits
 from ingestd.model import Point, Receipt, Series, Standing
 from ingestd.outage import Outage
