@@ -1,0 +1,431 @@
+"""The batches that points leave in."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestd.model import Batch, Point, Receipt, Standing
+from tests.support.clock import settle
+from tests.support.lanes import LINGER, OneLane, at_once, seconds, waits
+from tests.support.pipeline import points
+
+
+async def test_batch_closes_when_it_is_full() -> None:
+    """So many points together are worth a request; the rest waits on."""
+    one = OneLane(batch=3)
+    await one.put(1, 2)
+    await one.put(3, 4)
+
+    assert seconds(await one.batch()) == [1, 2, 3]
+    assert one.lane.points == 1
+
+
+async def test_batch_closes_by_the_size_that_bodies_turned_out_to_have() -> None:
+    """Names may be long: what a point weighs is learnt from the bodies before."""
+    one = OneLane(batch=1000, size_bytes=64_000)
+    await one.put(*range(1000))
+    first = await one.batch()
+    one.done(first, raw_bytes=640 * len(first))
+
+    await one.put(*range(1000))
+
+    assert len(first) == 1000
+    assert len(await one.batch()) == 64_000 // 208  # a quarter of the way from 64 to 640
+
+
+async def test_batch_closes_when_its_oldest_point_has_lingered() -> None:
+    """The age that counts is that of the first point."""
+    one = OneLane()
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    await one.put(1)
+    await one.clock.advance(LINGER - 1)
+    await one.put(2)
+    assert await waits(next_batch)
+
+    await one.clock.advance(1)
+
+    batch = await at_once(next_batch)
+    assert batch is not None
+    assert seconds(batch) == [1, 2]
+
+
+async def test_what_a_full_batch_left_behind_keeps_its_age() -> None:
+    """A point waits no longer than linger, whatever went before it."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3)
+    await one.clock.advance(LINGER - 1)
+    await one.batch()
+    rest = asyncio.create_task(one.lane.next_batch())
+    assert await waits(rest)
+
+    await one.clock.advance(1)
+
+    batch = await at_once(rest)
+    assert batch is not None
+    assert seconds(batch) == [3]
+
+
+async def test_age_of_points_that_have_left_counts_no_more() -> None:
+    """Each batch has its own linger."""
+    one = OneLane()
+    await one.put(1)
+    await one.clock.advance(LINGER)
+    await one.batch()
+    await one.put(2)
+
+    await one.clock.advance(LINGER - 1)
+
+    assert await waits(asyncio.create_task(one.lane.next_batch()))
+
+
+async def test_batch_closes_at_once_when_somebody_waits_and_nothing_is_on_its_way() -> None:
+    """Waiting for a receipt costs no linger."""
+    one = OneLane()
+    receipt = await one.put(1)
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    assert await waits(next_batch)
+
+    waiter = asyncio.create_task(receipt.wait())
+
+    batch = await at_once(next_batch)
+    assert batch is not None
+    one.done(batch)
+    await at_once(waiter)
+
+
+async def test_somebody_who_waits_lets_a_batch_grow_while_another_is_on_its_way() -> None:
+    """Small batches one after the other would be slower than one that is full."""
+    one = OneLane(batch=2)
+    first = await one.put(1, 2)
+    under_way = await one.batch()
+    second = await one.put(3)
+    waiter = asyncio.gather(first.wait(), second.wait())
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    assert await waits(next_batch)
+
+    one.done(under_way)
+
+    batch = await at_once(next_batch)
+    assert batch is not None
+    one.done(batch)
+    await at_once(waiter)
+
+
+async def test_kept_and_droppable_points_never_share_a_batch() -> None:
+    """A full spool may drop the one kind and never the other; the older goes first."""
+    one = OneLane()
+    await one.put(1, standing=Standing.DROPPABLE)
+    await one.clock.advance(1)
+    await one.put(2)
+    await one.clock.advance(LINGER)
+
+    first, second = await one.batch(), await one.batch()
+
+    assert (seconds(first), first.droppable) == ([1], True)
+    assert (seconds(second), second.droppable) == ([2], False)
+
+
+async def test_backfill_goes_while_nothing_else_is_due() -> None:
+    """A live batch that still gathers its points is not delayed by one that is ready."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(9)
+
+    first = await one.batch()
+
+    assert (seconds(first), first.standing) == ([1, 2], Standing.BACKFILL)
+
+
+async def test_live_batch_that_is_due_goes_before_any_backfill() -> None:
+    """However much of it waits, and however long."""
+    one = OneLane(batch=2, capacity=1000)
+    await one.put(*range(100), standing=Standing.BACKFILL)
+    await one.clock.advance(2 * LINGER)
+    await one.put(900, 901)
+
+    first = await one.batch()
+
+    assert seconds(first) == [900, 901]
+
+
+async def test_live_point_that_has_lingered_goes_before_a_full_batch_of_backfill() -> None:
+    """To have waited long enough makes it due."""
+    one = OneLane(batch=2)
+    await one.put(9)
+    await one.clock.advance(LINGER)
+    await one.put(1, 2, standing=Standing.BACKFILL)
+
+    assert seconds(await one.batch()) == [9]
+
+
+async def test_one_batch_of_backfill_is_on_its_way_at_a_time() -> None:
+    """So that a live batch that comes up finds the other way free."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3, 4, standing=Standing.BACKFILL)
+    first = await one.batch()
+    second = asyncio.create_task(one.lane.next_batch())
+    assert await waits(second)
+    await one.put(8, 9)
+    live = await at_once(second)
+    third = asyncio.create_task(one.lane.next_batch())
+    assert await waits(third)
+
+    one.done(first)
+
+    assert live is not None
+    assert live.standing is Standing.KEPT
+    rest = await at_once(third)
+    assert rest is not None
+    assert seconds(rest) == [3, 4]
+
+
+async def test_backfill_that_somebody_waits_for_is_hurried_behind_the_live_points() -> None:
+    """Its last batch need not linger, and neither need they."""
+    one = OneLane()
+    await one.put(9)
+    receipt = await one.put(1, standing=Standing.BACKFILL)
+    waiter = asyncio.create_task(receipt.wait())
+    await settle()
+
+    first = await one.batch()
+    one.done(first)
+    second = await one.batch()
+    one.done(second)
+
+    assert (seconds(first), seconds(second)) == ([9], [1])
+    await at_once(waiter)
+
+
+@pytest.mark.parametrize("standing", [Standing.KEPT, Standing.DROPPABLE])
+async def test_point_that_may_correct_a_backfill_goes_behind_it(standing: Standing) -> None:
+    """The backfill read the old value; written last, it would overwrite the new one."""
+    one = OneLane(batch=3)
+    await one.put(1, 2, 3, 4, standing=Standing.BACKFILL)
+    await one.put(3, 9, 10, standing=standing)
+
+    batches = [await one.batch() for _ in range(3)]
+
+    assert [seconds(each) for each in batches] == [[1, 2, 3], [4], [3, 9, 10]]
+    assert [each.standing for each in batches] == [Standing.BACKFILL] * 2 + [standing]
+
+
+@pytest.mark.parametrize("first", [Standing.KEPT, Standing.DROPPABLE])
+async def test_backfill_goes_before_all_that_may_correct_it(first: Standing) -> None:
+    """Whichever of those that do has come in first, and whatever came in before them."""
+    one = OneLane(batch=3)
+    other = Standing.DROPPABLE if first is Standing.KEPT else Standing.KEPT
+    await one.put(90, standing=other)
+    await one.clock.advance(1)
+    await one.put(91, standing=first)
+    await one.clock.advance(1)
+    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(1, 92, standing=first)
+    await one.put(2, 93, standing=other)
+
+    batches = [await one.batch() for _ in range(3)]
+
+    assert [seconds(each) for each in batches] == [[1, 2, 3], [90, 2, 93], [91, 1, 92]]
+
+
+async def test_backfill_that_comes_later_waits_again() -> None:
+    """Only what may be corrected goes before what is due."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, standing=Standing.BACKFILL)
+    await one.put(1, 9)
+    await one.put(101, 102, standing=Standing.BACKFILL)
+
+    batches = [await one.batch() for _ in range(2)]
+
+    assert [seconds(each) for each in batches] == [[1, 2], [1, 9]]
+
+
+async def test_backfill_that_had_to_go_ahead_is_waited_for() -> None:
+    """All of what is on its way has to arrive before more may follow."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(1, 9)
+    first, second, live = [await one.batch() for _ in range(3)]
+    await one.put(101, 102, standing=Standing.BACKFILL)
+    more = asyncio.create_task(one.lane.next_batch())
+
+    one.done(first)
+    assert await waits(more)
+
+    one.done(second)
+    rest = await at_once(more)
+    assert live.standing is Standing.KEPT
+    assert rest is not None
+    assert seconds(rest) == [101, 102]
+
+
+async def test_backfill_is_due_when_more_of_it_waits_for_room() -> None:
+    """Its part of the buffer may be less than a batch, and to linger would be slow."""
+    one = OneLane(capacity=8, batch=10)
+    await one.put(1, 2, standing=Standing.BACKFILL)
+    more = one.later(3, standing=Standing.BACKFILL)
+    await settle()
+    first = await one.batch()
+    second = asyncio.create_task(one.lane.next_batch())
+    one.done(first)
+    await at_once(more)
+
+    assert seconds(first) == [1, 2]
+    assert await waits(second)  # there is room again, so this one lingers
+    second.cancel()
+
+
+async def test_backfill_stays_due_while_more_of_it_waits_for_room() -> None:
+    """Its part may be full of the rest after one batch has left, and nothing else comes."""
+    one = OneLane(capacity=40, batch=6)
+    await one.put(*range(10), standing=Standing.BACKFILL)
+    more = one.later(*range(10, 17), standing=Standing.BACKFILL)
+    await settle()
+    one.done(await one.batch())
+    assert await waits(more)
+
+    rest = await one.batch()
+
+    assert seconds(rest) == [6, 7, 8, 9]
+    one.done(rest)
+    await at_once(more)
+
+
+async def test_backfill_that_is_pressed_stays_so_behind_a_live_batch() -> None:
+    """It is due as soon as that has been cut."""
+    one = OneLane(capacity=40, batch=20)
+    await one.put(*range(10), standing=Standing.BACKFILL)
+    await one.put(*range(900, 920))
+    more = one.later(11, standing=Standing.BACKFILL)
+    await settle()
+
+    first, second = await one.batch(), await one.batch()
+
+    assert (first.standing, second.standing) == (Standing.KEPT, Standing.BACKFILL)
+    more.cancel()
+
+
+async def test_closed_lane_hands_out_the_rest_and_ends() -> None:
+    """Nothing is left behind at the stop."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, 3)
+    await one.put(4, standing=Standing.DROPPABLE)
+
+    one.lane.close()
+
+    assert sorted([seconds(await one.batch()) for _ in range(3)]) == [[1, 2], [3], [4]]
+    assert await at_once(one.lane.next_batch()) is None
+    assert await at_once(one.lane.next_batch()) is None
+
+
+async def test_empty_lane_ends_as_soon_as_it_is_closed() -> None:
+    """Whoever waits for its next batch is told."""
+    one = OneLane()
+    next_batch = asyncio.create_task(one.lane.next_batch())
+    assert await waits(next_batch)
+
+    one.lane.close()
+
+    assert await at_once(next_batch) is None
+
+
+STANDINGS = st.sampled_from(Standing)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(1, 7), STANDINGS),
+        st.tuples(st.just("cut"), st.just(0), STANDINGS),
+        st.tuples(st.just("arrive"), st.just(0), STANDINGS),
+        st.tuples(st.just("wait"), st.integers(1, 12), STANDINGS),
+        st.tuples(st.just("hurry"), st.just(0), STANDINGS),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS, st.integers(1, 6))
+@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+def test_every_point_leaves_once_and_in_order(
+    steps: Sequence[tuple[str, int, Standing]], batch: int
+) -> None:
+    """Whatever the order of adds and cuts, nothing is lost, doubled, mixed up or kept too long."""
+    asyncio.run(leave_once_and_in_order(steps, batch))
+
+
+async def leave_once_and_in_order(steps: Sequence[tuple[str, int, Standing]], batch: int) -> None:
+    """Play the steps and look at what came out."""
+    play = Play(batch)
+    for step, number, standing in steps:
+        await play.step(step, number, standing)
+    await play.finish()
+
+    assert play.got == play.put
+    assert play.one.lane.points == 0
+    assert play.one.buffer.held == play.one.buffer.backfill == 0
+    assert all(receipt.settled for receipt in play.receipts)
+
+
+class Play:
+    """A lane that is played with, and what went in and came out."""
+
+    def __init__(self, batch: int) -> None:
+        self.one, self.most = OneLane(capacity=10**6, batch=batch), batch
+        self.put: dict[Standing, list[Point]] = {standing: [] for standing in Standing}
+        self.got: dict[Standing, list[Point]] = {standing: [] for standing in Standing}
+        self.receipts: list[Receipt] = []
+        self.asked: asyncio.Task[Batch | None] | None = None
+        self.under_way: list[Batch] = []
+
+    async def step(self, step: str, number: int, standing: Standing) -> None:
+        """Do something to the lane, and see whether a batch comes out."""
+        if step == "add":
+            await self.add(number, standing)
+        elif step == "cut":
+            self.ask()
+        elif step == "arrive":
+            self.arrive()
+        elif step == "wait":
+            await self.one.clock.advance(number)
+        elif step == "hurry":
+            self.one.lane.hurry()
+        await settle()
+        if self.asked and self.asked.done():
+            self.take(self.asked.result())
+
+    async def add(self, number: int, standing: Standing) -> None:
+        """Put points into the lane."""
+        # Apart in time, or the ones would have to go behind the others.
+        start = len(self.put[standing]) + 1000 * (standing is Standing.BACKFILL)
+        some = points(*range(start, start + number))
+        self.put[standing] += some
+        self.receipts.append(await at_once(self.one.buffer.put(some, standing=standing)))
+
+    def ask(self) -> None:
+        """Ask for a batch, unless two are on their way."""
+        if self.asked is None and len(self.under_way) < 2:
+            self.asked = asyncio.create_task(self.one.lane.next_batch())
+
+    def arrive(self) -> None:
+        """Have the first batch arrive, if one is on its way."""
+        if self.under_way:
+            self.one.done(self.under_way.pop(0))
+
+    def take(self, found: Batch | None) -> None:
+        """Note a batch that came out."""
+        self.asked = None
+        assert found is not None
+        assert 0 < len(found) <= self.most
+        self.got[found.standing] += found.points
+        self.under_way.append(found)
+        assert sum(each.standing is Standing.BACKFILL for each in self.under_way) <= 1
+
+    async def finish(self) -> None:
+        """Close the lane and take what is left."""
+        while self.under_way:
+            self.arrive()
+        self.one.lane.close()
+        while found := await at_once(self.asked or self.one.lane.next_batch()):
+            self.take(found)
+            self.arrive()
