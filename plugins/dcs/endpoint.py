@@ -1,6 +1,7 @@
 """What is known of an API at a server, shared by all who use it: limits, and what it lists."""
 
 import asyncio
+import json
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ LONGEST_PAUSE: Final = 300.0
 JITTER: Final = 0.25
 # A list of sources is taken for good so long, in seconds.
 FRESH: Final = 3600.0
+# What servers call it that say in the body how many seconds to stay away.
+IN_BODY: Final = ("backOffSuggestion", "retry_after", "retryAfter")
 # Documented as seconds, seen as "3s".
 LENIENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*$")
 
@@ -67,15 +70,27 @@ class Endpoint:
         wait = min(seconds, LONGEST_PAUSE) + random.uniform(0, JITTER)  # noqa: S311 -- spreads load
         self._free_at = max(self._free_at, asyncio.get_running_loop().time() + wait)
 
-    def note(self, status: int, headers: Mapping[str, str]) -> None:
+    def note(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Heed what an answer says of the rate limit, which all callers share."""
-        if status == 429 and (asked := LENIENT.match(headers.get("Retry-After", ""))):
-            self.leave_alone(float(asked[1]))
+        if status == 429:
+            asked = LENIENT.match(headers.get("Retry-After", "")) or asked_in(body)
+            if asked is not None:
+                self.leave_alone(float(asked[1]))
         if headers.get("X-Rate-Limit-Remaining", "").strip() != "0":
             return
         wait = until_reset(headers)
         if wait is not None and wait > 0:
             self.leave_alone(wait)
+
+
+def asked_in(body: bytes) -> re.Match[str] | None:
+    """Return the seconds for which a body asks to be left alone, if it does."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return None
+    hints = [told.get(key) for key in IN_BODY] if isinstance(told, dict) else []
+    return next((found for each in hints if (found := LENIENT.match(str(each)))), None)
 
 
 def until_reset(headers: Mapping[str, str]) -> float | None:

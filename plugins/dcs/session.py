@@ -24,8 +24,8 @@ from .turns import Turns, Urgency
 
 RANGE: Final = re.compile(r"range|maximum|exceed|too (long|large|many|wide)", re.IGNORECASE)
 JSON: Final = {"Accept": "application/json"}
-# Whoever is cancelled has so many seconds to sign out.
-PATIENCE: Final = 5.0
+# Whoever is cancelled has so many seconds to sign out: less than the daemon's patience.
+PATIENCE: Final = 4.0
 TURN_PATIENCE: Final = 3.0
 MOST_TEXT: Final = 2000
 
@@ -45,7 +45,7 @@ class Session:
     ) -> None:
         self._http, self._options, self._api = http, options, api
         self._turns, self._endpoint, self._urgency = turns, endpoint, urgency
-        self._signed_in = False
+        self._signed_in = self._may_be_in = False
 
     async def document(self, url: URL) -> Any:
         """Return a whole document.
@@ -58,7 +58,7 @@ class Session:
         async with self._transaction(), self._got(url, {}) as reply:
             if reply.status != 200:
                 kind = ListRefused if reply.status in {401, 403, 404} else DcsError
-                raise kind(f"{where}: expected 200, got {await said(reply)}")
+                raise kind(f"{where}: expected 200, got {await self._said(reply)}")
             try:
                 return json.loads(await reply.read())
             except ValueError:
@@ -82,7 +82,7 @@ class Session:
         where = f"GET {bare(url)}"
         async with self._transaction(), self._got(url, query) as reply:
             if reply.status != 200:
-                raise problem(reply, await said(reply), where=where)
+                raise problem(reply, await self._said(reply), where=where)
             async with aclosing(elements(reply, where=where)) as found:
                 async for each in found:
                     yield each
@@ -132,6 +132,12 @@ class Session:
         self._endpoint.note(reply.status, reply.headers)
         return reply
 
+    async def _said(self, reply: aiohttp.ClientResponse) -> str:
+        """Return what an answer says that is not what was asked for, and heed it."""
+        data = await opening(reply)
+        self._endpoint.note(reply.status, reply.headers, data)
+        return told(reply, data)
+
     async def _sign_in(self) -> None:
         """Sign in; the session's jar keeps the cookie.
 
@@ -142,12 +148,14 @@ class Session:
         if url is None:
             return
         self._signed_in = False
+        self._may_be_in = True  # the server knows before we do
         account = {"username": username, "password": self._options.password}
         reply = await self._send("POST", url, json=account)
         where = f"POST {bare(url)}"
         try:
             if reply.status != 200:
-                got = await said(reply)
+                self._may_be_in = False
+                got = await self._said(reply)
                 raise DcsError(f"{where}: expected to be signed in as {username!r}, got {got}")
             text = await reply.read()
             if not text.lstrip().startswith(b"{"):
@@ -159,10 +167,9 @@ class Session:
         self._signed_in = True
 
     async def sign_out(self) -> None:
-        """Sign out, if anybody is in; what goes wrong there no longer matters."""
-        if not self._signed_in:
+        """Sign out, if anybody may be in; what goes wrong there no longer matters."""
+        if not self._may_be_in:
             return
-        self._signed_in = False
         with suppress(DcsError):
             async with self._turns.turn(Urgency.LEAVING):
                 await self._leave()
@@ -184,6 +191,7 @@ class Session:
     async def _leave(self) -> None:
         reply = await self._send("POST", self._api.sign_out)
         reply.close()
+        self._signed_in = self._may_be_in = False
 
 
 @asynccontextmanager
@@ -191,11 +199,10 @@ async def signing_out(session: Session) -> AsyncIterator[Session]:
     """Sign out at the end, whichever way it comes."""
     try:
         yield session
+        await session.sign_out()
     except BaseException:
         await session.hurry_out()
         raise
-    else:
-        await session.sign_out()
 
 
 def problem(reply: aiohttp.ClientResponse, got: str, *, where: str) -> Exception:
@@ -209,15 +216,26 @@ def problem(reply: aiohttp.ClientResponse, got: str, *, where: str) -> Exception
     return DcsError(f"{where}: expected 200, got {got}")
 
 
-async def said(reply: aiohttp.ClientResponse) -> str:
+def whither(url: URL, location: str) -> str:
+    """Return where a redirect leads, for people."""
+    try:
+        return bare(url.join(URL(location)))
+    except ValueError:
+        return "an address that is none"
+
+
+async def opening(reply: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of a body; what retries had to look into is kept whole."""
+    with suppress(*ENDED_EARLY):
+        return await reply.content.read(MOST_TEXT) or (await reply.read())[:MOST_TEXT]
+    return b""
+
+
+def told(reply: aiohttp.ClientResponse, data: bytes) -> str:
     """Return status and text of an answer, for people."""
     got = f"{reply.status} {reply.reason or ''}".strip()
     if location := reply.headers.get("Location"):
-        got += f" to {bare(reply.url.join(URL(location)))}"
-    try:
-        data = await reply.content.read(MOST_TEXT)
-    except ENDED_EARLY:
-        return got
+        got += f" to {whither(reply.url, location)}"
     details = data
     with suppress(ValueError, AttributeError):
         found = {key.lower(): value for key, value in json.loads(data).items()}

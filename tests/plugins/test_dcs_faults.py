@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from ingestd import tasks
 from ingestd.clock import SystemClock
-from ingestd.plugins.dcs import DcsError, collecting, reading, run
+from ingestd.plugins.dcs import DcsError, collecting, reading, run, session
+from ingestd.plugins.dcs.endpoint import Endpoint
 from ingestd.testing import TestContext, collect, context, results
 from tests.support.dcs import FakeDcs, faults
 from tests.support.dcsreading import (
@@ -187,6 +189,18 @@ async def test_login_page_in_place_of_the_server(dcs: FakeDcs, api: str, status:
     assert "returnUrl" not in said
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "http://h:port/", "//h:99999/?token=hush"])
+async def test_redirect_to_what_is_no_address(dcs: FakeDcs, location: str) -> None:
+    """It is told like any other, as far as it can be."""
+    dcs.fail(302, match="signin", text="-", headers={"Location": location})
+
+    found, said = await outcome(dcs)
+
+    assert found == []
+    assert "expected to be signed in as 'reader', got 302 Found to an address that is none" in said
+    assert "hush" not in said
+
+
 async def test_login_page_in_place_of_readings(dcs: FakeDcs) -> None:
     """What was read before it counts."""
     dcs.add(faults.login_page(match="R741"))
@@ -288,6 +302,77 @@ async def test_cancelled_while_it_waits_it_signs_out(dcs: FakeDcs, api: str) -> 
     assert dcs.overlaps == []
 
 
+@pytest.mark.parametrize("api", SIGNED_IN)
+async def test_cancelled_while_it_signs_in_it_signs_out(dcs: FakeDcs, api: str) -> None:
+    """The server has let it in, though the answer has not come to its end."""
+    dcs.now, dcs.rules.pause = NOW, 0.3
+    async with context(now=NOW) as ctx, asyncio.TaskGroup() as group:
+        running = group.create_task(collect(run, ctx=ctx, **params(dcs, api, since=SINCE)))
+        await until(lambda: len(ctx.http.cookie_jar) > 0)
+        assert dcs.signed_in
+        running.cancel()
+
+    assert len(dcs.asked) == 2
+    assert not dcs.signed_in
+
+
+async def drain(found: AsyncIterator[Result]) -> None:
+    """Take all that is left."""
+    async for _ in found:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("registers", [["R733"], ["R733", "R741"]])
+async def test_cancelled_while_others_keep_the_server_it_signs_out_beside_them(
+    dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch, registers: list[str]
+) -> None:
+    """Neither waiting to leave nor waiting to read on may keep a door open."""
+    monkeypatch.setattr(session, "TURN_PATIENCE", 0.05)
+    monkeypatch.setattr(collecting, "ENOUGH", 0)
+    dcs.now = NOW
+    async with AsyncExitStack() as stack:
+        ctx = await stack.enter_async_context(context(now=NOW))
+        other = await stack.enter_async_context(context(now=NOW, beside=ctx))
+        asking = params(dcs, registers=registers, since=SINCE)
+        mine = await stack.enter_async_context(aclosing(results(run, ctx=ctx, **asking)))
+        await anext(mine)
+        long = aclosing(results(run, ctx=other, **long_answer(dcs)))
+        theirs = await stack.enter_async_context(long)
+        await anext(theirs)
+        assert len(dcs.signed_in) == 2
+
+        waiting = asyncio.create_task(drain(mine))
+        await asyncio.wait([waiting], timeout=0.02)
+        assert waiting.cancel()
+        await asyncio.wait([waiting])
+
+        assert waiting.cancelled()
+        assert len(dcs.signed_in) == 1
+
+
+def test_signing_out_is_over_before_the_daemon_gives_up() -> None:
+    """Which would log that a plugin does not end."""
+    assert session.PATIENCE < tasks.ABANDONED - 0.5
+
+
+async def test_server_is_free_before_anybody_waits_for_the_store(dcs: FakeDcs) -> None:
+    """While a result is stored, another collector reads."""
+    dcs.now, dcs.huge = NOW, huge(10_000)
+    asking = params(dcs, registers=["R733"], since="1970-01-01", max_window="20000d")
+    async with (
+        context(now=NOW) as ctx,
+        context(now=NOW, beside=ctx) as other,
+        aclosing(results(run, ctx=ctx, **asking)) as mine,
+    ):
+        await anext(mine)
+        assert dcs.asked_for("readings")[0].whole
+        async with asyncio.timeout(5):
+            theirs = await collect(run, ctx=other, **asking)
+
+    assert sum(len(each["readings"]) for each in theirs) == 10_000
+
+
 async def test_stopping_ends_a_run_early_but_no_backfill(dcs: FakeDcs) -> None:
     """A normal run goes on later; the end of a backfill says that all has been read."""
     dcs.now = NOW
@@ -377,6 +462,30 @@ async def test_server_that_wants_to_be_left_alone_for_long_ends_the_run(dcs: Fak
 
     assert "expected 200, got 429" in said
     assert set(state(found)) == {"R733"}
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+@pytest.mark.parametrize("match", ["signin", "readings"])
+async def test_pause_that_a_body_asks_for_holds_for_everybody(
+    dcs: FakeDcs, match: str, retries: int
+) -> None:
+    """Nobody else asks meanwhile, and people are told what the server says."""
+    dcs.now = NOW
+    dcs.fail(
+        429,
+        times=0,
+        match=match,
+        text='{"details": "Too many of you", "backOffSuggestion": 100}',
+        headers={"Content-Type": "application/json"},
+    )
+
+    async with patient(retries=retries) as ctx:
+        _, said = await outcome(dcs, ctx=ctx, registers=["R733"], since=SINCE)
+        pause = ctx.shared(Endpoint, dcs.current_url, "private").pause
+
+    assert "got 429 Too Many Requests: 'Too many of you'" in said
+    assert 95 < pause < 101
+    assert not dcs.signed_in
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])

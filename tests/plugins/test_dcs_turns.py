@@ -112,6 +112,30 @@ async def test_endpoint_is_left_alone_when_it_was_too_much(told: str, seconds: f
     assert seconds - 0.1 <= endpoint.pause <= seconds + 0.25
 
 
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (b'{"details": "Too many", "backOffSuggestion": 3}', 3),
+        (b'{"retry_after": "2.5s"}', 2.5),
+        (b'{"retryAfter": 2}', 2),
+        (b'{"backOffSuggestion": null}', 0),
+        (b'{"backOffSuggestion": true}', 0),
+        (b"[3]", 0),
+        (b"<html>", 0),
+        (b"", 0),
+    ],
+)
+async def test_endpoint_is_left_alone_as_a_body_says(body: bytes, seconds: float) -> None:
+    """Where no header does."""
+    silent, speaking = (Endpoint("http://h/DCSWebApi", "private") for _ in range(2))
+
+    silent.note(429, {}, body)
+    speaking.note(429, {"Retry-After": "1"}, body)
+
+    assert seconds - 0.1 <= silent.pause <= seconds + 0.25
+    assert 0.9 <= speaking.pause <= 1.25
+
+
 def test_reset_is_measured_by_the_servers_clock() -> None:
     """Ours may be off by hours."""
     assert until_reset(headers("0", NOON + timedelta(seconds=7))) == 7
