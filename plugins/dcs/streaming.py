@@ -16,6 +16,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from decimal import Decimal
 from typing import Any, Final
 
 import aiohttp
@@ -138,8 +139,9 @@ async def elements(
                     yield chunk
                     chunk = []
                     await asyncio.sleep(0)  # what has arrived is parsed without any waiting
-        async for element in ijson.items_async(body, prefix, use_float=True):
-            chunk.append(element)
+        # With floats of its own it would refuse an answer for one integer beyond 64 bits.
+        async for element in ijson.items_async(body, prefix):
+            chunk.append(plain(element))
             if len(chunk) >= CHUNK:
                 yield chunk
                 chunk = []
@@ -156,6 +158,15 @@ async def elements(
         yield chunk
     if broken is not None:
         raise broken
+
+
+def plain(value: Any) -> Any:
+    """Return a value with ordinary floats for decimals, as the shorter way has them."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 def beginning(data: bytes) -> str:

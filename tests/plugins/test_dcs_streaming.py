@@ -15,8 +15,8 @@ from ingestd.plugins.dcs.problems import BodyLost, DcsError, SourceFailed, Troub
 
 # Texts and keys made of what could mislead somebody who looks for the end of an element.
 TEXTS: Final = st.text('{}[],:" \\\nä"readings"', max_size=8)
-# ijson's integers have 64 bits, which no meter exceeds.
-NUMBERS: Final = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+# Longer integers become floats where the short way is taken.
+NUMBERS: Final = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 PLAIN: Final = st.none() | st.booleans() | NUMBERS | TEXTS
 VALUES: Final = st.recursive(
     PLAIN,
@@ -103,6 +103,23 @@ def test_elements_are_those_of_the_document(
     body = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
 
     assert parsed(Arriving(body, sizes)) == (elements, None)
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63, 2**64, -(2**70), 0.1, 1e300, -2.5e-9])
+@pytest.mark.parametrize("spacing", ["", "x" * 200])
+def test_numbers_of_any_size_are_read(number: float, spacing: str) -> None:
+    """In readings, and in whatever else an answer holds, before or behind them."""
+    elements = [{"value": number, "of": [number, {"is": spacing}]}]
+    document = {"id": number, "readings": elements, "to": number}
+    body = json.dumps(document).encode()
+
+    found, trouble = parsed(Arriving(body, [7]))
+    short, _ = parsed(Arriving(json.dumps([{"value": number}, {"value": 0}]).encode(), [20]))
+
+    assert trouble is None
+    assert found == elements
+    assert all(type(each["value"]) in {int, float} for each in found)
+    assert [float(each["value"]) for each in short] == [float(number), 0.0]
 
 
 @settings(deadline=None)
