@@ -381,6 +381,7 @@ async def test_campus_is_read_to_its_end_though_no_run_comes_so_far(
     assert min(newest) >= now - timedelta(hours=2)
 
 
+@pytest.mark.slow
 async def test_source_with_years_to_catch_up_with_keeps_no_live_one_waiting(
     dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -472,6 +473,7 @@ def starts(dcs: FakeDcs, *, before: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["failed", "refused", "cut"])
 async def test_full_reread_that_did_not_succeed_goes_on_where_it_was(
     dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch, way: str
