@@ -17,7 +17,14 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from ingestd import isolation
-from ingestd.errors import PluginError, PluginLoadError, ResultError, RunTimeout, WorkerDied
+from ingestd.errors import (
+    PluginError,
+    PluginLoadError,
+    ResultError,
+    ResultTooLarge,
+    RunTimeout,
+    WorkerDied,
+)
 from ingestd.isolation import Finished, Workers
 from ingestd.plugin import Plugin
 from tests.support.plugins import LogLines, PluginFolder, state_of
@@ -144,6 +151,21 @@ async def test_result_that_would_flood_the_daemon_is_refused(
 
     assert isinstance(error, ResultError)
     assert str(error) == "run must give at most 64 MiB at once, got 65 MiB"
+
+
+async def test_too_many_readings_are_refused_before_they_are_sent(
+    plugin_folder: PluginFolder, call: Call
+) -> None:
+    """The first of them tell how large all will be."""
+    plugin = plugin_folder.plugin(
+        "def run(**_):\n"
+        "    return {'readings': [(1, f'{n:10000}', 1) for n in range(8_000)]}\n"
+    )
+
+    error = await failure(call(plugin))
+
+    assert isinstance(error, ResultTooLarge)
+    assert str(error).endswith("yield its readings from an async generator, got 8000 readings")
 
 
 async def test_result_of_the_wrong_type_is_refused(plugin_folder: PluginFolder, call: Call) -> None:

@@ -10,10 +10,12 @@ at its server for as long as the store stays away, and begun anew afterwards.
 The position moves, in memory and on disk, when every point of a window is safe. A
 window that fails is tried again for ever, after growing pauses: an operator can
 mend a server, a password, or the plugin. Only one that takes longer than the
-collector's timeout would never work: it is halved, until its pieces can be read in time.
+collector's timeout, or holds more than a process can hand over, would never work: it
+is halved, until its pieces can be read.
 """
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ from typing import Any, Final, NoReturn
 from ingestd.backfillrecords import BackfillRecord, Status
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collector import Collector
-from ingestd.errors import NotNow, PluginError, RunTimeout
+from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout
 from ingestd.isolation import Isolation
 from ingestd.metrics import Metrics
 from ingestd.model import Receipt
@@ -37,7 +39,7 @@ LOOK_AGAIN: Final = 1.0  # seconds
 PATIENCE: Final = 30.0  # seconds
 WITH_EASE: Final = 0.25  # of the timeout
 FAILED: Final = "failed, and is tried again every few minutes"
-TOO_LONG: Final = "took too long, and is tried again in shorter windows"
+TOO_LONG: Final = "is too long, and is tried again in shorter windows"
 
 
 class Pace:
@@ -132,6 +134,11 @@ class Backfill:
         self._pace.rate = self.record.rate
         self._again.set()
 
+    @property
+    def portion(self) -> int:
+        """The most readings that are handed over at a time: those of a second, at a rate."""
+        return sys.maxsize if self._pace.rate is None else max(1, int(self._pace.rate))
+
     async def admit(self, readings: int) -> None:
         """Return when so many readings may be handed over.
 
@@ -190,7 +197,7 @@ class Backfill:
             await self._read(window)
         except NotNow as error:  # a store went away
             self._stand(Status.PAUSED, str(error))
-        except RunTimeout as error:
+        except (RunTimeout, ResultTooLarge) as error:
             self._longest = max(SHORTEST, (window[1] - window[0]) / 2)
             await self._failed(window, str(error), TOO_LONG)
         except PluginError as error:

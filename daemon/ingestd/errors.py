@@ -9,6 +9,7 @@
   - PluginError           one run of one collector failed    -> back off; the others carry on
     . PluginLoadError     the file does not import           -> keep the last good version
     . ResultError         run gave what cannot be kept       -> keep the previous state
+    . ResultTooLarge      run gave more than we can take     -> the same; ask for less of the past
     . RunTimeout          the deadline passed                -> it was killed; next tick
     . WorkerDied          exit, signal or out of memory      -> a new worker; next tick
   - ReadingError          one reading is unusable            -> count it; keep its siblings
@@ -96,6 +97,10 @@ class PluginLoadError(PluginError):
 
 class ResultError(PluginError):
     """A plugin returned or yielded something that cannot be kept."""
+
+
+class ResultTooLarge(ResultError):
+    """``run`` gave more at once than can be taken from another process."""
 
 
 class RunTimeout(PluginError):

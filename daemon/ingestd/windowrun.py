@@ -13,6 +13,10 @@ from ingestd.run import SLICE, Run
 class Admission(Protocol):
     """Keeps a window behind whatever is of more use at the moment."""
 
+    @property
+    def portion(self) -> int:
+        """The most readings that may be handed over at a time."""
+
     async def admit(self, readings: int) -> None:
         """Return when so many readings more may be handed over.
 
@@ -41,7 +45,7 @@ class WindowRun(Run):
     @property
     def _slice(self) -> int:
         # A larger one would need the whole buffer, and keep everybody else out of it.
-        return min(SLICE, self.buffer.most_backfill)
+        return min(SLICE, self.buffer.most_backfill, self.admission.portion)
 
     def _standing(self, _given: Given, _result: Result) -> Standing:
         return Standing.BACKFILL

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from ingestd import standin, wire
 from ingestd.contract import portable
-from ingestd.errors import PluginError, ResultError
+from ingestd.errors import PluginError, ResultTooLarge
 from ingestd.failures import run_failure
 from ingestd.foreign import Source, call_ordinary, describe, import_run
 from ingestd.runcontext import FunctionContext
@@ -80,7 +80,7 @@ def _sender(channel: socket.socket) -> Send:
     def send(message: object) -> int:
         data = wire.encode(message)
         if len(data) > RESULT_LIMIT:
-            raise ResultError(f"{TOO_MUCH}, got {len(data) >> 20} MiB")
+            raise ResultTooLarge(f"{TOO_MUCH}, got {len(data) >> 20} MiB")
         with lock:
             channel.sendall(data)
         return len(data)
@@ -174,8 +174,9 @@ class _Worker:
         while len(readings) - at > CHUNK:
             sent += self._send(("readings", readings[at : at + CHUNK]))
             at += CHUNK
-            if sent > RESULT_LIMIT:
-                raise ResultError(
+            # Told by the first ones, before the daemon has unpacked the others in vain.
+            if sent / at * len(readings) > RESULT_LIMIT:
+                raise ResultTooLarge(
                     f"{TOO_MUCH}, or yield its readings from an async generator, "
                     f"got {len(readings)} readings"
                 )

@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, Self
 
 from ingestd import wire
-from ingestd.errors import PluginError, PluginLoadError, ResultError, WorkerDied
+from ingestd.errors import (
+    PluginError,
+    PluginLoadError,
+    ResultError,
+    ResultTooLarge,
+    WorkerDied,
+)
 from ingestd.foreign import Fingerprint
 from ingestd.outputtail import OutputTail
 from ingestd.worker import command, environment
@@ -17,7 +23,8 @@ from ingestd.worker import command, environment
 FAREWELL: Final = 2.0  # seconds that a process gets to be gone
 
 _ERRORS: Final = {
-    each.__name__: each for each in (PluginError, PluginLoadError, ResultError, WorkerDied)
+    each.__name__: each
+    for each in (PluginError, PluginLoadError, ResultError, ResultTooLarge, WorkerDied)
 }
 
 # The path and looks of a plugin's files, a mark of what is its host, and the environment
