@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bench import collectors, dcs, drain, encoding, messages, throughput
+from bench import collectors, dcs, drain, encoding, messages, scripts, throughput
 from bench.figures import Row, Scale, machine, table
 
 ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
@@ -25,6 +25,7 @@ ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
     "drain": drain.rows,
     "dcs": dcs.reply_rows,
     "registers": dcs.polled_rows,
+    "scripts": scripts.rows,
 }
 
 
