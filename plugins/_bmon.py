@@ -24,8 +24,11 @@ ON_IN_FRONT: Final = ("Motion", "Light", "Voltage")
 OFF_ANYWHERE: Final = ("False", "Open", "Off")
 OFF_IN_FRONT: Final = ("No",)
 LEADING: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
-WHOLE: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+WHOLE: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 DIGITS: Final = re.compile(r"[-+]?\d{1,20}", re.ASCII)
+
+# No number that a sender means is longer; what is, only costs time.
+LONGEST_NUMBER: Final = 64
 
 SKIPPED: Final = "no_value"
 SAMPLES: Final = 5
@@ -139,6 +142,8 @@ def _said(text: str) -> float | None:
         return 1.0
     if text.startswith(OFF_IN_FRONT) or any(word in text for word in OFF_ANYWHERE):
         return 0.0
+    if len(text) > LONGEST_NUMBER:
+        return None
     found = WHOLE.fullmatch(text.strip()) or LEADING.match(text)
     return float(found[0]) if found else None
 

@@ -139,6 +139,15 @@ def test_ids_are_text(name: Any) -> None:
     assert got == str(name)
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", ["1" * 200_000, "1" * 65, "1" * 200_000 + "x", "5" + " " * 65])
+def test_endless_numbers_are_rejected_at_once(text: str) -> None:
+    """What is longer than any number is none, and it does not take hours to say so."""
+    converted = convert([(1, "a", text)], now=NOW)
+
+    assert converted.unusable == {"value": 1}
+
+
 def test_the_samples_are_few() -> None:
     """A script that gives nothing else does not fill the records."""
     converted = convert([(1, "level", "warm")] * 1000, now=NOW)

@@ -505,3 +505,22 @@ def test_what_is_no_json_is_told(body: bytes) -> None:
     """However deep or long it is."""
     with pytest.raises(FormatError, match="expected JSON"):
         parse_json(body)
+
+
+# -- what would take for ever
+
+ENDLESS: Final = "1" * 200_000
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", [ENDLESS, f"{ENDLESS}x", f"1.{ENDLESS}x", f"1e{ENDLESS}x"])
+def test_endless_numbers_are_refused_at_once(text: str) -> None:
+    """A text of a megabyte is no number, and it does not take hours to say so."""
+    assert lines(message(f"cpu value={text} 1\n".encode())).rejected == 1
+    assert batch(message({"readings": [[1, "a", text]]})).rejected == 1
+    assert readings(message([[1, "a", text]])).rejected == 1
+    for listed in (f"[({text}, 'a', 1)]", f"[(1, {text}, 1)]", f"[(1, 'a', {text})]"):
+        inside = base64.b64encode(bz2.compress(listed.encode())).decode()
+        document = {"reading_type": "ts_id_val_bz2", "readings": inside}
+        with pytest.raises(FormatError, match="readings: expected"):
+            notehub(Message({}, {}, document, NOW, 1_000_000))

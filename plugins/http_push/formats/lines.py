@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
 
-from .message import FormatError, Found, Message, Reading, is_name, sift
+from .message import LONGEST_NUMBER, FormatError, Found, Message, Reading, is_name, sift
 
 # What one second is in the unit of the times. Both versions of the API in one table.
 PRECISIONS: Final[Mapping[str, float]] = {
@@ -21,7 +21,7 @@ FIELD: Final = re.compile(
     r'((?:[^\\,= \n]|\\.)+)=(?:"((?:[^"\\]|\\[\s\S])*)"|([^", \r\n]+))(,|[ ]+|(?=\r?\n)|(?=\r?\Z))'
 )
 TIME: Final = re.compile(r"(-?\d{1,20})?[ \t]*(?:\r?\n|\r?\Z)")
-NUMBER: Final = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)([iu]?)")
+NUMBER: Final = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)([iu]?)")
 BOOLEANS: Final = {
     **dict.fromkeys(("t", "T", "true", "True", "TRUE"), 1.0),
     **dict.fromkeys(("f", "F", "false", "False", "FALSE"), 0.0),
@@ -144,7 +144,7 @@ def parse_fields(text: str, at: int) -> tuple[dict[str, float], int, str]:
 
 def number_of(text: str) -> float | None:
     """Return the number that a field's value is, or None if it is none or too large."""
-    found = NUMBER.fullmatch(text)
+    found = NUMBER.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
     number = float(found[1]) if found else BOOLEANS.get(text)
     return number if number is not None and isfinite(number) else None
 

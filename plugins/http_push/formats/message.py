@@ -16,6 +16,8 @@ SAMPLES: Final = 5
 LATEST: Final = 9_200_000_000
 MILLISECONDS: Final = 100_000_000_000
 LONGEST_NAME: Final = 1024
+# What it takes to write any number that senders mean.
+LONGEST_NUMBER: Final = _bmon.LONGEST_NUMBER
 
 # (Unix seconds, series, value) and, perhaps, tags.
 Reading = tuple[Any, ...]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from .message import (
+    LONGEST_NUMBER,
     FormatError,
     Found,
     Message,
@@ -19,7 +20,7 @@ from .message import (
     within,
 )
 
-NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+NUMBER: Final = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 TEXT: Final = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
 WORD: Final = r"None|True|False|nan|-?inf"
 # One reading of a Python list, as ``str`` writes it.
@@ -139,5 +140,16 @@ def listed(text: str) -> Iterator[Any]:
 
 
 def scalar(text: str) -> Any:
-    """Return the value of a number, a text or a word."""
-    return float(text) if text in {"nan", "inf", "-inf"} else literal_eval(text)
+    """Return the value of a number, a text or a word.
+
+    Raises:
+        FormatError: Python would not write it like this.
+    """
+    if text in {"nan", "inf", "-inf"}:
+        return float(text)
+    try:
+        if text[0] in "'\"" or len(text) <= LONGEST_NUMBER:
+            return literal_eval(text)
+    except (SyntaxError, ValueError):
+        pass
+    raise FormatError(f"readings: expected texts and numbers of Python, got {text!r:.80}")

@@ -4,7 +4,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from .message import FormatError, Found, Message, is_name, sift
+from .message import LONGEST_NUMBER, FormatError, Found, Message, is_name, sift
 
 
 class UnusableError(ValueError):
@@ -77,8 +77,11 @@ def number(value: Any, series: Any) -> float:
     Raises:
         UnusableError: It is no finite number.
     """
+    usable = isinstance(value, int | float) or (
+        isinstance(value, str) and len(value) <= LONGEST_NUMBER
+    )
     try:
-        found = float(value) if isinstance(value, int | float | str) else None
+        found = float(value) if usable else None
     except (ValueError, OverflowError):
         found = None
     if found is None or not isfinite(found):
