@@ -135,7 +135,7 @@ class Answering:
             now=self.ctx.now().timestamp(),
             most_bytes=self.bodies.most_bytes,
         )
-        return route.find(message)
+        return route.readings(message)
 
     def _paths(self) -> str:
         names = {"batch": "/readingdb/reading/store/", "influx": "/write", "readings": "/readings"}

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from .formats.beaded import beaded
 from .formats.bmon import batch, old, single
 from .formats.lines import lines
-from .formats.message import FormatError, Found, Message, mapping, parse_json
+from .formats.message import FormatError, Found, Message, TooLargeError, mapping, parse_json
 from .formats.notehub import notehub
 from .formats.plain import readings
 from .formats.radiobridge import radio_bridge
@@ -77,6 +77,20 @@ class Route:
     methods: tuple[str, ...] = ("POST",)
     style: str = "bmon"
     success: str = ""
+
+    def readings(self, message: Message) -> Found:
+        """Find the readings in a message.
+
+        Raises:
+            FormatError: It is not what the format expects, in whatever way.
+            TooLargeError: It becomes larger than we take.
+        """
+        try:
+            return self.find(message)
+        except (FormatError, TooLargeError):
+            raise
+        except (OverflowError, TypeError, ValueError, RecursionError) as error:
+            raise FormatError(f"{self.name}: expected another message: {error!s:.200}") from error
 
 
 def _below(path: str) -> re.Pattern[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingestd.plugins.http_push.formats.beaded import beaded
 from ingestd.plugins.http_push.formats.bmon import batch, old, single
@@ -24,6 +26,7 @@ from ingestd.plugins.http_push.formats.notehub import notehub
 from ingestd.plugins.http_push.formats.plain import readings
 from ingestd.plugins.http_push.formats.radiobridge import radio_bridge
 from ingestd.plugins.http_push.formats.things import things
+from ingestd.plugins.http_push.routes import ROUTES, Route
 
 SAMPLES: Final = Path(__file__).parents[1] / "samples" / "bmon"
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
@@ -209,7 +212,7 @@ def test_radio_bridge_may_have_nothing_to_tell() -> None:
     """A join or another event is no mistake; an event without its number is one."""
     assert radio_bridge(message({"dev_id": "x"})).note == "No Data"
     assert radio_bridge(message({"payload_fields": {"EVENT_TYPE": "02"}})).note == "No Data"
-    with pytest.raises(FormatError, match=r"payload_fields\.TEMPERATURE: expected a number"):
+    with pytest.raises(FormatError, match=r"payload_fields\.TEMPERATURE: expected a finite number"):
         radio_bridge(message({"payload_fields": {"EVENT_TYPE": "09", "TEMPERATURE": "warm"}}))
 
 
@@ -524,3 +527,149 @@ def test_endless_numbers_are_refused_at_once(text: str) -> None:
         document = {"reading_type": "ts_id_val_bz2", "readings": inside}
         with pytest.raises(FormatError, match="readings: expected"):
             notehub(Message({}, {}, document, NOW, 1_000_000))
+
+
+# -- whatever may come
+
+HUGE: Final = 10**400
+
+
+@pytest.mark.parametrize(
+    ("find", "document"),
+    [
+        (
+            batch,
+            {"format": "particle", "coreid": "c", "data": "T=1a", "published_at": float("nan")},
+        ),
+        (batch, {"format": "particle", "coreid": "c", "data": "T=1a", "published_at": HUGE}),
+        (batch, {"format": "particle", "coreid": "c", "data": "T=1a a=nan", "published_at": 1}),
+        (radio_bridge, {"payload_fields": {"EVENT_TYPE": "01", "BATTERY_LEVEL": HUGE}}),
+        (notehub, {"reading_type": "standalone", "best_id": "b", "when": HUGE, "temp": 1}),
+        (beaded, b'<?xml version="1.0" encoding="klingon"?>\n<a></a>'),
+    ],
+)
+def test_numbers_that_are_no_finite_ones_are_told(
+    find: Callable[[Message], Found], document: Any
+) -> None:
+    """JSON of Python may hold NaN, Infinity, and integers of any length."""
+    with pytest.raises(FormatError):
+        find(message(document))
+
+
+@pytest.mark.parametrize("event", [["01"], {"01": 1}, 1, None])
+def test_radio_bridge_events_are_texts(event: Any) -> None:
+    """Anything else is an event that tells nothing."""
+    assert radio_bridge(message({"payload_fields": {"EVENT_TYPE": event}})).note == "No Data"
+
+
+def test_huge_numbers_cost_themselves_alone() -> None:
+    """A plain reading may have one as its time or its value."""
+    found = readings(message([[HUGE, "a", 1], [1, "a", HUGE], [1, "a", 1]]))
+
+    assert (found.readings, found.rejected) == ([(1, "a", 1.0, {})], 2)
+
+    card = {"reading_type": "standalone", "best_id": "b", "when": 1, "temp": HUGE, "voltage": 3}
+    found = notehub(message(card))
+
+    assert (found.readings, found.rejected) == ([(1, "b_vdd", 3.0)], 1)
+
+
+@pytest.mark.parametrize("error", [OverflowError, TypeError, ValueError, RecursionError])
+def test_what_a_format_trips_over_is_the_fault_of_the_message(error: type[Exception]) -> None:
+    """The sender is told, and there is no traceback for what a stranger wrote."""
+
+    def trip(_: Message) -> Found:
+        raise error
+
+    route = Route("odd", ROUTES[0].path, ROUTES[0].parse, trip)
+    with pytest.raises(FormatError, match="odd: expected another message"):
+        route.readings(message({}))
+
+
+FIELDS: Final = """
+    format readings sensorMessages sensorID messageDate plotValues coreid published_at data
+    hardware_serial payload_fields metadata time gateways snr EVENT_TYPE BATTERY_LEVEL TEMPERATURE
+    SENSOR_STATE uplink_message end_device_ids dev_eui decoded_payload received_at rx_metadata
+    reading_type body device best_id when temp voltage series value tags id val ts
+"""
+KEYS: Final = st.sampled_from(FIELDS.split())
+SCALARS: Final = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(
+        [HUGE, -HUGE, "01", "07", "09", "monnit", "particle", "standalone", "fields_in_body"]
+    )
+    | st.sampled_from(
+        ["ts_id_val_bz2", "a=1 T=2a", "2026-01-01", "1|2", "\ud800", "9" * 70, "Infinity"]
+    )
+)
+DOCUMENTS: Final = st.recursive(
+    SCALARS,
+    lambda inside: st.lists(inside, max_size=4) | st.dictionaries(KEYS, inside, max_size=6),
+    max_leaves=12,
+)
+LINES: Final = st.lists(
+    st.sampled_from(
+        ["cpu", ",", "a", "=", " ", "1", ".5", "i", '"', "\\", "\n", "9" * 25, "t", "#"]
+    )
+    | st.text(max_size=3),
+    max_size=25,
+).map(lambda parts: "".join(parts).encode(errors="surrogatepass"))
+XML: Final = st.lists(
+    st.sampled_from(
+        ["<a>", "</a>", "<owd_DS18>", "</owd_DS18>", "<SensorID>", "</SensorID>", "&#0;", "&x;"]
+    )
+    | st.sampled_from(
+        ["<TemperatureCalibrated>", "</TemperatureCalibrated>", "1e999", "\n", "<?xml", "?>"]
+    )
+    | st.sampled_from([' version="1.0"', ' encoding="utf-7"', "\x00"]),
+    max_size=15,
+).map(lambda parts: "".join(parts).encode())
+PACKED: Final = st.lists(
+    st.sampled_from(
+        ["[", "]", "(", ")", ", ", "1", "'a'", "None", "nan", "0123", "'\\x'", "1e9", "-"]
+    )
+    | st.text(max_size=2),
+    max_size=20,
+).map(lambda parts: f"[(1, 'a', 1), {''.join(parts)}]")
+
+
+def outcome_of(find: Callable[[Message], Found], document: Any) -> Found | None:
+    """Return what a format finds, or None if it says that there is nothing to find."""
+    try:
+        return find(Message({}, {"id": "x"}, document, NOW, 100_000))
+    except (FormatError, TooLargeError):
+        return None
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENTS, st.dictionaries(KEYS, DOCUMENTS, max_size=8))
+def test_no_document_is_a_bug(document: Any, fields: dict[str, Any]) -> None:
+    """Every format finds readings or says what it expects, whatever a stranger writes."""
+    for find in (batch, things, radio_bridge, notehub):
+        outcome_of(find, fields)
+    for form in ("monnit", "particle"):
+        outcome_of(batch, {**fields, "format": form})
+    for kind in ("standalone", "fields_in_body", "ts_id_val_bz2"):
+        outcome_of(
+            notehub, {"device": "d", "best_id": "b", "when": 1, **fields, "reading_type": kind}
+        )
+    for find in (single, old):
+        outcome_of(find, {key: str(value) for key, value in fields.items()})
+    for found in (outcome_of(readings, document), outcome_of(readings, [document])):
+        assert found is None or all(abs(reading[0]) < 1e11 for reading in found.readings)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(LINES, XML, PACKED)
+def test_no_text_is_a_bug(line: bytes, document: bytes, listed: str) -> None:
+    """The same for what is no JSON."""
+    outcome_of(lines, line)
+    outcome_of(beaded, document)
+    inside = base64.b64encode(bz2.compress(listed.encode(errors="replace"))).decode()
+    outcome_of(notehub, {"reading_type": "ts_id_val_bz2", "readings": inside})

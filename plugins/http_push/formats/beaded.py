@@ -3,7 +3,7 @@
 from typing import Any, Final
 from xml.parsers import expat
 
-from .message import FormatError, Found, Message, as_bmon_would
+from .message import FormatError, Found, Message, as_bmon_would, finite
 
 THERMOMETER: Final = "owd_DS18"
 DEEPEST: Final = 20
@@ -60,7 +60,9 @@ def thermometers(document: bytes) -> list[dict[str, str]]:
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = text, refuse
     try:
         parser.Parse(document, True)
-    except expat.ExpatError as error:
+    except FormatError:
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:  # encodings, too
         raise FormatError(f"expected XML: {error}") from None
     return found
 
@@ -69,7 +71,7 @@ def reading(told: dict[str, str]) -> Any:
     """Return the reading of a thermometer, or what it has said instead."""
     name = next((text for tag, text in told.items() if "SensorID" in tag), "").strip()
     text = next((text for tag, text in told.items() if "TemperatureCalibrated" in tag), "")
-    try:
-        return None, f"bs_{name}" if name else "", float(text) * 1.8 + 32.0
-    except ValueError:
+    celsius = finite(text)
+    if celsius is None:
         return None, f"bs_{name}", f"no temperature: {text!r:.40}"
+    return None, f"bs_{name}" if name else "", celsius * 1.8 + 32.0

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -153,6 +154,29 @@ def text_in(document: Mapping[str, Any], *names: str) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool) or not str(value):
         raise FormatError(f"{'.'.join(names)}: expected text, got {value!r:.80}")
     return str(value)
+
+
+def finite(value: Any) -> float | None:
+    """Return the number that a value is, or writes, as a float; None if it is no finite one."""
+    if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+        return None
+    try:
+        found = float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):  # an integer may have hundreds of digits
+        return None
+    return found if found is not None and isfinite(found) else None
+
+
+def number_in(value: Any, where: str) -> float:
+    """Return the number that must be there.
+
+    Raises:
+        FormatError: It is none, or no finite one.
+    """
+    found = finite(value)
+    if found is None:
+        raise FormatError(f"{where}: expected a finite number, got {value!r:.80}")
+    return found
 
 
 def bmon_time(text: Any, message: Message) -> Any:

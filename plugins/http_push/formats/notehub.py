@@ -15,6 +15,7 @@ from .message import (
     Message,
     TooLargeError,
     as_bmon_would,
+    finite,
     mapping,
     text_in,
     within,
@@ -74,9 +75,11 @@ def standalone(document: dict[str, Any]) -> list[Any]:
     """Return what a card without a processor beside it measures itself."""
     device, when = text_in(document, "best_id"), moment(document)
     readings: list[Any] = []
-    celsius = document.get("temp")
-    if isinstance(celsius, int | float):
-        readings.append((when, f"{device}_temperature", celsius * 1.8 + 32.0))
+    if "temp" in document:
+        told = document["temp"]
+        celsius = finite(told)
+        value = told if celsius is None else celsius * 1.8 + 32.0
+        readings.append((when, f"{device}_temperature", value))
     if "voltage" in document:
         readings.append((when, f"{device}_vdd", document["voltage"]))
     return readings
@@ -89,7 +92,7 @@ def moment(document: dict[str, Any]) -> Any:
         FormatError: It does not say.
     """
     when = document.get("when")
-    if isinstance(when, bool) or not isinstance(when, int | float):
+    if isinstance(when, bool | str) or finite(when) is None:
         raise FormatError(f"when: expected Unix seconds, got {when!r:.80}")
     return when
 

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from .message import FormatError, Found, Message, as_bmon_would, bmon_time, text_in
+from .message import (
+    FormatError,
+    Found,
+    Message,
+    as_bmon_would,
+    bmon_time,
+    finite,
+    number_in,
+    text_in,
+)
 
 
 def particle(message: Message) -> Found:
@@ -16,10 +25,11 @@ def particle(message: Message) -> Found:
     """
     board = text_in(message.document, "coreid")
     published = bmon_time(message.document.get("published_at"), message)
-    if not isinstance(published, int | float):
+    if isinstance(published, str) or finite(published) is None:
         raise FormatError(f"published_at: expected a time, got {published!r:.80}")
     items = [item.partition("=") for item in text_in(message.document, "data").split()]
-    age = age_of({name: value for name, _, value in items}.get("a", "0"))
+    ages = {name: value for name, _, value in items}
+    age = int(number_in(ages.get("a", "0"), "data: a"))
     raw: list[Any] = []
     for name, sign, value in items:
         if name == "a" and sign:
@@ -31,15 +41,3 @@ def particle(message: Message) -> Found:
         else:
             raw.append((published, f"{board}_{name}", value))
     return as_bmon_would(raw, message)
-
-
-def age_of(text: str) -> int:
-    """Return how old the averages are, in seconds.
-
-    Raises:
-        FormatError: It is no number.
-    """
-    try:
-        return int(float(text))
-    except (ValueError, OverflowError):
-        raise FormatError(f"data: expected a=<seconds>, got {text!r:.80}") from None

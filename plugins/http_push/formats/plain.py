@@ -1,10 +1,9 @@
 """Plain JSON: readings as a plugin of ingestd writes them."""
 
 from datetime import datetime
-from math import isfinite
 from typing import Any
 
-from .message import LONGEST_NUMBER, FormatError, Found, Message, is_name, sift
+from .message import FormatError, Found, Message, finite, is_name, sift
 
 
 class UnusableError(ValueError):
@@ -64,11 +63,11 @@ def moment(time: Any, message: Message, series: Any) -> float:
             time = found.timestamp() if found.tzinfo else None
     except (ValueError, OverflowError):
         time = None
-    if isinstance(time, bool) or not isinstance(time, int | float) or not isfinite(time):
+    if isinstance(time, bool | str) or finite(time) is None:
         raise UnusableError(
             f"{series!s:.80}: expected Unix seconds, ISO 8601 with an offset, or null as the time"
         )
-    return time
+    return float(time)
 
 
 def number(value: Any, series: Any) -> float:
@@ -77,14 +76,8 @@ def number(value: Any, series: Any) -> float:
     Raises:
         UnusableError: It is no finite number.
     """
-    usable = isinstance(value, int | float) or (
-        isinstance(value, str) and len(value) <= LONGEST_NUMBER
-    )
-    try:
-        found = float(value) if usable else None
-    except (ValueError, OverflowError):
-        found = None
-    if found is None or not isfinite(found):
+    found = finite(value)
+    if found is None:
         raise UnusableError(f"{series!s:.80}: expected a finite number, got {value!r:.80}")
     return found
 

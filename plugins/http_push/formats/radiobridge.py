@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from .message import FormatError, Found, Message, as_bmon_would, exact_time, text_in, within
+from .message import Found, Message, as_bmon_would, exact_time, number_in, text_in, within
 
 
 def radio_bridge(message: Message) -> Found:
     """Find what one event says: of the battery, a contact, or a temperature."""
     document = message.document
     event = within(document, "payload_fields", "EVENT_TYPE")
-    if event not in {"01", "07", "09"}:  # it has joined, or tells of its settings
+    if not isinstance(event, str) or event not in {
+        "01",
+        "07",
+        "09",
+    }:  # it has joined, or tells of its settings
         return Found(note="No Data")
     name, value = reading(event, document["payload_fields"])
     when = exact_time(within(document, "metadata", "time"), "metadata.time")
@@ -26,13 +30,5 @@ def reading(event: str, fields: dict[str, Any]) -> tuple[str, float]:
 
 
 def number(fields: dict[str, Any], name: str) -> float:
-    """Return the number in a field.
-
-    Raises:
-        FormatError: There is none.
-    """
-    try:
-        return float(fields[name])
-    except (KeyError, TypeError, ValueError):
-        value = fields.get(name)
-        raise FormatError(f"payload_fields.{name}: expected a number, got {value!r:.80}") from None
+    """Return the number that must be in a field."""
+    return number_in(fields.get(name), f"payload_fields.{name}")
