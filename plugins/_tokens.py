@@ -4,18 +4,18 @@ Theory of operation. A server that rotates tokens answers each renewal with a ne
 refresh token and forgets the old one. The new one is in no other place than that
 answer, so from there on nothing may go wrong:
 
-* it is handed over as `hidden` in a result of its own, before anything else can fail;
-  and it is asked for only when the readings before it are safe, so that this result
-  waits for nothing on its way to the disk;
-* the request goes on when the run that made it is cancelled, and what it brings is
-  kept in the process until a run has handed it over (``Keyring``);
+* it is handed over by ``ctx.keep_hidden`` in the moment in which it comes, so that it
+  waits for no readings on its way to the disk;
+* the request goes on when the run that made it is cancelled, such as at the end of the
+  grace of a daemon that stops; one that is stopping begins none;
 * runs of one collector beside each other, such as a backfill, take turns, and one that
-  comes late finds the tokens renewed;
-* the first grant, a code or a token from the operator, is asked to be deleted in the
-  same result, so it is not spent twice.
+  comes late finds the tokens renewed (``Keyring``);
+* the first grant, a code or a token from the operator, is asked to be deleted together
+  with that, so it is not spent twice.
 
-What is left is a process that is killed in the milliseconds between the answer and
-the disk. Imported by its full name, so that a copy of a plugin works in any folder.
+What is left is a process that is killed between the question and the disk, and a server
+that takes longer for its answer than a daemon that has to stop can wait (``PATIENCE``).
+Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class Account:
         self._grants = grants
         self._given = {name: value for name, (value, _) in grants.items() if value is not None}
         self._on_disk = tokens_in(stored)
-        self._newest = newer(self._on_disk, self._keyring.newest)
+        self._newest = self._keyring.newest = newer(self._on_disk, self._keyring.newest)
 
     @property
     def header(self) -> dict[str, str]:
@@ -103,54 +103,55 @@ class Account:
         """
         return {"Authorization": f"Bearer {self._tokens.access}"}
 
-    async def opened(self) -> Result | None:
-        """Make sure of an access token; return a result if there is something to keep.
+    async def opened(self) -> None:
+        """Make sure of an access token.
 
         Raises:
             AnswerError: The account does not open.
         """
         for name, value in self._given.items():
             if value not in self._keyring.spent:
-                return await self._renewed(self._grants[name][1], spending=value)
+                await self._renewed(self._grants[name][1], spending=value)
+                return
         if self._tokens.expires - MARGIN <= self._ctx.now().timestamp():
-            return await self.renewed()
-        return self._result() if self._given or self._tokens != self._on_disk else None
+            await self.renewed()
+        elif self._given or self._tokens != self._on_disk:
+            self._keep()
 
-    async def renewed(self) -> Result:
-        """Get newer tokens; return the result that keeps them.
+    async def renewed(self) -> None:
+        """Get newer tokens.
 
         Raises:
             AnswerError: The server gives none.
         """
         grant = {"grant_type": "refresh_token", "refresh_token": self._tokens.refresh}
-        return await self._renewed(grant)
+        await self._renewed(grant)
 
-    async def _renewed(self, grant: Mapping[str, str], *, spending: str | None = None) -> Result:
-        # State is kept in the order of results: behind readings that are safe nothing waits.
-        await self._ctx.settled()
+    async def _renewed(self, grant: Mapping[str, str], *, spending: str | None = None) -> None:
         keyring = self._keyring
         async with keyring.lock:
             done = spending in keyring.spent or (
                 spending is None and keyring.newest not in (None, self._newest)
             )
             if not done:
+                if self._ctx.stopping:
+                    raise AnswerError("tokens are not renewed while the daemon is stopping")
                 await to_its_end(self._ask(grant, spending))
             self._newest = keyring.newest
-        return self._result()
 
     async def _ask(self, grant: Mapping[str, str], spending: str | None) -> None:
         answer = await self._exchange(grant)
         refresh = grant.get("refresh_token", "")
-        self._keyring.newest = tokens_of(answer, refresh=refresh, now=self._ctx.now())
+        self._newest = tokens_of(answer, refresh=refresh, now=self._ctx.now())
+        self._keyring.newest = self._newest
         if spending is not None:
             self._keyring.spent.add(spending)
+        self._keep()
 
-    def _result(self) -> Result:
-        self._on_disk = self._tokens
+    def _keep(self) -> None:
         # What an import from elsewhere left in `hidden` under the name of a grant is spent, too.
         kept = {"tokens": asdict(self._tokens), **dict.fromkeys(self._given)}
-        deleted = {"delete_params": list(self._given)} if self._given else {}
-        return {"hidden": kept, **deleted}
+        self._ctx.keep_hidden(kept, delete_params=self._given)
 
     @property
     def _tokens(self) -> Tokens:
@@ -163,7 +164,7 @@ class Account:
 async def signed_in(
     account: Account, work: Callable[[], AsyncGenerator[Result, None]]
 ) -> AsyncIterator[Result]:
-    """Yield the results of work, and before them, and in between, the tokens it needs.
+    """Yield the results of work, with the tokens it needs.
 
     Work that meets an expired token is begun again with a newer one, once; it has
     to go on where it was.
@@ -171,8 +172,7 @@ async def signed_in(
     Raises:
         AnswerError: The account does not open.
     """
-    if (tokens := await account.opened()) is not None:
-        yield tokens
+    await account.opened()
     for may_renew in (True, False):
         try:
             async with aclosing(work()) as results:
@@ -183,7 +183,7 @@ async def signed_in(
                 raise AnswerError(f"{refused}, also with a new token") from None
         else:
             return
-        yield await account.renewed()
+        await account.renewed()
 
 
 async def to_its_end(asking: Awaitable[None]) -> None:

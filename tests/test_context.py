@@ -9,8 +9,10 @@ import pytest
 
 from ingestd.config import EmbeddedStore
 from ingestd.context import Receipts, Stopping
-from ingestd.errors import QueryError
+from ingestd.contract import Memory
+from ingestd.errors import PluginError, QueryError
 from ingestd.model import Receipt, Series, StoredPoint
+from ingestd.runcontext import FunctionContext
 from ingestd.sinks.embedded import EmbeddedSink
 from tests.support.clock import settle
 from tests.support.collecting import site
@@ -116,6 +118,69 @@ async def test_now_is_aware_and_the_daemons(tmp_path: Path) -> None:
         assert collector.keeper.memory.state == {
             "at": datetime(2023, 11, 14, 22, 13, 30, tzinfo=UTC)
         }
+
+
+async def test_hidden_is_kept_although_readings_wait_and_the_run_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    """A token that comes at the last moment is on disk; the position is not ahead of the data."""
+    async with site(tmp_path, grace=1.0) as here:
+        here.store_up.clear()
+        collector = await here.start(
+            """
+            import asyncio
+            async def run(*, ctx, code=None, **_):
+                yield {"readings": [(1700000000, "level", 1)], "position": 5}
+                try:
+                    await asyncio.sleep(1000)
+                finally:
+                    ctx.keep_hidden({"token": "wonderful"}, delete_params=["code"])
+            """,
+            params={"code": "once"},
+        )
+        await here.until(lambda: bool(collector.keeper.memory.state))
+        await here.remove()
+        async with asyncio.timeout(5):
+            while not (kept := await here.on_disk()).hidden:
+                await here.clock.drive(here.clock.sleep(0.1))
+
+        assert (kept.state, kept.hidden) == ({}, {"token": "wonderful"})
+        assert list(kept.masks) == ["code"]
+        assert collector.keeper.memory.state == {"position": 5}
+        assert here.services.redactor.text("a wonderful day") == "a *** day"
+
+
+async def test_what_was_kept_is_the_runs_own(tmp_path: Path) -> None:
+    """So that what it returns afterwards replaces it, and forgets what is not in there."""
+    async with site(tmp_path) as here:
+        collector = await here.start(
+            """
+            async def run(*, ctx, token="old", **_):
+                ctx.keep_hidden({"token": "new", "other": 1})
+                return {"hidden": {"token": token}}
+            """
+        )
+        await here.ran()
+
+        assert collector.keeper.memory.hidden == {"token": "old"}
+
+
+async def test_what_cannot_be_kept_is_an_error_of_the_plugin(tmp_path: Path) -> None:
+    """And nothing is changed."""
+    async with site(tmp_path) as here:
+        collector = await here.start(
+            "async def run(*, ctx, **_):\n    ctx.keep_hidden({'token': object()})\n    return {}\n"
+        )
+        (record,) = await here.ran()
+
+        assert "hidden.token: cannot be kept" in record.error
+        assert collector.keeper.memory == Memory()
+
+
+def test_function_gives_what_it_hides_with_its_result() -> None:
+    """An ordinary function learns why it cannot have this."""
+    with pytest.raises(PluginError, match="keep_hidden needs `async def run`"):
+        FunctionContext(lambda *_: None).keep_hidden({"token": "x"})
 
 
 SHARING = """

@@ -1,8 +1,8 @@
 """What is on disk is never ahead of the readings."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -214,6 +214,76 @@ async def test_committed_waits_for_the_last_state() -> None:
 
         last.settle(1)
         await asyncio.wait_for(committed, 5)
+
+
+def token(name: str) -> Callable[[Memory], Memory]:
+    """Return what puts a token into a memory."""
+    return lambda memory: replace(memory, hidden={"token": name})
+
+
+async def test_amendment_waits_for_no_readings() -> None:
+    """It is on disk at once, with the state whose readings are safe."""
+    async with Kept() as kept:
+        kept.keep(1)
+        await settle()
+        late = receipt()
+        kept.keep(2, late)
+        kept.keeper.amend(token("x"))
+        await settle()
+        assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
+        assert kept.keeper.memory == Memory(state={"n": 2}, hidden={"token": "x"})
+
+        late.settle(1)
+        await kept.keeper.committed()
+
+        assert kept.shelf.kept[-1] == Memory(state={"n": 2}, hidden={"token": "x"})
+
+
+async def test_amendment_while_another_is_written_is_added_to_it() -> None:
+    """What is on its way to the disk counts as being there."""
+    async with Kept() as kept:
+        kept.shelf.open.clear()
+        kept.keep(1)
+        await settle()
+        kept.keeper.amend(token("x"))
+        kept.shelf.open.set()
+        await kept.keeper.committed()
+
+        assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
+
+
+async def test_amendment_does_not_wait_until_the_disk_has_rested() -> None:
+    """However long the commit before it took; and only it is in such a hurry."""
+    async with Kept() as kept:
+        kept.shelf.seconds = 0.02
+        kept.keep(1)
+        await kept.clock.drive(kept.clock.sleep(0.03))
+        last = receipt()
+        kept.keep(2, last)
+        kept.keeper.amend(token("x"))
+        await kept.clock.drive(kept.clock.sleep(0.03))
+        assert kept.shelf.kept[-1].hidden == {"token": "x"}
+        number = len(kept.shelf.kept)
+
+        last.settle(1)
+        for number_of_state in range(3, 13):
+            kept.keep(number_of_state)
+            await kept.clock.drive(kept.clock.sleep(0.01))
+
+        assert len(kept.shelf.kept) <= number + 1
+
+
+async def test_amendment_survives_a_commit_that_fails() -> None:
+    """It is tried again, as any other."""
+    async with Kept() as kept:
+        kept.shelf.full = True
+        kept.keeper.amend(token("x"))
+        await settle()
+        kept.shelf.full = False
+        await kept.clock.advance(RETRY)
+        await kept.keeper.committed()
+
+        assert kept.shelf.kept == [Memory(hidden={"token": "x"})]
 
 
 async def test_reset_voids_what_still_waits() -> None:

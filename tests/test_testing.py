@@ -83,3 +83,13 @@ async def test_query_finds_stored_points() -> None:
         found = await ctx.query("a", start=datetime(2026, 6, 1, tzinfo=UTC), tags={"site": "y"})
 
     assert found == [(1_782_000_000.0, "a", 2.0, {"site": "y"})]
+
+
+async def test_what_is_kept_at_once_is_in_the_hands_of_the_test() -> None:
+    """And it is refused as by the daemon."""
+    async with context() as ctx:
+        ctx.keep_hidden({"token": "x"}, delete_params=["code"])
+        with pytest.raises(ResultError, match=r"hidden\.token: cannot be kept"):
+            ctx.keep_hidden({"token": object()})
+
+    assert ctx.kept == [{"hidden": {"token": "x"}, "delete_params": ["code"], "readings": []}]

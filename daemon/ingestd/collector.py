@@ -280,6 +280,7 @@ class Collector:
                 reader=self._services.reader,
                 http=http,
                 shared=self._services.shared,
+                keep=run.keep_hidden,
             )
         return extras
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,11 +97,12 @@ class Context:
         reader: Reader | None,
         http: Callable[[], aiohttp.ClientSession],
         shared: Shared,
+        keep: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
-        self._http, self._shared = http, shared
+        self._http, self._shared, self._keep = http, shared, keep
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -115,6 +116,21 @@ class Context:
     async def settled(self) -> None:
         """Return when everything yielded so far is safe: the place to ack a broker."""
         await self._receipts.settled()
+
+    def keep_hidden(self, hidden: Mapping[str, Any], *, delete_params: Iterable[str] = ()) -> None:
+        """Keep secrets at once, as a yielded result with nothing else would.
+
+        But they wait for no readings on their way to the disk, and a run that is being
+        cancelled, which can yield nothing any more, can still call this.
+
+        Args:
+            hidden: Updates what is hidden.
+            delete_params: Names of params that are used up.
+
+        Raises:
+            ResultError: Something in it cannot be kept.
+        """
+        self._keep({"hidden": hidden, "delete_params": [*delete_params]})
 
     def shared(self, make: Callable[..., T], *key: Any) -> T:
         """Return an object that all collectors of this daemon share.

@@ -140,10 +140,10 @@ def remember_secrets(
     params: Mapping[str, Any],
     fingerprint: Callable[[Any], str],
 ) -> Memory:
-    """Return what is to be kept after a result of a backfill.
+    """Return what is to be kept of a result of which only the secrets count.
 
-    A token that was renewed must survive; the state, which holds positions, is
-    that of the runs.
+    Of a backfill, for one: a token that was renewed must survive, but the state,
+    which holds positions, is that of the runs.
     """
     masks = _masks(memory, result, params=params, fingerprint=fingerprint)
     return replace(memory, hidden={**memory.hidden, **result.hidden}, masks=masks)

@@ -2,7 +2,8 @@
 
 The next run sees a result's state at once; the disk sees it only when every
 reading of that result, and of those before it, is safe. So a crash repeats
-readings and never skips one.
+readings and never skips one. What depends on no readings, such as a renewed token,
+goes ahead of all that waits for some.
 
 A memory is written whole, and that of thousands of registers takes a while. So
 commits take a small part of the time, unless somebody waits for one: what a crash
@@ -11,7 +12,7 @@ repeats is longer by as much.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -57,6 +58,8 @@ class Keeper:
         self.collector, self.memory = collector, memory
         self._store, self._clock, self._log = store, clock, log
         self._checkpoints: deque[Checkpoint] = deque()
+        self._safe = memory  # on disk, or on its way there
+        self._waiting = 0
         self._ripe = asyncio.Event()
         self._idle, self._awaited = asyncio.Event(), asyncio.Event()
         self._idle.set()
@@ -72,6 +75,20 @@ class Keeper:
         for receipt in receipts:
             receipt.when_settled(lambda: self._settled_one(checkpoint))
         self._settled_one(checkpoint)
+
+    def amend(self, change: Callable[[Memory], Memory]) -> None:
+        """Change what is remembered by something that depends on no readings; commit that at once.
+
+        Args:
+            change: Makes of any memory the one that is to be in its place.
+        """
+        self.memory = change(self.memory)
+        for each in self._checkpoints:
+            each.memory = change(each.memory)
+        self._checkpoints.appendleft(Checkpoint(change(self._safe), unsettled=0))
+        self._idle.clear()
+        self._ripe.set()
+        self._awaited.set()
 
     def reset(self, *, masks: bool = False) -> bool:
         """Forget state and hidden from now on, and the masks if asked to.
@@ -103,9 +120,11 @@ class Keeper:
         while True:
             await self._ripe.wait()
             self._ripe.clear()
+            if not self._waiting:  # an amendment hurries one commit, not all that follow
+                self._awaited.clear()
             memory = None
             while self._checkpoints and not self._checkpoints[0].unsettled:
-                memory = self._checkpoints.popleft().memory
+                self._safe = memory = self._checkpoints.popleft().memory
             began = self._clock.monotonic()
             if memory is not None:
                 await self._commit(memory)
@@ -119,7 +138,11 @@ class Keeper:
         """Return when nothing waits to be committed."""
         if not self._idle.is_set():
             self._awaited.set()
-            await self._idle.wait()
+            self._waiting += 1
+            try:
+                await self._idle.wait()
+            finally:
+                self._waiting -= 1
 
     async def _commit(self, memory: Memory) -> None:
         failed = False

@@ -6,13 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.buffer import Buffer
 from ingestd.clock import Clock
 from ingestd.context import Receipts
-from ingestd.contract import Result, arguments, plain_reading, reconciled, remember, take_apart
+from ingestd.contract import (
+    Result,
+    arguments,
+    plain_reading,
+    reconciled,
+    remember,
+    remember_secrets,
+    take_apart,
+)
 from ingestd.keeper import Keeper
 from ingestd.model import Point, Receipt, Standing
 from ingestd.plugin import Plugin
@@ -94,6 +103,24 @@ class Run:
         ) as everything:
             async for given in everything:
                 await self._take(given)
+
+    def keep_hidden(self, given: Mapping[str, Any]) -> None:
+        """Remember the secrets of a result at once, ahead of all readings.
+
+        Raises:
+            ResultError: They cannot be kept.
+        """
+        result = take_apart(given)
+        self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
+        self.hidden = {**self.hidden, **result.hidden}
+        self.keeper.amend(
+            partial(
+                remember_secrets,
+                result=result,
+                params=self.params,
+                fingerprint=self.fingerprint,
+            )
+        )
 
     async def _take(self, given: Given) -> None:
         """Hand over one result: its points to the buffer, its state to the keeper."""

@@ -77,6 +77,10 @@ class FunctionContext:
         """Refuse: nothing is shared with another process."""
         raise _needs_async("shared")
 
+    def keep_hidden(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: an ordinary function gives what it hides with its result."""
+        raise _needs_async("keep_hidden")
+
     def mount(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: there is no event loop here."""
         raise _needs_async("mount")

@@ -39,7 +39,7 @@ from structlog.testing import LogCapture
 
 from ingestd.clock import SystemClock
 from ingestd.context import Context, Receipts, Shared
-from ingestd.contract import portable
+from ingestd.contract import portable, take_apart
 from ingestd.model import StoredPoint
 
 
@@ -51,6 +51,7 @@ class TestContext(Context):
         safe: ``settled`` returns while it is set, which it is to begin with;
             clear it to hold the plugin back, as a store that is away would.
         stored: What ``query`` looks through.
+        kept: What ``keep_hidden`` was given: dicts with ``hidden`` and ``delete_params``.
         time: What ``now`` says; None lets it follow the machine's clock.
     """
 
@@ -68,6 +69,7 @@ class TestContext(Context):
         self.safe = asyncio.Event()
         self.safe.set()
         self.stored: Iterable[StoredPoint] = ()
+        self.kept: list[dict[str, Any]] = []
         self.time = time
         self._stop = asyncio.Event()
         capture = LogCapture()
@@ -81,6 +83,7 @@ class TestContext(Context):
             reader=self,
             http=lambda: http,
             shared=shared,
+            keep=self._note,
         )
 
     def now(self) -> datetime:
@@ -94,6 +97,10 @@ class TestContext(Context):
     def stop(self) -> None:
         """Tell the plugin that the daemon is stopping."""
         self._stop.set()
+
+    def _note(self, given: Mapping[str, Any]) -> None:
+        take_apart(given)  # refuses what the daemon would
+        self.kept.append(portable(given))
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]

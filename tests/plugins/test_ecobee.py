@@ -12,6 +12,7 @@ from aiohttp import web
 
 from ingestd.contract import Memory
 from ingestd.plugins._answers import AnswerError
+from ingestd.plugins._tokens import Tokens, newer
 from ingestd.plugins.ecobee import run
 from ingestd.testing import collect, context, results
 from tests.support.ecobee import INTERVAL, Ecobee, page, served, status, value_at
@@ -35,15 +36,15 @@ async def account(
 
 
 async def test_first_run_spends_the_code_and_keeps_the_tokens_before_all_else() -> None:
-    """The first result holds the tokens and asks to delete the code; readings follow."""
+    """They are kept, and the code is asked to be deleted, at once; readings follow."""
     async with account() as (collector, ecobee, url):
-        first, second = await collector.run(url)
+        (result,) = await collector.run(url)
 
-    assert set(first) == {"hidden", "delete_params"}
-    assert first["hidden"]["tokens"]["refresh"] == ecobee.refresh
-    assert first["delete_params"] == ["code"]
-    assert len(second["readings"]) > 500
-    assert "hidden" not in second
+    (kept,) = collector.kept
+    assert kept["hidden"]["tokens"]["refresh"] == ecobee.refresh
+    assert kept["delete_params"] == ["code"]
+    assert len(result["readings"]) > 500
+    assert "hidden" not in result
 
 
 async def test_readings_are_named_by_thermostat_column_and_unit() -> None:
@@ -125,47 +126,48 @@ async def test_times_are_right_through_a_change_of_the_clock(
 
 
 async def test_token_is_renewed_between_two_results() -> None:
-    """The position that was reached counts, and the tokens stand alone in a result."""
+    """The position that was reached counts."""
     async with account(lookback="20d", overlap="0s") as (collector, ecobee, url):
         expire = ecobee.faults.setdefault("/1/runtimeReport", [])
         async with context(now=NOON) as ctx:
             seen = []
             async for result in run(ctx=ctx, url=url, **collector.params):
-                seen.append(result)
-                if len(seen) == 2:
+                seen.append((len(ctx.kept), result))
+                if len(seen) == 1:
                     expire.append(lambda: status(14, "Authentication token has expired."))
 
-    kinds = ["tokens" if "hidden" in each else "readings" for each in seen]
-    assert kinds == ["tokens", "readings", "tokens", "readings", "readings"]
-    begins = [min(each["readings"])[0] for each in seen if "readings" in each]
+    assert [kept for kept, _ in seen] == [1, 2, 2]
+    begins = [min(result["readings"])[0] for _, result in seen]
     assert begins == sorted(begins)
 
 
-async def test_no_token_is_spent_while_readings_are_on_their_way() -> None:
-    """State reaches the disk in order, so new tokens would wait behind them there."""
-    refused = asyncio.Event()
-
-    def expired() -> web.Response:
-        refused.set()
-        return status(14, "Authentication token has expired.")
-
+async def test_renewal_waits_for_no_readings() -> None:
+    """A store that is away for a day keeps no collector from reading on."""
     async with (
         account(lookback="20d") as (collector, ecobee, url),
         context(now=NOON) as ctx,
         aclosing(results(run, ctx=ctx, url=url, **collector.params)) as found,
     ):
-        seen = [await anext(found), await anext(found)]
-        ecobee.faults["/1/runtimeReport"] = [expired]
         ctx.safe.clear()
-        following = asyncio.ensure_future(anext(found))
-        await refused.wait()
-        await asyncio.wait({following}, timeout=0.05)
-        before = ecobee.renewals
-        ctx.safe.set()
-        seen.append(await following)
+        await anext(found)
+        expired = status(14, "Authentication token has expired.")
+        ecobee.faults["/1/runtimeReport"] = [lambda: expired]
+        await asyncio.wait_for(anext(found), 5)
 
-    assert (before, ecobee.renewals) == (0, 1)
-    assert ["hidden" in each for each in seen] == [True, False, True]
+    assert ecobee.renewals == 1
+    assert ctx.kept[-1]["hidden"]["tokens"]["refresh"] == ecobee.refresh
+
+
+async def test_no_token_is_spent_while_the_daemon_is_stopping() -> None:
+    """Whose time may end before the answer comes; the next start renews it."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        async with context(now=NOON + timedelta(hours=2)) as ctx:
+            ctx.stop()
+            with pytest.raises(AnswerError, match="while the daemon is stopping"):
+                await collect(run, ctx=ctx, url=url, **collector.kwargs())
+
+    assert ecobee.renewals == 0
 
 
 async def test_token_that_no_renewal_helps_fails_the_run() -> None:
@@ -192,7 +194,7 @@ async def test_tokens_survive_a_run_that_fails_right_behind_them() -> None:
 
 
 async def test_tokens_survive_a_run_that_is_cancelled_while_they_come() -> None:
-    """The answer is waited for, and the next run of the process hands it over."""
+    """The answer is waited for, and kept although the run can yield nothing any more."""
     async with account() as (collector, ecobee, url):
         asked, answer = asyncio.Event(), asyncio.Event()
         token = ecobee.token
@@ -212,12 +214,13 @@ async def test_tokens_survive_a_run_that_is_cancelled_while_they_come() -> None:
             answer.set()
             with suppress(asyncio.CancelledError):
                 await running
-        assert collector.memory == Memory()
-        first, *_ = await collector.run(url)
+        assert collector.memory.hidden["tokens"]["refresh"] == ecobee.refresh
+        assert collector.kwargs()["code"] is None
+        collector.process = None  # the next one starts anew
+        await collector.run(url)
 
-    assert first["hidden"]["tokens"]["refresh"] == ecobee.refresh
-    assert first["delete_params"] == ["code"]
-    assert ecobee.authorizations == 1
+    assert collector.readings()
+    assert (ecobee.authorizations, ecobee.renewals) == (1, 0)
 
 
 async def test_two_runs_beside_each_other_renew_once() -> None:
@@ -234,10 +237,35 @@ async def test_two_runs_beside_each_other_renew_once() -> None:
             )
 
     assert ecobee.renewals == 1
-    assert live[0] == backfill[0]
-    times = {time for each in backfill[1:] for time, _, _ in each["readings"]}
+    assert len(ctx.kept) == 1
+    assert live
+    times = {time for each in backfill for time, _, _ in each["readings"]}
     assert (min(times), len(times)) == (past["start"].timestamp(), 288)
-    assert all(set(each) == {"readings"} for each in backfill[1:])
+    assert all(set(each) == {"readings"} for each in backfill)
+
+
+async def test_run_that_began_with_what_is_old_by_now_takes_the_newest_tokens() -> None:
+    """A backfill that was called just before another run renewed them, for one."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        collector.now += timedelta(hours=2)
+        kwargs = collector.kwargs()
+        await collector.run(url)
+        async with context(now=collector.now, beside=collector.process) as ctx:
+            found = await collect(run, ctx=ctx, url=url, **kwargs)
+
+    assert found
+    assert ecobee.renewals == 1
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_newer_tokens_are_those_that_were_issued_later(*, swap: bool) -> None:
+    """Wherever they stand; some are better than none."""
+    old, new = (Tokens("a", "r", expires=9.0, issued=issued) for issued in (1.0, 2.0))
+
+    assert newer(*((new, old) if swap else (old, new))) == new
+    assert newer(*((old, None) if swap else (None, old))) == old
+    assert newer(None, None) is None
 
 
 async def test_token_server_that_is_down_costs_nothing() -> None:
@@ -310,11 +338,11 @@ async def test_refresh_token_of_another_program_goes_on() -> None:
     """Also one that an import has left among the hidden state; then it is forgotten."""
     async with account(code=None) as (collector, ecobee, url):
         collector.memory = Memory(hidden={"access_token": "x", "refresh_token": "refresh-0"})
-        first, *_ = await collector.run(url)
+        await collector.run(url)
+        assert collector.memory.hidden["refresh_token"] is None
         collector.now += timedelta(hours=2)
         await collector.run(url)
 
-    assert first["hidden"]["refresh_token"] is None
     assert ecobee.renewals == 2
 
 

@@ -158,15 +158,16 @@ def times_of(collector: Remembering) -> list[float]:
 
 
 async def test_first_run_spends_the_code_and_reads_a_day() -> None:
-    """The tokens stand alone in the first result."""
+    """The code is asked to be deleted together with the tokens that it gave."""
     async with account() as (collector, _, url):
-        first, second = await collector.run(url)
+        (result,) = await collector.run(url)
 
-    assert set(first) == {"hidden", "delete_params"}
-    assert first["delete_params"] == ["code"]
+    (kept,) = collector.kept
+    assert kept["hidden"]["tokens"]["refresh"] == "refresh-1-token"
+    assert kept["delete_params"] == ["code"]
     last = NOON.timestamp() - 300
-    assert second["newest"] == {"66_production_micro": last}
-    assert second["readings"][-2:] == [
+    assert result["newest"] == {"66_production_micro": last}
+    assert result["readings"][-2:] == [
         (last, "enphase_66_production_micro_watts", last % 1000),
         (last, "enphase_66_production_micro_wh", last % 100),
     ]
@@ -220,7 +221,7 @@ async def test_nothing_is_skipped_however_much_one_answer_holds(longest: int) ->
     times = times_of(collector)
     assert times == [times[0] + 300 * step for step in range(len(times))]
     assert times[-1] - times[0] == 20 * 86_400 - 600
-    assert len(collector.results) == 1 + (20 if longest == 86_400 else 3)
+    assert len(collector.results) == (20 if longest == 86_400 else 3)
 
 
 async def test_interval_that_is_late_is_not_skipped() -> None:
@@ -243,7 +244,7 @@ async def test_dark_week_is_passed() -> None:
         enphase.night = (NOON.timestamp() - 19 * 86_400, NOON.timestamp() - 3 * 86_400)
         await collector.run(url)
 
-    assert [each["newest"]["66_production_micro"] for each in collector.results[1:]] == [
+    assert [each["newest"]["66_production_micro"] for each in collector.results] == [
         NOON.timestamp() - 19 * 86_400 - 300,
         NOON.timestamp() - 19 * 86_400 - 300,
         NOON.timestamp() - 300,
@@ -269,17 +270,18 @@ async def test_more_than_two_years_are_not_asked_for() -> None:
 
 
 async def test_expired_token_is_renewed_in_the_middle() -> None:
-    """What was read counts; the tokens stand alone in a result."""
+    """What was read counts, and is not read again."""
     async with account(lookback="10d") as (collector, enphase, url):
         expired = [lambda: refusal(401, "Not Authorized", details="User is not authorized")]
         async with context(now=NOON) as ctx:
             seen = []
             async for result in run(ctx=ctx, url=url, **collector.params):
-                seen.append("tokens" if "hidden" in result else "readings")
-                if len(seen) == 2:
+                seen.append((len(ctx.kept), min(result["readings"])[0]))
+                if len(seen) == 1:
                     enphase.faults["production_micro"] = [*expired]
 
-    assert seen == ["tokens", "readings", "tokens", "readings"]
+    assert [kept for kept, _ in seen] == [1, 2]
+    assert seen[0][1] < seen[1][1]
 
 
 async def test_tokens_are_renewed_a_day_later() -> None:

@@ -19,6 +19,7 @@ class Remembering:
     Attributes:
         memory: What the next run gets back.
         results: Of the newest run.
+        kept: What that has kept apart from its results.
         process: The context of the newest run; the next one shares its process.
     """
 
@@ -28,6 +29,7 @@ class Remembering:
         self.memory = Memory()
         self.params = params
         self.results: list[dict[str, Any]] = []
+        self.kept: list[dict[str, Any]] = []
         self.process: TestContext | None = None
 
     def clock(self) -> float:
@@ -40,19 +42,31 @@ class Remembering:
 
     async def run(self, url: str) -> list[dict[str, Any]]:
         """Do one run against a server, and keep what it yields, as the daemon does."""
-        self.results = []
+        self.results, self.kept = [], []
         async with context(now=self.now, beside=self.process) as ctx:
             self.process = ctx
-            async for result in self._run(ctx=ctx, url=url, **self.kwargs()):
-                self.results.append(result)
-                self.memory = remember(
-                    self.memory,
-                    take_apart(result),
-                    yielded=True,
-                    params=self.params,
-                    fingerprint=repr,
-                )
+            try:
+                async for result in self._run(ctx=ctx, url=url, **self.kwargs()):
+                    self._take_what_was_kept(ctx)
+                    self.results.append(result)
+                    self._remember(result)
+            finally:
+                self._take_what_was_kept(ctx)
         return self.results
+
+    def _take_what_was_kept(self, ctx: TestContext) -> None:
+        for given in ctx.kept[len(self.kept) :]:
+            self.kept.append(given)
+            self._remember(given)
+
+    def _remember(self, result: dict[str, Any]) -> None:
+        self.memory = remember(
+            self.memory,
+            take_apart(result),
+            yielded=True,
+            params=self.params,
+            fingerprint=repr,
+        )
 
     def readings(self) -> list[tuple[float, str, Any]]:
         """Return the readings of the newest run."""
