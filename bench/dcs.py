@@ -163,7 +163,7 @@ def polled_rows(folder: Path, scale: Scale) -> list[Row]:
     The first run has the past to read and does not count; to wait for half hours would
     take too long, so runs are closer together than they would be.
     """
-    registers, every = scale.of(3000, 40), scale.of(200, 8)
+    registers, every = scale.of(3000, 40), scale.of(200, 4)
     with server("--registers", registers, "--latency", LATENCY) as dcs, nullstore.running() as null:
         store = {"type": "influxdb", "url": null.url, "org": "o", "bucket": "b", "token": "t"}
         since = datetime.now(UTC) - timedelta(days=4)

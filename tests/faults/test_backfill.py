@@ -27,7 +27,7 @@ from tests.support.source import MeterServer, readings
 pytestmark = pytest.mark.slow
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
-KILLS: Final = 15
+KILLS: Final = 10
 # Two spans with a gap between them.
 SPANS: Final = [(FIRST, FIRST + 6000), (FIRST + 9000, FIRST + 15_000)]
 PAST: Final = {time: each for span in SPANS for time, each in contents(*span).items()}

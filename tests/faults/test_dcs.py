@@ -28,8 +28,8 @@ from tests.support.dcs import FakeDcs, Gap, Register, VirtualMeter
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
-KILLS: Final = 16
-BACKFILL_KILLS: Final = 12
+KILLS: Final = 10
+BACKFILL_KILLS: Final = 8
 AFTER_START: Final = 0.4  # seconds in which a daemon starts on an idle machine
 AFTER_READY: Final = 1.0
 AFTER_TERM: Final = 0.15

@@ -19,7 +19,7 @@ from tests.support.dcsreading import at, params, used, values
 pytestmark = pytest.mark.slow
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
-KILLS: Final = 8
+KILLS: Final = 4
 # The server's time stands still, near to the daemon's.
 NOW: Final = datetime.now(UTC)
 NEWEST: Final = datetime.fromtimestamp(NOW.timestamp() // 1800 * 1800, UTC)
