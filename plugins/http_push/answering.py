@@ -13,7 +13,7 @@ from aiohttp import web
 from .bodies import Bodies
 from .complaints import Complaints
 from .formats.message import Found, Message
-from .inbox import Inbox
+from .inbox import BusyError, Inbox
 from .keys import Keys, in_document, key_in_head
 from .replies import STATUS, RateError, Replies
 from .routes import Route, find
@@ -74,24 +74,32 @@ class Answering:
     pool: Executor
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request."""
+        """Answer a request; only who may send, and sends what can be taken, keeps a connection."""
+        response, stays = await self._answer(request)
+        if not stays:
+            response.force_close()
+        return response
+
+    async def _answer(self, request: web.Request) -> tuple[web.StreamResponse, bool]:
         path = request.path.removeprefix(self.prefix)
         if path == PING:
-            return web.Response(status=204)
+            return web.Response(status=204), False
         found = find(self.routes, path)
         if found is None:
-            return web.Response(status=404, text=f"nothing is taken here; try {self._paths()}")
+            text = f"nothing is taken here; try {self._paths()}"
+            return web.Response(status=404, text=text), False
         route, named = found
         if request.method not in route.methods:
-            return web.Response(status=405, headers={"Allow": ", ".join(route.methods)})
+            return web.Response(status=405, headers={"Allow": ", ".join(route.methods)}), False
         try:
-            return self.replies.taken(route, await self._take(request, route, named))
+            return self.replies.taken(route, await self._take(request, route, named)), True
         except tuple(STATUS) as error:
             self.complaints.note(route.name, request.remote, error)
-            return self.replies.refused(route, error)
+            return self.replies.refused(route, error), isinstance(error, BusyError)
         except Exception:  # border: whatever a request meets, the others go on
             self.ctx.log.exception("a request met a bug", format=route.name)
-            return web.Response(status=500, text="a bug; the log of the daemon has the traceback")
+            text = "a bug; the log of the daemon has the traceback"
+            return web.Response(status=500, text=text), False
 
     async def _take(self, request: web.Request, route: Route, named: Mapping[str, str]) -> Found:
         """Return what was found in a request, once it is safe.

@@ -1,30 +1,24 @@
-"""An address of our own: TCP or a socket file, with TLS or without.
-
-Everything that a stranger can cost is bounded. A connection has to send its first
-request within some seconds; when too many are waiting to do so, the oldest of
-these is closed, so that a crowd of silent connections never keeps others out.
-"""
+"""An address of our own: TCP or a socket file, with TLS or without."""
 
 import asyncio
 import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
+from .doorman import KEEP_ALIVE, Doorman
+from .socketfile import socket_file
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-FIRST_REQUEST: Final = 20.0  # seconds
-MOST_SILENT: Final = 128
-KEEP_ALIVE: Final = 75.0  # seconds between two requests of a connection
 LINGER: Final = 2.0  # seconds that a refused body may go on, so that the answer gets through
 LET_GO: Final = 1.0  # seconds that requests get at the end
-SOCKET_MODE: Final = 0o660  # a web server in front may be in our group
 # aiohttp tells of every stranger that speaks no HTTP, with a traceback.
 QUIET: Final = logging.getLogger("ingestd.http_push.aiohttp")
 QUIET.setLevel(logging.CRITICAL + 1)
@@ -58,9 +52,13 @@ class Certificate:
 
     def __init__(self, cert: str, key: str | None) -> None:
         self._cert, self._key = cert, key
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._stamp = self._look()
-        self.context.load_cert_chain(cert, key)
+        self.context = self._load()
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._cert, self._key)
+        return context
 
     def _look(self) -> list[int]:
         paths = [Path(path) for path in (self._cert, self._key) if path]
@@ -75,41 +73,9 @@ class Certificate:
         before, self._stamp = self._stamp, self._look()
         if self._stamp == before:
             return False
-        self.context.load_cert_chain(self._cert, self._key)
+        # A new one: half of a pair that does not match would stay in the old one.
+        self.context = self._load()
         return True
-
-
-class Doorman:
-    """Closes connections that say nothing."""
-
-    def __init__(self, make: Callable[[], web.RequestHandler]) -> None:
-        self._make = make
-        self._silent: dict[Any, asyncio.TimerHandle] = {}
-
-    def connected(self) -> web.RequestHandler:
-        """Return what speaks HTTP on a new connection."""
-        connection = self._make()
-        if len(self._silent) >= MOST_SILENT:
-            self._close(next(iter(self._silent)))
-        loop = asyncio.get_running_loop()
-        self._silent[connection] = loop.call_later(FIRST_REQUEST, self._close, connection)
-        return connection
-
-    def spoke(self, connection: Any) -> None:
-        """Note that a request came."""
-        timer = self._silent.pop(connection, None)
-        if timer is not None:
-            timer.cancel()
-
-    def _close(self, connection: Any) -> None:
-        self.spoke(connection)
-        connection.force_close()
-
-    def leave(self) -> None:
-        """Watch nobody any more."""
-        for timer in self._silent.values():
-            timer.cancel()
-        self._silent.clear()
 
 
 @asynccontextmanager
@@ -124,9 +90,13 @@ async def serving(
     doorman: Doorman | None = None
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if doorman is not None:
-            doorman.spoke(request.protocol)
-        return await handler(request)
+        if doorman is None:
+            return await handler(request)
+        doorman.began(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            doorman.answered(request.protocol)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
@@ -142,55 +112,38 @@ async def serving(
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("aiohttp: expected a server after the setup, got none")
-    doorman = Doorman(runner.server)
+    doorman = Doorman(runner.server, lambda: certificate.context if certificate else None)
     try:
-        async with listening(address, doorman, certificate) as (where, server):
+        async with listening(address, doorman) as where:
             yield where
-            server.close()
     finally:
-        doorman.leave()
+        await doorman.leave()
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def listening(
-    address: Address, doorman: Doorman, certificate: Certificate | None
-) -> AsyncIterator[tuple[Address, asyncio.Server]]:
-    """Accept connections until the context ends.
+async def listening(address: Address, doorman: Doorman) -> AsyncIterator[Address]:
+    """Accept connections until the context ends; give the address with the real port.
 
     Raises:
         OSError: The address cannot be used.
     """
     loop = asyncio.get_running_loop()
-    tls = certificate.context if certificate else None
-    try:
-        if address.path:
-            server = await loop.create_unix_server(doorman.connected, address.path, ssl=tls)
-            open_to_group(address.path)
-            where = address
-        else:
-            server = await loop.create_server(
-                doorman.connected, address.host, address.port, ssl=tls
-            )
-            where = Address(address.host, server.sockets[0].getsockname()[1])
-    except OSError as error:
-        known = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno) if error.errno and known else str(error)
-        raise OSError(f"listen: {address}: {reason.lower()}; choose another address") from error
-    try:
-        yield where, server
-    finally:
-        server.close()
-        if address.path:
-            remove(address.path)
-
-
-def open_to_group(path: str) -> None:
-    """Let our group use a socket file; until then nobody but us could."""
-    Path(path).chmod(SOCKET_MODE)
-
-
-def remove(path: str) -> None:
-    """Remove a socket file, if it is still there."""
-    with suppress(OSError):
-        Path(path).unlink()
+    with ExitStack() as stack:
+        try:
+            if address.path:
+                sock = stack.enter_context(socket_file(Path(address.path)))
+                server = await loop.create_unix_server(doorman.connected, sock=sock)
+                where = address
+            else:
+                server = await loop.create_server(doorman.connected, address.host, address.port)
+                where = Address(address.host, server.sockets[0].getsockname()[1])
+        except OSError as error:
+            known = error.errno is not None and error.errno > 0
+            reason = os.strerror(error.errno) if error.errno and known else str(error)
+            raise OSError(f"listen: {address}: {reason.lower()}; choose another address") from error
+        try:
+            yield where
+        finally:
+            stack.close()  # a socket file goes before whoever listens there
+            server.close()

@@ -157,6 +157,25 @@ def test_strangers_do_not_keep_loggers_out(daemon: DaemonProcess, tmp_path: Path
     assert not any(answer.startswith("4") for answer in poster.answers)
 
 
+def test_a_renamed_collector_keeps_its_socket_file(daemon: DaemonProcess, tmp_path: Path) -> None:
+    """The one that goes does not remove what the one that comes has made."""
+    path = tmp_path / "push.sock"
+    params = collector(listen=f"unix:{path}")["loggers"]
+    daemon.configure(collectors={"before": params})
+    daemon.start()
+    daemon.wait_for("listening")
+
+    daemon.configure(collectors={"after": params})
+    daemon.send(signal.SIGHUP)
+    eventually(lambda: len(daemon.logged("listening")) == 2)
+    with socket.socket(socket.AF_UNIX) as sender:
+        sender.connect(str(path))
+        sender.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"204" in sender.recv(100)
+    assert daemon.stop() == 0
+    assert not path.exists()
+
+
 def test_a_reload_moves_the_address(daemon: DaemonProcess) -> None:
     """The new one answers and the old one does not, with the same process."""
     ports = free_port(), free_port()

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+import socket
 import ssl
 import stat
 import time
@@ -22,7 +23,7 @@ import trustme
 import yaml
 
 from ingestd.plugins import http_push
-from ingestd.plugins.http_push import bodies, listener
+from ingestd.plugins.http_push import bodies, doorman
 from ingestd.plugins.http_push.routes import FORMATS
 from ingestd.testing import collect, context, mounted
 from tests.support.ports import free_port
@@ -574,7 +575,7 @@ async def test_a_crowd_of_silent_connections_keeps_nobody_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The oldest of them is closed for the next one, but none that has sent a request."""
-    monkeypatch.setattr(listener, "MOST_SILENT", 3)
+    monkeypatch.setattr(doorman, "MOST_SILENT", 3)
     async with pushing() as push:
         assert (await push.post("/write", data=LINE)).status == 204
         crowd = [await connected(push) for _ in range(6)]
@@ -586,9 +587,73 @@ async def test_a_crowd_of_silent_connections_keeps_nobody_out(
     assert ended == [True, True]
 
 
+async def test_a_crowd_that_never_ends_its_greeting_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before TLS stands a connection is silent, too: bounded in number, and in time."""
+    monkeypatch.setattr(doorman, "MOST_SILENT", 3)
+    ca = trustme.CA()
+    files = {"cert_file": str(tmp_path / "push.crt"), "key_file": str(tmp_path / "push.key")}
+    write(ca, files)
+    async with pushing(tls=files, store_keys="k") as push:
+        crowd = [await connected(push) for _ in range(6)]
+        ended = [await closed(reader) for reader, _ in crowd[:3]]
+        assert (await push.post("/write", data=LINE, key="k", ssl=trust(ca))).status == 204
+        monkeypatch.setattr(doorman, "FIRST_REQUEST", 0.05)
+        reader, late = await connected(push)
+        ended.append(await closed(reader))
+        for _, writer in (*crowd, (reader, late)):
+            writer.close()
+
+    assert ended == [True] * 4
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_crowd_of_idle_connections_keeps_nobody_out(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that have sent something the one is closed that has been idle the longest."""
+    monkeypatch.setattr(doorman, "MOST_IDLE", 2)
+    ca = trustme.CA()
+    files = {"cert_file": str(tmp_path / "push.crt"), "key_file": str(tmp_path / "push.key")}
+    write(ca, files)
+    params: dict[str, Any] = {"tls": files} if scheme == "https" else {}
+    async with pushing(store_keys="k", **params) as push:
+        crowd = [await connected(push, trust(ca) if params else None) for _ in range(4)]
+        for number in (0, 1, 0, 2, 3):
+            await asked(*crowd[number])
+        ended = [await closed(crowd[number][0]) for number in (1, 0)]
+        again = [await asked(*crowd[number]) for number in (2, 3)]
+        for _, writer in crowd:
+            writer.close()
+
+    assert (ended, again) == ([True, True], [b"HTTP/1.1 204 No Content\r\n"] * 2)
+
+
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Send a line of readings, and return the first line of the answer, having read it all."""
+    head = f"POST /write?p=k HTTP/1.1\r\nHost: x\r\nContent-Length: {len(LINE)}\r\n\r\n"
+    writer.write(f"{head}{LINE}".encode())
+    async with asyncio.timeout(5):
+        return (await reader.readuntil(b"\r\n\r\n")).splitlines(keepends=True)[0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/ping", "/nowhere", "/write", "/write?p=x", "/readingdb/reading/a/store/"]
+)
+async def test_strangers_keep_no_connection(push: Push, path: str) -> None:
+    """Who has shown no key is answered, and that was it."""
+    reader, writer = await connected(push)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+    async with asyncio.timeout(5):
+        assert (await reader.read()).startswith(b"HTTP/1.1 ")
+    writer.close()
+
+
 async def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that never comes to the end of its headers."""
-    monkeypatch.setattr(listener, "FIRST_REQUEST", 0.05)
+    monkeypatch.setattr(doorman, "FIRST_REQUEST", 0.05)
     async with pushing() as push:
         reader, writer = await connected(push)
         writer.write(b"POST /write HTTP/1.1\r\nX-Slow: ")
@@ -654,6 +719,30 @@ async def test_tls_with_a_certificate_that_is_renewed(
     assert sum("no good" in line["event"] for line in push.ctx.logs) == 1
 
 
+async def test_a_certificate_renewed_before_its_key_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New connections get the old pair until the new one is whole."""
+    monkeypatch.setattr(http_push, "LOOK_AT_FILES", 0.0)
+    monkeypatch.setattr(http_push, "GLANCE", 0.01)
+    ca = trustme.CA()
+    files = {"cert_file": str(tmp_path / "push.crt"), "key_file": str(tmp_path / "push.key")}
+    write(ca, files)
+    old_key = Path(files["key_file"]).read_bytes()
+    async with pushing(tls=files, store_keys="k") as push:
+        for key_file, event in (
+            (old_key, "renewed certificate is no good, the old one stays"),
+            (None, "certificate renewed"),
+        ):
+            write(ca, files)
+            if key_file is not None:
+                Path(files["key_file"]).write_bytes(key_file)
+            await push.logged(event)
+            async with aiohttp.ClientSession(headers={"store-key": "k"}) as http:
+                reply = await http.post(f"{push.url}/write", data=LINE, ssl=trust(ca))
+                assert reply.status == 204
+
+
 def write(ca: trustme.CA, files: dict[str, str]) -> None:
     """Write a certificate for this machine."""
     made = ca.issue_cert("127.0.0.1")
@@ -679,6 +768,25 @@ async def test_a_socket_file_for_a_web_server_in_front(tmp_path: Path) -> None:
                 assert (await http.post("/write", data=LINE)).status == 204
 
         assert not path.exists()
+
+
+async def test_a_socket_file_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
+    """Whoever has it keeps it; a stale one is replaced; one that others made meanwhile stays."""
+    path = tmp_path / "push.sock"
+    async with pushing(listen=f"unix:{path}"):
+        with pytest.raises(OSError, match="address already in use; choose another"):
+            await collect(http_push.run, listen=f"unix:{path}")
+        connector = aiohttp.UnixConnector(str(path))
+        async with aiohttp.ClientSession("http://any", connector=connector) as http:
+            assert (await http.post("/write", data=LINE)).status == 204
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(path))
+    assert path.exists()
+
+    async with pushing(listen=f"unix:{path}"):
+        assert path.exists()
+    assert not path.exists()
 
 
 async def test_an_ipv6_address() -> None:

@@ -8,6 +8,7 @@ async def test_...() -> None:
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -117,10 +118,12 @@ async def listening(push: Push) -> None:
             await asyncio.sleep(0.005)
 
 
-async def connected(push: Push) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connected(
+    push: Push, tls: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Return a bare connection, for what no well-behaved client would do."""
     host, _, port = push.url.partition("://")[2].rpartition(":")
-    return await asyncio.open_connection(host, int(port))
+    return await asyncio.open_connection(host, int(port), ssl=tls)
 
 
 async def closed(reader: asyncio.StreamReader) -> bool:
