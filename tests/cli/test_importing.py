@@ -17,6 +17,7 @@ from ingestd.schema import open_reader
 from ingestd.staterows import decode, raw_rows
 from tests.support.cli import CommandLine
 from tests.support.daemon import DaemonFolder
+from tests.support.disk import fill
 
 SCRIPTS: Final = Path(__file__).parents[1] / "samples" / "bmon_scripts"
 OKOFEN: Final = {
@@ -202,6 +203,63 @@ def test_again_changes_nothing(
     assert "its state here is kept" in edited.out
     assert "20m" in output.read_text()
     assert remembered(daemon_folder.state_dir, "okofen-1") == Memory()
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_leaves_no_half_file(
+    cli: CommandLine, small_disk: Path, tmp_path: Path
+) -> None:
+    """Or else the next import would keep it as if somebody had edited it."""
+    script = {**OKOFEN, "script_parameters": f"url: {'x' * 100_000}"}
+    output = small_disk / "bmon.yaml"
+    command = ("import", "bmon", str(as_dump(tmp_path, [script])), "--output", str(output))
+    filler = fill(small_disk, leave=8192)
+
+    failed = cli(*command)
+    left = [path.name for path in small_disk.iterdir()]
+    filler.unlink()
+    again = cli(*command)
+
+    assert failed.code == 1
+    assert f"{output}: cannot be written: No space left on device" in failed.err
+    assert left == ["filler"]
+    assert f"{output}: written" in again.out
+    assert [path.name for path in small_disk.iterdir()] == ["bmon.yaml"]
+    assert stat.S_IMODE(output.stat().st_mode) == 0o600
+
+
+@pytest.mark.slow
+def test_a_file_that_is_there_is_kept_also_where_nothing_can_be_written(
+    cli: CommandLine, small_disk: Path, tmp_path: Path
+) -> None:
+    """It is not even tried."""
+    output = small_disk / "bmon.yaml"
+    output.write_text("collectors: {}\n")
+    fill(small_disk)
+
+    said = cli("import", "bmon", str(as_dump(tmp_path, [OKOFEN])), "--output", str(output))
+
+    assert said.code == 0
+    assert "is there already, and is kept as it is" in said.out
+    assert output.read_text() == "collectors: {}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("export.json/bmon.yaml", "cannot be written: File exists"), ("gone", "cannot be read: No")],
+)
+def test_a_place_for_no_file_is_told(
+    name: str, message: str, cli: CommandLine, tmp_path: Path
+) -> None:
+    """A folder that is a file, or a link that leads nowhere."""
+    export = as_dump(tmp_path, [OKOFEN])
+    (tmp_path / "gone").symlink_to("nowhere")
+
+    said = cli("import", "bmon", str(export), "--output", str(tmp_path / name))
+
+    assert said.code == 1
+    assert f"{tmp_path / name}: {message}" in said.err
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,7 +30,6 @@ from ingestd.state import StateStore
 from ingestd.units import format_duration
 
 SQLITE: Final = b"SQLite format 3\0"
-PRIVATE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +154,36 @@ def _refuse_taken(plans: Sequence[Plan], config: Config, output: Path) -> None:
 
 
 def _write(output: Path, text: str) -> bool:
-    """Write the file unless there is one; say whether it is new."""
+    """Write the file, whole or not at all, unless there is one; say whether it is new."""
+    if os.path.lexists(output):
+        return False
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
-    except FileExistsError:
-        return False
+        # Nobody but us may read it; and no folder of configuration takes it for a part.
+        file, unfinished = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+        try:
+            _fill(file, text)
+            return _named(Path(unfinished), output)
+        finally:
+            Path(unfinished).unlink()
     except OSError as exc:
         raise CommandError(f"{output}: cannot be written: {exc.strerror}") from exc
+
+
+def _named(unfinished: Path, output: Path) -> bool:
+    """Give a file its name, unless there is another of that name by now."""
+    try:
+        output.hardlink_to(unfinished)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _fill(file: int, text: str) -> None:
     with os.fdopen(file, "w", encoding="utf-8") as opened:
         opened.write(text)
-    return True
+        opened.flush()
+        os.fsync(file)
 
 
 async def _remember(plans: Sequence[Plan], database: Database) -> Mapping[str, str]:
@@ -207,10 +226,17 @@ def _tell(plans: Sequence[Plan], states: Mapping[str, str]) -> None:
 def _tell_file(output: Path, text: str, *, fresh: bool) -> None:
     if fresh:
         click.echo(f"\n{output}: written; look at it, then: ingestd check")
-    elif output.read_bytes() == text.encode():
+    elif _same(output, text):
         click.echo(f"\n{output}: is there already, with the same content")
     else:
         click.echo(f"\n{output}: is there already, and is kept as it is")
+
+
+def _same(output: Path, text: str) -> bool:
+    try:
+        return output.read_bytes() == text.encode()
+    except OSError as exc:
+        raise CommandError(f"{output}: cannot be read: {exc.strerror}") from exc
 
 
 def _tell_notes(plans: Sequence[Plan], output: Path) -> None:
