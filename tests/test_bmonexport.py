@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ingestd import configfile
 from ingestd.bmonconfig import Entry, params_stay, written
 from ingestd.bmonexport import Setup, setups
+from ingestd.errors import ConfigError
 
 SCALARS = st.one_of(
     st.none(),
@@ -71,6 +72,38 @@ def test_params_that_would_not_are_told_apart(params: dict[str, Any]) -> None:
 def test_params_that_would_are_too(params: dict[str, Any]) -> None:
     """Or else nothing would be written as it is."""
     assert params_stay(params)
+
+
+LEFT_OUT = "script_parameters: expected YAML, got damaged text in line 1: left out"
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "stays", "notes"),
+    [
+        ("a: !!set {x}", {"a": {"x"}}, False, ()),
+        ("a: !!omap [{x: 1}]", {"a": [("x", 1)]}, True, ()),
+        ("a: !!pairs [{x: 1}]", {"a": [("x", 1)]}, True, ()),
+        ("a: !!python/none ''", {}, True, (LEFT_OUT,)),
+        ("a: !mine 1", {}, True, (LEFT_OUT,)),
+        ("a: {[1, 2]: 3}", {}, True, (LEFT_OUT,)),
+        ("a: {? !!python/tuple [1] : 2}", {"a": {(1,): 2}}, False, ()),
+        ("a: 1\na: 2", {"a": 2}, True, ()),
+        ("a: {1: 2, '1': 3}", {"a": {1: 2, "1": 3}}, False, ()),
+    ],
+)
+def test_types_that_no_configuration_has_become_what_the_docs_say(
+    text: str, params: dict[str, Any], notes: tuple[str, ...], tmp_path: Path, *, stays: bool
+) -> None:
+    """What is taken over of them, and that they are refused where they are written by hand."""
+    found = setup(script_parameters=text)
+    path = tmp_path / "ingestd.yaml"
+    inline = ", ".join(text.splitlines())
+    path.write_text(f"collectors: {{m: {{plugin: system, every: 1m, params: {{{inline}}}}}}}\n")
+
+    with pytest.raises(ConfigError, match=r"ingestd\.yaml:1: collectors\.m\.params"):
+        configfile.load(path, {})
+    assert (found.params, found.notes) == (params, notes)
+    assert params_stay(found.params) is stays
 
 
 @pytest.mark.parametrize(
