@@ -31,6 +31,15 @@ def test_a_time_that_comes_twice_lies_after_what_is_known() -> None:
     assert list(instants([shown], VIENNA, after=first + 1)) == [first + 3600]
 
 
+def test_lines_of_one_time_stay_together() -> None:
+    """In the hour that comes twice, too, where the second would be an hour later."""
+    shown = datetime(2025, 10, 26, 2, 30)  # noqa: DTZ001 -- a local time
+    first = shown.replace(tzinfo=VIENNA).timestamp()
+
+    assert list(instants([shown, shown, shown], VIENNA)) == [first] * 3
+    assert list(instants([shown, shown], VIENNA, after=first + 1)) == [first + 3600] * 2
+
+
 def test_a_clock_that_is_set_back_is_believed() -> None:
     """Outside of that hour an earlier time is an earlier time."""
     shown = datetime(2025, 7, 1, 12)  # noqa: DTZ001 -- a local time
