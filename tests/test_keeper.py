@@ -133,6 +133,24 @@ async def test_commit_that_somebody_waits_for_comes_at_once() -> None:
         assert kept.clock.monotonic() < 0.05
 
 
+async def test_all_commits_that_somebody_waits_for_come_at_once() -> None:
+    """The last one is waited for, so none before it is followed by a rest."""
+    async with Kept() as kept:
+        one, other = receipt(), receipt()
+        kept.shelf.seconds = 0.02
+        kept.keep(1)
+        kept.keep(2, one)
+        kept.keep(3, other)
+        committed = asyncio.create_task(kept.keeper.committed())
+        for each in (one, other):
+            await kept.clock.drive(kept.clock.sleep(0.03))
+            each.settle(1)
+        await kept.clock.drive(committed)
+
+        assert len(kept.shelf.kept) == 3
+        assert kept.clock.monotonic() < 0.1
+
+
 async def test_state_without_readings_is_committed_at_once() -> None:
     """There is nothing to wait for."""
     async with Kept() as kept:
@@ -257,7 +275,7 @@ async def test_amendment_does_not_wait_until_the_disk_has_rested() -> None:
     async with Kept() as kept:
         kept.shelf.seconds = 0.02
         kept.keep(1)
-        await kept.clock.drive(kept.clock.sleep(0.03))
+        await kept.clock.drive(kept.keeper.committed())
         last = receipt()
         kept.keep(2, last)
         kept.keeper.amend(token("x"))
@@ -271,6 +289,19 @@ async def test_amendment_does_not_wait_until_the_disk_has_rested() -> None:
             await kept.clock.drive(kept.clock.sleep(0.01))
 
         assert len(kept.shelf.kept) <= number + 1
+
+
+async def test_amendment_is_waited_for() -> None:
+    """A daemon that stops does not go before it is on disk."""
+    async with Kept() as kept:
+        kept.shelf.open.clear()
+        kept.keeper.amend(token("x"))
+        committed = asyncio.create_task(kept.keeper.committed())
+        await settle()
+        assert not committed.done()
+
+        kept.shelf.open.set()
+        await asyncio.wait_for(committed, 5)
 
 
 async def test_amendment_survives_a_commit_that_fails() -> None:

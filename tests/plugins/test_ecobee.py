@@ -258,6 +258,33 @@ async def test_run_that_began_with_what_is_old_by_now_takes_the_newest_tokens() 
     assert ecobee.renewals == 1
 
 
+async def test_tokens_on_disk_may_be_newer_than_those_of_the_process() -> None:
+    """Where another version of the plugin has renewed them, for one."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        first, collector.process = collector.process, None
+        collector.now += timedelta(hours=2)
+        await collector.run(url)
+        collector.process = first
+        collector.now += timedelta(hours=2)
+        await collector.run(url)
+
+    assert collector.readings()
+    assert (ecobee.authorizations, ecobee.renewals) == (1, 2)
+
+
+async def test_tokens_of_the_process_are_kept_again_when_the_disk_has_none() -> None:
+    """Somebody has reset the state; a code that was used is not asked for again."""
+    async with account() as (collector, ecobee, url):
+        await collector.run(url)
+        collector.memory = Memory()
+        await collector.run(url)
+
+    assert ecobee.authorizations == 1
+    assert collector.memory.hidden["tokens"]["refresh"] == ecobee.refresh
+    assert collector.kept[0]["delete_params"] == ["code"]
+
+
 @pytest.mark.parametrize("swap", [False, True])
 def test_newer_tokens_are_those_that_were_issued_later(*, swap: bool) -> None:
     """Wherever they stand; some are better than none."""
