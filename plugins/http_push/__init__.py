@@ -72,6 +72,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         routes=enabled(formats),
         keys=Keys(keys),
         rate=Rate(rate_of(rate)),
+        refusals=Rate(rate_of(rate)),
         bodies=Bodies(most_bytes=max_body, within=duration(read_within, "read_within")),
         inbox=inbox,
         replies=Replies(like_bmon=replies == "bmon"),

@@ -14,7 +14,7 @@ from .bodies import Bodies
 from .complaints import Complaints
 from .formats.message import Found, Message
 from .inbox import BusyError, Inbox
-from .keys import Keys, in_document, key_in_head
+from .keys import ForeignPageError, KeyRefusedError, Keys, in_document, key_in_head
 from .replies import STATUS, RateError, Replies
 from .routes import Route, find
 
@@ -59,6 +59,8 @@ class Answering:
         ctx: The daemon's.
         prefix: What stands before every path.
         routes: What is answered.
+        rate: Counts requests that may come.
+        refusals: Counts the others, so that they are not at the cost of those.
         pool: Where large bodies are read.
     """
 
@@ -67,6 +69,7 @@ class Answering:
     routes: Sequence[Route]
     keys: Keys
     rate: Rate
+    refusals: Rate
     bodies: Bodies
     inbox: Inbox
     replies: Replies
@@ -107,20 +110,31 @@ class Answering:
         Raises:
             Exception: One of those that ``STATUS`` knows.
         """
-        self.rate.check()
+        try:
+            return await self._taken(request, route, named)
+        except (ForeignPageError, KeyRefusedError):
+            self.refusals.check()
+            raise
+
+    async def _taken(self, request: web.Request, route: Route, named: Mapping[str, str]) -> Found:
         self.keys.check_origin(request)
-        self.inbox.check_room()
         given = key_in_head(request, named)
-        if given is not None:  # before anything is read
+        known = given is not None or not route.key_in_body or not self.keys.needed
+        if known:  # before anything is read
             self.keys.check(given)
+            self.rate.check()
+        self.inbox.check_room()
         body = await self.bodies.read(request)
-        read = partial(self._read, route, named, request.query, body, given)
-        if len(body) > LARGE_BYTES:
-            found = await asyncio.get_running_loop().run_in_executor(self.pool, read)
-        else:
-            found = read()
+        with self.inbox.holding(len(body)):
+            read = partial(self._read, route, named, request.query, body, given)
+            if len(body) > LARGE_BYTES or route.packed or "Content-Encoding" in request.headers:
+                found = await asyncio.get_running_loop().run_in_executor(self.pool, read)
+            else:
+                found = read()
+        if not known:
+            self.rate.check()
         if found.readings:
-            await self.inbox.put(found.readings, size_bytes=len(body))
+            await self.inbox.put(found.readings, size_bytes=found.size_bytes)
         if found.rejected:
             self.complaints.note_rejected(route.name, request.remote, found)
         return found
@@ -142,6 +156,7 @@ class Answering:
             document=document,
             now=self.ctx.now().timestamp(),
             most_bytes=self.bodies.most_bytes,
+            most_held=self.inbox.most_bytes,
         )
         return route.readings(message)
 

@@ -34,11 +34,12 @@ class Complaints:
         error = error.encode(errors="backslashreplace").decode()
         key = form, remote or "", kind
         if key not in self._kinds and len(self._kinds) >= MOST_KINDS:
-            self._kinds.clear()
+            del self._kinds[next(iter(self._kinds))]  # told the longest ago
         told, count = self._kinds.get(key, (-EVERY, 0))
         if now - told < EVERY:
             self._kinds[key] = told, count + 1
             return
         more = {"since_last": count} if count else {}
         self._log.warning(event, format=form, sender=remote, error=error, **more)
+        self._kinds.pop(key, None)
         self._kinds[key] = now, 0

@@ -6,8 +6,8 @@ than one; and the next checkpoint does not wait until the one before is safe.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ class Delivery:
 
     Attributes:
         readings: In the order they came.
-        size_bytes: How large the body was.
+        size_bytes: How much memory they take.
         safe: Is done once they are safe, or fails if they will not be.
     """
 
@@ -43,17 +43,31 @@ class Inbox:
 
     Args:
         most: How many requests may wait.
-        most_bytes: How large their bodies may be together.
+        most_bytes: How much memory their readings, and bodies being read, may take together.
         within: How long each may, in seconds.
     """
 
     def __init__(self, *, most: int, most_bytes: int, within: float) -> None:
-        self._most, self._most_bytes, self._within = most, most_bytes, within
+        self._most, self.most_bytes, self._within = most, most_bytes, within
         self._waiting: dict[Delivery, None] = {}
         self._held: set[Delivery] = set()
         self._held_bytes = 0
         self._something = asyncio.Event()
         self._closed = False
+
+    @contextmanager
+    def holding(self, size_bytes: int) -> Iterator[None]:
+        """Count a body, too, while its readings are being looked for.
+
+        Raises:
+            BusyError: There is no room.
+        """
+        self.check_room(size_bytes)
+        self._held_bytes += size_bytes
+        try:
+            yield
+        finally:
+            self._held_bytes -= size_bytes
 
     async def put(self, readings: Sequence[Reading], *, size_bytes: int) -> None:
         """Hand over the readings of a request; return once they are safe.
@@ -86,7 +100,7 @@ class Inbox:
         """
         if self._closed:
             raise BusyError("nobody takes readings at the moment")
-        if len(self._held) >= self._most or self._held_bytes + size_bytes > self._most_bytes:
+        if len(self._held) >= self._most or self._held_bytes + size_bytes > self.most_bytes:
             raise BusyError("too many readings wait to become safe")
 
     async def take(self, *, within: float) -> list[Delivery]:

@@ -33,9 +33,13 @@ def keys_of(store_keys: Any) -> list[str]:
     """Return the keys.
 
     Raises:
-        ValueError: One is empty.
+        ValueError: One is empty, or no text.
     """
     keys = store_keys if isinstance(store_keys, list | tuple) else [store_keys]
+    for key in keys:
+        if key is not None and not isinstance(key, str | int | float):
+            kind = type(key).__name__  # what is in it stays secret
+            raise ValueError(f"store_keys: expected texts, got a {kind}")
     found = [str(key) for key in keys if key is not None]
     if not all(found):
         raise ValueError("store_keys: expected texts, got an empty one")

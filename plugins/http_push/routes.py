@@ -68,6 +68,8 @@ class Route:
         methods: The HTTP methods.
         style: How it is answered: like BMON, like InfluxDB, or with JSON.
         success: What BMON says instead of the number of readings.
+        key_in_body: Whether its senders may have their key there alone.
+        packed: Whether a small body may become a large one.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Route:
     methods: tuple[str, ...] = ("POST",)
     style: str = "bmon"
     success: str = ""
+    key_in_body: bool = True
+    packed: bool = False
 
     def readings(self, message: Message) -> Found:
         """Find the readings in a message.
@@ -103,12 +107,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("batch", _below("store"), json_object, batch),
     Route("things", _below("store-things"), json_object, things),
     Route("radio_bridge", _below("store-rb"), json_object, radio_bridge),
-    Route("beaded", _below("store-beaded"), raw, beaded),
-    Route("notehub", _below("store-notehub"), json_object, notehub),
+    Route("beaded", _below("store-beaded"), raw, beaded, key_in_body=False),
+    Route("notehub", _below("store-notehub"), json_object, notehub, packed=True),
     Route("single", _below("(?P<id>[^/]+)/store"), form, single, BOTH),
     Route("old", re.compile("/st8(?P<key>[^/]+)/?"), form, old, BOTH, success="OK"),
-    Route("influx", re.compile("/write|/api/v2/write"), raw, lines, style="influx"),
-    Route("readings", re.compile("/readings/?"), json_any, readings, style="json"),
+    Route(
+        "influx", re.compile("/write|/api/v2/write"), raw, lines, style="influx", key_in_body=False
+    ),
+    Route(
+        "readings", re.compile("/readings/?"), json_any, readings, style="json", key_in_body=False
+    ),
 )
 FORMATS: Final = tuple(route.name for route in ROUTES)
 

@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 import stat
+import threading
 import time
 import zlib
 from base64 import b64encode
@@ -24,7 +25,9 @@ import yaml
 
 from ingestd.plugins import http_push
 from ingestd.plugins.http_push import bodies, doorman
-from ingestd.plugins.http_push.routes import FORMATS
+from ingestd.plugins.http_push.complaints import MOST_KINDS, Complaints
+from ingestd.plugins.http_push.formats.message import FormatError, Found, Message
+from ingestd.plugins.http_push.routes import FORMATS, Route
 from ingestd.testing import collect, context, mounted
 from tests.support.ports import free_port
 from tests.support.pushing import Push, closed, connected, pushing
@@ -265,7 +268,7 @@ async def test_what_is_not_safe_in_time_is_never_called_stored(replies: str) -> 
 
 async def test_too_many_that_wait_are_told_to_come_again() -> None:
     """By number or by size; those that wait already are still answered."""
-    async with pushing(max_waiting=2, max_body=110, max_waiting_bytes=110) as push:
+    async with pushing(max_waiting=2, max_body=250, max_waiting_bytes=250) as push:
         push.ctx.safe.clear()
         first = asyncio.create_task(push.post("/readings", json=[[1, "a", 1]]))
         await push.until(1)
@@ -279,6 +282,75 @@ async def test_too_many_that_wait_are_told_to_come_again() -> None:
 
     assert (large.status, third.status) == (503, 503)
     assert [reply.status for reply in (*waited, after)] == [200, 200, 200]
+
+
+async def test_what_is_safe_makes_room() -> None:
+    """More than may wait can come one after the other."""
+    async with pushing(max_body=250, max_waiting_bytes=250) as push:
+        replies = [await push.post("/readings", json=[[n, "a", 1]]) for n in range(6)]
+
+    assert [reply.status for reply in replies] == [200] * 6
+
+
+async def test_readings_wait_by_what_they_take_not_by_how_small_they_came() -> None:
+    """A compressed body of many readings is a large one."""
+    many = json.dumps([[n, "a", 1] for n in range(100)]).encode()
+    async with pushing(max_body=10_000, max_waiting_bytes=15_000) as push:
+        push.ctx.safe.clear()
+        headers = {"Content-Encoding": "gzip"}
+        first = asyncio.create_task(
+            push.post("/readings", data=gzip.compress(many), headers=headers)
+        )
+        await push.until(1)
+        second = await push.post("/readings", data=gzip.compress(many), headers=headers)
+        push.ctx.safe.set()
+        replies = [await first, await push.post("/readings", data=many)]
+        too_many = await push.post("/readings", json=[[n, "a", 1] for n in range(150)])
+
+    assert (second.status, [reply.status for reply in replies]) == (503, [200, 200])
+    assert (too_many.status, "send fewer" in too_many.text) == (413, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "encoding"),
+    [
+        ("/readings", gzip.compress(b"[]"), "gzip"),
+        ("/readings", b"[" + b" " * 20_000 + b"]", ""),
+        ("/readingdb/reading/store-notehub/", b'{"reading_type": "standalone"}', ""),
+    ],
+)
+async def test_what_may_be_large_is_read_in_a_thread(
+    path: str, body: bytes, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compressed ones however small they come, so that nobody else waits for them."""
+    threads = []
+    parse = Route.readings
+
+    def noting(route: Route, message: Message) -> Found:
+        threads.append(threading.current_thread().name)
+        return parse(route, message)
+
+    monkeypatch.setattr(Route, "readings", noting)
+    async with pushing() as push:
+        await push.post(path, data=body, headers={"Content-Encoding": encoding} if encoding else {})
+
+    assert [name.partition("_")[0] for name in threads] == ["ingestd-push"]
+
+
+async def test_a_request_for_which_there_is_no_room_is_told_before_its_body() -> None:
+    """A body that could not be kept is not even read."""
+    async with pushing(max_waiting=1) as push:
+        push.ctx.safe.clear()
+        first = asyncio.create_task(push.post("/readings", json=[[1, "a", 1]]))
+        await push.until(1)
+        reader, writer = await connected(push)
+        writer.write(b"POST /write HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert b"503" in await reader.readline()
+        writer.close()
+        push.ctx.safe.set()
+
+        assert (await first).status == 200
 
 
 async def test_the_stop_tells_those_who_wait_to_come_again() -> None:
@@ -302,6 +374,19 @@ async def test_more_than_the_rate_is_refused() -> None:
 
     assert [reply.status for reply in replies] == [200, 200, 429]
     assert replies[2].headers["Retry-After"] == "1"
+
+
+async def test_wrong_keys_do_not_use_up_the_rate() -> None:
+    """They have one of their own, in the head or in the body, and past it 429."""
+    async with pushing(rate=2, store_keys="k") as push:
+        wrong = [await push.post("/write", data=LINE, key="x") for _ in range(2)]
+        wrong.append(await push.post(STORE, json={**BATCH, "storeKey": "x"}))
+        right = [await push.post("/write", data=LINE, key="k")]
+        right.append(await push.post(STORE, json={**BATCH, "storeKey": "k"}))
+        right.append(await push.post(STORE, json={**BATCH, "storeKey": "k"}))
+
+    assert [reply.status for reply in wrong] == [401, 401, 429]
+    assert [reply.status for reply in right] == [204, 200, 429]
 
 
 # -- who may send
@@ -339,10 +424,13 @@ async def test_bmon_says_invalid_key_with_200(bmon: Push) -> None:
     assert (reply.status, reply.text, other.status) == (200, "Invalid Key", 401)
 
 
-async def test_a_wrong_key_in_front_spares_reading_the_body(push: Push) -> None:
-    """The answer is there while the body has yet to come."""
+@pytest.mark.parametrize(
+    "path", ["/write?p=x", "/write", "/readings", "/readingdb/reading/store-beaded/"]
+)
+async def test_a_wrong_key_in_front_spares_reading_the_body(push: Push, path: str) -> None:
+    """The answer is there while the body has yet to come, in which no key can stand."""
     reader, writer = await connected(push)
-    writer.write(b"POST /write?p=x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode())
 
     async with asyncio.timeout(5):
         assert b"401" in await reader.readline()
@@ -471,7 +559,24 @@ async def test_complaints_are_counted_not_repeated(push: Push) -> None:
     assert told == ["request refused", "readings rejected"]
 
 
+async def test_complaints_forget_the_oldest_alone(push: Push) -> None:
+    """A crowd of kinds does not have everybody's told again."""
+    complaints = Complaints(push.ctx.log)
+    for number in range(MOST_KINDS + 1):
+        complaints.note("influx", f"sender {number}", FormatError("odd"))
+    for number in (MOST_KINDS - 1, 0):
+        complaints.note("influx", f"sender {number}", FormatError("odd"))
+
+    told = [line["sender"] for line in push.ctx.logs if line["event"] == "request refused"]
+    assert told == [*(f"sender {number}" for number in range(MOST_KINDS + 1)), "sender 0"]
+
+
 # -- what would hurt us or others
+
+
+def test_a_bomb_is_inflated_no_further_than_wanted() -> None:
+    """Not all of it in memory, to be measured then."""
+    assert len(bodies.Inflate(31).more(gzip.compress(b"0" * 1_000_000), 1000)) == 1000
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -830,6 +935,8 @@ async def test_bmons_own_prefix_at_the_daemons_address() -> None:
         ({"listen": "[::]:0"}, "store_keys: expected some"),
         ({"listen": "localhost.example.org:0"}, "store_keys: expected some"),
         ({"listen": "127.0.0.1:0", "store_keys": [""]}, "store_keys: expected texts"),
+        ({"listen": "127.0.0.1:0", "store_keys": {"a": "k"}}, "expected texts, got a dict"),
+        ({"listen": "127.0.0.1:0", "store_keys": [["k"]]}, "expected texts, got a list"),
         ({"listen": "127.0.0.1:0", "replies": "kind"}, "replies: expected 'honest' or 'bmon'"),
         ({"listen": "127.0.0.1:0", "formats": ["morse"]}, "formats: expected some of batch"),
         ({"listen": "127.0.0.1:0", "tls": {}}, "tls: expected cert_file: and key_file:"),

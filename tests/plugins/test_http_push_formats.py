@@ -34,7 +34,7 @@ NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
 def message(document: Any, *, query: Mapping[str, str] | None = None, **named: str) -> Message:
     """Return a message that has just come."""
-    return Message(query or {}, named, document, NOW, 1000)
+    return Message(query or {}, named, document, NOW, 1000, 1_000_000)
 
 
 def unix(text: str) -> int:
@@ -526,7 +526,21 @@ def test_endless_numbers_are_refused_at_once(text: str) -> None:
         inside = base64.b64encode(bz2.compress(listed.encode())).decode()
         document = {"reading_type": "ts_id_val_bz2", "readings": inside}
         with pytest.raises(FormatError, match="readings: expected"):
-            notehub(Message({}, {}, document, NOW, 1_000_000))
+            notehub(Message({}, {}, document, NOW, 1_000_000, 1_000_000))
+
+
+def test_what_becomes_more_than_it_is_is_refused() -> None:
+    """A long name for each of many short fields, and many short readings in a small body."""
+    wide = f"{'m' * 1000} {','.join(f'f{n}=1' for n in range(2000))} 1".encode()
+    packed = base64.b64encode(bz2.compress(b"[" + b"(1,'a',1)," * 20_000 + b"(1,'a',1)]")).decode()
+    unpacked = {"reading_type": "ts_id_val_bz2", "readings": packed}
+
+    with pytest.raises(TooLargeError, match="expected readings of at most 1000000 bytes"):
+        lines(message(wide))
+    with pytest.raises(TooLargeError, match="expected readings of at most 1000000 bytes"):
+        readings(message([[1, "a", 1]] * 10_000))
+    with pytest.raises(TooLargeError, match="expected readings of at most 1000000 bytes"):
+        notehub(Message({}, {}, unpacked, NOW, 1_000_000, 1_000_000))
 
 
 # -- whatever may come
@@ -640,7 +654,7 @@ PACKED: Final = st.lists(
 def outcome_of(find: Callable[[Message], Found], document: Any) -> Found | None:
     """Return what a format finds, or None if it says that there is nothing to find."""
     try:
-        return find(Message({}, {"id": "x"}, document, NOW, 100_000))
+        return find(Message({}, {"id": "x"}, document, NOW, 100_000, 100_000))
     except (FormatError, TooLargeError):
         return None
 

@@ -64,7 +64,8 @@ def lines(message: Message) -> Found:
         if isinstance(line, str):
             found.reject(f"line {number}: {line}")
         else:
-            sift(readings(line, per_second=PRECISIONS[precision], now=message.now), found)
+            told = readings(line, per_second=PRECISIONS[precision], now=message.now)
+            sift(told, found, most_held=message.most_held)
     return found
 
 

@@ -20,6 +20,9 @@ LONGEST_NAME: Final = 1024
 # What it takes to write any number that senders mean.
 LONGEST_NUMBER: Final = _bmon.LONGEST_NUMBER
 
+# What one reading takes besides its texts, until it is safe.
+READING_BYTES: Final = 100
+
 # (Unix seconds, series, value) and, perhaps, tags.
 Reading = tuple[Any, ...]
 
@@ -42,6 +45,7 @@ class Message:
         document: The body: parsed, if the format is JSON or a form.
         now: When it came, in seconds since the Unix epoch.
         most_bytes: How large what is packed inside may become.
+        most_held: How much memory its readings may take, in bytes.
     """
 
     query: Mapping[str, str]
@@ -49,6 +53,7 @@ class Message:
     document: Any
     now: float
     most_bytes: int
+    most_held: int
 
 
 @dataclass(slots=True)
@@ -60,12 +65,14 @@ class Found:
         rejected: How many cannot.
         samples: A few of those, told for the sender.
         note: What to say if there was nothing to read.
+        size_bytes: How much memory the readings take, roughly.
     """
 
     readings: list[Reading] = field(default_factory=list)
     rejected: int = 0
     samples: list[str] = field(default_factory=list)
     note: str = ""
+    size_bytes: int = 0
 
     def reject(self, problem: str, *, count: int = 1) -> None:
         """Count what cannot be stored."""
@@ -78,18 +85,32 @@ def as_bmon_would(raw: Iterable[Any], message: Message, *, note: str = "") -> Fo
     """Return what BMON would store of readings ``(time, id, value)``."""
     converted = _bmon.convert(raw, now=message.now)
     found = Found(rejected=converted.rejected, samples=converted.samples, note=note)
-    sift(converted.readings, found)
+    sift(converted.readings, found, most_held=message.most_held)
     return found
 
 
-def sift(readings: Iterable[Reading], found: Found) -> None:
-    """Add readings to what was found, but reject those that the daemon would not store."""
+def sift(readings: Iterable[Reading], found: Found, *, most_held: int) -> None:
+    """Add readings to what was found, but reject those that the daemon would not store.
+
+    Raises:
+        TooLargeError: They take more memory than they may; a body says little of that.
+    """
     for reading in readings:
         problem = problem_of(reading)
         if problem:
             found.reject(problem)
-        else:
-            found.readings.append(reading)
+            continue
+        found.readings.append(reading)
+        found.size_bytes += size_of(reading)
+        if found.size_bytes > most_held:
+            raise TooLargeError(f"expected readings of at most {most_held} bytes; send fewer")
+
+
+def size_of(reading: Reading) -> int:
+    """Return how many bytes of memory a reading takes, roughly."""
+    _, name, _, *tags = reading
+    texts = (len(name) + len(text) for each in tags for name, text in each.items())
+    return READING_BYTES + len(name) + sum(texts)
 
 
 def problem_of(reading: Reading) -> str:

@@ -26,7 +26,7 @@ def readings(message: Message) -> Found:
     found = Found()
     for each in listed:
         try:
-            sift([reading(each, message)], found)
+            sift([reading(each, message)], found, most_held=message.most_held)
         except UnusableError as error:
             found.reject(str(error))
     return found
