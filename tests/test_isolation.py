@@ -158,8 +158,7 @@ async def test_too_many_readings_are_refused_before_they_are_sent(
 ) -> None:
     """The first of them tell how large all will be."""
     plugin = plugin_folder.plugin(
-        "def run(**_):\n"
-        "    return {'readings': [(1, f'{n:10000}', 1) for n in range(8_000)]}\n"
+        "def run(**_):\n    return {'readings': [(1, f'{n:10000}', 1) for n in range(8_000)]}\n"
     )
 
     error = await failure(call(plugin))

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from ingestd.contract import Result, remember_secrets
@@ -59,8 +60,8 @@ class WindowRun(Run):
 
     def _keep(self, _given: Given, result: Result, _receipts: Sequence[Receipt]) -> None:
         """Keep the secrets alone, at once: a renewed token depends on no readings."""
-        memory = remember_secrets(
-            self.keeper.memory, result, params=self.params, fingerprint=self.fingerprint
+        secrets = partial(
+            remember_secrets, result=result, params=self.params, fingerprint=self.fingerprint
         )
-        if memory != self.keeper.memory:
-            self.keeper.keep(memory, [])
+        if secrets(self.keeper.memory) != self.keeper.memory:
+            self.keeper.amend(secrets)
