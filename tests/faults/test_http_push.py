@@ -130,7 +130,7 @@ def behind(daemon: DaemonProcess) -> int:
 
 
 def test_strangers_do_not_keep_loggers_out(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """Hundreds of silent, slow and oversized senders, and a logger drains beside them."""
+    """Hundreds of silent, slow, oversized and idle senders, and a logger drains beside them."""
     port = free_port()
     daemon.configure(collectors=collector(listen=f"127.0.0.1:{port}"))
     daemon.start()
@@ -142,6 +142,8 @@ def test_strangers_do_not_keep_loggers_out(daemon: DaemonProcess, tmp_path: Path
         b"POST /write HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\ncpu",
         b"POST /write HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\ncpu",
         b"POST /write HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\ncpu",
+        b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /write?p=k HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\ncpu value=1 1",
     )
     with ExitStack() as stack, poster.posting():
         for _ in range(60):
