@@ -25,7 +25,7 @@ LAYERS: Final = {
         currentplugin database deadletters deliveries delivery draining failures foreign
         headroom httpclient isolation keeper lane loader looplag mounts outage outputtail plugin
         plugincheck reporting results run runcontext runrecords schema sending seriesnotes
-        sinks spool standin state statedir staterows syntax tasks threads windowrun wire
+        sinks slots spool standin state statedir staterows syntax tasks threads windowrun wire
         worker workerprocess writer
     """,
     "daemon": "app logs switch systemd watching web",

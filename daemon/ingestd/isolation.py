@@ -3,7 +3,8 @@
 Theory of operation. A worker is a fresh Python process that serves one version
 of one plugin, so what that plugin does to its process (working directory,
 patched modules, leaked threads) stays its own. The daemon keeps a few, and
-prefers one that has already imported what is wanted. To each there are two
+prefers one that has already imported what is wanted; one that comes free goes first
+to those who wait for its plugin (``slots``). To each there are two
 ways: a socket for messages (``wire``), and a pipe that takes everything the
 plugin and its children print. The daemon reads the pipe as it comes, so printing
 never blocks, and keeps only the end of it.
@@ -31,6 +32,7 @@ from typing import Any, Final, Protocol, Self
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from ingestd.foreign import Source
 from ingestd.plugin import Plugin
+from ingestd.slots import Slots
 from ingestd.standin import Host
 from ingestd.worker import request
 from ingestd.workerprocess import Key, Log, WorkerProcess
@@ -81,7 +83,7 @@ class Workers:
     def __init__(self, max_workers: int, *, withheld: frozenset[str] = frozenset()) -> None:
         self.withheld = withheld
         self._max = max_workers
-        self._slots = asyncio.Semaphore(max_workers)
+        self._slots = Slots(max_workers, suits=self._imported)
         # A few that hang must not take every slot for as long as their timeouts,
         # over and over: whoever was stopped the last time has to wait here first.
         self._slots_of_late = asyncio.Semaphore(max(1, max_workers // 2))
@@ -147,7 +149,10 @@ class Workers:
             memory_limit=memory_limit,
             settings=None if host is None else dict(host.settings),
         )
-        async with self._slot(name), self._worker(plugin.source, host) as worker:
+        async with (
+            self._slot(name, self._key(plugin.source, host)),
+            self._worker(plugin.source, host) as worker,
+        ):
             self._late.discard(name)
             try:
                 async with asyncio.timeout(timeout) as deadline:
@@ -164,12 +169,20 @@ class Workers:
             return Finished(result or {}, worker.output.take(), nothing=result is None)
 
     @contextlib.asynccontextmanager
-    async def _slot(self, name: str) -> AsyncIterator[None]:
+    async def _slot(self, name: str, key: Key) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             if name in self._late:
                 await stack.enter_async_context(self._slots_of_late)
-            await stack.enter_async_context(self._slots)
+            await stack.enter_async_context(self._slots.place(key))
             yield
+
+    def _imported(self) -> set[Key]:
+        """Return what can be run at once."""
+        return {worker.key for worker in self._idle if worker.fit}
+
+    def _key(self, source: Source, host: Host | None) -> Key:
+        mark = "" if host is None else host.key
+        return (str(source.path), source.fingerprint, mark, self.withheld)
 
     @contextlib.asynccontextmanager
     async def _worker(self, source: Source, host: Host | None) -> AsyncIterator[WorkerProcess]:
@@ -178,9 +191,7 @@ class Workers:
             raise WorkerDied("the daemon is stopping; the run was not started")
         self._runs += 1
         try:
-            mark = "" if host is None else host.key
-            key = (str(source.path), source.fingerprint, mark, self.withheld)
-            worker = await self._take(key)
+            worker = await self._take(self._key(source, host))
             self._busy.add(worker)
             try:
                 yield worker
