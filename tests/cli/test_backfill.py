@@ -53,6 +53,9 @@ def let_go(daemon: DaemonProcess) -> None:
 @contextmanager
 def started(cli: CommandLine, *args: str) -> Iterator[subprocess.Popen[str]]:
     """Start a command that will not end for a while."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that runs the tests in the background makes them, and their children, ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "ingestd", *args],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
