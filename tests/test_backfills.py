@@ -113,7 +113,8 @@ async def test_state_stays_that_of_the_runs(tmp_path: Path) -> None:
         windows = [call for call in calls if calls.index(call) > 0 and call[1] == "a"]
         assert (1, "a", "once") in windows
         assert calls[-1][1:] == ("b", None)
-        assert kept.state["n"] > 0
+        runs = sum(each["token"] is not None for each in it.here.logged("called"))
+        assert kept.state in [{"n": number} for number in range(1, runs)]
         assert kept.hidden == {"token": "b"}
         assert list(kept.masks) == ["code"]
 
