@@ -1,7 +1,5 @@
 """A source of the past: it gives the records of any window, as often as it is asked."""
 
-import json
-import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +7,8 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from tests.support.jsonserver import answer_with, serving
 
 FIRST: Final = 1_500_000_000  # Unix seconds; there is a record for every second
 
@@ -80,12 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         start, end = int(asked["start"][0]), int(asked["end"][0])
         self.server.asked.append((start, end))
         time.sleep(self.server.latency)
-        body = json.dumps([(at, value_of(at)) for at in range(start, end)]).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        answer_with(self, [(at, value_of(at)) for at in range(start, end)])
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
@@ -94,9 +89,5 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def archive() -> Iterator[Archive]:
     """Give an archive."""
-    with Archive() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with Archive() as server, serving(server):
         yield server
-        server.shutdown()
-        thread.join()

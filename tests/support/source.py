@@ -5,8 +5,6 @@ holds whoever asks to that: nobody may ask for what comes after a record that wa
 never given out.
 """
 
-import json
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support.daemonprocess import DaemonProcess
+from tests.support.jsonserver import answer_with, serving
 
 FIRST: Final = 1_600_000_000  # Unix seconds of record 0; each comes a second after the other
 MOST: Final = 1000
@@ -136,12 +135,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         asked = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
         page = self.server.page(parts.path.strip("/"), asked["after"], asked["limit"])
-        body = json.dumps(page).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        answer_with(self, page)
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
@@ -150,10 +144,6 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def meters() -> Iterator[MeterServer]:
     """Give a server of meters without any records yet."""
-    with MeterServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with MeterServer() as server, serving(server):
         yield server
-        server.shutdown()
-        thread.join()
     assert not server.skipped
