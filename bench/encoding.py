@@ -10,11 +10,11 @@ from typing import Any
 
 from bench.figures import Row, Scale, count
 from bench.plugins import flood
-from ingestd import linebodies, lineprotocol
-from ingestd.catalogue import Catalogue
 from ingestd.cli.run import MORE_OBJECTS
-from ingestd.lineprotocol import Dialect, Prefixes
-from ingestd.readings import Naming
+from ingestd.collecting.points import Naming
+from ingestd.config.catalogue import Catalogue
+from ingestd.sinks import linebodies, lineprotocol
+from ingestd.sinks.lineprotocol import Dialect, Prefixes
 
 FIRST_US, LAST_US = 0, 4_000_000_000_000_000
 

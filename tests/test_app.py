@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ingestd.app import Daemon
-from ingestd.collector import Collector
-from ingestd.collectors import Collectors
+from ingestd.collecting.collector import Collector
+from ingestd.collecting.collectors import Collectors
 from ingestd.errors import ConfigError, NotNow, StateError
 from tests.support.daemon import DaemonFolder, RunningDaemon
 from tests.support.influx2 import HANG, Influx2, answer

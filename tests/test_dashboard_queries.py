@@ -9,11 +9,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from ingestd.catalogue import Catalogue
-from ingestd.config import EmbeddedStore, InfluxStore, VictoriaStore
+from ingestd.collecting.points import Naming
+from ingestd.config.catalogue import Catalogue
+from ingestd.config.model import EmbeddedStore, InfluxStore, VictoriaStore
 from ingestd.model import Point
 from ingestd.plugins import system
-from ingestd.readings import Naming
 from ingestd.sinks import influxdb
 from ingestd.sinks.embedded import EmbeddedSink
 from ingestd.sinks.protocol import Sink

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from ingestd.configfile import load
+from ingestd.config.file import load
 from tests.support import grafana
 from tests.support.grafana import BOARDS, FOLDER, MACHINES, variables
 

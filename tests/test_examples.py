@@ -12,10 +12,10 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from ingestd import configfile
-from ingestd.config import Config
-from ingestd.loader import Loader
-from ingestd.plugincheck import check_plugins
+from ingestd.config import file as configfile
+from ingestd.config.model import Config
+from ingestd.loading.check import check_plugins
+from ingestd.loading.loader import Loader
 from ingestd.plugins import http_json, mqtt
 from ingestd.plugins.mqtt.options import address, entries_of
 from ingestd.plugins.mqtt.routes import Message, Routes

@@ -1,4 +1,4 @@
-"""Imports go down or sideways, never up; so each layer can be read without those above it."""
+"""Which package may import which, so that each can be read without those above it."""
 
 import ast
 from collections.abc import Iterator
@@ -11,31 +11,50 @@ ROOT: Final = Path(__file__).parent.parent
 PACKAGE: Final = ROOT / "daemon" / "ingestd"
 PLUGINS: Final = ROOT / "plugins"
 
-# A package stands for everything in it. A new module is added where it belongs:
-# as low as its imports allow, unless it does I/O (then it is a stage at least).
-LAYERS: Final = {
-    "words": "__init__ clock errors model tally",
-    "rules": """
-        bmonconfig bmonexport catalogue config configfile configparse contract gaps limits
-        linebodies lineprotocol localcron metrics nodes options readings reload schedule secrets
-        section units variables windows yamlvalues
-    """,
-    "stages": """
-        backfill backfillrecords backfills bmonrecord buffer collector collectors context
-        currentplugin database deadletters deliveries delivery draining failures foreign
-        headroom httpclient isolation keeper lane loader looplag mounts outage outputtail plugin
-        plugincheck reporting results run runcontext runrecords schema sending seriesnotes
-        sinks slots spool standin state statedir staterows syntax tasks threads windowrun wire
-        worker workerprocess writer
-    """,
-    "daemon": "app logs switch systemd watching web",
-    "commands": "__main__ cli testing",
-}
-RANKS: Final = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}
-CONCRETE_SINKS: Final = frozenset(
-    {"sinks.embedded", "sinks.influxdb", "sinks.kairosdb", "sinks.victoriametrics"}
+# What everything is called; every package may import these modules.
+WORDS: Final = frozenset(
+    ["clock", "errors", "logs", "metrics", "model", "redaction", "systemd", "tasks"]
 )
-NOT_FOR_RULES: Final = frozenset({"aiohttp", "socket", "sqlite3", "subprocess"})
+# Package -> the packages that it may import beside the words.
+MAY_IMPORT: Final = {
+    "contract": "",
+    "config": "",
+    "disk": "",
+    "context": "config sinks",
+    "records": "contract disk",
+    "bmon": "config contract records",
+    "worker": "bmon contract",
+    "calling": "bmon contract worker",
+    "loading": "calling config worker",
+    "sinks": "config disk",
+    "delivery": "config disk sinks",
+    "collecting": "bmon calling config context contract delivery loading records worker",
+    "backfilling": "calling collecting disk sinks",
+}
+# The assembly and the faces of the daemon: modules at the top, and two packages.
+ASSEMBLY: Final = frozenset(["app", "filewatch", "looplag", "reloading"])
+FACES: Final = {
+    "testing": "contract context",
+    "web": "app backfilling calling collecting config context contract delivery records",
+    "cli": "app web " + " ".join(MAY_IMPORT),
+    "__main__": "cli",
+}
+MOST_AT_THE_TOP: Final = 20
+CONCRETE_SINKS: Final = frozenset({"sinks.embedded", "sinks.influxdb", "sinks.victoriametrics"})
+# What decides is pure.
+PURE: Final = frozenset(
+    {
+        "config",
+        "contract",
+        "backfilling.gaps",
+        "backfilling.windows",
+        "collecting.points",
+        "collecting.schedule",
+        "sinks.linebodies",
+        "sinks.lineprotocol",
+    }
+)
+DOES_IO: Final = frozenset({"aiohttp", "socket", "sqlite3", "subprocess"})
 
 
 def modules() -> dict[str, Path]:
@@ -77,31 +96,69 @@ def our_imports(path: Path, known: dict[str, Path]) -> set[str]:
     return below & known.keys()
 
 
-def rank(module: str) -> int:
-    """Return the layer of a module, counted from the bottom."""
-    return RANKS[module.partition(".")[0]]
+def top(module: str) -> str:
+    """Return the package of a module, or the module itself if it stands at the top."""
+    return module.partition(".")[0]
 
 
-def test_every_module_has_its_layer() -> None:
-    """A module in no layer could import anything, and a name without a module is a leftover."""
-    names = " ".join(LAYERS.values()).split()
-    found = {name.partition(".")[0] for name in modules()}
+def allowed(package: str) -> frozenset[str]:
+    """Return what a package may import beside itself."""
+    if package in WORDS:
+        return WORDS
+    if package in ASSEMBLY:
+        return WORDS | ASSEMBLY | MAY_IMPORT.keys()
+    return WORDS | frozenset((MAY_IMPORT | FACES)[package].split())
 
-    assert sorted(found - set(names)) == []
-    assert len(names) == len(set(names))
+
+def test_every_module_has_its_place() -> None:
+    """A package without a row could import anything, and a row without a package is a leftover."""
+    found = {top(name) for name in modules()} - {"__init__"}
+
+    assert found == WORDS | ASSEMBLY | MAY_IMPORT.keys() | FACES.keys()
 
 
-def test_imports_never_go_up() -> None:
-    """A module knows its own layer and those below."""
+def test_imports_keep_to_the_table() -> None:
+    """A package knows itself, the words, and the packages of its row."""
     known = modules()
-    upwards = [
+    outside = [
         f"{name} imports {other}"
         for name, path in known.items()
+        if name != "__init__"
         for other in our_imports(path, known)
-        if rank(other) > rank(name)
+        if top(other) != top(name) and top(other) not in allowed(top(name))
     ]
 
-    assert upwards == []
+    assert outside == []
+
+
+def test_the_table_has_no_circle() -> None:
+    """Each row names only packages of rows that can be read before it."""
+    rows = {name: set(row.split()) - ASSEMBLY for name, row in (MAY_IMPORT | FACES).items()}
+    while ready := {name for name, row in rows.items() if not row}:
+        rows = {name: row - ready for name, row in rows.items() if name not in ready}
+
+    assert rows == {}
+
+
+def test_modules_of_a_package_form_no_circle() -> None:
+    """Within a package, too, there is an order in which its modules can be read."""
+    known = modules()
+    rows = {
+        name: {each for each in our_imports(path, known) if each != name and "." in each}
+        for name, path in known.items()
+        if "." in name and top(name) != "cli"
+    }
+    while ready := {name for name, row in rows.items() if not row & rows.keys()}:
+        rows = {name: row for name, row in rows.items() if name not in ready}
+
+    assert rows == {}
+
+
+def test_few_modules_stand_at_the_top() -> None:
+    """Whoever lists the package sees packages, the words and the assembly."""
+    at_the_top = [name for name, path in modules().items() if path.parent == PACKAGE]
+
+    assert len(at_the_top) <= MOST_AT_THE_TOP
 
 
 def test_only_the_assembly_names_concrete_sinks() -> None:
@@ -122,7 +179,7 @@ def test_rules_do_no_io() -> None:
         f"{name} imports {other}"
         for name, path in modules().items()
         for other in imports(path)
-        if rank(name) <= RANKS["config"] and other.partition(".")[0] in NOT_FOR_RULES
+        if PURE & {name, top(name)} and other.partition(".")[0] in DOES_IO
     ]
 
     assert doing == []
@@ -144,8 +201,8 @@ def test_plugins_need_nothing_of_the_daemon(path: Path) -> None:
     assert sorted(foreign) == []
 
 
-def test_an_upward_import_would_be_noticed(tmp_path: Path) -> None:
-    """The test of the layers sees every way to write an import."""
+def test_a_forbidden_import_would_be_noticed(tmp_path: Path) -> None:
+    """The test of the table sees every way to write an import."""
     path = tmp_path / "module.py"
     path.write_text(
         "import ingestd.app\n"

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestd.logs import LONGEST_LINE, Threshold, configure, suited_format
-from ingestd.secrets import Redactor
+from ingestd.redaction import Redactor
 
 PASSWORD = "hunter2-hunter2"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -405,7 +405,7 @@ def test_broken_pipe_kills_nobody() -> None:
     program = """
 import logging, structlog
 from ingestd.logs import configure
-from ingestd.secrets import Redactor
+from ingestd.redaction import Redactor
 configure(log_format="json", level="info", redactor=Redactor())
 input()
 for _ in range(10_000):

@@ -18,37 +18,38 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from ingestd import configfile, looplag
-from ingestd.backfill import Means
-from ingestd.backfills import Backfills
-from ingestd.buffer import Buffer
+from ingestd import looplag
+from ingestd.backfilling.backfill import Means
+from ingestd.backfilling.backfills import Backfills
+from ingestd.calling.plugin import PluginInfo
+from ingestd.calling.pool import Workers
+from ingestd.calling.threads import Threads
 from ingestd.clock import Clock, SystemClock
-from ingestd.collector import Services
-from ingestd.collectors import Collectors
-from ingestd.config import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
-from ingestd.context import Shared
-from ingestd.database import Database
-from ingestd.deliveries import Deliveries
+from ingestd.collecting.collector import Services
+from ingestd.collecting.collectors import Collectors
+from ingestd.config import file as configfile
+from ingestd.config.changes import plan
+from ingestd.config.model import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
+from ingestd.context.context import Shared
+from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.deliveries import Deliveries
+from ingestd.disk.database import Database
+from ingestd.disk.directory import StateDirectory
 from ingestd.errors import ConfigError, NotNow, StateError
-from ingestd.isolation import Workers
-from ingestd.loader import Loader
+from ingestd.filewatch import edits
+from ingestd.loading.check import check_plugins
+from ingestd.loading.loader import Loader
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
-from ingestd.plugin import PluginInfo
-from ingestd.plugincheck import check_plugins
-from ingestd.reload import plan
-from ingestd.secrets import Redactor
+from ingestd.records.store import StateStore
+from ingestd.redaction import Redactor
+from ingestd.reloading import Switch
 from ingestd.sinks import influxdb
 from ingestd.sinks.embedded import EmbeddedSink
 from ingestd.sinks.protocol import Sink
 from ingestd.sinks.victoriametrics import VictoriaSink
-from ingestd.state import StateStore
-from ingestd.statedir import StateDirectory
-from ingestd.switch import Switch
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
-from ingestd.threads import Threads
-from ingestd.watching import edits
 
 ENCODERS: Final = 2
 HELPERS: Final = 2

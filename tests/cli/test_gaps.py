@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import pytest
 
-from ingestd.cli.comparing import POINTS, compare
-from ingestd.config import EmbeddedStore
-from ingestd.gaps import SECOND, Bounds
+from ingestd.backfilling.comparing import POINTS, compare
+from ingestd.backfilling.gaps import SECOND, Bounds
+from ingestd.config.model import EmbeddedStore
 from ingestd.model import Point, Series, StoredPoint
 from ingestd.sinks.embedded import EmbeddedSink
 from tests.support.cli import CommandLine

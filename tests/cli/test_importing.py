@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-from ingestd import configfile
-from ingestd.contract import Memory
-from ingestd.schema import open_reader
-from ingestd.staterows import decode, raw_rows
+from ingestd.config import file as configfile
+from ingestd.contract.result import Memory
+from ingestd.disk.schema import open_reader
+from ingestd.records.memories import decode, raw_rows
 from tests.support.cli import CommandLine
 from tests.support.daemon import DaemonFolder
 from tests.support.disk import fill

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from ingestd.statedir import StateDirectory
+from ingestd.disk.directory import StateDirectory
 from tests.support.cli import CommandLine
 from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.ports import free_port

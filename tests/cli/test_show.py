@@ -4,8 +4,8 @@ import pytest
 
 from ingestd.cli import show
 from ingestd.cli.once import differences
-from ingestd.contract import Memory
-from ingestd.secrets import Redactor
+from ingestd.contract.result import Memory
+from ingestd.redaction import Redactor
 
 
 @pytest.mark.parametrize(

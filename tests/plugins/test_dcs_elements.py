@@ -10,11 +10,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from ingestd.catalogue import Catalogue
+from ingestd.collecting.points import Naming
+from ingestd.config.catalogue import Catalogue
 from ingestd.plugins.dcs import current, legacy, run
 from ingestd.plugins.dcs.elements import Chunk, Column, Reader, Wire
 from ingestd.plugins.dcs.options import GENERATED, INTERPOLATED
-from ingestd.readings import Naming
 from ingestd.testing import collect, context
 from tests.support.dcsreading import state, stored
 

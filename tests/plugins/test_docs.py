@@ -14,7 +14,7 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from ingestd.loader import Loader
+from ingestd.loading.loader import Loader
 from ingestd.plugins import dcs, http_json
 from ingestd.plugins.mqtt.options import entries_of
 from ingestd.plugins.mqtt.routes import Message, Routes

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestd.loader import Loader
+from ingestd.loading.loader import Loader
 from ingestd.plugins._fields import compile_path, duration, parse_time, whole
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ingestd.config import EmbeddedStore, InfluxStore, VictoriaStore
+from ingestd.config.model import EmbeddedStore, InfluxStore, VictoriaStore
 from ingestd.errors import QueryError, StoreUnavailable
 from ingestd.model import Point, Series, StoredPoint
 from ingestd.sinks.embedded import EmbeddedSink

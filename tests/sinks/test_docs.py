@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
-from ingestd.config import EmbeddedStore
-from ingestd.configfile import load
+from ingestd.config.file import load
+from ingestd.config.model import EmbeddedStore
 from ingestd.model import Series
 from ingestd.sinks.embedded import EmbeddedSink
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ingestd.config import EmbeddedStore
+from ingestd.config.model import EmbeddedStore
 from ingestd.errors import BodyRejected, StoreUnavailable
 from ingestd.model import Point, Series
 from ingestd.sinks import embedded
@@ -254,7 +254,7 @@ async def test_payload_is_an_object(to: EmbeddedSink) -> None:
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from ingestd.config import EmbeddedStore
+from ingestd.config.model import EmbeddedStore
 from ingestd.model import Series
 from ingestd.sinks.embedded import EmbeddedSink
 

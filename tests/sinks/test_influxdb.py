@@ -16,7 +16,7 @@ from aiohttp import web
 from psutil import Process  # type: ignore[import-untyped]  # ships no types
 from yarl import URL
 
-from ingestd.config import InfluxStore
+from ingestd.config.model import InfluxStore
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
 from ingestd.model import Point, Series
 from ingestd.sinks.influxdb import InfluxSink, InfluxSink1, InfluxSink2, sink

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from ingestd.config import VictoriaStore
+from ingestd.config.model import VictoriaStore
 from ingestd.errors import BodyRejected, StoreUnavailable
 from ingestd.model import Point, Series, StoredPoint
 from ingestd.sinks.victoriametrics import VictoriaSink, exported, retention_us

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.backfill import Means
-from ingestd.backfillrecords import BackfillRecord
-from ingestd.backfills import Backfills
-from ingestd.windows import Span
+from ingestd.backfilling.backfill import Means
+from ingestd.backfilling.backfills import Backfills
+from ingestd.backfilling.records import BackfillRecord
+from ingestd.backfilling.windows import Span
 from tests.support.collecting import Site, site
 
 START: Final = 1_600_000_000.0

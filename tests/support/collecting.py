@@ -10,23 +10,23 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ingestd.buffer import Buffer
-from ingestd.catalogue import Catalogue
-from ingestd.collector import Collector, Services
-from ingestd.collectors import Collectors
-from ingestd.config import CollectorConfig
-from ingestd.context import Reader, Shared
-from ingestd.contract import Memory
-from ingestd.database import Database
-from ingestd.isolation import Workers
-from ingestd.lane import Lane
+from ingestd.calling.pool import Workers
+from ingestd.calling.threads import Threads
+from ingestd.collecting.collector import Collector, Services
+from ingestd.collecting.collectors import Collectors
+from ingestd.config.catalogue import Catalogue
+from ingestd.config.model import CollectorConfig
+from ingestd.context.context import Reader, Shared
+from ingestd.contract.result import Memory
+from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.lane import Lane
+from ingestd.disk.database import Database
 from ingestd.metrics import Metrics
 from ingestd.model import Point
-from ingestd.runrecords import RunRecord
-from ingestd.secrets import Redactor
-from ingestd.state import StateStore
+from ingestd.records.runs import RunRecord
+from ingestd.records.store import StateStore
+from ingestd.redaction import Redactor
 from ingestd.tasks import Tasks
-from ingestd.threads import Threads
 from tests.support.clock import VirtualClock
 from tests.support.pipeline import until
 from tests.support.plugins import PluginFolder

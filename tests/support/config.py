@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from ingestd import configfile
-from ingestd.config import Config
+from ingestd.config import file as configfile
+from ingestd.config.model import Config
 from ingestd.errors import ConfigError
 
 

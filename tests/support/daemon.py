@@ -19,10 +19,10 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from ingestd import configfile
 from ingestd.app import Daemon
+from ingestd.config import file as configfile
 from ingestd.logs import Threshold
-from ingestd.secrets import Redactor
+from ingestd.redaction import Redactor
 from ingestd.systemd import Notifier
 from ingestd.web.server import serve
 

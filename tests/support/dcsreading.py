@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ingestd.clock import Clock, SystemClock
-from ingestd.config import HttpConfig
-from ingestd.context import Shared
-from ingestd.httpclient import LazySession
+from ingestd.config.model import HttpConfig
+from ingestd.context.context import Shared
+from ingestd.context.http import LazySession
 from ingestd.plugins.dcs import run
 from ingestd.testing import TestContext, collect, context
 from tests.support.dcs import FakeDcs, Reading

@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from ingestd.buffer import Buffer
-from ingestd.lane import Lane
+from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.lane import Lane
 from ingestd.model import Batch, Receipt, Standing
 from tests.support.clock import VirtualClock, settle
 from tests.support.pipeline import points

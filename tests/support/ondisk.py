@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 import yaml
 
-from ingestd import linebodies
+from ingestd.sinks import linebodies
 from tests.support.source import readings
 
 # Series -> time in Unix microseconds -> every value stored for it.

@@ -10,20 +10,20 @@ from typing import Any
 
 import structlog
 
-from ingestd.buffer import Buffer
 from ingestd.clock import SystemClock
-from ingestd.config import InfluxStore
-from ingestd.database import Database
-from ingestd.deadletters import DeadLetters
-from ingestd.delivery import Delivery
-from ingestd.lane import Lane
-from ingestd.limits import Limits
+from ingestd.config.model import InfluxStore
+from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.deadletters import DeadLetters
+from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.lane import Lane
+from ingestd.delivery.limits import Limits
+from ingestd.delivery.outage import Outage
+from ingestd.delivery.spool import Spool
+from ingestd.disk.database import Database
+from ingestd.disk.directory import StateDirectory
 from ingestd.model import Point, Receipt, Series, Standing
-from ingestd.outage import Outage
 from ingestd.sinks import influxdb
 from ingestd.sinks.protocol import Sink
-from ingestd.spool import Spool
-from ingestd.statedir import StateDirectory
 
 LEVEL = Series("level")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ingestd.isolation import Finished
-from ingestd.loader import Loader
-from ingestd.plugin import Plugin
+from ingestd.calling.plugin import Plugin
+from ingestd.calling.pool import Finished
+from ingestd.loading.loader import Loader
 
 
 class PluginFolder:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from ingestd.contract import Memory, arguments, remember, take_apart
+from ingestd.contract.result import Memory, arguments, remember, take_apart
 from ingestd.testing import TestContext, context
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from ingestd.windows import CHUNK
+from ingestd.backfilling.windows import CHUNK
 from tests.support.daemon import DaemonFolder, RunningDaemon
 
 HOURLY = """

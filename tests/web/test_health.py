@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ingestd import collector
+from ingestd.collecting import collector
 from tests.support.daemon import DaemonFolder
 from tests.support.influx2 import Influx2, answer
 

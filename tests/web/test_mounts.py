@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from ingestd.context.mounts import Mounts
 from ingestd.errors import PluginError
-from ingestd.mounts import Mounts
 from ingestd.testing import context, mounted
 from tests.support.daemon import DaemonFolder, RunningDaemon
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.disk.directory import holder
 from ingestd.errors import ListenError
-from ingestd.statedir import holder
 from ingestd.web.routes import ROUTES
 from tests.support.daemon import DaemonFolder, RunningDaemon
 from tests.support.ports import free_port

@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from ingestd import __version__
-from ingestd.cli.endings import ended
+from ingestd.cli.exitcodes import ended
 
 # Command -> the module that has it, and what the help says of it, in the order of the help.
 COMMANDS: Final = {
@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "runs": ("listings", "List runs, or show one."),
     "latest": ("listings", "Show the newest reading of each series."),
     "spool": ("listings", "Show what waits on disk for each store."),
-    "dead-letters": ("letters", "List, retry or purge what stores have refused."),
+    "dead-letters": ("deadletters", "List, retry or purge what stores have refused."),
     "state": ("state", "Show or forget what a collector remembers."),
     "reload": ("listings", "Have the daemon read its configuration again."),
     "import": ("importing", "Take over what another system has set up."),

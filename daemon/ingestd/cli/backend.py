@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ingestd.cli.settings import load, load_daemon
-from ingestd.config import Config
+from ingestd.config.model import Config
+from ingestd.disk.directory import holder
 from ingestd.errors import ConfigError
-from ingestd.statedir import holder
 
 T = TypeVar("T")
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ import click
 
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, Json, Wanted, ask
-from ingestd.cli.endings import FAILURE, INTERRUPTED, CommandError
+from ingestd.cli.exitcodes import FAILURE, INTERRUPTED, CommandError
 from ingestd.cli.progress import Bar, bar
 from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import click
 
 from ingestd.cli import show
-from ingestd.cli.endings import CONFIG, UNAVAILABLE
+from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
 from ingestd.cli.settings import config_option, load
 from ingestd.cli.stores import opened
-from ingestd.config import Config, StoreConfig
+from ingestd.config.model import Config, StoreConfig
+from ingestd.disk.schema import open_reader
 from ingestd.errors import IngestError, PluginLoadError, Problem, StoreUnavailable
-from ingestd.foreign import Kind
-from ingestd.loader import Loader
-from ingestd.plugincheck import check_plugins
-from ingestd.schema import open_reader
-from ingestd.secrets import Redactor
-from ingestd.staterows import decode, raw_rows
+from ingestd.loading.check import check_plugins
+from ingestd.loading.loader import Loader
+from ingestd.records.memories import decode, raw_rows
+from ingestd.redaction import Redactor
+from ingestd.worker.importing import Kind
 
 
 @click.command(short_help="Check the configuration.")

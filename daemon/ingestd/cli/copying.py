@@ -14,12 +14,12 @@ from typing import Any, Final
 import click
 
 from ingestd.app import make_sink
-from ingestd.catalogue import Catalogue
 from ingestd.cli import show
-from ingestd.cli.endings import FAILURE, CommandError
+from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.settings import MOMENT, config_option, known, load
 from ingestd.cli.stores import opened
-from ingestd.config import Config
+from ingestd.config.catalogue import Catalogue
+from ingestd.config.model import Config
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
 from ingestd.model import MICROSECONDS, Point, Series, StoredPoint
 from ingestd.sinks.protocol import Sink

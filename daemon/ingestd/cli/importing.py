@@ -13,21 +13,21 @@ from typing import Any, Final
 
 import click
 
-from ingestd.bmonconfig import Entry, params_stay, written
-from ingestd.bmonexport import TABLE, Setup, dumped, setups
+from ingestd.bmon.config import Entry, params_stay, written
+from ingestd.bmon.export import TABLE, Setup, dumped, setups
 from ingestd.cli import show
 from ingestd.cli.bmonscripts import needs_of
-from ingestd.cli.endings import CommandError
-from ingestd.cli.holding import held
+from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import config_option, load
+from ingestd.cli.statedir import held
 from ingestd.clock import SystemClock
-from ingestd.config import Config
-from ingestd.contract import Memory
-from ingestd.database import Database
+from ingestd.config.model import Config
+from ingestd.config.units import format_duration
+from ingestd.contract.result import Memory
+from ingestd.disk.database import Database
 from ingestd.errors import NotPossible, ResultError
-from ingestd.secrets import find_secrets
-from ingestd.state import StateStore
-from ingestd.units import format_duration
+from ingestd.records.store import StateStore
+from ingestd.redaction import find_secrets
 
 SQLITE: Final = b"SQLite format 3\0"
 

@@ -9,7 +9,7 @@ import click
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, Json, ask
 from ingestd.cli.backfill import show_backfills
-from ingestd.cli.endings import FAILURE
+from ingestd.cli.exitcodes import FAILURE
 from ingestd.cli.settings import DURATION, config_option, json_option
 
 LINES: Final = 40  # of what a run printed

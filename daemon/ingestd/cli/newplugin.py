@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from ingestd.cli.endings import CommandError
+from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import config_option, default_path, load
 from ingestd.errors import ConfigError
 

@@ -12,25 +12,28 @@ from contextlib import closing
 from functools import partial
 from typing import Final, TypeVar
 
-from ingestd import __version__, backfillrecords, deadletters, runrecords, spool
-from ingestd.backfillrecords import Status
+from ingestd import __version__
+from ingestd.backfilling import records as backfillrecords
+from ingestd.backfilling.records import Status
 from ingestd.cli.backend import Follow, Json, Wanted
-from ingestd.cli.endings import CommandError
-from ingestd.cli.holding import held, refuse_foreign_root
+from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import known
+from ingestd.cli.statedir import held, refuse_foreign_root
 from ingestd.clock import SystemClock
-from ingestd.config import CollectorConfig, Config, StoreConfig
-from ingestd.contract import Memory
-from ingestd.database import Database
+from ingestd.config.model import CollectorConfig, Config, StoreConfig
+from ingestd.contract.result import Memory
+from ingestd.delivery import deadletters, spool
+from ingestd.disk.database import Database
+from ingestd.disk.directory import Holder
+from ingestd.disk.schema import MIGRATIONS, migrate, open_reader, translate
 from ingestd.errors import StateError
-from ingestd.loader import Loader
+from ingestd.loading.loader import Loader
 from ingestd.model import MICROSECONDS, Body
-from ingestd.schema import MIGRATIONS, migrate, open_reader, translate
-from ingestd.secrets import Redactor
-from ingestd.seriesnotes import list_series
-from ingestd.state import StateStore
-from ingestd.statedir import Holder
-from ingestd.staterows import decode, raw_rows
+from ingestd.records import runs as runrecords
+from ingestd.records.memories import decode, raw_rows
+from ingestd.records.series import list_series
+from ingestd.records.store import StateStore
+from ingestd.redaction import Redactor
 from ingestd.web.shapes import latest_json, remembered_json, schedule_text, shown
 
 PAGE: Final = 1000  # dead letters in one transaction
@@ -93,7 +96,7 @@ class Offline:
 
     async def run_now(self, collector: str) -> Json:
         """Run a collector in this process, its readings on their real way."""
-        from ingestd.cli.oneshot import run_once  # noqa: PLC0415 -- takes its time
+        from ingestd.cli.headless import run_once  # noqa: PLC0415 -- takes its time
 
         refuse_foreign_root(self._config.daemon.state_dir)
         return await run_once(self._config, self._known(collector))
@@ -208,7 +211,7 @@ class Offline:
 
     async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
         """Read it in this process, for as long as that takes."""
-        from ingestd.cli.oneshot import backfill_here  # noqa: PLC0415 -- takes its time
+        from ingestd.cli.headless import backfill_here  # noqa: PLC0415 -- takes its time
 
         collector = self._known(wanted.collector)
         if follow is None:
@@ -326,7 +329,7 @@ def has(db: sqlite3.Connection, table: str) -> bool:
 
 
 def _next_run(config: CollectorConfig) -> float | None:
-    from ingestd.collectors import schedule_of  # noqa: PLC0415 -- takes its time
+    from ingestd.collecting.collectors import schedule_of  # noqa: PLC0415 -- takes its time
 
     schedule = schedule_of(config)
     return schedule.next_after(time.time()) if schedule and config.enabled else None

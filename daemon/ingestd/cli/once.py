@@ -11,19 +11,19 @@ import yaml
 
 from ingestd.cli import show
 from ingestd.cli.backend import Json, connected
-from ingestd.cli.endings import FAILURE, UNAVAILABLE, CommandError
+from ingestd.cli.exitcodes import FAILURE, UNAVAILABLE, CommandError
 from ingestd.cli.settings import config_option, json_option, known, load
-from ingestd.config import CollectorConfig, Config
-from ingestd.contract import Memory
+from ingestd.config.model import CollectorConfig, Config
+from ingestd.config.units import duration
+from ingestd.contract.result import Memory
 from ingestd.errors import ConfigError
-from ingestd.loader import Loader
+from ingestd.loading.check import check_plugins
+from ingestd.loading.loader import Loader
 from ingestd.model import MICROSECONDS, Point
-from ingestd.plugincheck import check_plugins
-from ingestd.secrets import Redactor, find_secrets
-from ingestd.units import duration
+from ingestd.redaction import Redactor, find_secrets
 
 if TYPE_CHECKING:
-    from ingestd.cli.rehearsal import Rehearsal
+    from ingestd.cli.dryrun import Rehearsal
 
 SHOWN: Final = 40  # readings
 LISTEN: Final = "10s"
@@ -136,7 +136,7 @@ async def _spare_secrets(config: Config, name: str) -> None:
     Raises:
         CommandError: The collector keeps something secret.
     """
-    from ingestd.cli.rehearsal import remembered  # noqa: PLC0415 -- takes its time
+    from ingestd.cli.dryrun import remembered  # noqa: PLC0415 -- takes its time
 
     if (await remembered(config, name)).hidden:
         raise CommandError(
@@ -158,7 +158,7 @@ def _param(text: str) -> tuple[str, Any]:
 def _rehearse(
     config: Config, collector: CollectorConfig, listen_for: str, *, verbose: bool, as_json: bool
 ) -> int:
-    from ingestd.cli.rehearsal import rehearse  # noqa: PLC0415 -- takes its time
+    from ingestd.cli.dryrun import rehearse  # noqa: PLC0415 -- takes its time
 
     stream = collector.every is None and collector.cron is None
     if stream:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 
 from ingestd.cli.backend import Follow, Json, Wanted
-from ingestd.cli.endings import ApiError
+from ingestd.cli.exitcodes import ApiError
 from ingestd.errors import ConfigError, Problem
 
 ANSWER: Final = aiohttp.ClientTimeout(total=40)  # a store gets 30 for what is latest

@@ -10,12 +10,12 @@ from typing import Final, cast
 import click
 
 from ingestd.app import Daemon, run_daemon
-from ingestd.cli.endings import complain
+from ingestd.cli.exitcodes import complain
 from ingestd.cli.settings import config_option, load
-from ingestd.config import Config
+from ingestd.config.model import Config
 from ingestd.errors import ConfigError, IngestError
 from ingestd.logs import configure
-from ingestd.secrets import Redactor
+from ingestd.redaction import Redactor
 from ingestd.systemd import Notifier
 from ingestd.web.server import serve
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ingestd.cli.endings import CommandError
+from ingestd.cli.exitcodes import CommandError
 
 
 @click.group(short_help="Print a sample configuration.")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from ingestd.cli.endings import CommandError
+from ingestd.cli.exitcodes import CommandError
 
 if TYPE_CHECKING:
-    from ingestd.config import Config
+    from ingestd.config.model import Config
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Duration(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the seconds."""
-        from ingestd.units import duration  # noqa: PLC0415 -- takes its time
+        from ingestd.config.units import duration  # noqa: PLC0415 -- takes its time
 
         if isinstance(value, float):
             return value
@@ -69,7 +69,7 @@ MOMENT: Final = Moment()
 
 def default_path() -> Path:
     """Return where the configuration is if nobody says so on the command line."""
-    from ingestd import configfile  # noqa: PLC0415 -- takes its time
+    from ingestd.config import file as configfile  # noqa: PLC0415 -- takes its time
 
     return configfile.default_path(os.environ, root=os.geteuid() == 0)
 
@@ -92,7 +92,7 @@ def load(path: Path) -> "Config":
     Raises:
         ConfigError: Lists everything that is wrong with it.
     """
-    from ingestd.configfile import load as load_file  # noqa: PLC0415 -- takes its time
+    from ingestd.config.file import load as load_file  # noqa: PLC0415 -- takes its time
     from ingestd.errors import ConfigError, Problem  # noqa: PLC0415
 
     if not path.exists():
@@ -107,11 +107,12 @@ def load_daemon(path: Path) -> "Config | None":
     Whoever has just broken the configuration of a running daemon still wants to
     talk to it. None if its section ``daemon:`` is damaged too.
     """
-    from ingestd import configfile, nodes  # noqa: PLC0415 -- takes its time
-    from ingestd.config import Config, DaemonConfig  # noqa: PLC0415
+    from ingestd.config import file as configfile  # noqa: PLC0415 -- takes its time
+    from ingestd.config import nodes  # noqa: PLC0415 -- takes its time
+    from ingestd.config.model import Config, DaemonConfig  # noqa: PLC0415
+    from ingestd.config.section import Context, Section  # noqa: PLC0415
+    from ingestd.config.variables import Expansion  # noqa: PLC0415
     from ingestd.errors import ConfigError  # noqa: PLC0415
-    from ingestd.section import Context, Section  # noqa: PLC0415
-    from ingestd.variables import Expansion  # noqa: PLC0415
 
     context = Context(_read)
     expansion = Expansion(os.environ, _read, context.problems, context.secrets)

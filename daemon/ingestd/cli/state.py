@@ -7,7 +7,7 @@ import yaml
 
 from ingestd.cli import show
 from ingestd.cli.backend import ask
-from ingestd.cli.endings import INTERRUPTED
+from ingestd.cli.exitcodes import INTERRUPTED
 from ingestd.cli.settings import config_option, json_option
 
 

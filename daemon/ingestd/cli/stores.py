@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ingestd.app import make_sink
-from ingestd.config import EmbeddedStore, StoreConfig
+from ingestd.config.model import EmbeddedStore, StoreConfig
 from ingestd.sinks.protocol import Sink
 
 

@@ -15,13 +15,13 @@ from typing import Any, Final, TypeVar
 import msgspec
 import orjson
 
-from ingestd.config import EmbeddedStore
-from ingestd.database import READERS, Database
+from ingestd.config.model import EmbeddedStore
+from ingestd.disk.database import READERS, Database
+from ingestd.disk.schema import migrate, preparing
+from ingestd.disk.writer import Writer
 from ingestd.errors import BodyRejected, QueryError, StateError, StoreUnavailable
 from ingestd.model import Body, Point, Series, StoredPoint
-from ingestd.schema import migrate, preparing
 from ingestd.sinks.protocol import Encoded
-from ingestd.writer import Writer
 
 T = TypeVar("T")
 

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from ingestd.config import InfluxStore
+from ingestd.config.model import InfluxStore
 from ingestd.errors import BodyRejected, StoreUnavailable
-from ingestd.linebodies import NOTHING
-from ingestd.lineprotocol import Dialect
 from ingestd.model import StoredPoint
 from ingestd.sinks import influxql
 from ingestd.sinks.answers import said_in
 from ingestd.sinks.connection import basic
 from ingestd.sinks.flux import FluxClient, pick
+from ingestd.sinks.linebodies import NOTHING
+from ingestd.sinks.lineprotocol import Dialect
 from ingestd.sinks.lines import LineSink, in_time_order
 
 # Version 1 takes "us" for nanoseconds, and says nothing.

@@ -4,14 +4,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from ingestd import linebodies, lineprotocol
-from ingestd.config import InfluxStore, VictoriaStore
+from ingestd.config.model import InfluxStore, VictoriaStore
 from ingestd.errors import BodyRejected
-from ingestd.linebodies import Packed
-from ingestd.lineprotocol import Dialect, Prefixes
 from ingestd.model import Body, Point, StoredPoint
+from ingestd.sinks import linebodies, lineprotocol
 from ingestd.sinks.answers import error_of
 from ingestd.sinks.connection import Connection
+from ingestd.sinks.linebodies import Packed
+from ingestd.sinks.lineprotocol import Dialect, Prefixes
 from ingestd.sinks.protocol import Encoded
 
 

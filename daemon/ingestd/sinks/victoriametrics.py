@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import orjson
 
-from ingestd.config import VictoriaStore
+from ingestd.config.model import VictoriaStore
 from ingestd.errors import BodyRejected, QueryError, StoreUnavailable
-from ingestd.linebodies import NOTHING, Packed
-from ingestd.lineprotocol import Dialect, too_old
 from ingestd.model import MICROSECONDS, StoredPoint
 from ingestd.sinks.connection import basic
+from ingestd.sinks.linebodies import NOTHING, Packed
+from ingestd.sinks.lineprotocol import Dialect, too_old
 from ingestd.sinks.lines import LineSink, in_time_order
 
 DIALECT: Final = Dialect(

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from ingestd.backfilling.windows import CHUNK
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
-from ingestd.windows import CHUNK
 
 
 class BackfillsQuery(msgspec.Struct, forbid_unknown_fields=True):

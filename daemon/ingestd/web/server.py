@@ -12,9 +12,9 @@ import msgspec
 from aiohttp import web
 
 from ingestd.app import Daemon
+from ingestd.context.mounts import Handler, is_ours
 from ingestd.errors import ConfigError
-from ingestd.mounts import Handler, is_ours
-from ingestd.secrets import Redactor
+from ingestd.redaction import Redactor
 from ingestd.web.call import Call, Route, Text
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of

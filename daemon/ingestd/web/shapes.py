@@ -7,13 +7,13 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from ingestd.catalogue import Catalogue
-from ingestd.config import CollectorConfig
-from ingestd.contract import Memory
+from ingestd.config.catalogue import Catalogue
+from ingestd.config.model import CollectorConfig
+from ingestd.config.units import format_duration
+from ingestd.contract.result import Memory
 from ingestd.model import MICROSECONDS, StoredPoint
-from ingestd.runrecords import RunRecord
-from ingestd.secrets import Redactor
-from ingestd.units import format_duration
+from ingestd.records.runs import RunRecord
+from ingestd.redaction import Redactor
 
 # The operator's own names. A password such as "mqtt" must not make them unusable.
 NAMES: Final = frozenset({"name", "collector", "store", "plugin", "type", "series"})

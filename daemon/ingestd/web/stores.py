@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ingestd import deadletters, spool
 from ingestd.app import Daemon
-from ingestd.delivery import Delivery
+from ingestd.delivery import deadletters, spool
+from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.spool import Contents
 from ingestd.model import MICROSECONDS
-from ingestd.spool import Contents
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
 from ingestd.web.shapes import latest_json

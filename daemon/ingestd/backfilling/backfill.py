@@ -1,0 +1,260 @@
+"""One backfill: gives a plugin one window after the other, and moves on when they are safe.
+
+Theory of operation. A backfill is work of which nobody waits for a part, so it
+yields to everything else: it goes on only while every store is up and without a
+backlog, since its source keeps the data and the spool is for what has nowhere
+else to be. A store that goes away in the middle of a window gets a little
+patience; then the window is given up, so that the plugin holds no connection and no turn
+at its server for as long as the store stays away, and begun anew afterwards.
+
+The position moves, in memory and on disk, when every point of a window is safe. A
+window that fails is tried again for ever, after growing pauses: an operator can
+mend a server, a password, or the plugin. Only one that takes longer than the
+collector's timeout, or holds more than a process can hand over, would never work: it
+is halved, until its pieces can be read.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+
+from ingestd.backfilling.records import BackfillRecord, Status
+from ingestd.backfilling.windows import SHORTEST, Span, next_window, shown
+from ingestd.calling.pool import Isolation
+from ingestd.clock import Clock, wait_at_most
+from ingestd.collecting.collector import Collector
+from ingestd.collecting.windowrun import WindowRun
+from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout
+from ingestd.metrics import Metrics
+from ingestd.model import Receipt
+from ingestd.redaction import Redactor
+
+FIRST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 300.0
+LOOK_AGAIN: Final = 1.0  # seconds
+PATIENCE: Final = 30.0  # seconds
+WITH_EASE: Final = 0.25  # of the timeout
+FAILED: Final = "failed, and is tried again every few minutes"
+TOO_LONG: Final = "is too long, and is tried again in shorter windows"
+
+
+class Pace:
+    """Keeps to a number of readings in a second.
+
+    Attributes:
+        rate: That number, or None for no limit.
+    """
+
+    def __init__(self, rate: float | None, *, clock: Clock) -> None:
+        self.rate, self._clock = rate, clock
+        self._next = clock.monotonic()
+
+    async def turn(self, readings: int) -> None:
+        """Return when so many readings more may come."""
+        if self.rate is None:
+            return
+        now = self._clock.monotonic()
+        start = max(now, self._next)
+        self._next = start + readings / self.rate
+        if start > now:
+            await self._clock.sleep(start - now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What all backfills share.
+
+    Attributes:
+        behind: Tells why they should wait, or returns an empty string.
+        processes: Where ordinary functions run, apart from those of scheduled runs.
+    """
+
+    behind: Callable[[], str]
+    processes: Isolation
+    clock: Clock
+    metrics: Metrics
+    redactor: Redactor
+    log: Any
+
+
+class Backfill:
+    """The work on one backfill, with its collector as it is configured now.
+
+    Args:
+        record: How far it has come; brought up to date as it gets on.
+        collector: Whose plugin reads the windows.
+        save: Brings the record to the disk.
+        means: What it shares with the others.
+    """
+
+    def __init__(
+        self,
+        record: BackfillRecord,
+        collector: Collector,
+        *,
+        save: Callable[[BackfillRecord], Awaitable[None]],
+        means: Means,
+    ) -> None:
+        self.record, self.collector = record, collector
+        self._save, self._means, self._clock = save, means, means.clock
+        self._log = means.log.bind(collector=record.collector, backfill=record.id)
+        self._http = collector.session_beside()
+        self._pace = Pace(record.rate, clock=means.clock)
+        self._longest = record.chunk  # seconds that a window may be long to be read in time
+        self._again, self._finishing = asyncio.Event(), False
+
+    @property
+    def running(self) -> WindowRun | None:
+        """The window under way, or None."""
+        return self.collector.window
+
+    async def run(self) -> bool:
+        """Read window after window; return whether that was all."""
+        try:
+            while window := self._next_window():
+                await self._until_welcome()
+                if self._finishing:
+                    return False
+                await self._attempt(window)
+            return True
+        finally:
+            await self._http.close()
+
+    def finish(self) -> None:
+        """Begin no other window."""
+        self._finishing = True
+        self._again.set()
+
+    def hurry(self) -> None:
+        """Take the rate of the record, and try again now what has failed."""
+        self._pace.rate = self.record.rate
+        self._again.set()
+
+    @property
+    def portion(self) -> int:
+        """The most readings that are handed over at a time: those of a second, at a rate."""
+        return sys.maxsize if self._pace.rate is None else max(1, int(self._pace.rate))
+
+    async def admit(self, readings: int) -> None:
+        """Return when so many readings may be handed over.
+
+        Raises:
+            NotNow: A store has gone away, and does not come back soon.
+        """
+        await self._pace.turn(readings)
+        await self._until_stores_are_back()
+        self._means.metrics.backfill_readings.labels(self.record.collector).inc(readings)
+
+    async def within_patience(self, put: Awaitable[Receipt]) -> Receipt:
+        """Return what comes of handing points over, which may have to wait for room.
+
+        Raises:
+            NotNow: A store has gone away, and does not come back soon.
+        """
+        handing_over = asyncio.ensure_future(put)
+        watching = asyncio.ensure_future(self._watch_stores())
+        both = handing_over, watching
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            return await (handing_over if handing_over.done() else watching)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _watch_stores(self) -> NoReturn:
+        while True:
+            await self._until_stores_are_back()
+            await self._clock.sleep(LOOK_AGAIN)
+
+    async def _until_stores_are_back(self) -> None:
+        patient_until = self._clock.monotonic() + PATIENCE
+        while why := self._means.behind():
+            if self._clock.monotonic() >= patient_until:
+                raise NotNow(why)
+            self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
+            await self._clock.sleep(LOOK_AGAIN)
+        self._stand(Status.RUNNING)
+
+    def _next_window(self) -> Span | None:
+        record = self.record
+        return next_window(record.spans, chunk=self._longest, position=record.position)
+
+    async def _until_welcome(self) -> None:
+        """Return when the stores have nothing better to do, or it is to finish."""
+        while not self._finishing and (why := self._means.behind()):
+            self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
+            await wait_at_most(self._again, LOOK_AGAIN, clock=self._clock)
+            self._again.clear()
+        self._stand(Status.RUNNING)
+
+    async def _attempt(self, window: Span) -> None:
+        try:
+            await self._read(window)
+        except NotNow as error:  # a store went away
+            self._stand(Status.PAUSED, str(error))
+        except (RunTimeout, ResultTooLarge) as error:
+            self._longest = max(SHORTEST, (window[1] - window[0]) / 2)
+            await self._failed(window, str(error), TOO_LONG)
+        except PluginError as error:
+            await self._failed(window, str(error))
+        except Exception as bug:  # noqa: BLE001 -- border: whatever a plugin does, the others go on
+            self._log.exception("a window met a bug of the daemon", window=shown(window))
+            await self._failed(window, f"bug in the daemon: {bug!r:.200}")
+
+    async def _read(self, window: Span) -> None:
+        """Read a window, and move on when all of it is safe."""
+        run = await self.collector.window_run(
+            admission=self, processes=self._means.processes, log=self._log
+        )
+        self.collector.window = run
+        began = asyncio.get_running_loop().time()  # as the deadline does
+        start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
+        try:
+            await run.collect(
+                self.collector.extras(run, http=self._http, log=self._log, window=(start, end))
+            )
+            self._reach_out(asyncio.get_running_loop().time() - began)
+            await run.receipts.settled()
+        finally:
+            self.collector.window = None
+        await self._move_on(run, window)
+
+    def _reach_out(self, seconds: float) -> None:
+        """Let windows that were halved grow again, if one has ended long before its deadline."""
+        if seconds < (self.collector.config.timeout or 0) * WITH_EASE:
+            self._longest = min(self.record.chunk, self._longest * 2)
+
+    async def _move_on(self, run: WindowRun, window: Span) -> None:
+        record, counts = self.record, run.counts
+        if record.failures:
+            self._log.info("backfill works again", failures=record.failures)
+        record.failures, record.error = 0, ""
+        record.position = window[1]
+        record.readings += counts.readings
+        record.points += counts.points
+        record.unusable = dict(counts.unusable + Counter(record.unusable))
+        if counts.degraded:
+            record.note_problem(f"{shown(window)}: {self._means.redactor.text(counts.degraded)}")
+        self._log.debug("window is safe", window=shown(window), readings=counts.readings)
+        await self._save(record)
+
+    async def _failed(self, window: Span, error: str, what: str = FAILED) -> None:
+        """Note why a window failed, and wait for a while."""
+        record, error = self.record, self._means.redactor.text(error)
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(record.failures, 30))
+        if error != record.error:
+            self._log.warning("backfill fails", window=shown(window), error=error)
+        record.failures, record.error = record.failures + 1, error
+        self._stand(Status.RUNNING, f"{shown(window)} {what}")
+        await wait_at_most(self._again, pause, clock=self._clock)
+        self._again.clear()
+
+    def _stand(self, status: Status, why: str = "") -> None:
+        """Say how it stands; whoever has taken the work over says it, too."""
+        if not self._finishing:
+            self.record.status, self.record.why = status, why

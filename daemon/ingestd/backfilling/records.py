@@ -1,0 +1,169 @@
+"""What is kept of backfills in the state database: one row for each, asked for or ended.
+
+The position in it is written only when everything before it is safe, so a daemon
+that comes up after a kill goes on from there; it repeats a window and skips none.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from ingestd.backfilling.windows import Span, share_done
+from ingestd.disk.database import set_aside
+
+MOST_PROBLEMS: Final = 20
+LONGEST_PROBLEM: Final = 1000  # characters
+KEPT_ENDED: Final = 100  # of each collector
+COLUMNS: Final = ("id", "collector", "status", "asked")
+
+
+class Status(StrEnum):
+    """How a backfill stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+@dataclass(slots=True, kw_only=True)
+class BackfillRecord:
+    """A backfill, and how far it has come; times are in seconds since the Unix epoch.
+
+    Attributes:
+        id: Its number, ascending; 0 until it is kept.
+        collector: Whose plugin reads it.
+        spans: What to read, in order and apart.
+        chunk: The longest window that the plugin is given, in seconds.
+        rate: The most readings in a second, or None for no limit.
+        asked: When it was asked for.
+        status: How it stands.
+        why: Why it does not get on, for people.
+        ended: When it was done or cancelled, or None.
+        position: Everything of the spans before it is safe.
+        readings: How many its finished windows gave.
+        points: How many of those can be stored.
+        unusable: How many cannot, by reason.
+        failures: How often in a row the window at the position has failed.
+        error: Why, in a line.
+        problems: What the plugin reported as wrong of windows that count as done.
+    """
+
+    collector: str
+    spans: tuple[Span, ...]
+    chunk: float
+    rate: float | None
+    asked: float
+    position: float
+    id: int = 0
+    status: Status = Status.RUNNING
+    why: str = ""
+    ended: float | None = None
+    readings: int = 0
+    points: int = 0
+    unusable: dict[str, int] = field(default_factory=dict)
+    failures: int = 0
+    error: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in {Status.DONE, Status.CANCELLED}
+
+    @property
+    def done(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return share_done(self.spans, self.position)
+
+    def note_problem(self, problem: str) -> None:
+        """Keep what was wrong with a window, unless there were too many already."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(f"{problem:.{LONGEST_PROBLEM}}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for a listing."""
+        return {**asdict(self), "done": self.done}
+
+
+def insert(db: sqlite3.Connection, row: Mapping[str, Any]) -> int:
+    """Keep a new one and return its number; forget the oldest of those that have ended."""
+    cursor = db.execute(
+        "INSERT INTO backfills (collector, status, asked, record)"
+        " VALUES (:collector, :status, :asked, :record)",
+        row,
+    )
+    db.execute(
+        "DELETE FROM backfills WHERE collector = :collector AND status IN ('done', 'cancelled')"
+        " AND id NOT IN (SELECT id FROM backfills WHERE collector = :collector"
+        " ORDER BY id DESC LIMIT :kept)",
+        {"collector": row["collector"], "kept": KEPT_ENDED},
+    )
+    assert cursor.lastrowid is not None  # noqa: S101 -- says so to the type checker
+    return cursor.lastrowid
+
+
+def update(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Put a record in the place of the one of its number."""
+    db.execute("UPDATE backfills SET status = :status, record = :record WHERE id = :id", row)
+
+
+def find(db: sqlite3.Connection, number: int) -> BackfillRecord | None:
+    """Return one, or None if there is none of that number, or no longer."""
+    row = db.execute("SELECT * FROM backfills WHERE id = ?", (number,)).fetchone()
+    return None if row is None else decode(*row)
+
+
+def listed(db: sqlite3.Connection, *, collector: str | None, limit: int) -> list[BackfillRecord]:
+    """Return the newest, newest first."""
+    rows = db.execute(
+        "SELECT * FROM backfills WHERE :collector IS NULL OR collector = :collector"
+        " ORDER BY id DESC LIMIT :limit",
+        {"collector": collector, "limit": limit},
+    )
+    return [decode(*row) for row in rows]
+
+
+def unfinished(db: sqlite3.Connection) -> tuple[list[BackfillRecord], list[str]]:
+    """Return those that go on, and what is wrong with rows that were set aside; for a write."""
+    found, damage = [], []
+    rows = db.execute(
+        "SELECT id, collector, status, asked, CAST(record AS BLOB) FROM backfills"
+        " WHERE status NOT IN ('done', 'cancelled') ORDER BY id"
+    ).fetchall()
+    for row in rows:
+        try:
+            found.append(decode(*row))
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            problem = f"backfill {row[0]} of {row[1]}: damaged: {error!r:.200}"
+            set_aside(db, table="backfills", key=str(row[0]), payload=row[4], error=problem)
+            db.execute("DELETE FROM backfills WHERE id = ?", (row[0],))
+            damage.append(problem)
+    return found, damage
+
+
+def encode(record: BackfillRecord) -> dict[str, Any]:
+    """Return a record as a row, by the names of the columns."""
+    rest = {name: value for name, value in asdict(record).items() if name not in COLUMNS}
+    named = {name: getattr(record, name) for name in COLUMNS}
+    # Plugins say anything: json escapes what SQLite's UTF-8 could not hold.
+    return {**named, "status": record.status.value, "record": json.dumps(rest)}
+
+
+def decode(
+    number: int, collector: str, status: str, asked: float, text: str | bytes
+) -> BackfillRecord:
+    """Return a record from its row."""
+    rest = json.loads(text)
+    spans = tuple((float(start), float(end)) for start, end in rest.pop("spans"))
+    return BackfillRecord(
+        id=number,
+        collector=collector,
+        status=Status(status),
+        asked=asked,
+        spans=spans,
+        **rest,
+    )

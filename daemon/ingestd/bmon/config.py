@@ -1,0 +1,95 @@
+"""Collectors for BMON's scripts, as the text of a configuration file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+from typing import Any, Final
+
+import yaml
+
+from ingestd.bmon.export import Setup
+from ingestd.config import nodes
+from ingestd.config.units import format_duration
+from ingestd.config.variables import Expansion
+from ingestd.contract import yamlvalues
+from ingestd.errors import ConfigError, Problem, ResultError
+
+HEADER: Final = (
+    "# BMON's periodic scripts, written by `ingestd import bmon`; from now on yours to edit.\n"
+)
+JITTER: Final = "10s"  # BMON, too, spreads the scripts of one tick
+TIMEOUT: Final = "1h"  # when BMON gives up
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One collector to be written.
+
+    Attributes:
+        setup: What BMON says.
+        plugin: Where its script is.
+        enabled: Whether it can run.
+        settings: The names of the Django settings that it reads.
+    """
+
+    setup: Setup
+    plugin: Path
+    enabled: bool
+    settings: Sequence[str] = ()
+
+
+def written(entries: Iterable[Entry]) -> str:
+    """Return the file that sets up these collectors."""
+    return f"{HEADER}collectors:\n" + "".join(map(_collector, entries))
+
+
+def params_stay(params: Mapping[str, Any]) -> bool:
+    """Say whether params come back from a file as they are."""
+    problems: list[Problem] = []
+    try:
+        root = nodes.compose(_yaml({"params": _escaped(dict(params))}), "params")
+        Expansion({}, _no_file, problems, set()).expand(root)
+        back = nodes.plain(root, "", problems)
+    except (ConfigError, ResultError, yaml.YAMLError):
+        return False
+    return not problems and repr(back) == repr({"params": params})
+
+
+def _collector(entry: Entry) -> str:
+    setup = entry.setup
+    options: dict[str, Any] = {
+        "plugin": _escaped(str(entry.plugin)),
+        "compat": "bmon",
+        "every": format_duration(setup.every),
+        "jitter": JITTER,
+        "timeout": TIMEOUT,
+    }
+    if not entry.enabled:
+        options["enabled"] = False
+    if entry.settings:
+        options["settings"] = {name: f"${{{name}:-}}" for name in entry.settings}
+    if setup.params:
+        options["params"] = _escaped(dict(setup.params))
+    described = setup.description and setup.description.isprintable()
+    comment = f"  # {setup.description}\n" if described else ""
+    return f"{comment}{indent(_yaml({setup.name: options}), '  ')}"
+
+
+def _yaml(value: Any) -> str:
+    return yamlvalues.dumps(value, where="params")
+
+
+def _escaped(value: Any) -> Any:
+    """Return a value whose dollar signs mean themselves in a configuration file."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, dict):
+        return {name: _escaped(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_escaped, value))
+    return value
+
+
+def _no_file(path: Path) -> str:
+    raise ValueError(f"{path}: no file belongs to a param")

@@ -1,0 +1,145 @@
+"""Calls a plugin and yields its results, whichever of the three shapes it has.
+
+The deadline is on the plugin's own time. While the daemon deals with a result,
+waiting perhaps for room in the buffer, the plugin's clock stands still.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from ingestd.bmon.settings import Host
+from ingestd.calling.plugin import Plugin
+from ingestd.calling.pool import Isolation
+from ingestd.calling.process import Log
+from ingestd.errors import PluginError, RunTimeout
+from ingestd.worker.failures import run_failure
+from ingestd.worker.importing import Kind
+
+PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A result, as it came.
+
+    Attributes:
+        result: What the plugin gave.
+        yielded: Whether more may follow.
+        output: The end of what the plugin printed.
+    """
+
+    result: object = field(repr=False)
+    yielded: bool
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How a plugin is run.
+
+    Attributes:
+        name: The collector's name.
+        timeout: The plugin's own time, in seconds, or None.
+        memory_limit: For an ordinary function, in bytes, or None.
+        isolation: Where ordinary functions run.
+        log: Takes what the plugin logs.
+        host: What the plugin expects around it if it was written for BMON, or None.
+    """
+
+    name: str
+    timeout: float | None
+    memory_limit: int | None
+    isolation: Isolation
+    log: Log
+    host: Host | None = None
+
+
+async def results(
+    plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions
+) -> AsyncGenerator[Given, None]:
+    """Call ``run`` and yield what it gives.
+
+    Raises:
+        PluginError: The run failed, in the way that its class says.
+    """
+    if plugin.kind is Kind.FUNCTION:
+        yield await _function(plugin, kwargs, conditions)
+        return
+    deadline = asyncio.timeout(None)
+    try:
+        async with deadline, aclosing(_asynchronous(plugin, kwargs)) as given:
+            left = conditions.timeout
+            while True:
+                started = _now()
+                deadline.reschedule(None if left is None else started + left)
+                with _reminder(left, conditions.log):
+                    each = await anext(given, None)
+                deadline.reschedule(None)
+                if each is None:
+                    return
+                if left is not None:
+                    left -= _now() - started
+                yield each
+    # Border: the plugin's own code. asyncio would let SystemExit end the daemon.
+    except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+            raise
+        if deadline.expired():  # whatever came of it: it may have caught the cancellation
+            text = f"run must end within {conditions.timeout:g} s; it was stopped"
+            raise RunTimeout(text) from None
+        raise run_failure(error, plugin.source.root) from None
+
+
+@contextmanager
+def _reminder(timeout: float | None, log: Log) -> Iterator[None]:
+    """Complain of a plugin that swallows its cancellation; nothing else can be done to it."""
+    if timeout is None:
+        yield
+        return
+    complain = partial(log.error, "run goes on past its deadline", timeout=timeout)
+    reminder = asyncio.get_running_loop().call_later(timeout + PATIENCE, complain)
+    try:
+        yield
+    finally:
+        reminder.cancel()
+
+
+def _is_being_cancelled() -> bool:
+    """Say whether we are, rather than something that the plugin waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _function(plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions) -> Given:
+    finished = await conditions.isolation.call(
+        plugin,
+        {name: value for name, value in kwargs.items() if name != "ctx"},
+        name=conditions.name,
+        timeout=conditions.timeout,
+        memory_limit=conditions.memory_limit,
+        log=conditions.log,
+        host=conditions.host,
+    )
+    # What is yielded updates, so that a run without a result forgets nothing.
+    return Given(finished.result, yielded=finished.nothing, output=finished.output)
+
+
+async def _asynchronous(plugin: Plugin, kwargs: Mapping[str, Any]) -> AsyncGenerator[Given, None]:
+    if plugin.run is None:
+        raise PluginError(f"{plugin.path}: was not imported")
+    called = plugin.run(**kwargs)
+    if not inspect.isasyncgen(called):  # a decorated run tells its shape only now
+        yield Given(await called, yielded=False)
+        return
+    async with aclosing(called) as checkpoints:
+        async for each in checkpoints:
+            yield Given(each, yielded=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,134 @@
+"""``isolation: thread``: ordinary functions in threads, for those who opt out of processes.
+
+A thread cannot be stopped. At its deadline a run is reported as timed out and
+left behind, and its collector starts no other until it has come to its end.
+Threads are daemonic, so that a stuck one does not keep the daemon from leaving.
+What a plugin prints goes where the daemon's own output goes.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ingestd.bmon.settings import Host, provided
+from ingestd.calling.plugin import Plugin
+from ingestd.calling.pool import Finished
+from ingestd.calling.process import Log
+from ingestd.contract.functioncontext import FunctionContext
+from ingestd.contract.result import portable
+from ingestd.errors import PluginError, RunTimeout
+from ingestd.worker.failures import run_failure
+from ingestd.worker.importing import Source, call_ordinary, import_run
+
+
+class Threads:
+    """Runs each call in a thread of its own; has the interface of ``Workers``."""
+
+    def __init__(self) -> None:
+        self._left_behind: dict[str, threading.Thread] = {}
+        self._imports = _Imports()
+
+    @property
+    def stuck(self) -> frozenset[str]:
+        """The collectors whose last run was left behind and has not ended yet."""
+        return frozenset(name for name, each in self._left_behind.items() if each.is_alive())
+
+    async def call(
+        self,
+        plugin: Plugin,
+        kwargs: Mapping[str, Any],
+        *,
+        name: str,
+        timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
+        memory_limit: int | None,  # noqa: ARG002 (the config refuses it here)
+        log: Log,
+        host: Host | None = None,
+    ) -> Finished:
+        """Call a plugin's ``run`` in a new thread.
+
+        Raises:
+            PluginError: The run failed, or an earlier one is still stuck.
+        """
+        if name in self.stuck:
+            raise PluginError(
+                "an earlier run passed its deadline and is still stuck in its thread; "
+                "`isolation: process` would have killed it"
+            )
+        thread, future = _start(name, lambda: self._run(plugin, kwargs, log, host))
+        try:
+            async with asyncio.timeout(timeout) as deadline:
+                result = await future
+                return Finished(result or {}, "", nothing=result is None)
+        except (TimeoutError, asyncio.CancelledError):
+            self._left_behind[name] = thread
+            if not deadline.expired():
+                raise
+            text = f"run must end within {timeout:g} s; its thread was left behind"
+            raise RunTimeout(text) from None
+
+    def _run(
+        self, plugin: Plugin, kwargs: Mapping[str, Any], log: Log, host: Host | None
+    ) -> dict[str, Any] | None:
+        def emit(level: str, event: str, values: Mapping[str, Any]) -> None:
+            getattr(log, level)(event, **values)
+
+        context = {"ctx": FunctionContext(emit)} if plugin.wants_ctx else {}
+        try:
+            with provided(host):
+                # BMON imports a script anew for each run: nothing of one stays for another.
+                source = plugin.source if host is None else replace(plugin.source)
+                run = self._imports.run_of(source) if host is None else import_run(source)[0]
+                returned = call_ordinary(run, {**kwargs, **context})
+            if host is not None and not isinstance(returned, Mapping):  # BMON asks for no more
+                return None
+            return portable(returned)
+        except BaseException as exc:  # noqa: BLE001 (the border to foreign code)
+            raise run_failure(exc, plugin.source.root) from None
+
+
+def _start(
+    name: str, work: Callable[[], dict[str, Any] | None]
+) -> tuple[threading.Thread, asyncio.Future[dict[str, Any] | None]]:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[dict[str, Any] | None] = loop.create_future()
+
+    def settle(result: dict[str, Any] | None, error: PluginError | None) -> None:
+        if future.done():  # nobody waits any longer
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def target() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except PluginError as exc:
+            error = exc
+        with contextlib.suppress(RuntimeError):  # the daemon has left meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    run = contextvars.copy_context().run
+    thread = threading.Thread(target=run, args=(target,), name=f"ingestd[{name}]", daemon=True)
+    thread.start()
+    return thread, future
+
+
+class _Imports:
+    """The latest version of each plugin that was imported here."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, tuple[Source, Callable[..., Any]]] = {}
+
+    def run_of(self, source: Source) -> Callable[..., Any]:
+        """Import a plugin unless this very version was imported before."""
+        key = str(source.path)
+        known = self._runs.get(key)
+        if known is None or known[0].fingerprint != source.fingerprint:
+            known = self._runs[key] = (source, import_run(source)[0])
+        return known[1]

@@ -1,0 +1,183 @@
+"""A rehearsal: one run of a collector that stores and remembers nothing.
+
+It runs on a copy of what the collector remembers, into a buffer that leads nowhere.
+"""
+
+import asyncio
+import sqlite3
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from ingestd.calling.pool import Workers
+from ingestd.calling.threads import Threads
+from ingestd.cli.headless import alone, leave_out_what_is_printed
+from ingestd.cli.stores import opened
+from ingestd.clock import SystemClock
+from ingestd.collecting.collector import Collector, Services
+from ingestd.collecting.collectors import naming_of, schedule_of
+from ingestd.collecting.keeper import Keeper
+from ingestd.config.catalogue import Catalogue
+from ingestd.config.model import CollectorConfig, Config, StoreConfig
+from ingestd.context.context import Shared
+from ingestd.contract.result import Memory
+from ingestd.delivery.buffer import Buffer
+from ingestd.disk.database import Database
+from ingestd.disk.schema import open_reader, translate
+from ingestd.loading.loader import Loader
+from ingestd.logs import configure
+from ingestd.metrics import Metrics
+from ingestd.model import Point, Receipt, Standing, StoredPoint
+from ingestd.records.runs import RunRecord
+from ingestd.records.store import StateStore
+from ingestd.redaction import Redactor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run would have done.
+
+    Attributes:
+        record: How it went.
+        points: What would have been stored.
+        before: What the collector remembers.
+        after: What it would remember.
+    """
+
+    record: RunRecord
+    points: Sequence[Point]
+    before: Memory
+    after: Memory
+
+
+class Tray(Buffer):
+    """Takes points and leads nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(capacity=sys.maxsize)
+        self.points: list[Point] = []
+
+    async def put(self, points: Sequence[Point], *, standing: Standing) -> Receipt:
+        """Keep the points to look at; without a store they are safe at once."""
+        self.points += points
+        return await super().put(points, standing=standing)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStore:
+    """What ``ctx.query`` reads, connected only when a plugin asks."""
+
+    config: StoreConfig
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
+    ) -> list[StoredPoint]:
+        """Return the points of one series, in time order."""
+        async with opened(self.config) as sink:
+            if sink is None:
+                return []
+            return await sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
+
+
+async def rehearse(
+    config: Config, collector: CollectorConfig, redactor: Redactor, *, verbose: bool
+) -> Rehearsal:
+    """Run a collector once without storing or remembering anything."""
+    configure(log_format="console", level="debug" if verbose else "info", redactor=redactor)
+    leave_out_what_is_printed()
+    clock, tray, log = SystemClock(), Tray(), structlog.get_logger("ingestd")
+    async with AsyncExitStack() as stack:
+        states = await stack.enter_async_context(_copied_states(config.daemon.state_dir))
+        before = (await states.load(collector.name)).memory
+        keeper = Keeper(collector.name, before, store=states, clock=clock, log=log)
+        services = Services(
+            clock=clock,
+            buffer=tray,
+            loader=Loader(config.daemon.plugin_dirs, withheld=config.secret_variables),
+            processes=await stack.enter_async_context(Workers(1, withheld=config.secret_variables)),
+            threads=Threads(),
+            states=states,
+            reader=FirstStore(next(iter(config.stores.values()))),
+            metrics=Metrics(),
+            redactor=redactor,
+            stopping=asyncio.Event(),
+            blocking=_blocking,
+            shared=Shared(),
+            log=log,
+        )
+        record = await _run_alone(alone(collector), keeper, services, config.catalogue)
+        return Rehearsal(record, tray.points, before, keeper.memory)
+
+
+async def remembered(config: Config, name: str) -> Memory:
+    """Return what a collector remembers, whether or not a daemon runs."""
+    async with _copied_states(config.daemon.state_dir) as states:
+        return (await states.load(name)).memory
+
+
+async def _blocking(function: Callable[..., T], *args: Any) -> T:
+    return await asyncio.to_thread(function, *args)
+
+
+async def _run_alone(
+    config: CollectorConfig, keeper: Keeper, services: Services, catalogue: Catalogue
+) -> RunRecord:
+    collector = Collector(
+        config,
+        schedule=schedule_of(config),
+        naming=naming_of(config, catalogue),
+        keeper=keeper,
+        last=None,
+        services=services,
+    )
+    waiting = asyncio.create_task(collector.run(), name="ingestd[rehearsal]")
+    await asyncio.sleep(0)  # it waits for its first tick now
+    try:
+        return await collector.run_now()
+    finally:
+        waiting.cancel()  # which closes its connections
+        await asyncio.wait({waiting})
+
+
+@asynccontextmanager
+async def _copied_states(state_dir: Path) -> AsyncIterator[StateStore]:
+    """Give a copy of what is remembered, so that nothing here can change it."""
+    with tempfile.TemporaryDirectory(prefix="ingestd-") as folder:
+        async with await Database.open(Path(folder) / "state.db") as database:
+            for table, rows in _memories(state_dir / "state.db").items():
+                await database.write(partial(_fill, table=table, rows=rows))
+            states = await StateStore.open(database, SystemClock())
+            try:
+                yield states
+            finally:
+                await states.close()
+
+
+def _memories(path: Path) -> Mapping[str, list[Any]]:
+    if not path.exists():
+        return {}
+    try:
+        with closing(open_reader(path)) as db:
+            return {
+                "meta": db.execute("SELECT key, value FROM meta").fetchall(),
+                "state": db.execute(
+                    "SELECT collector, state, hidden, masks, changed, crc FROM state"
+                ).fetchall(),
+            }
+    except sqlite3.Error as exc:
+        raise translate(exc, path) from exc
+
+
+def _fill(db: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    for row in rows:
+        marks = ", ".join("?" * len(row))
+        db.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 -- two names of ours

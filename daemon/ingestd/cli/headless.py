@@ -1,0 +1,174 @@
+"""A daemon in this process with one collector alone, for one run or one backfill.
+
+So readings and state take the way they always take.
+"""
+
+import asyncio
+import dataclasses
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from ingestd.app import Daemon
+from ingestd.backfilling.records import BackfillRecord
+from ingestd.backfilling.windows import CHUNK
+from ingestd.cli.backend import Follow, Json, Wanted
+from ingestd.cli.exitcodes import FAILURE, CommandError
+from ingestd.cli.run import leave_behind, make_daemon
+from ingestd.config.model import CollectorConfig, Config
+from ingestd.records.runs import RunRecord
+from ingestd.systemd import Notifier
+
+CENTURY: Final = 36_525 * 86400.0
+LOOK_AGAIN: Final = 0.2  # seconds
+STOPPING: Final = "stops after the chunk under way; another Ctrl-C gives that up"
+PRINTED: Final = frozenset({"store unavailable", "backfill fails"})
+
+
+def alone(collector: CollectorConfig) -> CollectorConfig:
+    """Return a collector that runs only when it is asked to."""
+    return dataclasses.replace(
+        collector,
+        every=CENTURY,
+        cron=None,
+        offset=0.0,
+        jitter=0.0,
+        catch_up="none",
+        enabled=True,
+    )
+
+
+async def run_once(config: Config, collector: CollectorConfig) -> Json:
+    """Run a collector once as the daemon would, and bring its readings to safety.
+
+    Returns:
+        The run's record; under ``unavailable`` the stores for which the readings
+        wait in the spool, with the reason.
+
+    Raises:
+        StateDirectoryBusy: A daemon runs there.
+        ConfigError: The collector and its plugin do not fit.
+    """
+    records: list[RunRecord] = []
+
+    async def run(daemon: Daemon) -> None:
+        (collector,) = daemon.collectors.by_name.values()
+        records.append(await collector.run_now())
+
+    daemon = await _live(config, collector, run, backfills=False)
+    if not records:
+        raise CommandError(f"{collector.name}: stopped before it had run")
+    if any(each.in_memory for each in daemon.deliveries.by_store.values()):
+        text = "stopped before its readings were safe; they will be collected again"
+        raise CommandError(f"{collector.name}: {text}")
+    deliveries = daemon.deliveries.by_store.items()
+    down = {name: each.outage.message for name, each in deliveries if not each.outage.up}
+    return {**records[0].as_dict(), "unavailable": daemon.redactor.value(down)}
+
+
+async def backfill_here(
+    config: Config, collector: CollectorConfig, wanted: Wanted, follow: Follow
+) -> Json:
+    """Make a backfill as the daemon would, to its end or until this process is told to stop.
+
+    Returns:
+        How it was at last. If it is not over, whoever runs next goes on with it.
+
+    Raises:
+        StateDirectoryBusy: A daemon runs there.
+        ConfigError: The collector and its plugin do not fit.
+        NotPossible: The plugin takes no window.
+        NotNow: Another one of this collector is not over.
+    """
+    records: list[BackfillRecord] = []
+
+    async def read(daemon: Daemon) -> None:
+        chunk = CHUNK if wanted.chunk is None else wanted.chunk
+        record = await daemon.backfills.ask(
+            wanted.collector, wanted.spans, chunk=chunk, rate=wanted.rate
+        )
+        records.append(record)
+        over = asyncio.ensure_future(daemon.backfills.ended(record.id))
+        stopping = asyncio.ensure_future(daemon.stopping.wait())
+        first, seen = asyncio.FIRST_COMPLETED, {over, stopping}
+        while not (await asyncio.wait(seen, timeout=LOOK_AGAIN, return_when=first))[0]:
+            follow(record.as_dict())
+        for each in seen:
+            each.cancel()
+        if daemon.stopping.is_set():
+            follow({**record.as_dict(), "why": STOPPING})
+
+    await _live(config, collector, read, backfills=True)
+    if not records:
+        raise CommandError(f"{collector.name}: stopped before it had begun")
+    follow(records[0].as_dict())
+    return records[0].as_dict()
+
+
+async def _live(
+    config: Config,
+    collector: CollectorConfig,
+    job: Callable[[Daemon], Awaitable[None]],
+    *,
+    backfills: bool,
+) -> Daemon:
+    """Be the daemon with one collector alone, until a job is done or this process is to stop.
+
+    Args:
+        config: What the operator wrote.
+        collector: The collector.
+        job: What it is to do once the daemon is ready.
+        backfills: Whether a backfill that is not over goes on meanwhile.
+    """
+    reduced = dataclasses.replace(
+        config,
+        daemon=dataclasses.replace(config.daemon, listen="off", watch=False),
+        collectors={collector.name: alone(collector)},
+    )
+    daemon = make_daemon(
+        reduced, config.files[0], Notifier(), log_format="console", log_level="warning"
+    )
+    leave_out_what_is_printed()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, daemon.stop)
+
+    async def work() -> None:
+        await daemon.ready.wait()
+        await asyncio.sleep(0)  # the collector waits for its first tick now
+        try:
+            await job(daemon)
+        finally:
+            if not daemon.stopping.is_set():  # a second time, it would hurry
+                daemon.stop()
+
+    @asynccontextmanager
+    async def instead_of_serving(daemon: Daemon) -> AsyncIterator[str]:
+        if not backfills:
+            await daemon.backfills.finish()  # before any of them has begun
+        working = asyncio.create_task(work(), name="ingestd[once]")
+        try:
+            yield ""
+            await working
+        finally:
+            working.cancel()
+
+    await daemon.run(instead_of_serving)
+    await leave_behind(daemon, FAILURE)
+    return daemon
+
+
+def leave_out_what_is_printed() -> None:
+    """Keep out of the log what the command prints at its end."""
+
+    def drop(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        phrase = str(event["event"])
+        if ("run" in event and phrase.startswith("run ")) or phrase in PRINTED:
+            raise structlog.DropEvent
+        return event
+
+    structlog.configure(processors=[drop, *structlog.get_config()["processors"]])

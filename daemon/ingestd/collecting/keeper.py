@@ -1,0 +1,160 @@
+"""What one collector remembers, in memory and on disk.
+
+The next run sees a result's state at once; the disk sees it only when every
+reading of that result, and of those before it, is safe. So a crash repeats
+readings and never skips one. What depends on no readings, such as a renewed token,
+goes ahead of all that waits for some.
+
+A memory is written whole, and that of thousands of registers takes a while. So
+commits take a small part of the time, unless somebody waits for one: what a crash
+repeats is longer by as much.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from ingestd.clock import Clock, wait_at_most
+from ingestd.contract.result import Memory
+from ingestd.errors import StateError
+from ingestd.model import Receipt
+
+RETRY: Final = 5.0
+REST: Final = 10  # times as long as the commit took
+LONGEST_REST: Final = 1.0
+
+
+class MemoryStore(Protocol):
+    """Where memories are kept."""
+
+    async def commit(self, collector: str, memory: Memory) -> None:
+        """Replace what is kept for a collector; it is on disk when this returns."""
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """A memory, with how many receipts it waits for."""
+
+    memory: Memory
+    unsettled: int
+
+
+class Keeper:
+    """Holds a collector's memory, and commits it behind its readings.
+
+    Args:
+        collector: The collector's name.
+        memory: What was on disk.
+        store: Where to commit.
+        clock: Where the time comes from.
+        log: Told when the disk fails us, and when it is well again.
+    """
+
+    def __init__(
+        self, collector: str, memory: Memory, *, store: MemoryStore, clock: Clock, log: Any
+    ) -> None:
+        self.collector, self.memory = collector, memory
+        self._store, self._clock, self._log = store, clock, log
+        self._checkpoints: deque[Checkpoint] = deque()
+        self._safe = memory  # on disk, or on its way there
+        self._waiting = 0
+        self._ripe = asyncio.Event()
+        self._idle, self._awaited = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+
+    def keep(self, memory: Memory, receipts: Sequence[Receipt]) -> None:
+        """Remember from now on; commit once the receipts, and all before them, are settled."""
+        if memory == self.memory and not self._checkpoints:
+            return
+        self.memory = memory
+        checkpoint = Checkpoint(memory, unsettled=len(receipts) + 1)
+        self._checkpoints.append(checkpoint)
+        self._idle.clear()
+        for receipt in receipts:
+            receipt.when_settled(lambda: self._settled_one(checkpoint))
+        self._settled_one(checkpoint)
+
+    def amend(self, change: Callable[[Memory], Memory]) -> None:
+        """Change what is remembered by something that depends on no readings; commit that at once.
+
+        Args:
+            change: Makes of any memory the one that is to be in its place.
+        """
+        self.memory = change(self.memory)
+        for each in self._checkpoints:
+            each.memory = change(each.memory)
+        self._checkpoints.appendleft(Checkpoint(change(self._safe), unsettled=0))
+        self._idle.clear()
+        self._ripe.set()
+        self._awaited.set()
+
+    def reset(self, *, masks: bool = False) -> bool:
+        """Forget state and hidden from now on, and the masks if asked to.
+
+        It waits for no readings: without a position all of them come again, so
+        that none can be skipped. Memories that still wait for theirs are void.
+
+        Returns:
+            Whether there was anything to forget.
+        """
+        after = Memory(masks={} if masks else self.memory.masks)
+        if after == self.memory and not self._checkpoints:
+            return False
+        self.memory = after
+        self._checkpoints.clear()
+        self._checkpoints.append(Checkpoint(after, unsettled=0))
+        self._idle.clear()
+        self._ripe.set()
+        return True
+
+    def _settled_one(self, checkpoint: Checkpoint) -> None:
+        checkpoint.unsettled -= 1
+        # A reset may have taken it out of the queue, and the next commit everything.
+        if self._checkpoints and not self._checkpoints[0].unsettled:
+            self._ripe.set()
+
+    async def run(self) -> None:
+        """Commit whatever has become safe, for ever."""
+        while True:
+            await self._ripe.wait()
+            self._ripe.clear()
+            if not self._waiting:  # an amendment hurries one commit, not all that follow
+                self._awaited.clear()
+            memory = None
+            while self._checkpoints and not self._checkpoints[0].unsettled:
+                self._safe = memory = self._checkpoints.popleft().memory
+            began = self._clock.monotonic()
+            if memory is not None:
+                await self._commit(memory)
+            if not self._checkpoints:
+                self._idle.set()
+                self._awaited.clear()
+            rest = min(REST * (self._clock.monotonic() - began), LONGEST_REST)
+            await wait_at_most(self._awaited, rest, clock=self._clock)
+
+    async def committed(self) -> None:
+        """Return when nothing waits to be committed."""
+        if not self._idle.is_set():
+            self._awaited.set()
+            self._waiting += 1
+            try:
+                await self._idle.wait()
+            finally:
+                self._waiting -= 1
+
+    async def _commit(self, memory: Memory) -> None:
+        failed = False
+        while True:
+            try:
+                await self._store.commit(self.collector, memory)
+            except StateError as error:
+                if not failed:
+                    self._log.error("state cannot be written", error=str(error))
+                failed = True
+                await self._clock.sleep(RETRY)
+            else:
+                if failed:
+                    self._log.info("state is written again")
+                return

@@ -1,0 +1,319 @@
+"""From readings, as plugins write them, to points, as stores keep them.
+
+Pure. Readings come by the million, so a list whose readings are all ordinary
+takes a path that looks at whole columns; anything else is looked at reading by
+reading, which also finds out what is wrong with it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from math import inf, isfinite
+from typing import Any, Final
+
+from ingestd.config.catalogue import Catalogue, Description
+from ingestd.contract.result import plain_reading, shown
+from ingestd.errors import ReadingError
+from ingestd.model import MICROSECONDS, Point, Series
+
+# InfluxDB counts nanoseconds in 63 bits: about 1678 to 2261.
+LATEST: Final = 9_200_000_000
+# Unix seconds reach this in the year 5138; Unix milliseconds did in 1973.
+MILLISECONDS: Final = 100_000_000_000
+LONGEST_NAME: Final = 1024
+SAMPLES: Final = 5
+# How many times to look at before choosing how to convert them.
+GLANCE: Final = 64
+SERIES_CACHED: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Sorted:
+    """What became of the readings of one result.
+
+    Attributes:
+        points: Those that can be stored.
+        unusable: How many cannot, by reason.
+        samples: A few of the unusable ones, told for people.
+    """
+
+    points: list[Point] = field(default_factory=list)
+    unusable: Counter[str] = field(default_factory=Counter)
+    samples: list[str] = field(default_factory=list)
+
+    def refuse(self, error: ReadingError) -> None:
+        """Count one unusable reading."""
+        self.unusable[error.reason] += 1
+        if len(self.samples) < SAMPLES:
+            self.samples.append(str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A series with what is done to its values."""
+
+    series: Series
+    scale: float
+    offset: float
+    low: float | None
+    high: float | None
+
+    def adjust(self, value: float) -> float:
+        """Return the value as it is stored.
+
+        Raises:
+            ReadingError: The operator's catalogue calls it implausible.
+        """
+        value = value * self.scale + self.offset
+        if not isfinite(value):
+            raise ReadingError("non_finite", f"{self.series.name}: value overflows when scaled")
+        if (self.low is not None and value < self.low) or (
+            self.high is not None and value > self.high
+        ):
+            raise ReadingError(
+                "out_of_range",
+                f"{self.series.name}: expected {_range(self.low, self.high)}, got {value!r}",
+            )
+        return value
+
+
+class Naming:
+    """Makes points of one collector's readings.
+
+    Names of a reading's own win over the catalogue's, and those over the
+    collector's.
+
+    Args:
+        measurement: The collector's measurement.
+        field: The collector's field.
+        tags: The collector's tags.
+        catalogue: What the operator says of single series.
+        zone: Where naive datetimes are local, if anywhere.
+        met: Told of every series when it comes for the first time, or rarely once more.
+    """
+
+    def __init__(
+        self,
+        *,
+        measurement: str,
+        field: str,
+        tags: Mapping[str, str],
+        catalogue: Catalogue,
+        zone: tzinfo | None = None,
+        met: Callable[[Series], object] | None = None,
+    ) -> None:
+        self._measurement, self._field, self._tags = measurement, field, dict(tags)
+        self._catalogue, self._zone, self._met = catalogue, zone, met
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Known] = {}
+        self._as_written: dict[str, Series] = {}
+
+    def sort(self, readings: Sequence[Any], *, now: float) -> Sorted:
+        """Turn readings into points, counting those that are unusable by reason.
+
+        Args:
+            readings: As the plugin wrote them.
+            now: The time of readings that have none, in seconds since the Unix epoch.
+        """
+        points = self._ordinary(readings)
+        if points is not None:
+            return Sorted(points)
+        result = Sorted()
+        for reading in readings:
+            try:
+                result.points.append(self.point(reading, now=now))
+            except ReadingError as error:
+                result.refuse(error)
+        return result
+
+    def point(self, reading: Any, *, now: float) -> Point:
+        """Turn one reading into a point.
+
+        Raises:
+            ReadingError: It is unusable.
+        """
+        reading = plain_reading(reading)
+        if not isinstance(reading, tuple) or len(reading) not in {3, 4}:
+            raise ReadingError("shape", f"expected (time, series, value), got {shown(reading)}")
+        time, series, value, *rest = reading
+        name = _name_of(series)
+        known = self._look_up(name, _tags_of(name, rest[0] if rest else None))
+        time_us = _microseconds(name, now if time is None else time, zone=self._zone)
+        return known.series, time_us, known.adjust(_number(name, value))
+
+    def _ordinary(self, readings: Sequence[Any]) -> list[Point] | None:
+        """Return the points of readings that need no second look, or None."""
+        if not set(map(type, readings)) <= {tuple, list}:
+            return None
+        try:
+            times, names, values = zip(*readings, strict=True)
+            kinds = set(map(type, values))
+            # Of names too: True would be found in the place of 1.
+            if not (
+                kinds | set(map(type, times)) <= {float, int}
+                and set(map(type, names)) <= {str, int}
+            ):
+                return None
+            if int in kinds:
+                values = tuple(map(float, values))
+            # A sum is finite only if all of its parts are, and it is quick.
+            if not isfinite(sum(values)):
+                return None
+            times_us = _all_microseconds(times)
+            series = self._all_as_written(names)
+        except (ValueError, OverflowError, ReadingError):  # the first: not all are triples
+            return None
+        return list(zip(series, times_us, values, strict=True)) if series and times_us else None
+
+    def _all_as_written(self, names: Sequence[Any]) -> list[Series] | None:
+        """Return the series of names whose values are stored as they were written."""
+        known = self._as_written
+        try:
+            return list(map(known.__getitem__, names))
+        except KeyError:
+            pass
+        series = []
+        for name in names:
+            found = self._look_up(_name_of(name), ())
+            if (found.scale, found.offset, found.low, found.high) != (1.0, 0.0, None, None):
+                return None
+            known[name] = found.series
+            series.append(found.series)
+        return series
+
+    def _look_up(self, name: str, tags: tuple[tuple[str, str], ...]) -> Known:
+        key = name, tags
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= SERIES_CACHED:
+                self._known.clear()
+                self._as_written.clear()
+            known = self._known[key] = self._make(name, tags, self._catalogue.describe(name))
+            if self._met is not None:
+                self._met(known.series)
+        return known
+
+    def _make(self, name: str, tags: tuple[tuple[str, str], ...], said: Description) -> Known:
+        merged = {**self._tags, **said.tags, **dict(tags)}
+        series = Series(
+            name=name,
+            tags=tuple(sorted(merged.items())),
+            measurement=said.measurement or self._measurement,
+            field=said.field or self._field,
+            unit=said.unit,
+        )
+        return Known(series, said.scale, said.offset, said.low, said.high)
+
+
+def _name_of(series: Any) -> str:
+    name = _digits(series) if type(series) is int else series
+    if not isinstance(name, str) or not name.strip():
+        raise ReadingError("series", f"expected the name of a series, got {shown(series)}")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise ReadingError(
+            "series",
+            f"expected a printable name of at most {LONGEST_NAME} characters, got {shown(name)}",
+        )
+    return name
+
+
+def _digits(number: int) -> str | None:
+    try:
+        return str(number)
+    except ValueError:  # Python writes no number of thousands of digits
+        return None
+
+
+def _tags_of(name: str, tags: Any) -> tuple[tuple[str, str], ...]:
+    if not tags:
+        return ()
+    if not isinstance(tags, dict):
+        raise ReadingError("tags", f"{name}: expected a dict of tags, got {shown(tags)}")
+    found = []
+    for key, value in tags.items():
+        text = value
+        if type(value) is int:
+            text = _digits(value)
+        elif type(value) in {float, bool}:
+            text = str(value)
+        if value is None or text == "":
+            continue  # a tag without a value says nothing, and InfluxDB refuses it
+        if not _is_word(key) or not _is_word(text) or key == "series":
+            raise ReadingError(
+                "tags", f"{name}: expected text tags, got {shown(key)}: {shown(value)}"
+            )
+        found.append((key, text))
+    return tuple(sorted(found))
+
+
+def _is_word(text: Any) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= LONGEST_NAME and text.isprintable()
+
+
+def _number(name: str, value: Any) -> float:
+    wanted = isinstance(value, int | float | str)
+    if not wanted or (isinstance(value, str) and "_" in value):  # only Python reads "1_000"
+        raise ReadingError("value", f"{name}: expected a number, got {shown(value)}")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ReadingError("value", f"{name}: expected a number, got {shown(value)}") from None
+    except OverflowError:
+        raise ReadingError("non_finite", f"{name}: the value is too large") from None
+    if not isfinite(number):
+        raise ReadingError("non_finite", f"{name}: expected a finite number, got {shown(value)}")
+    return number
+
+
+def _all_microseconds(times: Sequence[Any]) -> list[int] | None:
+    """Return Unix seconds in microseconds, or None if they need a second look."""
+    # Many series read at the same time are the rule.
+    alike = len(set(times[:GLANCE])) <= GLANCE // 2
+    distinct = set(times) if alike else times
+    if not isfinite(sum(distinct)) or min(distinct) < -LATEST or max(distinct) > LATEST:
+        return None
+    if not alike and set(map(type, times)) == {int}:
+        return [time * MICROSECONDS for time in times]
+    if not alike:
+        return [round(time * MICROSECONDS) for time in times]
+    known = {time: round(time * MICROSECONDS) for time in distinct}
+    return [known[time] for time in times]
+
+
+def _microseconds(name: str, time: Any, *, zone: tzinfo | None) -> int:
+    if isinstance(time, datetime):
+        time = _seconds(name, time, zone=zone)
+    if type(time) not in {int, float} or time != time:  # noqa: PLR0124 -- isnan fails for long ints
+        raise ReadingError(
+            "time", f"{name}: expected Unix seconds, an aware datetime or None, got {shown(time)}"
+        )
+    if MILLISECONDS <= abs(time) < inf:
+        raise ReadingError(
+            "milliseconds", f"{name}: expected Unix seconds, got {shown(time)}, milliseconds?"
+        )
+    if abs(time) > LATEST:
+        raise ReadingError("time", f"{name}: expected a year from 1679 to 2261, got {shown(time)}")
+    microseconds: int = round(time * MICROSECONDS)
+    return microseconds
+
+
+def _seconds(name: str, time: datetime, *, zone: tzinfo | None) -> float:
+    try:
+        if time.utcoffset() is not None:
+            return time.timestamp()
+        local = None if zone is None else time.replace(tzinfo=zone).timestamp()
+    except Exception as error:  # noqa: BLE001 -- border: time zones may be of foreign make
+        raise ReadingError("time", f"{name}: not a time: {shown(error)}") from None
+    if local is None:
+        raise ReadingError(
+            "naive_time",
+            f"{name}: expected a time with its zone, or `timezone:` on the collector, "
+            f"got {shown(time)}",
+        )
+    return local
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"at most {high!r}"
+    return f"at least {low!r}" if high is None else f"{low!r} to {high!r}"

@@ -1,0 +1,86 @@
+"""What is told of a collector's runs: their records, the metrics, and one line of log for each."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from ingestd.collecting.run import Counts
+from ingestd.metrics import Metrics
+from ingestd.model import MICROSECONDS
+from ingestd.records.runs import RunRecord
+from ingestd.records.store import StateStore
+from ingestd.redaction import Redactor
+
+
+class Report:
+    """Tells of the runs of one collector.
+
+    Args:
+        collector: Its name.
+        states: Where records are kept.
+        metrics: Where runs and readings are counted.
+        redactor: Takes secrets out of what plugins say.
+        log: Bound to the collector.
+
+    Attributes:
+        newest_us: The newest time of a reading, in microseconds, or None; since the start.
+    """
+
+    def __init__(
+        self, collector: str, *, states: StateStore, metrics: Metrics, redactor: Redactor, log: Any
+    ) -> None:
+        self._collector, self._states, self._metrics = collector, states, metrics
+        self._redactor, self._log = redactor, log
+        self._noted = Counts()
+        self.newest_us: int | None = None
+
+    def note(self, counts: Counts) -> None:
+        """Add to the metrics what a run has given since it was noted last."""
+        metrics, before = self._metrics, self._noted
+        metrics.readings.labels(self._collector).inc(counts.readings - before.readings)
+        for reason, number in (counts.unusable - before.unusable).items():
+            metrics.unusable.labels(self._collector, reason).inc(number)
+        if counts.newest_us is not None:
+            self.newest_us = max(counts.newest_us, self.newest_us or counts.newest_us)
+            metrics.last_reading.labels(self._collector).set(self.newest_us / MICROSECONDS)
+        self._noted = replace(counts, unusable=Counter(counts.unusable))
+
+    def complete(self, record: RunRecord, counts: Counts) -> None:
+        """Fill in what a run that ended has given, without any secrets."""
+        text = self._redactor.text
+        record.readings, record.points = counts.readings, counts.points
+        record.unusable = dict(counts.unusable)
+        record.samples = [text(sample) for sample in counts.samples]
+        record.error, record.details = text(record.error), text(record.details)
+        record.output = text(record.output or counts.output)
+        record.degraded = text(counts.degraded)
+
+    def tell(self, record: RunRecord, counts: Counts, *, failures: int) -> None:
+        """Count a run whose record is complete, keep that, and log its line.
+
+        Args:
+            record: How it went.
+            counts: What it has given.
+            failures: How many runs have failed in a row, this one included.
+        """
+        self._metrics.runs.labels(self._collector, record.outcome).inc()
+        self._metrics.run_seconds.labels(self._collector).observe(record.seconds)
+        self.note(counts)
+        self._noted = Counts()
+        record.id = self._states.add_run(record)
+        self._log_line(record, failures)
+
+    def _log_line(self, record: RunRecord, failures: int) -> None:
+        values: dict[str, Any] = {
+            "run": record.id,
+            "seconds": round(record.seconds, 3),
+            "readings": record.readings,
+        }
+        if record.unusable:
+            values["unusable"] = dict(record.unusable)
+        if record.degraded:
+            values["degraded"] = record.degraded
+        if record.failed:
+            self._log.warning("run failed", error=record.error, failures=failures, **values)
+        else:
+            self._log.info(f"run {record.outcome}", **values)

@@ -1,0 +1,203 @@
+"""One run: calls the plugin, hands over what it gives, and counts what happened."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from typing import Any, Final
+
+from ingestd.calling.plugin import Plugin
+from ingestd.calling.results import Conditions, Given, results
+from ingestd.clock import Clock
+from ingestd.collecting.keeper import Keeper
+from ingestd.collecting.points import SAMPLES, Naming, Sorted
+from ingestd.context.context import Receipts
+from ingestd.contract.result import (
+    Result,
+    arguments,
+    plain_reading,
+    reconciled,
+    remember,
+    remember_secrets,
+    take_apart,
+)
+from ingestd.delivery.buffer import Buffer
+from ingestd.model import Point, Receipt, Standing
+from ingestd.plugins import _bmon
+from ingestd.redaction import Redactor
+
+# A list of millions is handed over in slices, so that the event loop stays alive.
+SLICE: Final = 20_000
+TIME_OF: Final = itemgetter(1)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a run has given so far.
+
+    Attributes:
+        readings: All of them.
+        points: Those that can be stored.
+        newest_us: The latest time of any point, in microseconds, or None.
+        unusable: Readings that cannot be stored, by reason.
+        samples: A few of those, told for people.
+        degraded: What the plugin itself reported as wrong.
+        output: The end of what it printed.
+    """
+
+    readings: int = 0
+    points: int = 0
+    newest_us: int | None = None
+    unusable: Counter[str] = field(default_factory=Counter)
+    samples: list[str] = field(default_factory=list)
+    degraded: str = ""
+    output: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One call of a collector's plugin.
+
+    Attributes:
+        params: What the operator wrote.
+        started: When it began, in seconds since the Unix epoch.
+        fingerprint: Makes the mark of a param's value.
+        counts: What it has given so far.
+        receipts: Those of its points that are not settled yet.
+        hidden: The secrets that it knows: what it began with, and what it has given since.
+    """
+
+    plugin: Plugin
+    params: Mapping[str, Any] = field(repr=False)
+    conditions: Conditions
+    naming: Callable[[], Naming]
+    keeper: Keeper
+    buffer: Buffer
+    clock: Clock
+    redactor: Redactor
+    fingerprint: Callable[[Any], str]
+    started: float = 0.0
+    counts: Counts = field(default_factory=Counts)
+    receipts: Receipts = field(default_factory=Receipts)
+    hidden: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    async def collect(self, extras: Mapping[str, Any]) -> None:
+        """Call the plugin to its end.
+
+        Args:
+            extras: Arguments that only the daemon can give.
+
+        Raises:
+            PluginError: The run failed, in the way that its class says.
+        """
+        memory = self.keeper.memory
+        self.hidden = deepcopy(memory.hidden)  # the plugin may change what it gets in place
+        self.redactor.add(memory.hidden.values(), owner=self.keeper.collector)
+        kwargs = arguments(memory, self.params, fingerprint=self.fingerprint)
+        async with aclosing(
+            results(self.plugin, {**kwargs, **extras}, self.conditions)
+        ) as everything:
+            async for given in everything:
+                await self._take(given)
+
+    def keep_hidden(self, given: Mapping[str, Any]) -> None:
+        """Remember the secrets of a result at once, ahead of all readings.
+
+        Raises:
+            ResultError: They cannot be kept.
+        """
+        result = take_apart(given)
+        self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
+        self.hidden = {**self.hidden, **result.hidden}
+        self.keeper.amend(
+            partial(
+                remember_secrets,
+                result=result,
+                params=self.params,
+                fingerprint=self.fingerprint,
+            )
+        )
+
+    async def _take(self, given: Given) -> None:
+        """Hand over one result: its points to the buffer, its state to the keeper."""
+        result = take_apart(given.result)
+        self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
+        self.counts.output = given.output
+        self.counts.degraded = result.degraded or self.counts.degraded
+        standing = self._standing(given, result)
+        receipts = [
+            receipt
+            for start in range(0, len(result.readings), self._slice)
+            if (receipt := await self._put(result.readings[start : start + self._slice], standing))
+        ]
+        up_to_date = reconciled(result, began=self.hidden, now=self.keeper.memory.hidden)
+        self.hidden = {**self.hidden, **result.hidden}
+        self._keep(given, up_to_date, receipts)
+        await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
+
+    @property
+    def _slice(self) -> int:
+        """How many readings are handed over at a time."""
+        return SLICE
+
+    def _standing(self, given: Given, result: Result) -> Standing:
+        """Tell from a result whether its source can be asked again."""
+        remembers = result.remembers and dated(result.readings)
+        return Standing.KEPT if given.yielded or remembers else Standing.DROPPABLE
+
+    def _keep(self, given: Given, result: Result, receipts: Sequence[Receipt]) -> None:
+        """Remember what the plugin wants to be remembered, behind its readings."""
+        memory = remember(
+            self.keeper.memory,
+            result,
+            yielded=given.yielded,
+            params=self.params,
+            fingerprint=self.fingerprint,
+        )
+        self.keeper.keep(memory, receipts)
+
+    async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
+        """Count some readings and put their points into the buffer, if there are any."""
+        found = self._sort(readings)
+        counts = self.counts
+        counts.readings += len(readings)
+        counts.points += len(found.points)
+        counts.unusable += found.unusable
+        counts.samples += found.samples[: SAMPLES - len(counts.samples)]
+        receipt = None
+        if found.points:
+            newest_us = max(map(TIME_OF, found.points))
+            counts.newest_us = max(newest_us, counts.newest_us or newest_us)
+            receipt = await self._buffered(found.points, standing)
+            self.receipts.add(receipt)
+        if len(readings) == self._slice:  # more of them may follow
+            await asyncio.sleep(0)
+        return receipt
+
+    async def _buffered(self, points: Sequence[Point], standing: Standing) -> Receipt:
+        """Put points into the buffer, waiting for room."""
+        return await self.buffer.put(points, standing=standing)
+
+    def _sort(self, readings: Sequence[Any]) -> Sorted:
+        """Make points of readings, by BMON's rules first if they were written for those."""
+        now = self.clock.now()
+        if self.conditions.host is None:
+            return self.naming().sort(readings, now=now)
+        converted = _bmon.convert(map(plain_reading, readings), now=now)
+        found = self.naming().sort(converted.readings, now=now)
+        found.unusable += converted.unusable
+        found.samples = [*converted.samples, *found.samples]
+        return found
+
+
+def dated(readings: Sequence[Any]) -> bool:
+    """Say whether any reading has a time of its own.
+
+    A source that can be asked again for what it said before gives its readings
+    times; one that only knows how things are now does not.
+    """
+    return any(isinstance(each, tuple | list) and each and each[0] is not None for each in readings)

@@ -1,0 +1,67 @@
+"""A run over a window of the past: it never moves what the collector remembers as its position."""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from ingestd.calling.results import Given
+from ingestd.collecting.run import SLICE, Run
+from ingestd.contract.result import Result, remember_secrets
+from ingestd.model import Point, Receipt, Standing
+
+
+class Admission(Protocol):
+    """Keeps a window behind whatever is of more use at the moment."""
+
+    @property
+    def portion(self) -> int:
+        """The most readings that may be handed over at a time."""
+
+    async def admit(self, readings: int) -> None:
+        """Return when so many readings more may be handed over.
+
+        Raises:
+            NotNow: That would take too long.
+        """
+
+    async def within_patience(self, put: Awaitable[Receipt]) -> Receipt:
+        """Return what comes of handing points over.
+
+        Raises:
+            NotNow: That would take too long.
+        """
+
+
+@dataclass(kw_only=True)
+class WindowRun(Run):
+    """One call of a collector's plugin with a window, beside its scheduled runs.
+
+    Attributes:
+        admission: Says when readings may be handed over.
+    """
+
+    admission: Admission
+
+    @property
+    def _slice(self) -> int:
+        # A larger one would need the whole buffer, and keep everybody else out of it.
+        return min(SLICE, self.buffer.most_backfill, self.admission.portion)
+
+    def _standing(self, _given: Given, _result: Result) -> Standing:
+        return Standing.BACKFILL
+
+    async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
+        await self.admission.admit(len(readings))
+        return await super()._put(readings, standing)
+
+    async def _buffered(self, points: Sequence[Point], standing: Standing) -> Receipt:
+        return await self.admission.within_patience(super()._buffered(points, standing))
+
+    def _keep(self, _given: Given, result: Result, _receipts: Sequence[Receipt]) -> None:
+        """Keep the secrets alone, at once: a renewed token depends on no readings."""
+        secrets = partial(
+            remember_secrets, result=result, params=self.params, fingerprint=self.fingerprint
+        )
+        if secrets(self.keeper.memory) != self.keeper.memory:
+            self.keeper.amend(secrets)

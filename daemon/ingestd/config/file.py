@@ -1,0 +1,195 @@
+"""Reading the configuration: the file, the folder ``conf.d`` beside it, what they refer to."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from ingestd.config import nodes
+from ingestd.config import parse as configparse
+from ingestd.config.model import Config
+from ingestd.config.section import Context, Section
+from ingestd.config.variables import Expansion
+from ingestd.errors import ConfigError, Problem
+from ingestd.redaction import Redactor
+
+# What is below these may come from several files; everything else is said once.
+_MERGED: Final = frozenset({"daemon", "buffer", "stores", "collectors", "series"})
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read and check a configuration.
+
+    Args:
+        path: The main file; ``conf.d/*.yaml`` beside it follow in name order.
+        environ: The environment variables.
+
+    Raises:
+        ConfigError: Lists everything that is wrong, sorted by file and line.
+    """
+    path = Path(os.path.normpath(path.absolute()))
+    reader = _Reader()
+    drop_ins, problems = _drop_ins(path.parent / "conf.d")
+    roots = []
+    for each in (path, *drop_ins):
+        try:
+            roots.append(nodes.compose(reader.read(each), str(each)))
+        except (OSError, UnicodeDecodeError) as exc:
+            problems.append(Problem(str(each), "", _reason(exc)))
+        except ConfigError as exc:
+            problems += exc.problems
+    # Half of a configuration would only be wrong in ways that are not its own.
+    if problems:
+        raise _error(problems)
+    config = _parse(roots, reader, environ)
+    return dataclasses.replace(config, files=tuple(reader.seen))
+
+
+def default_path(environ: Mapping[str, str], *, root: bool) -> Path:
+    """Return where the configuration is if nobody said so on the command line.
+
+    Args:
+        environ: The environment variables.
+        root: Whether we run as root.
+    """
+    if environ.get("INGESTD_CONFIG"):
+        return Path(environ["INGESTD_CONFIG"])
+    if environ.get("CONFIGURATION_DIRECTORY"):
+        return _first(environ["CONFIGURATION_DIRECTORY"]) / "ingestd.yaml"
+    if root:
+        return Path("/etc/ingestd/ingestd.yaml")
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "ingestd" / "ingestd.yaml"
+
+
+def default_state_dir(environ: Mapping[str, str], *, root: bool) -> Path:
+    """Return where state is kept if the configuration does not say so."""
+    if environ.get("STATE_DIRECTORY"):
+        return _first(environ["STATE_DIRECTORY"])
+    if root:
+        return Path("/var/lib/ingestd")
+    return _xdg(environ, "XDG_STATE_HOME", ".local/state") / "ingestd"
+
+
+class _Reader:
+    """Reads text files and remembers which, so that they can be watched."""
+
+    def __init__(self) -> None:
+        self.seen: dict[Path, None] = {}
+
+    def read(self, path: Path) -> str:
+        self.seen[Path(os.path.normpath(path))] = None
+        return path.read_bytes().decode("utf-8-sig")
+
+    def read_reference(self, path: Path) -> str:
+        """Read a file that the configuration refers to.
+
+        Raises:
+            ValueError: Says what is the matter with it.
+        """
+        try:
+            return self.read(path)
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ValueError(f"{path}: {_reason(exc)}") from None
+
+
+def _parse(roots: Sequence[MappingNode], reader: _Reader, environ: Mapping[str, str]) -> Config:
+    context = Context(reader.read_reference)
+    expansion = Expansion(environ, reader.read_reference, context.problems, context.secrets)
+    for root in roots:
+        expansion.expand(root)
+    section = Section(_merge(roots, context.problems), "", context)
+    state_dir = default_state_dir(environ, root=os.geteuid() == 0)
+    config = configparse.parse(section, context, state_dir=state_dir)
+    if context.problems:
+        raise _error(context.problems, context.secrets)
+    return dataclasses.replace(
+        config,
+        secrets=frozenset(context.secrets),
+        secret_variables=frozenset(expansion.variables),
+    )
+
+
+def _merge(roots: Sequence[MappingNode], problems: list[Problem]) -> MappingNode:
+    """Put the sections of several files together, names that come twice and all."""
+    pairs: list[tuple[Node, Node]] = []
+    for root in roots:
+        earlier = {key.value: index for index, (key, _) in enumerate(pairs)}
+        for key, value in root.value:
+            index = earlier.get(key.value) if isinstance(key, ScalarNode) else None
+            if index is None:
+                pairs.append((key, value))
+            else:
+                both = _both(key, pairs[index][1], value, problems)
+                pairs[index] = (pairs[index][0], both)
+    main = roots[0]
+    return MappingNode(main.tag, pairs, main.start_mark, main.end_mark)
+
+
+def _both(key: Node, first: Node, second: Node, problems: list[Problem]) -> Node:
+    """Return one node for a section that two files have."""
+    if nodes.is_nothing(first) or nodes.is_nothing(second):
+        return second if nodes.is_nothing(first) else first
+    if key.value == "series_file":
+        items = [*_items(first), *_items(second)]
+        return SequenceNode(nodes.SEQUENCE, items, first.start_mark, first.end_mark)
+    if key.value in _MERGED and isinstance(first, MappingNode) and isinstance(second, MappingNode):
+        return MappingNode(first.tag, first.value + second.value, first.start_mark, first.end_mark)
+    wrong = second if isinstance(first, MappingNode) else first
+    message = f"expected a mapping, got {nodes.kind_of(wrong)}"
+    problems.append(Problem(nodes.where(wrong), key.value, message))
+    return first if isinstance(first, MappingNode) else second
+
+
+def _items(node: Node) -> list[Node]:
+    return node.value if isinstance(node, SequenceNode) else [node]
+
+
+def _drop_ins(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """Return the files of ``conf.d``, and those that look as if they should be among them."""
+    try:
+        # Editors keep their own files beside the one being edited, under hidden names.
+        found = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    except FileNotFoundError:
+        return [], []
+    except OSError as exc:
+        return [], [Problem(str(folder), "", _reason(exc))]
+    misnamed = [
+        Problem(str(each), "", "expected a name that ends with .yaml; it would not be read")
+        for each in found
+        if each.suffix == ".yml"
+    ]
+    return [each for each in found if each.suffix == ".yaml"], misnamed
+
+
+def _reason(exc: OSError | UnicodeDecodeError) -> str:
+    if isinstance(exc, UnicodeDecodeError):
+        line = exc.object.count(b"\n", 0, exc.start) + 1
+        return f"not UTF-8 text: line {line} has the byte 0x{exc.object[exc.start]:02x}"
+    return f"cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
+
+
+def _error(problems: Sequence[Problem], secrets: Iterable[str] = ()) -> ConfigError:
+    """Make the error that shows every problem once, in order, without a secret."""
+    redactor = Redactor(secrets)
+    shown = {
+        dataclasses.replace(problem, message=redactor.text(problem.message)): None
+        for problem in problems
+    }
+    return ConfigError(sorted(shown, key=_place))
+
+
+def _place(problem: Problem) -> tuple[str, int, str]:
+    file, _, line = problem.where.rpartition(":")
+    return (file, int(line), problem.key) if line.isdigit() else (problem.where, 0, problem.key)
+
+
+def _first(directories: str) -> Path:
+    """Return the first of the directories that systemd lists in a variable."""
+    return Path(directories.partition(":")[0])
+
+
+def _xdg(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
+    return Path(environ.get(variable) or Path(environ.get("HOME") or "/") / fallback)

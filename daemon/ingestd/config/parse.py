@@ -1,0 +1,307 @@
+"""From sections of YAML to the typed configuration, with the checks across options.
+
+Pure: `ingestd.configfile` reads the files. Whether params suit their plugin is
+for the application to check, which knows the plugins.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, TypedDict
+
+from ingestd.config import catalogue, options, units
+from ingestd.config.catalogue import Catalogue
+from ingestd.config.model import (
+    BatchConfig,
+    BufferConfig,
+    CatchUp,
+    CollectorConfig,
+    Compat,
+    Config,
+    DaemonConfig,
+    EmbeddedStore,
+    HttpConfig,
+    InfluxStore,
+    Isolation,
+    StoreConfig,
+    VictoriaStore,
+)
+from ingestd.config.options import bounded, one_of
+from ingestd.config.section import Context, Section
+from ingestd.config.units import format_duration
+from ingestd.errors import Problem
+
+_CATCH_UP: Final[tuple[CatchUp, ...]] = ("once", "none")
+_ISOLATION: Final[tuple[Isolation, ...]] = ("process", "thread")
+_COMPAT: Final[tuple[Compat, ...]] = ("bmon",)
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_FORMATS: Final = ("auto", "console", "journal", "json")
+_WAIT: Final = bounded(units.duration, "100ms")  # anything shorter is a busy loop
+_COUNT: Final = bounded(options.whole, "1")
+_DAEMON: Final = DaemonConfig(state_dir=Path())  # for the defaults of these sections
+_BUFFER: Final = BufferConfig()
+_BATCH: Final = BatchConfig()
+_STORE: Final = StoreConfig(name="", type="")
+_INFLUX: Final = InfluxStore(name="", url="")
+_VICTORIA: Final = VictoriaStore(name="", url="")
+_COLLECTOR: Final = CollectorConfig(name="", plugin="")
+_HTTP: Final = HttpConfig()
+_SCHEDULE_ONLY: Final = ("offset", "jitter", "catch_up")
+_V1_ONLY: Final = ("database", "retention_policy", "username", "password", "password_file")
+_V2_ONLY: Final = ("org", "bucket", "token", "token_file")
+
+
+def parse(root: Section, context: Context, *, state_dir: Path) -> Config:
+    """Build the configuration, noting every problem in the context.
+
+    Args:
+        root: The merged files.
+        context: The one that the section was made with.
+        state_dir: The state directory, if the configuration names none.
+    """
+    daemon = _daemon(root.section("daemon"), state_dir)
+    collectors = {
+        name: _collector(name, section, daemon) for name, section in root.sections("collectors")
+    }
+    config = Config(
+        daemon=daemon,
+        stores=_stores(root, daemon.state_dir),
+        buffer=_buffer(root.section("buffer")),
+        collectors=collectors,
+        catalogue=_catalogue(root, context),
+    )
+    root.done()
+    return config
+
+
+def _daemon(section: Section, state_dir: Path) -> DaemonConfig:
+    config = DaemonConfig(
+        state_dir=section.path("state_dir", state_dir),
+        listen=section.get("listen", options.listen, _DAEMON.listen),
+        token=section.secret("token"),
+        timezone=section.get("timezone", options.time_zone, None),
+        plugin_dirs=tuple(path for path, _ in section.paths("plugin_dirs")),
+        watch=section.get("watch", options.flag, _DAEMON.watch),
+        grace=section.get("grace", units.duration, _DAEMON.grace),
+        workers=section.get("workers", bounded(_COUNT, "1", "64"), _DAEMON.workers),
+        log_level=section.get("log_level", one_of(_LEVELS), _DAEMON.log_level),
+        log_format=section.get("log_format", one_of(_FORMATS), _DAEMON.log_format),
+    )
+    if not options.is_private(config.listen) and not section.has_secret("token"):
+        section.problem(
+            "expected a loopback address such as 127.0.0.1:8470, or a token: besides this one, "
+            f"got {config.listen!r}",
+            "listen",
+        )
+    section.done()
+    return config
+
+
+def _buffer(section: Section) -> BufferConfig:
+    config = BufferConfig(
+        points=section.get("points", bounded(options.whole, "1000"), _BUFFER.points),
+        spool_bytes=section.get("spool", bounded(units.size, "1MiB"), _BUFFER.spool_bytes),
+        spool_age=section.get("spool_age", bounded(units.duration, "1m"), None),
+    )
+    section.done()
+    return config
+
+
+def _stores(root: Section, state_dir: Path) -> Mapping[str, StoreConfig]:
+    stores: dict[str, StoreConfig] = {}
+    files: dict[Path, str] = {}
+    for name, section in root.sections("stores"):
+        _check_label(name, section)
+        kind = section.need("type", one_of(tuple(_STORES)), "")
+        if not kind:
+            continue
+        store = stores[name] = _STORES[kind](name, section, state_dir)
+        section.done()
+        if isinstance(store, EmbeddedStore):
+            other = files.setdefault(store.path, name)
+            if other != name:
+                section.problem(f"expected a file of its own, got that of {other!r}", "path")
+    return stores or {"embedded": EmbeddedStore(name="embedded", path=state_dir / "readings.db")}
+
+
+class _Common(TypedDict):
+    name: str
+    batch: BatchConfig
+    timeout: float
+    retry_max: float
+    write_ahead: bool
+
+
+def _common(name: str, section: Section) -> _Common:
+    return {
+        "name": name,
+        "batch": _batch(section.section("batch")),
+        "timeout": section.get("timeout", _WAIT, _STORE.timeout),
+        "retry_max": section.get("retry_max", _WAIT, _STORE.retry_max),
+        "write_ahead": section.get("write_ahead", options.flag, _STORE.write_ahead),
+    }
+
+
+def _embedded(name: str, section: Section, state_dir: Path) -> StoreConfig:
+    return EmbeddedStore(
+        **_common(name, section),
+        path=section.path("path", state_dir / "readings.db"),
+    )
+
+
+def _influx(name: str, section: Section, _: Path) -> StoreConfig:
+    store = InfluxStore(
+        **_common(name, section),
+        url=section.need("url", options.url, ""),
+        version=int(section.get("version", one_of(("1", "2")), "2")),
+        org=section.get("org", options.text, None),
+        bucket=section.get("bucket", options.text, None),
+        token=section.secret("token"),
+        database=section.get("database", options.text, None),
+        retention_policy=section.get("retention_policy", options.text, None),
+        username=section.get("username", options.text, None),
+        password=section.secret("password"),
+        create=section.get("create", options.flag, _INFLUX.create),
+        gzip=section.get("gzip", options.flag, _INFLUX.gzip),
+        ca_file=section.path("ca_file", None),
+    )
+    _check_version(store.version, section)
+    return store
+
+
+def _victoria(name: str, section: Section, _: Path) -> StoreConfig:
+    store = VictoriaStore(
+        **_common(name, section),
+        url=section.need("url", options.url, ""),
+        username=section.get("username", options.text, None),
+        password=section.secret("password"),
+        token=section.secret("token"),
+        gzip=section.get("gzip", options.flag, _VICTORIA.gzip),
+        ca_file=section.path("ca_file", None),
+    )
+    if section.has("username") and section.has_secret("token"):
+        section.problem("expected either a token or a username and password, got both", "username")
+    _check_login(section)
+    return store
+
+
+_STORES: Final[Mapping[str, Callable[[str, Section, Path], StoreConfig]]] = {
+    "embedded": _embedded,
+    "influxdb": _influx,
+    "victoriametrics": _victoria,
+}
+
+
+def _check_version(version: int, section: Section) -> None:
+    foreign = _V1_ONLY if version == 2 else _V2_ONLY
+    for name in filter(section.has, foreign):
+        section.problem(f"not an option of InfluxDB's version {version} API", name)
+    for name in ("org", "bucket") if version == 2 else ("database",):
+        if not section.has(name):
+            section.problem(f"missing, but required for version: {version}", name)
+    if version == 2 and not section.has_secret("token"):
+        section.problem("missing, but required for version: 2", "token")
+    if version == 1:
+        _check_login(section)
+
+
+def _check_login(section: Section) -> None:
+    if section.has("username") != section.has_secret("password"):
+        section.problem("expected username and password together, got one of them")
+
+
+def _batch(section: Section) -> BatchConfig:
+    batch = BatchConfig(
+        points=section.get("points", bounded(_COUNT, "1", "1_000_000"), _BATCH.points),
+        bytes=section.get("bytes", bounded(units.size, "1KiB", "64MiB"), _BATCH.bytes),
+        linger=section.get("linger", bounded(units.duration, "0s", "10m"), _BATCH.linger),
+    )
+    section.done()
+    return batch
+
+
+def _collector(name: str, section: Section, daemon: DaemonConfig) -> CollectorConfig:
+    _check_label(name, section)
+    config = CollectorConfig(
+        name=name,
+        plugin=_plugin(section),
+        every=section.get("every", _WAIT, None),
+        cron=section.get("cron", options.cron, None),
+        timezone=section.get("timezone", options.time_zone, None) or daemon.timezone,
+        offset=section.get("offset", units.duration, _COLLECTOR.offset),
+        jitter=section.get("jitter", units.duration, _COLLECTOR.jitter),
+        catch_up=section.get("catch_up", one_of(_CATCH_UP), _COLLECTOR.catch_up),
+        timeout=section.get("timeout", _WAIT, None),
+        memory_limit=section.get("memory_limit", bounded(units.size, "64MiB"), None),
+        isolation=section.get("isolation", one_of(_ISOLATION), None),
+        compat=section.get("compat", one_of(_COMPAT), None),
+        settings=section.plain("settings"),
+        revisit=section.get("revisit", units.duration, None),
+        revisit_full=section.get("revisit_full", bounded(units.duration, "1h"), None),
+        cadence=section.get("cadence", bounded(units.duration, "1s"), None),
+        enabled=section.get("enabled", options.flag, _COLLECTOR.enabled),
+        measurement=section.get("measurement", options.text, None),
+        field=section.get("field", options.field_name, None),
+        tags=section.texts("tags", options.tag_name),
+        params=section.plain("params"),
+        http=_http(section.section("http")),
+        where=section.where,
+    )
+    _check_schedule(config, section)
+    if config.isolation == "thread" and section.has("memory_limit"):
+        section.problem("a thread has no memory limit; expected isolation: process", "memory_limit")
+    if section.has("settings") and config.compat is None:
+        section.problem("means nothing without compat: bmon", "settings")
+    section.done()
+    return config
+
+
+def _plugin(section: Section) -> str:
+    plugin = section.need("plugin", options.text, "")
+    if "/" in plugin or plugin.endswith(".py"):
+        return str(section.path("plugin", plugin))
+    return plugin
+
+
+def _http(section: Section) -> HttpConfig:
+    http = HttpConfig(
+        timeout=section.get("timeout", _WAIT, _HTTP.timeout),
+        retries=section.get("retries", bounded(options.whole, "0", "20"), _HTTP.retries),
+        rate=section.get("rate", bounded(options.number, "0.001"), None),
+        concurrency=section.get("concurrency", _COUNT, _HTTP.concurrency),
+        ca_file=section.path("ca_file", None),
+    )
+    section.done()
+    return http
+
+
+def _check_schedule(config: CollectorConfig, section: Section) -> None:
+    if section.has("every") and section.has("cron"):
+        section.problem("expected either every or cron, got both", "cron")
+    if not section.has("every") and not section.has("cron"):
+        for name in filter(section.has, _SCHEDULE_ONLY):
+            section.problem("means nothing without every or cron", name)
+    for name, value in (("offset", config.offset), ("jitter", config.jitter)):
+        if config.every is not None and value >= config.every:
+            every = format_duration(config.every)
+            section.problem(
+                f"expected less than every: {every}, got {format_duration(value)}", name
+            )
+
+
+def _check_label(name: str, section: Section) -> None:
+    try:
+        options.label(name)
+    except ValueError as exc:
+        section.problem(f"{exc}, got {name!r:.80}")
+
+
+def _catalogue(root: Section, context: Context) -> Catalogue:
+    entries = [catalogue.parse(name, section) for name, section in root.sections("series")]
+    for path, where in root.paths("series_file"):
+        try:
+            text = context.read(path)
+        except ValueError as exc:
+            context.problems.append(Problem(where, "series_file", str(exc)))
+        else:
+            entries += catalogue.parse_csv(text, str(path), context.problems)
+    return catalogue.build(entries, context.problems)

@@ -1,0 +1,1 @@
+"""`ctx`: what a run may ask of the daemon."""

@@ -1,0 +1,191 @@
+"""``ctx``: what a plugin gets from the daemon so that it need not build it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+
+from ingestd.clock import Clock
+from ingestd.context.mounts import Handler, Mounts
+from ingestd.model import MICROSECONDS, Receipt, StoredPoint
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """Reads points back from a store."""
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
+    ) -> list[StoredPoint]:
+        """Return the points of one series, in time order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Whether the daemon is stopping: true or false, and an event to wait for."""
+
+    event: asyncio.Event
+
+    def __bool__(self) -> bool:
+        return self.event.is_set()
+
+    async def wait(self) -> None:
+        """Return when the daemon is stopping."""
+        await self.event.wait()
+
+
+class Receipts:
+    """The receipts of a run that are not settled yet."""
+
+    def __init__(self) -> None:
+        self._open: deque[Receipt] = deque()
+
+    def add(self, receipt: Receipt) -> None:
+        """Remember one more."""
+        while self._open and self._open[0].settled:  # those behind it follow soon
+            self._open.popleft()
+        self._open.append(receipt)
+
+    async def settled(self) -> None:
+        """Return when everything remembered so far is safe."""
+        for receipt in list(self._open):
+            await receipt.wait()
+
+
+class Shared:
+    """What collectors share beyond their own runs, such as a turn at one server.
+
+    Attributes:
+        mounts: What they answer below the daemon's own address.
+    """
+
+    def __init__(self) -> None:
+        self.mounts = Mounts()
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def get(self, make: Callable[..., T], *key: Any) -> T:
+        """Return what ``make(*key)`` gave when it was first asked for with this key."""
+        if (make, *key) not in self._made:
+            self._made[make, *key] = make(*key)
+        found: T = self._made[make, *key]
+        return found
+
+
+class Context:
+    """What a collector's plugin may ask of the daemon.
+
+    Attributes:
+        collector: The collector's name.
+        log: A logger that says which collector and run it speaks for.
+        stopping: True once the daemon is stopping.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what it lends are services of their own
+        self,
+        *,
+        collector: str,
+        log: Any,
+        clock: Clock,
+        receipts: Receipts,
+        stopping: asyncio.Event,
+        reader: Reader | None,
+        http: Callable[[], aiohttp.ClientSession],
+        shared: Shared,
+        keep: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self.collector, self.log = collector, log
+        self.stopping = Stopping(stopping)
+        self._clock, self._receipts, self._reader = clock, receipts, reader
+        self._http, self._shared, self._keep = http, shared, keep
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The collector's session, with its timeout, retries, rate and concurrency limits."""
+        return self._http()
+
+    def now(self) -> datetime:
+        """Return the time, aware and in UTC."""
+        return datetime.fromtimestamp(self._clock.now(), tz=UTC)
+
+    async def settled(self) -> None:
+        """Return when everything yielded so far is safe: the place to ack a broker."""
+        await self._receipts.settled()
+
+    def keep_hidden(self, hidden: Mapping[str, Any], *, delete_params: Iterable[str] = ()) -> None:
+        """Keep secrets at once, as a yielded result with nothing else would.
+
+        But they wait for no readings on their way to the disk, and a run that is being
+        cancelled, which can yield nothing any more, can still call this.
+
+        Args:
+            hidden: Updates what is hidden.
+            delete_params: Names of params that are used up.
+
+        Raises:
+            ResultError: Something in it cannot be kept.
+        """
+        self._keep({"hidden": hidden, "delete_params": [*delete_params]})
+
+    def shared(self, make: Callable[..., T], *key: Any) -> T:
+        """Return an object that all collectors of this daemon share.
+
+        It is made by ``make(*key)`` when the first of them asks, and lasts as
+        long as the daemon. A plugin file that is read again brings a new
+        ``make``, and so gets new objects.
+        """
+        return self._shared.get(make, *key)
+
+    def mount(self, prefix: str, handler: Handler) -> AbstractContextManager[str]:
+        """Answer the requests below a prefix of the daemon's own address, until the context ends.
+
+        The context gives that address. The handler is a coroutine function from an
+        aiohttp request to a response. Nobody has checked who sends, and how much:
+        that is up to the handler.
+
+        Args:
+            prefix: A path such as ``/push``, at which neither the daemon nor another
+                collector answers.
+            handler: Gets each request with its full path.
+
+        Raises:
+            PluginError: The context is entered where that cannot be.
+        """
+        return self._shared.mounts.mounted(prefix, handler)
+
+    async def query(
+        self,
+        series: str,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Sequence[tuple[float, str, float, dict[str, str]]]:
+        """Read points back from the first store, for derived series.
+
+        Args:
+            series: The name of the series.
+            start: The first time wanted, aware.
+            end: The first time not wanted; None means now.
+            tags: Only points that carry all of these.
+
+        Returns:
+            Readings ``(Unix seconds, series, value, tags)``, in time order.
+
+        Raises:
+            QueryError: The store could not answer.
+        """
+        if self._reader is None:
+            return []
+        points = await self._reader.read(
+            series,
+            start_us=round(start.timestamp() * MICROSECONDS),
+            end_us=round((end or self.now()).timestamp() * MICROSECONDS),
+            tags=dict(tags or {}),
+        )
+        return [(p.time_us / MICROSECONDS, p.series, p.value, p.tags) for p in points]

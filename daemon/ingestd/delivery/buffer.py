@@ -1,0 +1,157 @@
+"""Points in memory, between the collectors and the stores.
+
+Theory of operation. ``Buffer.put`` gives a result's points to one lane for
+each store (``lane``), where they become batches, and returns their receipt.
+
+The bound is on points whose receipt is not settled, whichever store they wait
+for. When it is reached, ``put`` waits, and so do the collectors behind it, in
+the order in which they came: a large result would otherwise wait for ever while
+small ones slip in. A result that alone exceeds the bound is let in once the
+buffer is empty.
+
+Points of collectors that keep a position in their source are held apart from
+those of collectors that do not: when the spool is full, the former wait in
+their source and only the latter may be dropped. Points of a backfill hold a part of the
+buffer at most, and come into it when nobody else waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from ingestd.delivery.lane import Lane
+from ingestd.model import Point, Receipt, Standing
+
+BACKFILL_PART: Final = 4  # of which backfills may hold one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """A result that waits for room."""
+
+    points: int
+    standing: Standing
+    come: asyncio.Future[None]
+
+
+class Buffer:
+    """All the points in memory.
+
+    Args:
+        capacity: Most points whose receipt is not settled.
+
+    Attributes:
+        held: How many such points there are.
+        backfill: How many of them are of backfills.
+    """
+
+    def __init__(self, *, capacity: int) -> None:
+        self.capacity = capacity
+        self.lanes: Mapping[str, Lane] = {}
+        self.held = self.backfill = 0
+        self._paused: set[str] = set()
+        self._queue = deque[Turn]()
+        self._behind = deque[Turn]()  # backfills, which wait for everybody else
+
+    async def put(self, points: Sequence[Point], *, standing: Standing) -> Receipt:
+        """Take the points of one result, waiting for room; return their receipt."""
+        await self._make_room(len(points), standing)
+        receipt = Receipt(len(points), stores=len(self.lanes), hurry=self._hurry)
+        receipt.when_settled(partial(self._release, len(points), standing))
+        if points:
+            for lane in self.lanes.values():
+                lane.add(points, receipt, standing=standing)
+        return receipt
+
+    def pause(self, store: str) -> None:
+        """Keep out points whose source keeps them too: this store's spool is full."""
+        self._paused.add(store)
+
+    def resume(self, store: str) -> None:
+        """Let them in again."""
+        self._paused.discard(store)
+        self._admit()
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The stores whose spool is full."""
+        return frozenset(self._paused)
+
+    @property
+    def most_backfill(self) -> int:
+        """How many points backfills may hold."""
+        return max(1, self.capacity // BACKFILL_PART)
+
+    async def _make_room(self, points: int, standing: Standing) -> None:
+        """Return once so many points more are held."""
+        queue = self._behind if standing is Standing.BACKFILL else self._queue
+        if not queue and not self._queue and self._has_room(points, standing):
+            self._hold(points, standing)
+            return
+        turn = Turn(points, standing, asyncio.get_running_loop().create_future())
+        queue.append(turn)
+        self._admit()
+        try:
+            await turn.come
+        except asyncio.CancelledError:
+            if turn.come.cancelled():
+                queue.remove(turn)
+                self._admit()  # it may have stood in the way of a smaller one
+            else:
+                self._release(points, standing)
+            raise
+
+    def _admit(self) -> None:
+        """Let in as many as have room, in the order in which they came."""
+        self._let_in(self._queue)
+        if not self._queue:
+            self._let_in(self._behind)
+        self._press(pressed=bool(self._behind))
+
+    def _let_in(self, queue: deque[Turn]) -> None:
+        kept_out = deque[Turn]()
+        while queue:
+            turn = queue.popleft()
+            if turn.come.cancelled() or (self._paused and turn.standing is not Standing.DROPPABLE):
+                kept_out.append(turn)  # one that was cancelled takes itself out
+            elif self._has_room(turn.points, turn.standing):
+                self._hold(turn.points, turn.standing)
+                turn.come.set_result(None)
+            else:
+                queue.appendleft(turn)
+                break
+        queue.extendleft(reversed(kept_out))
+
+    def _has_room(self, points: int, standing: Standing) -> bool:
+        if not points:
+            return True
+        if self._paused and standing is not Standing.DROPPABLE:
+            return False
+        if standing is Standing.BACKFILL and not fits(points, self.backfill, self.most_backfill):
+            return False
+        return fits(points, self.held, self.capacity)
+
+    def _hold(self, points: int, standing: Standing) -> None:
+        self.held += points
+        if standing is Standing.BACKFILL:
+            self.backfill += points
+
+    def _release(self, points: int, standing: Standing) -> None:
+        self._hold(-points, standing)
+        self._admit()
+
+    def _press(self, *, pressed: bool) -> None:
+        for lane in self.lanes.values():
+            lane.press(pressed=pressed)
+
+    def _hurry(self) -> None:
+        for lane in self.lanes.values():
+            lane.hurry()
+
+
+def fits(points: int, held: int, most: int) -> bool:
+    """Say whether so many more are within a bound; alone, more than that are."""
+    return not held or held + points <= most

@@ -1,0 +1,121 @@
+"""Payloads that a store refused for good, kept with the reason."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingestd.clock import Clock
+from ingestd.disk.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One refused point.
+
+    Attributes:
+        id: Its number, for retry and purge.
+        store: The store that refused it.
+        at: When, in seconds since the Unix epoch.
+        reason: In the store's own words, or ours.
+        payload: The point as it would have been sent.
+    """
+
+    id: int
+    store: str
+    at: float
+    reason: str
+    payload: bytes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for a listing."""
+        return {
+            "id": self.id,
+            "store": self.store,
+            "at": self.at,
+            "reason": self.reason,
+            "payload": self.payload.decode(errors="replace"),
+        }
+
+
+class DeadLetters:
+    """The dead letters of one store."""
+
+    def __init__(self, database: Database, store: str, *, clock: Clock) -> None:
+        self._database, self.store, self._clock = database, store, clock
+        self.count = 0
+
+    async def open(self) -> None:
+        """Learn what a former daemon left."""
+        self.count = await self._database.read(lambda db: count(db, self.store))
+
+    async def add(self, refused: Sequence[tuple[bytes, str]]) -> None:
+        """Keep payloads with the reason of each.
+
+        Raises:
+            DiskFull: There is no room for them, and nothing was written.
+        """
+        now = self._clock.now()
+        rows = [(self.store, now, reason, payload) for payload, reason in refused]
+        await self._database.write(
+            lambda db: db.executemany(
+                "INSERT INTO dead_letters (store, at, reason, payload) VALUES (?, ?, ?, ?)", rows
+            )
+        )
+        self.count += len(rows)
+
+    async def listed(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """Return dead letters in the order of their numbers, beginning after one."""
+        return await self._database.read(
+            lambda db: listed(db, store=self.store, after=after, limit=limit)
+        )
+
+    async def remove(self, ids: Sequence[int]) -> int:
+        """Forget dead letters; return how many there were."""
+        removed = await self._database.write(lambda db: delete(db, ids), on_full="use_ballast")
+        self.count -= removed
+        return removed
+
+
+def count(db: sqlite3.Connection, store: str) -> int:
+    """Count the dead letters of a store."""
+    row = db.execute("SELECT count(*) FROM dead_letters WHERE store = ?", (store,)).fetchone()
+    return int(row[0])
+
+
+def listed(
+    db: sqlite3.Connection, *, store: str | None = None, after: int = 0, limit: int = 100
+) -> list[DeadLetter]:
+    """Return dead letters in the order of their numbers, beginning after one."""
+    rows = db.execute(
+        "SELECT id, store, at, reason, payload FROM dead_letters"
+        " WHERE id > ? AND (? IS NULL OR store = ?) ORDER BY id LIMIT ?",
+        (after, store, store, limit),
+    )
+    return [DeadLetter(*row) for row in rows]
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """Return the number of the last dead letter, or 0."""
+    (last,) = db.execute("SELECT max(id) FROM dead_letters").fetchone()
+    return last or 0
+
+
+def found(db: sqlite3.Connection, store: str, ids: Sequence[int]) -> list[DeadLetter]:
+    """Return those of some numbers that are a store's dead letters."""
+    select = "SELECT id, store, at, reason, payload FROM dead_letters WHERE id = ? AND store = ?"
+    rows = (db.execute(select, (row_id, store)).fetchone() for row_id in sorted(set(ids)))
+    return [DeadLetter(*row) for row in rows if row is not None]
+
+
+def stores(db: sqlite3.Connection) -> list[str]:
+    """Name the stores that have dead letters."""
+    rows = db.execute("SELECT DISTINCT store FROM dead_letters ORDER BY store")
+    return [name for (name,) in rows]
+
+
+def delete(db: sqlite3.Connection, ids: Sequence[int]) -> int:
+    """Forget dead letters by number; return how many there were."""
+    return sum(
+        db.execute("DELETE FROM dead_letters WHERE id = ?", (row_id,)).rowcount for row_id in ids
+    )

@@ -1,0 +1,209 @@
+"""The deliveries of all stores: started, replaced and ended."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, Final
+
+from ingestd.clock import Clock
+from ingestd.config.model import BufferConfig, StoreConfig
+from ingestd.delivery import deadletters
+from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.deadletters import DeadLetter, DeadLetters
+from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.lane import Lane
+from ingestd.delivery.limits import Limits
+from ingestd.delivery.outage import Outage
+from ingestd.delivery.spool import Spool
+from ingestd.disk.database import Database
+from ingestd.errors import NotNow
+from ingestd.model import StoredPoint
+from ingestd.sinks.protocol import Sink
+from ingestd.tasks import Task, Tasks
+
+PAGE: Final = 1000  # dead letters that are moved together
+STALLED: Final = 120.0  # seconds without any progress
+
+MakeSink = Callable[[StoreConfig], Sink]
+
+
+class Deliveries:
+    """One delivery for each store, by the store's name."""
+
+    def __init__(
+        self,
+        *,
+        make_sink: MakeSink,
+        buffer: Buffer,
+        database: Database,
+        pool: Executor,
+        tasks: Tasks,
+        clock: Clock,
+        log: Any,
+    ) -> None:
+        self._make_sink, self._buffer, self._database = make_sink, buffer, database
+        self._pool, self._tasks, self._clock, self._log = pool, tasks, clock, log
+        self.by_store: dict[str, Delivery] = {}
+        self._running: dict[str, Task] = {}
+        self._sorting = asyncio.Lock()
+
+    def make(self, store: StoreConfig, limits: BufferConfig) -> Delivery:
+        """Make a delivery, to be started."""
+        clock, batch = self._clock, store.batch
+        log = self._log.bind(store=store.name)
+        return Delivery(
+            name=store.name,
+            sink=self._make_sink(store),
+            buffer=self._buffer,
+            lane=Lane(
+                points=batch.points, size_bytes=batch.bytes, linger=batch.linger, clock=clock
+            ),
+            spool=Spool(self._database, store.name, limit_bytes=limits.spool_bytes, clock=clock),
+            dead=DeadLetters(self._database, store.name, clock=clock),
+            outage=Outage(longest=store.retry_max, clock=clock, log=log),
+            limits=Limits(
+                points=batch.points,
+                size_bytes=batch.bytes,
+                write_ahead=store.write_ahead,
+                spool_age=limits.spool_age,
+                stalled=store.timeout + STALLED,
+            ),
+            pool=self._pool,
+            clock=clock,
+            log=log,
+        )
+
+    def start(self, delivery: Delivery) -> None:
+        """Begin to deliver to a store, in the place of the delivery it had."""
+        name = delivery.name
+        before, ended = self.by_store.get(name), self._running.get(name)
+        self.by_store[name] = delivery
+        self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
+
+        async def deliver() -> None:
+            if before is not None:
+                _let_go(before)
+            if ended is not None:
+                await asyncio.wait({ended})
+                # It may have found its spool full; this one finds out for itself.
+                self._buffer.resume(name)
+            await delivery.run()
+
+        self._running[name] = self._tasks.start(f"{name}.deliver", deliver)
+
+    def limit(self, limits: BufferConfig) -> None:
+        """Keep to other limits from now on."""
+        for delivery in self.by_store.values():
+            delivery.spool.limit_bytes = limits.spool_bytes
+            delivery.limits.spool_age = limits.spool_age
+            delivery.headroom.look_again()
+
+    def remove(self, name: str) -> None:
+        """Stop delivering to a store; what is in memory for it goes to its spool."""
+        delivery = self.by_store.pop(name)
+        self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
+        self._buffer.resume(name)
+        _let_go(delivery)
+
+    async def finish(self, *, patience: float, hurry: asyncio.Event) -> None:
+        """Deliver what is in memory, for a while; spool the rest."""
+        for delivery in self.by_store.values():
+            delivery.lane.close()
+        running = set(self._running.values())
+        if not running:
+            return
+        hurried = asyncio.ensure_future(hurry.wait())
+        everything = asyncio.ensure_future(asyncio.wait(running))
+        await asyncio.wait(
+            {hurried, everything}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        hurried.cancel()
+        for delivery in self.by_store.values():
+            delivery.give_up()
+        await asyncio.wait({everything}, timeout=patience)
+        everything.cancel()
+
+    async def read(
+        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
+    ) -> list[StoredPoint]:
+        """Read points back from the first store."""
+        first = next(iter(self.by_store.values()))
+        return await first.sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
+
+    async def retry(self, store: str, ids: Sequence[int] | None = None) -> int:
+        """Put dead letters back into the queue of their store; return how many.
+
+        Args:
+            store: The store.
+            ids: Which; all that are there now by default, so that those it
+                refuses again are not tried for ever.
+
+        Raises:
+            NotNow: There is no such store any more.
+            StateError: The database failed, or the disk is full.
+        """
+        points = 0
+        async with self._sorting:  # whoever comes second finds them gone
+            async for letters in self._dead_letters(store, ids):
+                if store not in self.by_store:
+                    raise NotNow(f"{store}: expected a configured store, got a former one")
+                delivery = self.by_store[store]
+                await delivery.recovered.wait()
+                points += await delivery.retry(letters)
+        return points
+
+    async def purge(self, store: str, ids: Sequence[int] | None = None) -> int:
+        """Forget dead letters of a store, all of them by default; return how many.
+
+        Raises:
+            StateError: The database failed.
+        """
+        points = 0
+        async with self._sorting:
+            async for letters in self._dead_letters(store, ids):
+                points += await self._purge(store, [each.id for each in letters])
+        return points
+
+    async def _purge(self, store: str, ids: Sequence[int]) -> int:
+        delivery = self.by_store.get(store)
+        if delivery is None:  # of a store that is no longer configured
+            return await self._database.write(
+                lambda db: deadletters.delete(db, ids), on_full="use_ballast"
+            )
+        await delivery.recovered.wait()
+        return await delivery.purge(ids)
+
+    async def _dead_letters(
+        self, store: str, ids: Sequence[int] | None
+    ) -> AsyncIterator[list[DeadLetter]]:
+        """Yield some of a store's dead letters, or all, page by page."""
+        read = self._database.read
+        if ids is not None:
+            for start in range(0, len(ids), PAGE):
+                some = ids[start : start + PAGE]
+                yield await read(partial(deadletters.found, store=store, ids=some))
+            return
+        last, after = await read(deadletters.newest), 0
+        while after < last:
+            page = await read(partial(deadletters.listed, store=store, after=after, limit=PAGE))
+            letters = [each for each in page if each.id <= last]
+            if not letters:
+                return
+            after = letters[-1].id
+            yield letters
+
+    @property
+    def behind(self) -> str:
+        """Why backfills should wait, or an empty string: some store has enough to do."""
+        return next(filter(None, (each.behind for each in self.by_store.values())), "")
+
+    @property
+    def stuck(self) -> Sequence[str]:
+        """The stores whose delivery has work and does not move."""
+        return [name for name, each in self.by_store.items() if each.stuck]
+
+
+def _let_go(delivery: Delivery) -> None:
+    delivery.give_up()
+    delivery.lane.close()

@@ -1,0 +1,115 @@
+"""What happens when a spool has reached its limit, or the disk fails us.
+
+Collectors that keep a position in their source wait, since the source keeps
+the data; of the others the oldest spooled points are dropped. What has to reach
+the disk for the daemon to go on is tried until it does.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from ingestd.clock import Clock
+from ingestd.delivery.account import Tally
+from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.spool import Spool
+from ingestd.errors import DiskFull, StateError
+from ingestd.model import Body
+
+RETRY: Final = 5.0  # seconds
+RESUME_BELOW: Final = 0.9  # of the spool's limit
+
+T = TypeVar("T")
+
+
+class Headroom:
+    """The room that one store's spool has left.
+
+    Attributes:
+        exhausted: Whether collectors wait for it.
+    """
+
+    def __init__(
+        self, *, buffer: Buffer, spool: Spool, tally: Tally, clock: Clock, log: Any
+    ) -> None:
+        self._buffer, self._spool, self._tally = buffer, spool, tally
+        self._clock, self._log = clock, log
+        self.exhausted = False
+
+    async def spool(self, body: Body, *, droppable: bool) -> bool:
+        """Spool a body if there is room, making some if it is droppable; return whether it is."""
+        size = len(body.data)
+        if droppable and not self._spool.has_room(size):
+            await self._drop_oldest(size)
+            if not self._spool.has_room(size):
+                self._ran_out(self._at_its_limit)
+                return False
+        if not await self._append(body, droppable=droppable):
+            return False
+        if not self._spool.has_room(1):
+            self._ran_out(self._at_its_limit)
+        self.look_again()  # the disk may have been full, and is not any more
+        return True
+
+    def drop(self, body: Body) -> None:
+        """Give up a body that may be, since there is no room for it anywhere."""
+        self._dropped(body.points)
+
+    async def persist(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Do what needs the disk, however long it takes to have it."""
+        while True:
+            try:
+                return await action()
+            except StateError as error:
+                self._ran_out(str(error))
+                self._tally.moved(self._clock)
+                await self._clock.sleep(RETRY)
+
+    def look_again(self) -> None:
+        """Let collectors go on if there is room again."""
+        room = self._spool.holds.size_bytes <= RESUME_BELOW * self._spool.limit_bytes
+        if self.exhausted and room:
+            self.exhausted = False
+            self._buffer.resume(self._spool.store)
+            self._log.info("spool has room again", dropped=self._tally.dropped)
+
+    async def _append(self, body: Body, *, droppable: bool) -> bool:
+        for last_try in (not droppable, True):
+            try:
+                await self._spool.append(body, droppable=droppable)
+            except StateError as error:
+                self._ran_out(str(error))
+                full = isinstance(error, DiskFull)
+                if last_try or not full or not await self._drop_oldest(len(body.data)):
+                    return False
+            else:
+                return True
+        return False
+
+    async def _drop_oldest(self, size_bytes: int) -> int:
+        try:
+            points = await self._spool.drop_oldest(size_bytes)
+        except StateError as error:
+            self._ran_out(str(error))
+            return 0
+        self._dropped(points)
+        return points
+
+    def _dropped(self, points: int) -> None:
+        if points:
+            self._ran_out(self._at_its_limit)
+            self._tally.dropped += points
+
+    @property
+    def _at_its_limit(self) -> str:
+        return f"the spool has reached {self._spool.limit_bytes} bytes"
+
+    def _ran_out(self, why: str) -> None:
+        if self.exhausted:
+            return
+        self.exhausted = True
+        self._buffer.pause(self._spool.store)
+        self._log.error(
+            "spool full: collectors with a cursor wait, the others lose their oldest readings",
+            reason=why,
+            points=self._spool.holds.points,
+        )

@@ -1,0 +1,323 @@
+"""The bodies that wait on disk for a store.
+
+Theory of operation. The spool of a store is a queue of bodies, exactly as they
+will be sent, in the order in which they came. ``horizon_us`` is the latest time
+of any point in it: a point beyond the horizon cannot be a repeat of one that
+waits here, so it may overtake the queue, while a correction of an older point
+has to go behind what it corrects.
+
+A body that no longer matches its checksum is set aside and counted as lost;
+the others go on. A flipped bit can make a text of a blob or a number, which Python
+would refuse to read, and with it every row behind; hence the casts.
+
+What is held is counted in memory, because adding up a large table for every
+body would cost more than storing it.
+"""
+
+import asyncio
+import sqlite3
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ingestd.clock import Clock
+from ingestd.disk.database import Database, set_aside
+from ingestd.model import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A body in the spool, with its place in the queue."""
+
+    id: int
+    body: Body
+    droppable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a spool holds.
+
+    Attributes:
+        bodies: How many bodies.
+        points: How many points in them.
+        size_bytes: Their weight.
+        horizon_us: The latest time of any point, in microseconds, or None if empty.
+        oldest_at: When the first was spooled, in seconds since the Unix epoch, or None.
+    """
+
+    bodies: int = 0
+    points: int = 0
+    size_bytes: int = 0
+    horizon_us: int | None = None
+    oldest_at: float | None = None
+
+
+class Spool:
+    """The queue of one store.
+
+    Args:
+        database: Where it is kept.
+        store: The store's name.
+        limit_bytes: How much it should weigh at most.
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, database: Database, store: str, *, limit_bytes: int, clock: Clock) -> None:
+        self._database, self.store, self._clock = database, store, clock
+        self.limit_bytes = limit_bytes
+        self.holds = Contents()
+        self.appended = 0
+        self._lent: frozenset[int] = frozenset()
+        self._choosing = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Learn what a former daemon left."""
+        self.holds = await self._database.read(lambda db: contents(db, self.store))
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Say whether a body of that size stays within the limit."""
+        return self.holds.size_bytes + size_bytes <= self.limit_bytes
+
+    def overtakes(self, time_us: int) -> bool:
+        """Say whether a point of that time may go before what waits here."""
+        return self.holds.horizon_us is None or time_us > self.holds.horizon_us
+
+    async def append(
+        self,
+        body: Body,
+        *,
+        droppable: bool,
+        also: Callable[[sqlite3.Connection], object] | None = None,
+    ) -> None:
+        """Add a body; it is on disk when this returns.
+
+        Args:
+            body: What to add.
+            droppable: Whether it may be dropped when the spool is full.
+            also: What else belongs to the same transaction.
+
+        Raises:
+            DiskFull: There is no room for it, and nothing was written.
+        """
+        now = self._clock.now()
+
+        def act(db: sqlite3.Connection) -> None:
+            insert(db, self.store, body, droppable=droppable, now=now)
+            if also is not None:
+                also(db)
+
+        await self._database.write(act)
+        held = self.holds
+        self.appended += 1
+        self.holds = Contents(
+            bodies=held.bodies + 1,
+            points=held.points + body.points,
+            size_bytes=held.size_bytes + len(body.data),
+            horizon_us=_latest(held.horizon_us, body.last_us),
+            oldest_at=now if held.oldest_at is None else held.oldest_at,
+        )
+
+    async def oldest(self, points: int) -> tuple[list[Spooled], int]:
+        """Return the first bodies in the queue, with about so many points together.
+
+        They are lent until ``replace`` or ``let_go``, and not dropped meanwhile:
+        points that are on their way to the store cannot be counted as dropped.
+
+        Returns:
+            The bodies, and how many points were lost in damaged ones just found.
+        """
+        async with self._choosing:
+            found, damaged = await self._database.read(lambda db: _oldest(db, self.store, points))
+            self._lent = frozenset(each.id for each in found)
+        lost = await self._remove(damaged, aside="checksum differs") if damaged else 0
+        return found, lost
+
+    async def replace(self, spooled: Sequence[Spooled], body: Body | None) -> None:
+        """Take bodies out of the queue; put what is left of them in their place."""
+        ids = [each.id for each in spooled]
+        if body is None:
+            await self._remove(ids)
+        else:
+            await self._shrink(ids, body)
+
+    async def _shrink(self, ids: Sequence[int], body: Body) -> None:
+        """Put one body in the place of several, in one transaction."""
+        first, *others = ids
+
+        def act(db: sqlite3.Connection) -> tuple[int, int, int]:
+            removed = _delete(db, others, aside="")
+            before = _weight(db, first)
+            _update(db, first, body)
+            return (
+                removed[0],
+                removed[1] + before[0] - body.points,
+                removed[2] + before[1] - len(body.data),
+            )
+
+        self._forget(*await self._database.write(act, on_full="use_ballast"))
+
+    def let_go(self) -> None:
+        """Take back what was lent."""
+        self._lent = frozenset()
+
+    async def set_aside(self, spooled: Sequence[Spooled], why: str) -> int:
+        """Take bodies that cannot be sent out of the queue, and keep them; return their points."""
+        return await self._remove([each.id for each in spooled], aside=why)
+
+    async def drop_oldest(self, size_bytes: int) -> int:
+        """Drop droppable bodies until that much is free; return how many points they held."""
+        async with self._choosing:
+            lent = self._lent
+            ids = await self._database.read(lambda db: _droppable(db, self.store, size_bytes, lent))
+            return await self._remove(ids) if ids else 0
+
+    async def expire(self, before: float) -> int:
+        """Drop bodies spooled before a time (Unix seconds); return how many points they held."""
+        if self.holds.oldest_at is None or self.holds.oldest_at >= before:
+            return 0
+        ids = await self._database.read(lambda db: _spooled_before(db, self.store, before))
+        return await self._remove(ids) if ids else 0
+
+    async def _remove(self, ids: Sequence[int], *, aside: str = "") -> int:
+        (bodies, points, size), oldest_at = await self._database.write(
+            lambda db: (_delete(db, ids, aside=aside), _oldest_at(db, self.store)),
+            on_full="use_ballast",
+        )
+        self._forget(bodies, points, size)
+        self.holds = replace(self.holds, oldest_at=oldest_at if self.holds.bodies else None)
+        return points
+
+    def _forget(self, bodies: int, points: int, size_bytes: int) -> None:
+        held = self.holds
+        left = held.bodies - bodies
+        self.holds = Contents(
+            bodies=left,
+            points=held.points - points,
+            size_bytes=held.size_bytes - size_bytes,
+            horizon_us=held.horizon_us if left else None,
+            oldest_at=held.oldest_at if left else None,
+        )
+
+
+def _latest(one_us: int | None, other_us: int) -> int:
+    return other_us if one_us is None else max(one_us, other_us)
+
+
+def contents(db: sqlite3.Connection, store: str) -> Contents:
+    """Add up the spool of a store."""
+    row = db.execute(
+        "SELECT count(*), coalesce(sum(max(CAST(points AS INTEGER), 1)), 0),"
+        " coalesce(sum(CAST(bytes AS INTEGER)), 0), max(CAST(last_us AS INTEGER)),"
+        " min(CAST(spooled_at AS REAL)) FROM spool WHERE store = ?",
+        (store,),
+    ).fetchone()
+    return Contents(*row)
+
+
+def stores(db: sqlite3.Connection) -> list[str]:
+    """Name the stores that something is spooled for."""
+    return [name for (name,) in db.execute("SELECT DISTINCT store FROM spool ORDER BY store")]
+
+
+def insert(db: sqlite3.Connection, store: str, body: Body, *, droppable: bool, now: float) -> None:
+    """Add a body to the end of a store's queue."""
+    db.execute(
+        "INSERT INTO spool (store, droppable, points, first_us, last_us, bytes, spooled_at,"
+        " crc, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            store,
+            droppable,
+            body.points,
+            body.first_us,
+            body.last_us,
+            len(body.data),
+            now,
+            zlib.crc32(body.data),
+            body.data,
+        ),
+    )
+
+
+def _oldest(db: sqlite3.Connection, store: str, points: int) -> tuple[list[Spooled], list[int]]:
+    found: list[Spooled] = []
+    damaged: list[int] = []
+    rows = db.execute(
+        "SELECT id, CAST(data AS BLOB), points, first_us, last_us, droppable, crc FROM spool"
+        " WHERE store = ? ORDER BY id",
+        (store,),
+    )
+    for row_id, data, *numbers in rows:
+        if not all(type(number) is int for number in numbers) or zlib.crc32(data) != numbers[-1]:
+            damaged.append(row_id)
+            continue
+        count, first_us, last_us, droppable, _ = numbers
+        if found and count > points:
+            break
+        found.append(Spooled(row_id, Body(data, count, first_us, last_us), bool(droppable)))
+        points -= count
+        if points <= 0:
+            break
+    return found, damaged
+
+
+def _weight(db: sqlite3.Connection, row_id: int) -> tuple[int, int]:
+    """Return how many points and bytes a body has."""
+    points, size = db.execute(
+        "SELECT max(CAST(points AS INTEGER), 1), CAST(bytes AS INTEGER) FROM spool WHERE id = ?",
+        (row_id,),
+    ).fetchone()
+    return points, size
+
+
+def _update(db: sqlite3.Connection, row_id: int, body: Body) -> None:
+    db.execute(
+        "UPDATE spool SET data = ?, crc = ?, points = ?, bytes = ? WHERE id = ?",
+        (body.data, zlib.crc32(body.data), body.points, len(body.data), row_id),
+    )
+
+
+def _delete(db: sqlite3.Connection, ids: Sequence[int], *, aside: str) -> tuple[int, int, int]:
+    bodies = points = size = 0
+    for row_id in ids:
+        row = db.execute(
+            "SELECT max(CAST(points AS INTEGER), 1), CAST(bytes AS INTEGER), store,"
+            " CAST(data AS BLOB) FROM spool WHERE id = ?",
+            (row_id,),
+        ).fetchone()
+        if row is None:
+            continue
+        if aside:
+            set_aside(db, table="spool", key=f"{row[2]}/{row_id}", payload=row[3], error=aside)
+        db.execute("DELETE FROM spool WHERE id = ?", (row_id,))
+        bodies, points, size = bodies + 1, points + row[0], size + row[1]
+    return bodies, points, size
+
+
+def _oldest_at(db: sqlite3.Connection, store: str) -> float | None:
+    row = db.execute(
+        "SELECT CAST(spooled_at AS REAL) FROM spool WHERE store = ? ORDER BY id LIMIT 1", (store,)
+    ).fetchone()
+    return None if row is None else float(row[0])
+
+
+def _droppable(
+    db: sqlite3.Connection, store: str, size_bytes: int, lent: frozenset[int]
+) -> list[int]:
+    ids = []
+    for row_id, size in db.execute(
+        "SELECT id, bytes FROM spool WHERE store = ? AND droppable ORDER BY id", (store,)
+    ):
+        if size_bytes <= 0:
+            break
+        if row_id not in lent:
+            ids.append(row_id)
+            size_bytes -= size
+    return ids
+
+
+def _spooled_before(db: sqlite3.Connection, store: str, before: float) -> list[int]:
+    rows = db.execute(
+        "SELECT id FROM spool WHERE store = ? AND spooled_at < ? ORDER BY id", (store, before)
+    )
+    return [row_id for (row_id,) in rows]

@@ -1,0 +1,67 @@
+"""A collector's plugin as its file has it now, or as it last worked."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from ingestd.calling.plugin import Plugin
+from ingestd.errors import PluginLoadError
+from ingestd.loading.loader import Loader
+
+T = TypeVar("T")
+
+
+class Blocking(Protocol):
+    """Calls what blocks, away from the event loop."""
+
+    async def __call__(self, function: Callable[..., T], *args: Any) -> T:
+        """Return what the function returns."""
+
+
+class CurrentPlugin:
+    """Loads a plugin when it is first wanted, and again when its files have changed.
+
+    Args:
+        name: As the collector names it.
+        log: Told of new versions, and once of one that does not load.
+    """
+
+    def __init__(self, name: str, *, loader: Loader, blocking: Blocking, log: Any) -> None:
+        self._name, self._loader, self._blocking, self._log = name, loader, blocking, log
+        self._plugin: Plugin | None = None
+        self._complained = ""
+
+    async def get(self) -> Plugin:
+        """Return the plugin.
+
+        Raises:
+            PluginLoadError: It has never loaded, and does not now.
+        """
+        if self._plugin is None:
+            self._plugin = await self._blocking(self._loader.load, self._name)
+        else:
+            self._plugin = await self._refreshed(self._plugin)
+        return self._plugin
+
+    async def edited(self, running: Plugin) -> bool:
+        """Say whether there is a version that loads beyond one that runs.
+
+        It may have been given out already, to somebody who runs beside that one.
+        """
+        return await self.get() is not running
+
+    async def _refreshed(self, plugin: Plugin) -> Plugin:
+        if not self._loader.changed(plugin):
+            return plugin
+        try:
+            refreshed = await self._blocking(self._loader.refresh, plugin)
+        except PluginLoadError as error:
+            if str(error) != self._complained:
+                self._log.error(
+                    "plugin does not load, its last good version stays", error=str(error)
+                )
+            self._complained = str(error)
+            return plugin
+        if refreshed is not plugin:
+            self._log.info("plugin changed, and was read again", plugin=plugin.name)
+        self._complained = ""
+        return refreshed

@@ -1,0 +1,267 @@
+"""Plugin name or path -> what its ``run`` is, without trusting the file more than needed.
+
+An asynchronous plugin shares the event loop, so it is imported here. An ordinary
+function is imported in worker processes only: its module may block, print, exit
+or pull in pandas. What the daemon must know of it is read from its syntax
+tree; where that is not clear (``run`` is decorated or assigned, a module seems to
+be missing), a process of its own imports the plugin and tells.
+
+Everything here blocks: call it off the event loop.
+"""
+
+import difflib
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ingestd.calling.plugin import Plugin, PluginInfo
+from ingestd.errors import PluginLoadError
+from ingestd.loading.syntax import read_description
+from ingestd.worker import wire
+from ingestd.worker.child import command, environment, request
+from ingestd.worker.importing import (
+    Description,
+    Fingerprint,
+    Kind,
+    Parameters,
+    Source,
+    describe,
+    fingerprint_of,
+    import_run,
+    read_source,
+)
+
+SHIPPED: Final = "ingestd.plugins"
+PATIENCE: Final = 60.0  # seconds that a plugin may take to import
+
+_NAME: Final = re.compile(r"[A-Za-z][\w-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What loaders share.
+
+    Attributes:
+        plugins: The last good version of each.
+        broken: Those whose files do not import as they are now, and why.
+        locks: One for each, because a plugin may take long to import.
+    """
+
+    plugins: dict[Path, Plugin] = field(default_factory=dict)
+    broken: dict[Path, tuple[Fingerprint, PluginLoadError]] = field(default_factory=dict)
+    locks: defaultdict[Path, threading.Lock] = field(
+        default_factory=partial(defaultdict, threading.Lock)
+    )
+
+
+class Loader:
+    """Finds plugins and keeps what it has loaded, one version for all who use it.
+
+    Args:
+        plugin_dirs: Searched before the shipped plugins.
+        withheld: Environment variables that a process which imports a plugin is not to have.
+        known: What another loader has loaded, to be shared.
+    """
+
+    def __init__(
+        self,
+        plugin_dirs: Sequence[Path],
+        *,
+        withheld: frozenset[str] = frozenset(),
+        known: Known | None = None,
+    ) -> None:
+        self._dirs = tuple(plugin_dirs)
+        self._withheld = withheld
+        self._known = known or Known()
+
+    def with_dirs(self, plugin_dirs: Sequence[Path], *, withheld: frozenset[str]) -> "Loader":
+        """Return a loader for another config, which shares what this one has loaded."""
+        return Loader(plugin_dirs, withheld=withheld, known=self._known)
+
+    def load(self, name_or_path: str, *, base: Path | None = None) -> Plugin:
+        """Load a plugin by name or path.
+
+        Args:
+            name_or_path: A path has a slash in it or ends in ``.py``.
+            base: The folder that a relative path starts from.
+
+        Raises:
+            PluginLoadError: It cannot be found, or does not import.
+        """
+        return self._load(self._find(name_or_path, base), sure=False)
+
+    def changed(self, plugin: Plugin) -> bool:
+        """Whether the plugin's files look different from when it was loaded."""
+        if plugin.source.module is not None:  # an upgrade needs a restart anyway
+            return False
+        try:
+            return fingerprint_of(plugin.path) != plugin.fingerprint
+        except OSError:
+            return True
+
+    def refresh(self, plugin: Plugin) -> Plugin:
+        """Return the plugin as its files are now; the same one if they have not changed.
+
+        Raises:
+            PluginLoadError: The new version does not import; the old one goes on
+                working. Asking again about the same files costs nothing.
+        """
+        if not self.changed(plugin):
+            return plugin
+        return self._load(plugin.path, sure=True)
+
+    def verify(self, plugin: Plugin) -> None:
+        """Import the plugin in a process of its own, to see whether it can be.
+
+        Raises:
+            PluginLoadError: It cannot.
+        """
+        ask(plugin.source, withheld=self._withheld)
+
+    def available(self) -> list[PluginInfo]:
+        """List every plugin that has a name, without importing any in this process."""
+        named = sorted(self._named().items())
+        return [_info(name, path, withheld=self._withheld) for name, path in named]
+
+    def _load(self, path: Path, *, sure: bool) -> Plugin:
+        with self._known.locks[path]:
+            return self._load_alone(path, sure=sure)
+
+    def _load_alone(self, path: Path, *, sure: bool) -> Plugin:
+        source = _snapshot(path)
+        known = self._known.plugins.get(path)
+        if known is not None and known.fingerprint == source.fingerprint:
+            return known
+        if sure and self._known.broken.get(path, (None,))[0] == source.fingerprint:
+            error = self._known.broken[path][1]
+            raise PluginLoadError(str(error), details=error.details)
+        try:
+            plugin = _plugin(source, sure=sure, withheld=self._withheld)
+        except PluginLoadError as exc:
+            self._known.broken[path] = (source.fingerprint, exc)
+            raise
+        self._known.plugins[path] = plugin
+        self._known.broken.pop(path, None)
+        return plugin
+
+    def _find(self, name_or_path: str, base: Path | None) -> Path:
+        if "/" in name_or_path or name_or_path.endswith(".py"):
+            path = ((base or Path.cwd()) / Path(name_or_path).expanduser()).resolve()
+            return path / "__init__.py" if path.is_dir() else path
+        named = self._named()
+        if name_or_path in named:
+            return named[name_or_path]
+        meant = difflib.get_close_matches(name_or_path, named, n=1)
+        hint = f"; did you mean {meant[0]!r}?" if meant else ""
+        places = ", ".join([*map(str, self._dirs), "the shipped plugins"])
+        raise PluginLoadError(f"no plugin {name_or_path!r} in {places}{hint}")
+
+    def _named(self) -> dict[str, Path]:
+        """Return name -> path; earlier folders win, and the shipped ones come last."""
+        found: dict[str, Path] = {}
+        for folder in (*self._dirs, _shipped_folder()):
+            for path in _plugins_in(folder):
+                found.setdefault(_name_of(path), path)
+        return found
+
+
+def ask(source: Source, *, withheld: Collection[str] = ()) -> Description:
+    """Have a process of its own import a plugin and describe it.
+
+    Raises:
+        PluginLoadError: It does not import, or took the process down with it.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(  # noqa: S603 (our own command)
+            command(theirs.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            process_group=0,
+            env=environment(withheld),
+        )
+        theirs.close()
+        ours.settimeout(PATIENCE)
+        try:
+            ours.sendall(wire.encode(request(source, "describe")))
+            answer = wire.receive(ours)
+        except TimeoutError:
+            text = f"{source.path}: must import within {PATIENCE:g} s"
+            raise PluginLoadError(text) from None
+        except (EOFError, ConnectionError):
+            text = f"{source.path}: ended the process that imported it"
+            raise PluginLoadError(text) from None
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if answer[0] == "failed":
+        raise PluginLoadError(answer[2], details=answer[3])
+    told = answer[1]
+    return Description(Kind(told["kind"]), Parameters(**told["parameters"]), told["doc"])
+
+
+def _plugin(source: Source, *, sure: bool, withheld: Collection[str]) -> Plugin:
+    """Learn what a plugin is; with ``sure``, by importing it in any case."""
+    description = read_description(source)
+    if description is None or (sure and description.kind is Kind.FUNCTION):
+        description = ask(source, withheld=withheld)
+    run = None
+    if description.kind is not Kind.FUNCTION:
+        run, doc = import_run(source)
+        seen = describe(run, doc, source)
+        # A wrapper that is no coroutine function itself may still return what the
+        # `async def` below it gives; whoever calls it looks at the result.
+        kind = seen.kind if seen.kind is not Kind.FUNCTION else description.kind
+        description = Description(kind, seen.parameters, doc)
+    return Plugin(
+        name=_name_of(source.path),
+        kind=description.kind,
+        parameters=description.parameters,
+        doc=description.doc,
+        source=source,
+        run=run,
+    )
+
+
+def _snapshot(path: Path) -> Source:
+    try:
+        if path.is_relative_to(_shipped_folder()):
+            return Source(path, f"{SHIPPED}.{_name_of(path)}", fingerprint=fingerprint_of(path))
+        return read_source(path)
+    except OSError as exc:
+        raise PluginLoadError(f"{path}: cannot be read: {exc.strerror}") from None
+
+
+def _info(name: str, path: Path, *, withheld: Collection[str]) -> PluginInfo:
+    try:
+        source = _snapshot(path)
+        told = read_description(source) or ask(source, withheld=withheld)
+    except PluginLoadError as exc:
+        return PluginInfo(name, path, "", None, str(exc))
+    return PluginInfo(name, path, next(iter(told.doc.strip().splitlines()), ""), told.kind)
+
+
+def _shipped_folder() -> Path:
+    return Path(__file__).parents[1] / "plugins"
+
+
+def _plugins_in(folder: Path) -> Iterable[Path]:
+    """Return modules, then packages, whose names are fit for a config."""
+    modules = (each for each in folder.glob("*.py") if each.name != "__init__.py")
+    candidates = [*modules, *folder.glob("*/__init__.py")]
+    return [each for each in candidates if _NAME.fullmatch(_name_of(each))]
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.name if path.name == "__init__.py" else path.stem

@@ -1,0 +1,236 @@
+"""What runs inside a worker process: one plugin version, one call after another.
+
+Started as ``python -m ingestd.worker.child CHANNEL PARENT``; everything else, params
+and their secrets above all, comes over the channel. Standard output and error
+are a pipe that the daemon reads.
+"""
+
+import contextlib
+import ctypes
+import errno
+import faulthandler
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from ingestd.bmon import settings as standin
+from ingestd.contract.functioncontext import FunctionContext
+from ingestd.contract.result import portable
+from ingestd.errors import PluginError, ResultTooLarge
+from ingestd.worker import wire
+from ingestd.worker.failures import run_failure
+from ingestd.worker.importing import Source, call_ordinary, describe, import_run
+
+CHUNK: Final = 5_000  # readings in one message: the daemon's loop turns between two messages
+RESULT_LIMIT: Final = 64 << 20  # bytes: some two million readings
+TOO_MUCH: Final = f"run must give at most {RESULT_LIMIT >> 20} MiB at once"
+PR_SET_PDEATHSIG: Final = 1
+
+Send = Callable[[object], int]
+
+
+def command(channel: int) -> list[str]:
+    """Return the command line that starts a worker.
+
+    Without ``-B`` it would write bytecode next to the plugins, and without
+    ``-P`` it would import whatever lies in the current directory.
+    """
+    return [
+        sys.executable,
+        "-P",
+        "-B",
+        "-m",
+        "ingestd.worker.child",
+        str(channel),
+        str(os.getpid()),
+    ]
+
+
+def environment(withheld: Collection[str]) -> dict[str, str]:
+    """Return our environment as a worker sees it.
+
+    Args:
+        withheld: Names of variables that hold what is none of a plugin's business.
+    """
+    return {name: value for name, value in os.environ.items() if name not in withheld}
+
+
+def request(source: Source, do: str, **more: Any) -> dict[str, Any]:
+    """Return what to send to a worker."""
+    plugin = (str(source.path), source.module, dict(source.files))
+    return {"do": do, "plugin": plugin, **more}
+
+
+def main() -> None:
+    """Serve the daemon until it closes the channel."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)
+    _die_with(int(sys.argv[2]))
+    _settle_in()
+
+    # A fork that the plugin made must neither answer for us nor keep the channel open.
+    os.register_at_fork(after_in_child=channel.close)
+    worker = _Worker(_sender(channel))
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            worker.serve(wire.receive(channel))
+
+
+def _sender(channel: socket.socket) -> Send:
+    lock = threading.Lock()  # the plugin's threads may log
+
+    def send(message: object) -> int:
+        data = wire.encode(message)
+        if len(data) > RESULT_LIMIT:
+            raise ResultTooLarge(f"{TOO_MUCH}, got {len(data) >> 20} MiB")
+        with lock:
+            channel.sendall(data)
+        return len(data)
+
+    return send
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill us when the daemon is gone, however it went."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it went before the kernel knew
+        os._exit(1)
+
+
+def _settle_in() -> None:
+    """Prepare signals and output for foreign code.
+
+    Stopping is the daemon's decision, but systemd may send SIGTERM to the whole
+    service. A handler that does nothing is better than ignoring: a program
+    that the plugin starts does not inherit it, nor does a fork.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+        os.register_at_fork(
+            after_in_child=lambda number=number: signal.signal(number, signal.SIG_DFL)
+        )
+    faulthandler.enable()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+
+
+class _Worker:
+    """Holds the imported plugin between calls."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._run: Callable[..., Any] | None = None
+        self._doc = ""
+        self._source: Source | None = None
+
+    def serve(self, asked: Mapping[str, Any]) -> None:
+        """Answer one request: some messages, the last of them ``done`` or ``failed``."""
+        path, module, files = asked["plugin"]
+        source = Source(Path(path), module, files)
+        try:
+            with _memory_limit(asked.get("memory_limit")):
+                self._send(("done", self._answer(source, asked)))
+        except BaseException as exc:  # noqa: BLE001 (the border to foreign code)
+            failure = _failure(exc, source, asked.get("memory_limit"))
+            # After these the process may be in any condition.
+            spoiled = self._run is None or _is_shortage(exc) or isinstance(exc, SystemExit)
+            _flush()
+            self._send(("failed", type(failure).__name__, str(failure), failure.details, spoiled))
+
+    def _answer(self, source: Source, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        settings = asked.get("settings")
+        if asked["do"] == "describe":
+            standin.provide_nothing()
+        elif settings is not None:
+            standin.provide(settings)
+            self._run = None  # BMON imports a script anew for each run: nothing stays in it
+        run, doc = self._imported(source)
+        if asked["do"] == "describe":
+            described = describe(run, doc, source)
+            return {**asdict(described), "kind": described.kind.value}
+        kwargs = dict(asked["kwargs"])
+        if asked["ctx"]:
+            kwargs["ctx"] = FunctionContext(self._log)
+        returned = call_ordinary(run, kwargs)
+        _flush()
+        if settings is not None and not isinstance(returned, Mapping):  # BMON asks for no more
+            return None
+        result = portable(returned)
+        _flush()
+        return {**result, **self._ship(result)}
+
+    def _imported(self, source: Source) -> tuple[Callable[..., Any], str]:
+        if self._run is None:
+            self._run, self._doc = import_run(source)
+            self._source = source  # keeps its modules
+        return self._run, self._doc
+
+    def _log(self, level: str, event: str, values: Mapping[str, Any]) -> None:
+        self._send(("log", level, event, dict(values)))
+
+    def _ship(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Send all readings but the last few ahead of the result; return those few."""
+        readings = result.get("readings", [])
+        sent = at = 0
+        while len(readings) - at > CHUNK:
+            sent += self._send(("readings", readings[at : at + CHUNK]))
+            at += CHUNK
+            # Told by the first ones, before the daemon has unpacked the others in vain.
+            if sent / at * len(readings) > RESULT_LIMIT:
+                raise ResultTooLarge(
+                    f"{TOO_MUCH}, or yield its readings from an async generator, "
+                    f"got {len(readings)} readings"
+                )
+        return {"readings": readings[at:]} if at else {}
+
+
+def _failure(exc: BaseException, source: Source, limit: int | None) -> PluginError:
+    failure = run_failure(exc, source.root)
+    if limit and (_is_shortage(exc) or _is_shortage(exc.__context__)):
+        text = f"needs more memory than memory_limit allows, which is {limit / (1 << 20):.0f} MiB"
+        return PluginError(text, details=failure.details)
+    return failure
+
+
+def _is_shortage(exc: BaseException | None) -> bool:
+    out_of_memory = isinstance(exc, OSError) and exc.errno == errno.ENOMEM
+    return out_of_memory or isinstance(exc, MemoryError)
+
+
+@contextlib.contextmanager
+def _memory_limit(limit: int | None) -> Iterator[None]:
+    """Bound the data that this process may hold, in bytes, all in all.
+
+    RLIMIT_DATA counts the heap and private writable mappings: what Python
+    objects, NumPy arrays and thread stacks take. RLIMIT_AS would count mapped
+    libraries and files too, which cost nothing.
+    """
+    if limit is None:
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _flush() -> None:
+    """Push out what was printed, from Python and from C, before the result is sent."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the plugin may have put anything there
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+if __name__ == "__main__":
+    main()

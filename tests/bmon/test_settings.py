@@ -1,0 +1,247 @@
+"""Scripts written for BMON find their settings, each collector's its own."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from ingestd.bmon.settings import Host
+from ingestd.calling.pool import Isolation, Workers
+from ingestd.calling.threads import Threads
+from ingestd.errors import PluginError
+from ingestd.loading.loader import Loader, ask
+from ingestd.worker.importing import read_source
+
+AT_IMPORT = """
+from django.conf import settings
+
+KEY = settings.API_KEY
+
+
+def run(**kwargs):
+    return {"at_import": KEY, "in_run": settings.API_KEY, "other": getattr(settings, "OTHER", None)}
+"""
+IN_RUN = """
+import threading
+
+
+def run(**kwargs):
+    from django.conf import settings
+    found = []
+    thread = threading.Thread(target=lambda: found.append(settings.API_KEY))
+    thread.start()
+    thread.join()
+    return {"found": found}
+"""
+WAITS = """
+import time
+from django.conf import settings
+
+
+def run(**kwargs):
+    found = []
+    for _ in range(50):
+        time.sleep(0.002)
+        found.append(settings.API_KEY)
+    return {"found": found}
+"""
+MISSING = """
+from django.conf import settings
+
+
+def run(**kwargs):
+    return {"key": settings.API_KEY}
+"""
+KEEPS = """
+calls = []
+
+
+def run(name, seen={}, **kwargs):
+    calls.append(name)
+    seen[name] = 1
+    return {"calls": list(calls), "seen": dict(seen)}
+"""
+OTHERS = """
+def run(value=None, **kwargs):
+    return value
+"""
+ORM = """
+from bmsapp.models import Sensor
+
+
+def run(**kwargs):
+    return {"readings": [(None, each.sensor_id, 1) for each in Sensor.objects.all()]}
+"""
+
+Written = Callable[[str], Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Give what writes a script."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "script.py"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+async def called(place: Isolation, path: Path, host: Host | None, **kwargs: Any) -> Any:
+    """Run a script once; return its result, or None if it had none."""
+    plugin = Loader([]).load(str(path))
+    log = structlog.get_logger("test")
+    finished = await place.call(
+        plugin, kwargs, name="m", timeout=30, memory_limit=None, log=log, host=host
+    )
+    return None if finished.nothing else finished.result
+
+
+@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
+async def test_each_collector_finds_its_own_settings(
+    place: Callable[[], Any], written: Written
+) -> None:
+    """Also where the script has read them while it was imported, and in turns."""
+    path, where = written(AT_IMPORT), place()
+    hosts = [Host({"API_KEY": "one", "OTHER": 5}), Host({"API_KEY": "two"})]
+
+    results = [await called(where, path, host) for host in [*hosts, *hosts]]
+    if isinstance(where, Workers):
+        await where.__aexit__(None, None, None)
+
+    assert [(each["at_import"], each["in_run"], each["other"]) for each in results] == [
+        ("one", "one", 5),
+        ("two", "two", None),
+    ] * 2
+
+
+async def test_calls_at_the_same_time_find_their_own(written: Written) -> None:
+    """Threads share the modules, not the settings."""
+    path, threads = written(WAITS), Threads()
+    first, second = await asyncio.gather(
+        called(threads, path, Host({"API_KEY": "one"})),
+        called(threads, path, Host({"API_KEY": "two"})),
+    )
+
+    assert (first["found"], second["found"]) == (["one"] * 50, ["two"] * 50)
+
+
+async def test_threads_of_a_script_find_them_too(written: Written) -> None:
+    """In a worker process they belong to the process."""
+    async with Workers(1) as workers:
+        result = await called(workers, written(IN_RUN), Host({"API_KEY": "one"}))
+
+    assert result["found"] == ["one"]
+
+
+@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
+async def test_a_setting_that_is_missing_says_where_it_belongs(
+    place: Callable[[], Any], written: Written
+) -> None:
+    """By its name and those of the others, never by their values."""
+    where = place()
+
+    with pytest.raises(PluginError) as failed:
+        await called(where, written(MISSING), Host({"OTHER": "secret", "ANOTHER": 1}))
+    if isinstance(where, Workers):
+        await where.__aexit__(None, None, None)
+
+    assert str(failed.value) == (
+        "AttributeError: no setting 'API_KEY': expected it under settings: of the collector, "
+        "got ANOTHER, OTHER"
+    )
+
+
+@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
+async def test_nothing_of_a_run_stays_in_a_script(
+    place: Callable[[], Any], written: Written
+) -> None:
+    """Neither in its variables nor in a default that it has changed, as in a BMON of its own."""
+    path, where = written(KEEPS), place()
+    before = set(sys.modules)
+
+    results = [await called(where, path, Host(), name=name) for name in ("one", "two")]
+    if isinstance(where, Workers):
+        await where.__aexit__(None, None, None)
+    left = {name for name in sys.modules if name.startswith("ingestd_plugin_")} - before
+
+    assert results == [
+        {"calls": ["one"], "seen": {"one": 1}, "readings": []},
+        {"calls": ["two"], "seen": {"two": 1}, "readings": []},
+    ]
+    assert left == set()
+
+
+@pytest.mark.parametrize("value", [None, [], "fine", 5])
+@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
+async def test_a_script_may_return_nothing_of_use(
+    value: Any, place: Callable[[], Any], written: Written
+) -> None:
+    """For BMON that is a run that went well; for others it is a mistake."""
+    path, where = written(OTHERS), place()
+
+    result = await called(where, path, Host(), value=value)
+    with pytest.raises(PluginError, match="must give a dict"):
+        await called(where, path, None, value=value)
+    if isinstance(where, Workers):
+        await where.__aexit__(None, None, None)
+
+    assert result is None
+
+
+async def test_a_script_that_needs_bmon_itself_is_told_so(written: Written) -> None:
+    """The exporter reads BMON's own database, so nothing else can run it."""
+    with pytest.raises(PluginError, match="needs 'bmsapp', which is BMON itself"):
+        Loader([]).load(str(written(ORM)))
+
+
+def test_a_script_can_be_looked_at_without_its_settings(written: Written) -> None:
+    """In a process of its own, where all of them are empty."""
+    described = ask(read_source(written(AT_IMPORT)))
+
+    assert described.parameters.accepts_any
+
+
+async def test_only_scripts_of_bmon_find_the_stand_in(written: Written) -> None:
+    """Nobody else should meet half a Django."""
+    path = written(AT_IMPORT)
+    async with Workers(1) as workers:
+        await called(workers, path, Host({"API_KEY": "one"}))
+
+        with pytest.raises(PluginError, match="needs the module 'django'"):
+            await called(workers, path, None)
+
+
+async def test_a_django_that_is_configured_is_left_alone(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has set one up wants what is in it; of any other only the settings are ours."""
+    conf = tmp_path / "site" / "django" / "conf" / "__init__.py"
+    conf.parent.mkdir(parents=True)
+    conf.write_text("class settings:\n    API_KEY = 'real'\n")
+    (conf.parents[1] / "__init__.py").touch()
+    (conf.parents[1] / "utils.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
+    path = written(f"from django import utils\n{AT_IMPORT}")
+
+    async with Workers(1) as workers:
+        unconfigured = await called(workers, path, Host({"API_KEY": "one"}))
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "site.settings")
+        configured = await called(workers, path, Host({"API_KEY": "two"}))
+
+    assert unconfigured["in_run"] == "one"
+    assert configured["in_run"] == "real"
+
+
+def test_the_mark_of_settings_tells_nothing_of_them() -> None:
+    """It differs where they do, and neither it nor the repr holds any."""
+    one, two = Host({"API_KEY": "one"}), Host({"API_KEY": "two"})
+
+    assert one.key == Host({"API_KEY": "one"}).key != two.key
+    assert "one" not in repr(one) + one.key

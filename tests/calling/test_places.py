@@ -1,0 +1,129 @@
+"""Who comes next: whom the place suits, else who waited longest; and nobody waits for ever."""
+
+import asyncio
+import random
+
+import pytest
+
+from ingestd.calling.places import MOST_PASSED, Slots
+from tests.support.clock import settle
+
+
+class Desk:
+    """One place, and who held it.
+
+    Attributes:
+        suited: The keys that it suits.
+        held: Who has had it, in order.
+    """
+
+    def __init__(self) -> None:
+        self.suited: set[str] = set()
+        self.slots = Slots(1, suits=lambda: self.suited)
+        self.held: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def queue(self, *names: str) -> None:
+        """Have some wait, whose keys are their first letters."""
+        for name in names:
+            self.tasks[name] = asyncio.create_task(self._visit(name))
+            await settle()
+
+    async def _visit(self, name: str) -> None:
+        async with self.slots.place(name[0]):
+            self.held.append(name)
+
+    async def serve(self) -> list[str]:
+        """Let everybody have a turn; return who had one, in order."""
+        self.slots.release()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        return self.held
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    """A desk whose place is taken."""
+    desk = Desk()
+    await desk.slots.acquire()
+    return desk
+
+
+async def test_first_come_first_served(desk: Desk) -> None:
+    """Where the place suits nobody better than others."""
+    await desk.queue("a1", "b1", "a2", "c1")
+
+    assert await desk.serve() == ["a1", "b1", "a2", "c1"]
+
+
+async def test_whom_the_place_suits_goes_first(desk: Desk) -> None:
+    """The first of those, and then the others in their order."""
+    desk.suited = {"b"}
+    await desk.queue("a1", "b1", "a2", "b2")
+
+    assert await desk.serve() == ["b1", "b2", "a1", "a2"]
+
+
+async def test_nobody_is_passed_over_for_ever(desk: Desk) -> None:
+    """However many come whom the place suits better."""
+    desk.suited = {"b"}
+    others = [f"b{number}" for number in range(MOST_PASSED + 10)]
+    await desk.queue("a1", *others)
+    held = await desk.serve()
+
+    assert held.index("a1") == MOST_PASSED
+    assert [name for name in held if name != "a1"] == others
+
+
+async def test_who_gives_up_leaves_the_place_to_others(desk: Desk) -> None:
+    """Also in the moment in which it would have come."""
+    await desk.queue("a1", "b1", "c1", "d1")
+    desk.tasks["b1"].cancel()
+    await settle()
+    desk.slots.release()
+    desk.tasks["a1"].cancel()  # it has been called, and does not know yet
+    await asyncio.gather(*desk.tasks.values(), return_exceptions=True)
+
+    assert desk.held == ["c1", "d1"]
+    async with asyncio.timeout(5):
+        await desk.slots.acquire()
+
+
+async def test_place_that_is_free_is_had_although_somebody_gives_up(desk: Desk) -> None:
+    """Who has given up but does not know it yet stands in nobody's way."""
+    await desk.queue("a1")
+    desk.tasks["a1"].cancel()
+    desk.slots.release()
+    async with asyncio.timeout(5):
+        await desk.slots.acquire()
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_no_place_is_lost_or_given_twice(seed: int) -> None:
+    """Whoever comes, stays and gives up, in whatever order."""
+    chance = random.Random(seed)
+    slots, inside, most = Slots(3, suits=lambda: {chance.randrange(4)}), 0, 0
+
+    async def visit() -> None:
+        nonlocal inside, most
+        async with slots.place(chance.randrange(4)):
+            inside += 1
+            most = max(most, inside)
+            try:
+                for _ in range(chance.randrange(4)):
+                    await asyncio.sleep(0)
+            finally:
+                inside -= 1
+
+    tasks = []
+    for _ in range(100):
+        tasks.append(asyncio.create_task(visit()))
+        if chance.random() < 0.3:
+            chance.choice(tasks).cancel()
+        if chance.random() < 0.5:
+            await asyncio.sleep(0)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert most == 3
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await slots.acquire()

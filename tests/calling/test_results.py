@@ -1,0 +1,141 @@
+"""Whatever shape run has, and however it ends, what it gave comes out in one way."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from ingestd.calling.pool import Workers
+from ingestd.calling.results import Conditions, Given, results
+from ingestd.errors import PluginError, RunTimeout
+from tests.support.plugins import LogLines, PluginFolder
+
+
+async def given(
+    folder: PluginFolder, text: str, *, limit: float | None = 5, **kwargs: Any
+) -> list[Given]:
+    """Run a plugin to its end; return what it gave."""
+    async with Workers(1) as workers:
+        conditions = Conditions(
+            name="probe", timeout=limit, memory_limit=None, isolation=workers, log=LogLines()
+        )
+        async with aclosing(results(folder.plugin(text), kwargs, conditions)) as everything:
+            return [each async for each in everything]
+
+
+async def failure(folder: PluginFolder, text: str, *, limit: float | None = 5) -> PluginError:
+    """Return the error that a run ends with."""
+    with pytest.raises(PluginError) as caught:
+        await given(folder, text, limit=limit)
+    return caught.value
+
+
+async def test_coroutine_returns_once(plugin_folder: PluginFolder) -> None:
+    """What it returns is not a checkpoint."""
+    found = await given(plugin_folder, "async def run(*, n, **_):\n    return {'n': n}\n", n=1)
+
+    assert found == [Given({"n": 1}, yielded=False)]
+
+
+async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None:
+    """As many as it likes, none at all included."""
+    found = await given(
+        plugin_folder, "async def run(**_):\n    for n in range(3):\n        yield {'n': n}\n"
+    )
+
+    assert found == [Given({"n": n}, yielded=True) for n in range(3)]
+    assert await given(plugin_folder, "async def run(**_):\n    if 0:\n        yield\n") == []
+
+
+@pytest.mark.slow
+async def test_function_gets_everything_but_the_context_of_the_loop(
+    plugin_folder: PluginFolder,
+) -> None:
+    """Its own comes from the worker; what it printed comes back."""
+    found = await given(
+        plugin_folder,
+        """
+        def run(*, ctx, n, **rest):
+            print("hello")
+            return {"n": n, "rest": sorted(rest), "ctx": type(ctx).__name__}
+        """,
+        n=1,
+        ctx=object(),
+    )
+
+    assert found == [
+        Given(
+            {"n": 1, "rest": [], "ctx": "FunctionContext", "readings": []},
+            yielded=False,
+            output="hello\n",
+        )
+    ]
+
+
+async def test_errors_of_the_plugin_come_with_its_traceback(plugin_folder: PluginFolder) -> None:
+    """From its first frame on, in text."""
+    error = await failure(plugin_folder, "async def run(**_):\n    raise KeyError('x')\n")
+
+    assert str(error) == "KeyError: 'x'"
+    assert "probe.py" in error.details
+    assert "results.py" not in error.details
+    assert error.__cause__ is None
+
+
+async def test_timeout_of_the_plugins_own_is_not_the_deadline(plugin_folder: PluginFolder) -> None:
+    """Its server did not answer; the run was not too long."""
+    error = await failure(plugin_folder, "async def run(**_):\n    raise TimeoutError('modbus')\n")
+
+    assert not isinstance(error, RunTimeout)
+    assert str(error) == "TimeoutError: modbus"
+
+
+async def test_cleanup_that_fails_at_the_deadline_is_still_a_timeout(
+    plugin_folder: PluginFolder,
+) -> None:
+    """The reason is what counts."""
+    error = await failure(
+        plugin_folder,
+        """
+        import asyncio
+        async def run(**_):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise ValueError("while closing")
+        """,
+        limit=0.05,
+    )
+
+    assert isinstance(error, RunTimeout)
+
+
+async def test_cancelled_run_is_cancelled(plugin_folder: PluginFolder) -> None:
+    """A stop is not an error of the plugin."""
+    text = "import asyncio\nasync def run(**_):\n    await asyncio.Event().wait()\n"
+    running = asyncio.create_task(given(plugin_folder, text, limit=None))
+    await asyncio.sleep(0.05)
+
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_task_of_the_plugin_that_was_cancelled_fails_the_run(
+    plugin_folder: PluginFolder,
+) -> None:
+    """Nobody cancelled the run itself, so it is not over without a word."""
+    error = await failure(
+        plugin_folder,
+        """
+        import asyncio
+        async def run(**_):
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+        """,
+    )
+
+    assert str(error) == "CancelledError"

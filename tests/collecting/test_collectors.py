@@ -1,0 +1,260 @@
+"""All collectors: replaced, removed and ended without losing or overlapping a run."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ingestd.collecting.collector import OVERSLEPT
+from ingestd.contract.result import Memory
+from tests.support.clock import START
+from tests.support.collecting import Site, site
+
+SLOW = """
+    async def run(*, ctx, who, n=0, **_):
+        ctx.log.info("step", what=f"{who} begins {n}")
+        try:
+            await ctx._clock.sleep(3)
+        except BaseException:
+            ctx.log.info("step", what=f"{who} is cancelled")
+            raise
+        ctx.log.info("step", what=f"{who} ends")
+        return {"readings": [(n + 1, "level", n + 1)], "n": n + 1}
+"""
+STREAM = """
+    import asyncio
+    async def run(*, ctx, who, n=0, **_):
+        ctx.log.info("step", what=f"{who} begins {n}")
+        yield {"n": n + 1}
+        await asyncio.Event().wait()
+"""
+
+
+def steps(here: Site) -> list[str]:
+    """Return what the slow plugin logged."""
+    return [each["what"] for each in here.logged("step")]
+
+
+async def slow_run(here: Site) -> None:
+    """Start a collector and let its first run begin."""
+    await here.start(SLOW, params={"who": "old"})
+    await here.until(lambda: steps(here) == ["old begins 0"])
+
+
+async def test_replaced_collector_lets_its_run_finish_first(tmp_path: Path) -> None:
+    """The new one begins behind it, with its state, and does not repeat its tick."""
+    async with site(tmp_path) as here:
+        await slow_run(here)
+
+        await here.restart(params={"who": "new"})
+        records = await here.ran(2)
+
+        assert steps(here) == ["old begins 0", "old ends", "new begins 1", "new ends"]
+        assert [each.tick for each in records] == [START + 10, START + 20]
+        assert here.metric("ingestd_ticks_missed_total", collector="probe") == 0
+
+
+async def test_collector_replaced_twice_during_a_run_never_overlaps(tmp_path: Path) -> None:
+    """The first one's run ends, the second never begins, and nobody goes on for ever."""
+    async with site(tmp_path) as here:
+        await slow_run(here)
+
+        await here.restart(params={"who": "second"})
+        await here.restart(params={"who": "third"}, every=1.0)
+        await here.ran(4)
+
+        assert steps(here)[:4] == ["old begins 0", "old ends", "third begins 1", "third ends"]
+        assert not any("second" in each for each in steps(here))
+        assert sum("old" in each for each in steps(here)) == 2
+
+
+async def test_collector_removed_right_after_it_was_replaced_is_gone(tmp_path: Path) -> None:
+    """Its first version's run ends, and nothing runs any more."""
+    async with site(tmp_path) as here:
+        await slow_run(here)
+
+        await here.restart(params={"who": "second"})
+        await here.clock.drive(here.remove())
+        assert steps(here) == ["old begins 0", "old ends"]
+
+        await here.clock.advance(100)
+        assert len(steps(here)) == 2
+        assert here.collectors.by_name == {}
+
+
+async def test_collector_that_comes_back_waits_for_the_run_of_the_one_that_went(
+    tmp_path: Path,
+) -> None:
+    """The name is the same, so is the state."""
+    async with site(tmp_path) as here:
+        await slow_run(here)
+        removing = asyncio.create_task(here.remove())
+        await asyncio.sleep(0)
+
+        await here.restart(params={"who": "new"})
+        await here.ran(2)
+
+        assert steps(here) == ["old begins 0", "old ends", "new begins 1", "new ends"]
+        await removing
+
+
+async def test_replacing_one_collector_leaves_the_runs_of_others_alone(tmp_path: Path) -> None:
+    """The same run goes on."""
+    async with site(tmp_path) as here:
+        await slow_run(here)
+        await here.start("async def run(**_):\n    return {}\n", name="other")
+        running = here.collectors.by_name["probe"].running
+
+        await here.restart(name="other", every=1.0)
+
+        assert here.collectors.by_name["probe"].running is running
+        await here.until(lambda: steps(here) == ["old begins 0", "old ends"])
+
+
+async def test_stop_lets_runs_finish_within_the_grace_period(tmp_path: Path) -> None:
+    """And starts no other."""
+    async with site(tmp_path, grace=5) as here:
+        await slow_run(here)
+
+        await here.clock.drive(here.collectors.finish())
+        await here.clock.advance(100)
+
+        assert steps(here) == ["old begins 0", "old ends"]
+        assert here.collectors.by_name["probe"].keeper.memory.state == {"n": 1}
+
+
+@pytest.mark.slow
+async def test_stop_cancels_runs_after_the_grace_period(tmp_path: Path) -> None:
+    """Their state stays what it was, and the record says why."""
+    async with site(tmp_path, grace=0.3) as here:
+        await slow_run(here)
+
+        await here.collectors.finish()  # the grace is in real time, and virtual time stands still
+
+        assert steps(here) == ["old begins 0", "old is cancelled"]
+        assert here.collectors.by_name["probe"].keeper.memory == Memory()
+        (record,) = await here.states.runs(limit=9)
+        assert (record.outcome, record.error) == ("cancelled", "the daemon stopped it")
+
+
+async def test_second_signal_skips_the_grace_period(tmp_path: Path) -> None:
+    """An operator in a hurry is not kept waiting."""
+    async with site(tmp_path, grace=3600) as here:
+        await slow_run(here)
+        finishing = asyncio.create_task(here.collectors.finish())
+        await asyncio.sleep(0)
+
+        here.hurry.set()
+
+        await asyncio.wait_for(finishing, 5)
+        assert steps(here) == ["old begins 0", "old is cancelled"]
+
+
+async def test_stop_waits_for_the_run_of_a_collector_that_was_just_replaced(
+    tmp_path: Path,
+) -> None:
+    """It has the same grace period as every other."""
+    async with site(tmp_path, grace=5) as here:
+        await slow_run(here)
+        await here.restart(params={"who": "new"})
+
+        await here.clock.drive(here.collectors.finish())
+
+        assert steps(here) == ["old begins 0", "old ends"]
+
+
+async def test_stream_has_no_grace_period(tmp_path: Path) -> None:
+    """It would use all of it."""
+    async with site(tmp_path, grace=3600) as here:
+        await here.start(STREAM, stream=True, params={"who": "old"})
+        await here.until(lambda: steps(here) == ["old begins 0"])
+
+        await here.restart(stream=True, params={"who": "new"})
+        await here.until(lambda: steps(here) == ["old begins 0", "new begins 1"])
+
+        await asyncio.wait_for(here.collectors.finish(), 5)
+
+
+async def test_reset_makes_a_collector_begin_anew(tmp_path: Path) -> None:
+    """In memory and on disk, after the run under way."""
+    async with site(tmp_path) as here:
+        await slow_run(here)
+
+        forgot = await here.clock.drive(here.collectors.reset("probe"))
+        assert forgot
+        assert await here.on_disk() == Memory()
+
+        await here.until(lambda: len(steps(here)) == 3)
+        assert steps(here) == ["old begins 0", "old ends", "old begins 0"]
+
+
+async def test_reset_makes_a_stream_begin_anew_at_once(tmp_path: Path) -> None:
+    """It would never end by itself."""
+    async with site(tmp_path) as here:
+        await here.start(STREAM, stream=True, params={"who": "old"})
+        await here.until(lambda: steps(here) == ["old begins 0"])
+
+        await here.clock.drive(here.collectors.reset("probe"))
+
+        await here.until(lambda: steps(here) == ["old begins 0", "old begins 0"])
+
+
+async def test_collector_whose_schedule_died_is_stuck(tmp_path: Path) -> None:
+    """It should have woken a minute ago, and nobody else would ever notice."""
+    async with site(tmp_path) as here:
+        collector = await here.start("async def run(**_):\n    return {}\n", name="probe")
+        await here.start("async def run(**_):\n    return {}\n", name="other")
+        await here.ran(1)
+        (task,) = (each for each in asyncio.all_tasks() if each.get_name() == "ingestd[probe]")
+
+        task.cancel()
+        await here.clock.advance(OVERSLEPT)
+        assert here.collectors.stuck == []
+
+        await here.clock.advance(11)
+        assert here.collectors.stuck == ["probe"]
+        assert collector.stuck
+
+
+async def test_collector_that_waits_runs_backs_off_or_ends_is_not_stuck(tmp_path: Path) -> None:
+    """However long that takes, and whatever the wall clock does meanwhile."""
+    async with site(tmp_path, grace=3600) as here:
+        await here.start("async def run(**_):\n    return {}\n", name="rare", every=86400.0)
+        await here.start("async def run(**_):\n    raise OSError\n", name="fails", every=1.0)
+        await slow_run(here)
+        await here.start(STREAM, stream=True, name="stream", params={"who": "stream"})
+        await here.restart(params={"who": "long"})
+        here.clock.step(-7200)
+        assert here.collectors.stuck == []
+
+        for _ in range(40):
+            await here.clock.advance(10)
+            assert here.collectors.stuck == []
+        here.clock.step(86400)
+        assert here.collectors.stuck == []
+        await here.clock.advance(100)
+        assert here.collectors.stuck == []
+
+
+async def test_collector_with_a_long_run_is_not_stuck(tmp_path: Path) -> None:
+    """Its ticks are missed, which is no fault of the schedule."""
+    async with site(tmp_path) as here:
+        await here.start("async def run(*, ctx, **_):\n    await ctx._clock.sleep(600)\n")
+        await here.until(lambda: here.collectors.by_name["probe"].running is not None)
+
+        await here.clock.advance(590)
+
+        assert here.collectors.stuck == []
+
+
+async def test_state_belongs_to_the_name(tmp_path: Path) -> None:
+    """A collector that is removed and comes back goes on where it was."""
+    async with site(tmp_path) as here:
+        await slow_run(here)
+        await here.ran()
+        await here.clock.drive(here.remove())
+        assert await here.collectors.memory("probe") == Memory(state={"n": 1})
+
+        await here.restart(params={"who": "back"})
+
+        await here.until(lambda: steps(here)[-1] == "back begins 1")

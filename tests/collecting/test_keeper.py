@@ -1,0 +1,426 @@
+"""What is on disk is never ahead of the readings."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestd.collecting.keeper import RETRY, Keeper
+from ingestd.contract.result import Memory
+from ingestd.disk.database import Database
+from ingestd.errors import DiskFull
+from ingestd.model import Receipt
+from ingestd.records.store import StateStore
+from tests.support.clock import VirtualClock, settle
+from tests.support.plugins import LogLines
+
+
+@dataclass
+class Shelf:
+    """Keeps memories in a list; may be full, or slow.
+
+    Attributes:
+        kept: All that were committed, in order.
+        full: Whether it refuses.
+        open: Set while it answers.
+        seconds: How long that takes, by the clock.
+    """
+
+    clock: VirtualClock
+
+    kept: list[Memory] = field(default_factory=list)
+    full: bool = False
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    seconds: float = 0.0
+
+    async def commit(self, collector: str, memory: Memory) -> None:
+        """Keep a memory."""
+        await self.open.wait()
+        if self.seconds:
+            await self.clock.sleep(self.seconds)
+        if self.full:
+            raise DiskFull(f"{collector}: no room")
+        self.kept.append(memory)
+
+
+class Kept:
+    """A keeper at work, with its shelf."""
+
+    def __init__(self) -> None:
+        self.clock, self.log = VirtualClock(), LogLines()
+        self.shelf = Shelf(self.clock)
+        self.shelf.open.set()
+        self.keeper = Keeper("probe", Memory(), store=self.shelf, clock=self.clock, log=self.log)
+        self.task = asyncio.create_task(self.keeper.run())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        await asyncio.wait({self.task})
+
+    def keep(self, number: int, *receipts: Receipt) -> Memory:
+        """Remember a number behind some receipts."""
+        memory = Memory(state={"n": number})
+        self.keeper.keep(memory, receipts)
+        return memory
+
+
+def receipt() -> Receipt:
+    """Return a receipt for one point."""
+    return Receipt(1, stores=1, hurry=lambda: None)
+
+
+async def test_state_is_committed_once_its_receipts_are_settled() -> None:
+    """All of them, and the next run sees it before."""
+    async with Kept() as kept:
+        first, second = receipt(), receipt()
+        memory = kept.keep(1, first, second)
+        assert kept.keeper.memory == memory
+
+        first.settle(1)
+        await settle()
+        assert kept.shelf.kept == []
+
+        second.settle(1)
+        await settle()
+        assert kept.shelf.kept == [memory]
+
+
+async def test_state_waits_for_the_receipts_of_all_states_before_it() -> None:
+    """A later result may be stored earlier, but its position lies behind the other's."""
+    async with Kept() as kept:
+        first, second = receipt(), receipt()
+        kept.keep(1, first)
+        last = kept.keep(2, second)
+
+        second.settle(1)
+        await settle()
+        assert kept.shelf.kept == []
+
+        first.settle(1)
+        await settle()
+        assert kept.shelf.kept == [last]  # the one before it need not be written any more
+
+
+async def test_commits_take_a_small_part_of_the_time() -> None:
+    """A memory of thousands of registers is not written for every result."""
+    async with Kept() as kept:
+        kept.shelf.seconds = 0.02
+        for number in range(200):
+            kept.keep(number)
+            await kept.clock.drive(kept.clock.sleep(0.01))
+
+        assert 8 <= len(kept.shelf.kept) <= 10
+
+
+async def test_commit_that_somebody_waits_for_comes_at_once() -> None:
+    """However long the one before it took."""
+    async with Kept() as kept:
+        kept.shelf.seconds = 0.02
+        kept.keep(1)
+        await kept.clock.drive(kept.keeper.committed())
+        last = kept.keep(2)
+        await kept.clock.drive(kept.keeper.committed())
+
+        assert kept.shelf.kept[-1] == last
+        assert kept.clock.monotonic() < 0.05
+
+
+async def test_all_commits_that_somebody_waits_for_come_at_once() -> None:
+    """The last one is waited for, so none before it is followed by a rest."""
+    async with Kept() as kept:
+        one, other = receipt(), receipt()
+        kept.shelf.seconds = 0.02
+        kept.keep(1)
+        kept.keep(2, one)
+        kept.keep(3, other)
+        committed = asyncio.create_task(kept.keeper.committed())
+        for each in (one, other):
+            await kept.clock.drive(kept.clock.sleep(0.03))
+            each.settle(1)
+        await kept.clock.drive(committed)
+
+        assert len(kept.shelf.kept) == 3
+        assert kept.clock.monotonic() < 0.1
+
+
+async def test_state_without_readings_is_committed_at_once() -> None:
+    """There is nothing to wait for."""
+    async with Kept() as kept:
+        memory = kept.keep(1)
+        await settle()
+
+        assert kept.shelf.kept == [memory]
+
+
+async def test_state_that_did_not_change_is_not_written_again() -> None:
+    """A collector that reads nothing new costs no disk."""
+    async with Kept() as kept:
+        kept.keep(1)
+        await settle()
+        kept.keep(1, receipt())
+        await kept.keeper.committed()
+
+        assert len(kept.shelf.kept) == 1
+
+
+async def test_state_that_went_back_is_written_again() -> None:
+    """What is on its way to the disk counts too."""
+    async with Kept() as kept:
+        first = receipt()
+        kept.keep(1, first)
+        back = Memory()
+        kept.keeper.keep(back, [])
+
+        first.settle(1)
+        await settle()
+
+        assert kept.shelf.kept == [back]
+
+
+async def test_failing_disk_is_tried_until_it_works_again() -> None:
+    """With one line when it begins and one when it ends, and with the newest state."""
+    async with Kept() as kept:
+        kept.shelf.full = True
+        kept.keep(1)
+        await settle()
+        kept.keep(2)
+        await kept.clock.advance(10 * RETRY)
+        assert kept.shelf.kept == []
+        committed = asyncio.create_task(kept.keeper.committed())
+
+        kept.shelf.full = False
+        await kept.clock.advance(RETRY)
+        await committed
+
+        assert kept.shelf.kept[-1] == Memory(state={"n": 2})
+        assert [(level, event) for level, event, _ in kept.log.lines] == [
+            ("error", "state cannot be written"),
+            ("info", "state is written again"),
+        ]
+
+
+async def test_committed_waits_for_the_disk_too() -> None:
+    """Not only for the receipts."""
+    async with Kept() as kept:
+        kept.shelf.open.clear()
+        kept.keep(1)
+        committed = asyncio.create_task(kept.keeper.committed())
+        await settle()
+        assert not committed.done()
+
+        kept.shelf.open.set()
+        await asyncio.wait_for(committed, 5)
+
+
+async def test_committed_waits_for_the_last_state() -> None:
+    """Not for one that happened to be safe before it."""
+    async with Kept() as kept:
+        last = receipt()
+        kept.keep(1)
+        kept.keep(2, last)
+        committed = asyncio.create_task(kept.keeper.committed())
+        await settle()
+        assert (len(kept.shelf.kept), committed.done()) == (1, False)
+
+        last.settle(1)
+        await asyncio.wait_for(committed, 5)
+
+
+def token(name: str) -> Callable[[Memory], Memory]:
+    """Return what puts a token into a memory."""
+    return lambda memory: replace(memory, hidden={"token": name})
+
+
+async def test_amendment_waits_for_no_readings() -> None:
+    """It is on disk at once, with the state whose readings are safe."""
+    async with Kept() as kept:
+        kept.keep(1)
+        await settle()
+        late = receipt()
+        kept.keep(2, late)
+        kept.keeper.amend(token("x"))
+        await settle()
+        assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
+        assert kept.keeper.memory == Memory(state={"n": 2}, hidden={"token": "x"})
+
+        late.settle(1)
+        await kept.keeper.committed()
+
+        assert kept.shelf.kept[-1] == Memory(state={"n": 2}, hidden={"token": "x"})
+
+
+async def test_amendment_while_another_is_written_is_added_to_it() -> None:
+    """What is on its way to the disk counts as being there."""
+    async with Kept() as kept:
+        kept.shelf.open.clear()
+        kept.keep(1)
+        await settle()
+        kept.keeper.amend(token("x"))
+        kept.shelf.open.set()
+        await kept.keeper.committed()
+
+        assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
+
+
+async def test_amendment_does_not_wait_until_the_disk_has_rested() -> None:
+    """However long the commit before it took; and only it is in such a hurry."""
+    async with Kept() as kept:
+        kept.shelf.seconds = 0.02
+        kept.keep(1)
+        await kept.clock.drive(kept.keeper.committed())
+        last = receipt()
+        kept.keep(2, last)
+        kept.keeper.amend(token("x"))
+        await kept.clock.drive(kept.clock.sleep(0.03))
+        assert kept.shelf.kept[-1].hidden == {"token": "x"}
+        number = len(kept.shelf.kept)
+
+        last.settle(1)
+        for number_of_state in range(3, 13):
+            kept.keep(number_of_state)
+            await kept.clock.drive(kept.clock.sleep(0.01))
+
+        assert len(kept.shelf.kept) <= number + 1
+
+
+async def test_amendment_is_waited_for() -> None:
+    """A daemon that stops does not go before it is on disk."""
+    async with Kept() as kept:
+        kept.shelf.open.clear()
+        kept.keeper.amend(token("x"))
+        committed = asyncio.create_task(kept.keeper.committed())
+        await settle()
+        assert not committed.done()
+
+        kept.shelf.open.set()
+        await asyncio.wait_for(committed, 5)
+
+
+async def test_amendment_survives_a_commit_that_fails() -> None:
+    """It is tried again, as any other."""
+    async with Kept() as kept:
+        kept.shelf.full = True
+        kept.keeper.amend(token("x"))
+        await settle()
+        kept.shelf.full = False
+        await kept.clock.advance(RETRY)
+        await kept.keeper.committed()
+
+        assert kept.shelf.kept == [Memory(hidden={"token": "x"})]
+
+
+async def test_reset_voids_what_still_waits() -> None:
+    """A position that was forgotten must not come back with a late receipt."""
+    async with Kept() as kept:
+        late = receipt()
+        kept.keep(1)
+        await settle()
+        kept.keep(2, late)
+
+        assert kept.keeper.reset()
+        await kept.keeper.committed()
+        late.settle(1)
+        await settle()
+
+        assert kept.keeper.memory == Memory()
+        assert kept.shelf.kept[-1] == Memory()
+        assert not kept.keeper.reset()
+
+
+async def test_reset_keeps_the_masks_unless_asked() -> None:
+    """A param that was used up is not a position."""
+    async with Kept() as kept:
+        kept.keeper.keep(Memory(state={"n": 1}, masks={"code": "x"}), [])
+
+        kept.keeper.reset()
+        assert kept.keeper.memory == Memory(masks={"code": "x"})
+
+        kept.keeper.reset(masks=True)
+        assert kept.keeper.memory == Memory()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("keep"), st.integers(0, 3)),
+        st.tuples(st.just("settle"), st.integers(0, 20)),
+        st.tuples(st.just("turn"), st.just(0)),
+        st.tuples(st.just("full"), st.integers(0, 1)),
+        st.tuples(st.just("slow"), st.integers(0, 1)),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+def test_disk_always_holds_a_prefix_whose_readings_are_safe(
+    steps: Sequence[tuple[str, int]],
+) -> None:
+    """Whatever the order in which receipts are settled, and whatever the disk does."""
+    asyncio.run(play(steps))
+
+
+async def play(steps: Sequence[tuple[str, int]]) -> None:
+    """Play the steps, and look at the disk after each."""
+    async with Kept() as kept:
+        receipts: list[list[Receipt]] = []
+
+        def check() -> None:
+            if kept.shelf.kept:
+                on_disk = kept.shelf.kept[-1].state["n"]
+                assert all(each.settled for some in receipts[:on_disk] for each in some)
+            numbers = [memory.state["n"] for memory in kept.shelf.kept]
+            assert numbers == sorted(numbers)
+
+        for step, number in steps:
+            if step == "keep":
+                receipts.append([receipt() for _ in range(number)])
+                kept.keep(len(receipts), *receipts[-1])
+            elif step == "settle":
+                still_open = [each for some in receipts for each in some if not each.settled]
+                if still_open:
+                    still_open[number % len(still_open)].settle(1)
+            elif step == "turn":
+                await settle()
+            elif step == "full":
+                kept.shelf.full = bool(number)
+            else:
+                (kept.shelf.open.set if number else kept.shelf.open.clear)()
+            check()
+        for each in (each for some in receipts for each in some if not each.settled):
+            each.settle(1)
+        kept.shelf.full = False
+        kept.shelf.open.set()
+        await kept.clock.advance(2 * RETRY)
+        await asyncio.wait_for(kept.keeper.committed(), 5)
+        check()
+        assert kept.keeper.memory.state == ({"n": len(receipts)} if receipts else {})
+        assert kept.shelf.kept[-1:] == ([kept.keeper.memory] if receipts else [])
+
+
+@pytest.mark.slow
+async def test_state_is_there_for_the_next_daemon(tmp_path: Path) -> None:
+    """The real store keeps what was committed."""
+    clock, log = VirtualClock(), LogLines()
+    async with await Database.open(tmp_path / "state.db") as database:
+        states = await StateStore.open(database, clock)
+        keeper = Keeper("probe", Memory(), store=states, clock=clock, log=log)
+        task = asyncio.create_task(keeper.run())
+        memory = Memory(state={"n": 1}, hidden={"token": "x"}, masks={"code": "y"})
+        keeper.keep(memory, [])
+        await keeper.committed()
+        task.cancel()
+        await states.close()
+
+    async with await Database.open(tmp_path / "state.db") as database:
+        states = await StateStore.open(database, clock)
+        assert (await states.load("probe")).memory == memory

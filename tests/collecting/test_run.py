@@ -1,0 +1,130 @@
+"""One run: its results are handed over whole, in order, and counted."""
+
+from pathlib import Path
+
+import pytest
+
+from ingestd.collecting.points import SAMPLES
+from ingestd.collecting.run import SLICE
+from ingestd.config.catalogue import Catalogue, Description
+from ingestd.contract.result import Memory
+from tests.support.collecting import site
+
+SHAPES = {
+    "function": """
+        def run(*, n=0, **_):
+            return {"readings": [(n, "level", n)], "n": n + 1}
+        """,
+    "coroutine": """
+        async def run(*, n=0, **_):
+            return {"readings": [(n, "level", n)], "n": n + 1}
+        """,
+    "decorated coroutine": """
+        import functools
+        def twice(run):
+            @functools.wraps(run)
+            async def wrapper(**kwargs):
+                return await run(**kwargs)
+            return wrapper
+        @twice
+        async def run(*, n=0, **_):
+            return {"readings": [(n, "level", n)], "n": n + 1}
+        """,
+    "hidden coroutine": """
+        async def work(n):
+            return {"readings": [(n, "level", n)], "n": n + 1}
+        def run(*, n=0, **_):
+            return work(n)
+        """,
+    "generator": """
+        async def run(*, n=0, **_):
+            yield {"readings": [(n, "level", n)]}
+            yield {"n": n + 1}
+        """,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.slow
+async def test_all_shapes_of_run_do_the_same(tmp_path: Path, shape: str) -> None:
+    """What a plugin can say, it can say in each of them."""
+    async with site(tmp_path) as here:
+        collector = await here.start(SHAPES[shape])
+
+        records = await here.ran(2)
+        await here.until(lambda: here.values() == [0.0, 1.0])
+        await here.clock.drive(collector.keeper.committed())
+
+        assert [(each.outcome, each.readings) for each in records] == [("ok", 1)] * 2
+        assert await here.on_disk() == Memory(state={"n": 2})
+
+
+@pytest.mark.slow
+async def test_large_result_is_handed_over_in_slices(tmp_path: Path) -> None:
+    """All of it arrives, and the state waits for the last slice."""
+    number = 2 * SLICE + 5
+    async with site(tmp_path, capacity=number) as here:
+        here.store_up.clear()
+        collector = await here.start(
+            f"""
+            async def run(**_):
+                readings = [(n, "level", n) for n in range({number})] + [(1, "", 1)] * 9
+                return {{"readings": readings, "n": 1}}
+            """,
+            every=3600.0,
+        )
+        (record,) = await here.ran()
+        assert (record.readings, record.points) == (number + 9, number)
+        assert len(record.samples) == SAMPLES
+        assert await here.on_disk() == Memory()
+
+        here.store_up.set()
+        await here.clock.drive(collector.keeper.committed())
+
+        assert here.values() == [float(n) for n in range(number)]
+        assert await here.on_disk() == Memory(state={"n": 1})
+
+
+async def test_result_that_fails_halfway_through_a_stream_costs_only_itself(
+    tmp_path: Path,
+) -> None:
+    """Those before it count, in the record and in the state; the generator is closed."""
+    async with site(tmp_path) as here:
+        collector = await here.start(
+            """
+            async def run(*, ctx, **_):
+                try:
+                    yield {"readings": [(1, "level", 1)], "n": 1}
+                    yield {"readings": [(2, "level", 2)], "n": object()}
+                    yield {"n": 3}
+                finally:
+                    ctx.log.info("closed")
+            """
+        )
+
+        (record,) = await here.ran()
+
+        assert (record.outcome, record.readings) == ("failed", 1)
+        assert record.error.startswith("n: cannot be kept: ")
+        assert collector.keeper.memory.state == {"n": 1}
+        assert len(here.logged("closed")) == 1
+
+
+async def test_series_are_named_anew_in_the_middle_of_a_stream(tmp_path: Path) -> None:
+    """A changed catalogue needs no new run."""
+    async with site(tmp_path) as here:
+        await here.start(
+            """
+            async def run(*, ctx, **_):
+                for n in range(100):
+                    yield {"readings": [(n, "level", 1)]}
+                    await ctx._clock.sleep(2)
+            """,
+            stream=True,
+        )
+        await here.until(lambda: len(here.stored) >= 2)
+
+        here.collectors.rename(Catalogue({"level": Description(scale=10)}))
+
+        await here.until(lambda: 10.0 in here.values())
+        assert len(here.ended()) == 0

@@ -1,0 +1,348 @@
+"""What run is called with, and what becomes of whatever it gives."""
+
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from ingestd.contract import yamlvalues
+from ingestd.contract.result import (
+    Memory,
+    Result,
+    arguments,
+    portable,
+    reconciled,
+    remember,
+    remember_secrets,
+    take_apart,
+)
+from ingestd.errors import ResultError
+from ingestd.worker import wire
+from tests.support.foreign import (
+    RESULT,
+    Colour,
+    Hostile,
+    HostileMapping,
+    HostileText,
+    Level,
+    Stamp,
+    family,
+    lazy_failure,
+)
+
+NOT_KEPT: Final = "cannot be kept: expected text, numbers, dates, bytes, lists or dicts"
+
+
+def result_of(result: dict[str, Any], memory: Memory, *, yielded: bool, **params: Any) -> Memory:
+    """Return what is remembered after a result."""
+    taken = take_apart(result)
+    return remember(memory, taken, yielded=yielded, params=params, fingerprint=repr)
+
+
+def called_with(memory: Memory, **params: Any) -> dict[str, Any]:
+    """Return what the next run is called with."""
+    return arguments(memory, params, fingerprint=repr)
+
+
+def canonical(value: Any) -> Any:
+    """Return what is equal for values that mean the same: YAML keeps instants, not zones."""
+    if isinstance(value, dict):
+        return [(canonical(key), canonical(each)) for key, each in value.items()]
+    if isinstance(value, list | tuple):
+        return type(value)(map(canonical, value))
+    if isinstance(value, datetime):
+        return value.replace(fold=0) if value.utcoffset() is None else value.timestamp()
+    return repr(value)
+
+
+def refusal(result: object) -> str:
+    """Return why a result is refused."""
+    with pytest.raises(ResultError) as caught:
+        take_apart(result)
+    return str(caught.value)
+
+
+def test_params_win_over_state_and_state_over_hidden() -> None:
+    """What the operator wrote is never overruled by what a plugin remembers."""
+    memory = Memory(state={"b": "state", "c": "state"}, hidden=dict.fromkeys("abc", "hidden"))
+
+    assert called_with(memory, c="param") == {"a": "hidden", "b": "state", "c": "param"}
+
+
+def test_returned_result_replaces_what_was_remembered() -> None:
+    """A key that is not returned again is forgotten, hidden ones too."""
+    before = Memory(state={"old": 1, "both": 1}, hidden={"token": "a"})
+
+    after = result_of({"both": 2, "readings": []}, before, yielded=False)
+
+    assert after == Memory(state={"both": 2})
+
+
+def test_yielded_result_updates_what_was_remembered() -> None:
+    """A checkpoint says only what has changed."""
+    before = Memory(state={"old": 1, "both": 1}, hidden={"token": "a", "other": "b"})
+
+    after = result_of({"both": 2, "hidden": {"token": "c"}}, before, yielded=True)
+
+    assert after == Memory(state={"old": 1, "both": 2}, hidden={"token": "c", "other": "b"})
+
+
+@pytest.mark.parametrize("yielded", [True, False])
+def test_deleted_param_stays_away_from_later_runs(*, yielded: bool) -> None:
+    """delete_params masks a param, whatever later results say."""
+    memory = result_of({"delete_params": ["code"]}, Memory(), yielded=yielded, code="x", url="u")
+    assert called_with(memory, code="x", url="u") == {"url": "u"}
+
+    memory = result_of({"n": 1}, memory, yielded=yielded, code="x", url="u")
+    assert called_with(memory, code="x", url="u") == {"url": "u", "n": 1}
+
+
+def test_mask_falls_when_the_operator_writes_another_value() -> None:
+    """The new value reaches the very next run, and the mask is gone after it."""
+    memory = result_of({"delete_params": ["code"]}, Memory(), yielded=False, code="x")
+
+    assert called_with(memory, code="y") == {"code": "y"}
+    assert result_of({}, memory, yielded=False, code="y").masks == {}
+
+
+def test_mask_falls_when_the_operator_removes_the_param() -> None:
+    """A param that comes back later was meant, even with the old value."""
+    memory = result_of({"delete_params": ["code"]}, Memory(), yielded=False, code="x")
+    memory = result_of({}, memory, yielded=False)
+
+    assert called_with(memory, code="x") == {"code": "x"}
+
+
+def test_masking_leaves_the_params_alone() -> None:
+    """The config is the operator's."""
+    params = {"code": "x"}
+    memory = remember(
+        Memory(),
+        take_apart({"delete_params": ["code"]}),
+        yielded=False,
+        params=params,
+        fingerprint=repr,
+    )
+
+    arguments(memory, params, fingerprint=repr)
+
+    assert params == {"code": "x"}
+
+
+def test_masking_what_no_param_is_called_changes_nothing() -> None:
+    """State is not a param: a plugin forgets that by not returning it."""
+    memory = result_of({"delete_params": ["nothing"]}, Memory(), yielded=False, code="x")
+
+    assert memory.masks == {}
+
+
+def test_backfill_leaves_the_state_alone() -> None:
+    """Hidden is updated, whatever the shape of the plugin, and used-up params are masked."""
+    before = Memory(state={"n": 1}, hidden={"token": "a", "id": 7}, masks={"old": "'x'"})
+    taken = take_apart({"n": 9, "hidden": {"token": "b"}, "delete_params": ["code"]})
+
+    after = remember_secrets(before, taken, params={"code": "once", "old": "x"}, fingerprint=repr)
+
+    assert after.state == {"n": 1}
+    assert after.hidden == {"token": "b", "id": 7}
+    assert after.masks == {"old": "'x'", "code": "'once'"}
+
+
+@pytest.mark.parametrize(
+    ("given", "now", "kept"),
+    [
+        ({"token": "a"}, {"token": "b"}, {"token": "b"}),
+        ({"token": "c"}, {"token": "b"}, {"token": "c"}),
+        ({"token": "c"}, {"token": "a"}, {"token": "c"}),
+        ({}, {"token": "b"}, {}),
+        ({"token": "a"}, {"token": "a", "id": 7}, {"token": "a", "id": 7}),
+        ({"token": "a", "id": 8}, {"token": "a", "id": 7}, {"token": "a", "id": 8}),
+        ({"token": "a"}, {}, {}),
+    ],
+    ids=["renewed", "both renewed", "only here", "dropped", "new", "both new", "forgotten"],
+)
+def test_secret_that_somebody_else_has_renewed_stays(
+    given: dict[str, Any], now: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    """A run that gives it back as it was at its start has nothing to say of it."""
+    taken = take_apart({"n": 1, "hidden": given})
+
+    result = reconciled(taken, began={"token": "a"}, now=now)
+
+    assert result.hidden == kept
+    assert result.state == {"n": 1}
+
+
+def test_hidden_is_never_shown_by_repr() -> None:
+    """A log line or traceback that prints these objects prints no secret."""
+    taken = take_apart({"hidden": {"token": "s3cret"}, "n": 1})
+    memory = remember(Memory(), taken, yielded=False, params={}, fingerprint=repr)
+
+    assert "s3cret" not in f"{taken!r} {memory!r} {taken} {memory}"
+    assert memory.hidden == {"token": "s3cret"}
+
+
+def test_refusal_of_a_hidden_value_does_not_tell_it() -> None:
+    """The error names the path, which is enough to find it."""
+
+    class Password:
+        def __repr__(self) -> str:
+            return "s3cret"
+
+    said = refusal({"hidden": {"login": {"password": Password()}}})
+
+    assert said.startswith("hidden.login.password: cannot be kept: ")
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("key", ["script_error", "script_errors"])
+def test_result_that_reports_its_own_trouble_is_degraded(key: str) -> None:
+    """The text is told, and stays in the state like every other key."""
+    taken = take_apart({key: "two meters did not answer"})
+
+    assert taken.degraded == "two meters did not answer"
+    assert taken.state == {key: "two meters did not answer"}
+    assert take_apart({key: ""}).degraded == ""
+
+
+def test_state_is_a_copy() -> None:
+    """A plugin that goes on changing its dict does not change what it handed over."""
+    seen = {"a": [1]}
+    taken = take_apart({"seen": seen})
+
+    seen["a"].append(2)
+
+    assert taken.state == {"seen": {"a": [1]}}
+
+
+def test_derived_types_become_plain_ones() -> None:
+    """NumPy's scalars, enums and subclasses are kept as the values that they are."""
+    state = take_apart(
+        {
+            "f": np.float64(1.5),
+            "i": np.int32(7),
+            "b": np.bool_(1),
+            "zero": np.array(2.5),
+            "t": np.datetime64("2024-01-01T00:00:01"),
+            "colour": Colour.RED,
+            "level": Level.HIGH,
+            "text": HostileText("abc"),
+            "stamp": Stamp(2024, 1, 1, tzinfo=UTC),
+            "raw": bytearray(b"x"),
+            HostileText("key"): (1, [date(2024, 1, 1)]),
+        }
+    ).state
+
+    assert state == {
+        "f": 1.5,
+        "i": 7,
+        "b": True,
+        "zero": 2.5,
+        "t": datetime(2024, 1, 1, 0, 0, 1),  # noqa: DTZ001 -- NumPy knows no zones
+        "colour": "red",
+        "level": 3,
+        "text": "abc",
+        "stamp": datetime(2024, 1, 1, tzinfo=UTC),
+        "raw": b"x",
+        "key": (1, [date(2024, 1, 1)]),
+    }
+    assert {type(value) for value in state.values()} == {
+        float,
+        int,
+        bool,
+        datetime,
+        str,
+        bytes,
+        tuple,
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (None, "run must give a dict, got NoneType"),
+        ([1], "run must give a dict, got list"),
+        ({1: 2}, "run must give a dict with text keys, got the key 1"),
+        ({"readings": 5}, "readings: expected a list, got int"),
+        ({"readings": {"a": 1}}, "readings: expected a list, got dict"),
+        ({"readings": "abc"}, "readings: expected a list, got str"),
+        ({"delete_params": "code"}, "delete_params: expected a list of names, got str"),
+        ({"hidden": [1]}, "hidden: expected a dict with text keys, got list"),
+        ({"hidden": {1: 2}}, "hidden: expected a dict with text keys, got dict"),
+        ({"a": {"b": [1, object()]}}, f"a.b[1]: {NOT_KEPT}, got object"),
+        ({"a": "\ud800"}, "state.a: cannot be kept: expected text, got a lone surrogate in it"),
+        ({"a": 1j}, f"a: {NOT_KEPT}, got complex"),
+        (HostileMapping(), "run gave what cannot be read: RuntimeError('foreign code')"),
+        ({"a": HostileMapping()}, "run gave what cannot be read: RuntimeError('foreign code')"),
+        (
+            {"never": datetime.min.replace(tzinfo=ZoneInfo("Europe/Berlin"))},
+            "run gave what cannot be read: OverflowError('date value out of range')",
+        ),
+        ({Hostile(): 1}, "run must give a dict with text keys, got the key <Hostile>"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_by_name(result: object, said: str) -> None:
+    """The run fails with an error that says where to look."""
+    assert refusal(result) == said
+
+
+def test_failure_of_lazy_readings_is_told() -> None:
+    """A generator that fails halfway gives nothing, but says why."""
+    said = refusal({"readings": lazy_failure(), "last": 1})
+
+    assert said == "readings: cannot be listed: OSError(5, 'foreign code')"
+
+
+@pytest.mark.timeout(10)
+def test_graph_with_back_references_is_refused_at_once() -> None:
+    """Following each of them would take for ever, and the event loop with it."""
+    said = refusal({"site": family()})
+
+    assert said == "site.children[0].parent: cannot be kept: it contains itself"
+
+
+def test_state_is_refused_beyond_a_depth() -> None:
+    """Deep nesting is an accident, and would overflow the parser later."""
+    deep: Any = 1
+    for _ in range(60):
+        deep = [deep]
+
+    assert refusal({"deep": deep}).endswith("cannot be kept: nested deeper than 50 levels")
+
+
+@given(RESULT)
+@settings(max_examples=400)
+@pytest.mark.slow
+def test_any_result_is_taken_apart_or_refused(result: object) -> None:
+    """Nothing else than a ResultError comes out of a plugin's result, and no odd object gets in."""
+    try:
+        taken = take_apart(result)
+    except ResultError:
+        return
+    assert isinstance(taken, Result)
+    assert type(taken.readings) is list
+    for kept in (taken.state, taken.hidden):
+        again = yamlvalues.loads(yamlvalues.dumps(kept, where="kept"), where="kept")
+        assert canonical(again) == canonical(kept)
+
+
+@given(RESULT)
+@settings(max_examples=400)
+@pytest.mark.slow
+def test_any_result_can_travel_or_is_refused(result: object) -> None:
+    """What a worker sends arrives as it was, and taking it apart adds no surprise."""
+    try:
+        sent = portable(result)
+    except ResultError:
+        return
+
+    arrived = wire.decode(wire.encode(sent)[wire.LENGTH_BYTES :])
+    assert type(arrived) is dict
+    try:
+        taken = take_apart(arrived)
+    except ResultError:
+        return
+    assert len(taken.readings) == len(sent["readings"])
