@@ -274,7 +274,9 @@ def test_params_that_yaml_cannot_read_are_problems(params: str, problem: str) ->
         ("a: 1\nb: \x07", "/etc/x.yaml:2: the character U+0007 cannot stand in a YAML file"),
         ("a: &a [*a]", "/etc/x.yaml:1: an alias that contains itself"),
         ("a: &a {<<: *a}", "/etc/x.yaml:1: an alias that contains itself"),
-        ("[" * 100_000, "/etc/x.yaml:1: expected at most 50 levels of nesting"),
+        ("[" * 60 + "]" * 60, "/etc/x.yaml:1: expected at most 50 levels of nesting"),
+        # So many end in the parser already, or here, depending on its version.
+        ("[" * 100_000, "/etc/x.yaml:1: "),
     ],
 )
 def test_broken_yaml_is_told_with_line_and_column(text: str, problem: str) -> None:
