@@ -40,7 +40,6 @@ FACES: Final = {
     "__main__": "cli",
 }
 MOST_AT_THE_TOP: Final = 20
-CONCRETE_SINKS: Final = frozenset({"sinks.embedded", "sinks.influxdb", "sinks.victoriametrics"})
 # What decides is pure.
 PURE: Final = frozenset(
     {
@@ -161,16 +160,49 @@ def test_few_modules_stand_at_the_top() -> None:
     assert len(at_the_top) <= MOST_AT_THE_TOP
 
 
-def test_only_the_assembly_names_concrete_sinks() -> None:
-    """Everything else knows the protocol, so that a new store touches one file."""
-    known = modules()
-    naming = {
-        name
-        for name, path in known.items()
-        if our_imports(path, known) & CONCRETE_SINKS and not name.startswith("sinks")
-    }
+def public_names(package: str) -> set[str]:
+    """Return what the ``__init__`` of a package lists as public."""
+    for node in parsed(PACKAGE.joinpath(*package.split("."), "__init__.py")).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                return set(ast.literal_eval(value))
+    return set()
 
-    assert naming <= {"app"}
+
+def past_the_door(path: Path, name: str) -> Iterator[str]:
+    """Yield what a module imports of other packages and is not among their public names."""
+    for node in ast.walk(parsed(path)):
+        if not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        package = node.module.removeprefix("ingestd.")
+        if package == node.module or top(package) not in MAY_IMPORT | FACES.keys():
+            continue
+        if top(package) == top(name) or not (PACKAGE / top(package)).is_dir():
+            continue
+        is_package = PACKAGE.joinpath(*package.split(".")).is_dir()
+        public = public_names(package) if is_package else set()
+        yield from (f"{package}.{each.name}" for each in node.names if each.name not in public)
+
+
+def test_packages_are_entered_by_the_door() -> None:
+    """What a package offers is what its ``__init__`` lists; the rest may change unseen."""
+    past = [
+        f"{name} imports {each}"
+        for name, path in modules().items()
+        for each in past_the_door(path, name)
+    ]
+
+    assert past == []
+
+
+def test_each_package_says_in_a_sentence_what_it_is_for() -> None:
+    """Whoever opens a package reads its purpose first."""
+    for name, path in modules().items():
+        if path.name == "__init__.py":
+            first = (ast.get_docstring(parsed(path)) or "").splitlines()[:1]
+
+            assert first, name
+            assert first[0].endswith("."), name
 
 
 def test_rules_do_no_io() -> None:

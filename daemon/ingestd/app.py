@@ -19,35 +19,24 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from ingestd import looplag
-from ingestd.backfilling.backfill import Means
-from ingestd.backfilling.backfills import Backfills
-from ingestd.calling.plugin import PluginInfo
-from ingestd.calling.pool import Workers
-from ingestd.calling.threads import Threads
+from ingestd.backfilling import Backfills, Means
+from ingestd.calling import PluginInfo, Threads, Workers
 from ingestd.clock import Clock, SystemClock
-from ingestd.collecting.collector import Services
-from ingestd.collecting.collectors import Collectors
+from ingestd.collecting import Collectors, Services
+from ingestd.config import Config, plan
 from ingestd.config import file as configfile
-from ingestd.config.changes import plan
-from ingestd.config.model import Config, EmbeddedStore, InfluxStore, StoreConfig, VictoriaStore
-from ingestd.context.context import Shared
-from ingestd.delivery.buffer import Buffer
-from ingestd.delivery.deliveries import Deliveries
-from ingestd.disk.database import Database
-from ingestd.disk.directory import StateDirectory
+from ingestd.context import Shared
+from ingestd.delivery import Buffer, Deliveries
+from ingestd.disk import Database, StateDirectory
 from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.filewatch import edits
-from ingestd.loading.check import check_plugins
-from ingestd.loading.loader import Loader
+from ingestd.loading import Loader, check_plugins
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
-from ingestd.records.store import StateStore
+from ingestd.records import StateStore
 from ingestd.redaction import Redactor
 from ingestd.reloading import Switch
-from ingestd.sinks import influxdb
-from ingestd.sinks.embedded import EmbeddedSink
-from ingestd.sinks.protocol import Sink
-from ingestd.sinks.victoriametrics import VictoriaSink
+from ingestd.sinks import make_sink
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
 
@@ -60,18 +49,6 @@ MOST_NAMED: Final = 8  # of what is stuck, in a line of the log
 T = TypeVar("T")
 # Makes the HTTP server; the context gives its address.
 Serve = Callable[["Daemon"], AbstractAsyncContextManager[str]]
-
-
-def make_sink(config: StoreConfig) -> Sink:
-    """Make the adapter to a store."""
-    match config:
-        case EmbeddedStore():
-            return EmbeddedSink(config)
-        case InfluxStore():
-            return influxdb.sink(config)
-        case VictoriaStore():
-            return VictoriaSink(config)
-    raise TypeError(f"no sink for {type(config).__name__}")
 
 
 class Daemon:

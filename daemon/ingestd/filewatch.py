@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from ingestd.loading.current import Blocking
+from ingestd.loading import Blocking
 
 Files = Callable[[], Sequence[Path]]
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ingestd.collecting.collector import Collector
-from ingestd.worker.importing import Kind
+from ingestd.collecting import Collector
+from ingestd.worker import Kind
 
 LOOK: Final = 1.0  # seconds
 LATE: Final = 1.0

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ingestd.backfilling.backfills import Backfills
-from ingestd.collecting.collector import Collector, Services
-from ingestd.collecting.collectors import Collectors
-from ingestd.config.changes import Plan, changes_of
-from ingestd.config.model import Config
-from ingestd.delivery.buffer import Buffer
-from ingestd.delivery.deliveries import Deliveries
-from ingestd.delivery.delivery import Delivery
+from ingestd.backfilling import Backfills
+from ingestd.collecting import Collector, Collectors, Services
+from ingestd.config import Config, Plan, changes_of
+from ingestd.delivery import Buffer, Deliveries, Delivery
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
 from ingestd.tasks import Task, Tasks

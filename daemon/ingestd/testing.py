@@ -38,8 +38,8 @@ from aiohttp import web
 from structlog.testing import LogCapture
 
 from ingestd.clock import SystemClock
-from ingestd.context.context import Context, Receipts, Shared
-from ingestd.contract.result import portable, take_apart
+from ingestd.context import Context, Receipts, Shared
+from ingestd.contract import portable, take_apart
 from ingestd.model import StoredPoint
 
 

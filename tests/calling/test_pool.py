@@ -621,7 +621,7 @@ async def test_process_list_shows_no_params(
     result = (await call(plugin, password="correct-horse")).result
 
     assert result["shown"] is False
-    assert "ingestd.worker.child" in result["line"]
+    assert "ingestd.worker" in result["line"]
 
 
 async def test_signals_to_the_service_leave_runs_alone(

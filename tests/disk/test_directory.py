@@ -102,7 +102,7 @@ def test_nobody_holds_a_directory_that_does_not_exist(tmp_path: Path) -> None:
 def test_asking_who_holds_it_stops_no_daemon_from_starting(tmp_path: Path) -> None:
     """A status command in a loop and a starting daemon do not meet."""
     ask = (
-        "import sys; from pathlib import Path; from ingestd.statedir import holder\n"
+        "import sys; from pathlib import Path; from ingestd.disk import holder\n"
         "print('asking', flush=True)\n"
         "while True: holder(Path(sys.argv[1]))"
     )

@@ -524,7 +524,7 @@ def test_loading_writes_no_bytecode(plugin_folder: PluginFolder) -> None:
 def test_worker_is_light() -> None:
     """A worker starts quickly: no event loop, no web stack, no YAML."""
     light = "print([m for m in ('asyncio', 'aiohttp') if m in sys.modules])"
-    code = f"import sys, ingestd.worker.child; {light}"
+    code = f"import sys, ingestd.worker.__main__; {light}"
 
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -1,1 +1,24 @@
 """Reads the past anew, window by window, and finds the gaps in it."""
+
+from ingestd.backfilling import records
+from ingestd.backfilling.backfill import Means
+from ingestd.backfilling.backfills import Backfills
+from ingestd.backfilling.comparing import Compared, compare
+from ingestd.backfilling.gaps import SECOND, Bounds, Hole, merged
+from ingestd.backfilling.records import BackfillRecord, Status
+from ingestd.backfilling.windows import CHUNK
+
+__all__ = [
+    "CHUNK",
+    "SECOND",
+    "BackfillRecord",
+    "Backfills",
+    "Bounds",
+    "Compared",
+    "Hole",
+    "Means",
+    "Status",
+    "compare",
+    "merged",
+    "records",
+]

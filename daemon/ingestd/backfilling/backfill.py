@@ -24,10 +24,9 @@ from typing import Any, Final, NoReturn
 
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.windows import SHORTEST, Span, next_window, shown
-from ingestd.calling.pool import Isolation
+from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
-from ingestd.collecting.collector import Collector
-from ingestd.collecting.windowrun import WindowRun
+from ingestd.collecting import Collector, WindowRun
 from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout
 from ingestd.metrics import Metrics
 from ingestd.model import Receipt

@@ -15,8 +15,8 @@ from ingestd.backfilling import windows
 from ingestd.backfilling.backfill import Backfill, Means
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.windows import CHUNK, Span
-from ingestd.collecting.collectors import Collectors
-from ingestd.disk.database import Database
+from ingestd.collecting import Collectors
+from ingestd.disk import Database
 from ingestd.errors import NotNow, NotPossible, PluginLoadError, StateError
 from ingestd.tasks import Task, Tasks
 

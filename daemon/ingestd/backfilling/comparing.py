@@ -11,7 +11,7 @@ from typing import Final
 
 from ingestd.backfilling.gaps import DAY, SECOND, Bounds, Comparison
 from ingestd.model import StoredPoint
-from ingestd.sinks.protocol import Sink
+from ingestd.sinks import Sink
 
 Tags = tuple[tuple[str, str], ...]
 

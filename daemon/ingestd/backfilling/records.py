@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ingestd.backfilling.windows import Span, share_done
-from ingestd.disk.database import set_aside
+from ingestd.disk import set_aside
 
 MOST_PROBLEMS: Final = 20
 LONGEST_PROBLEM: Final = 1000  # characters

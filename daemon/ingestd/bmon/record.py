@@ -1,12 +1,15 @@
 """What BMON shows its administrators of a script's last run, made of a run's record."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ingestd.plugins._bmon import SKIPPED, message
-from ingestd.records.runs import RunRecord
+
+if TYPE_CHECKING:
+    from ingestd.records import RunRecord
 
 
-def as_bmon(record: RunRecord) -> dict[str, str | float]:
+def as_bmon(record: "RunRecord") -> dict[str, str | float]:
     """Return a record under the names that BMON's administrators know.
 
     There they stand among a script's results, and come back to it as arguments.

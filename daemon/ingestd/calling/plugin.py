@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.worker.importing import Fingerprint, Kind, Parameters, Source
+from ingestd.worker import Fingerprint, Kind, Parameters, Source
 
 # Options of a collector that its plugin is given if it declares them.
 REVISITS: Final = ("revisit", "revisit_full")

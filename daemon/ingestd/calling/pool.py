@@ -29,13 +29,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from ingestd.bmon.settings import Host
+from ingestd.bmon import Host
+from ingestd.calling.host import request
 from ingestd.calling.places import Slots
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.process import Key, Log, WorkerProcess
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
-from ingestd.worker.child import request
-from ingestd.worker.importing import Source
+from ingestd.worker import Source
 
 IDLE: Final = 300.0  # seconds; a plugin that runs more often keeps its worker
 CALLS: Final = 500  # then a worker is replaced, for plugins that leak

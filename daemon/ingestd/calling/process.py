@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, Self
 
+from ingestd.calling.host import command, environment
 from ingestd.calling.output import OutputTail
 from ingestd.errors import (
     PluginError,
@@ -16,9 +17,7 @@ from ingestd.errors import (
     ResultTooLarge,
     WorkerDied,
 )
-from ingestd.worker import wire
-from ingestd.worker.child import command, environment
-from ingestd.worker.importing import Fingerprint
+from ingestd.worker import Fingerprint, wire
 
 FAREWELL: Final = 2.0  # seconds that a process gets to be gone
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from ingestd.bmon.settings import Host
+from ingestd.bmon import Host
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Isolation
 from ingestd.calling.process import Log
 from ingestd.errors import PluginError, RunTimeout
-from ingestd.worker.failures import run_failure
-from ingestd.worker.importing import Kind
+from ingestd.worker import Kind, run_failure
 
 PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
 

@@ -14,15 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ingestd.bmon.settings import Host, provided
+from ingestd.bmon import Host, provided
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished
 from ingestd.calling.process import Log
-from ingestd.contract.functioncontext import FunctionContext
-from ingestd.contract.result import portable
+from ingestd.contract import FunctionContext, portable
 from ingestd.errors import PluginError, RunTimeout
-from ingestd.worker.failures import run_failure
-from ingestd.worker.importing import Source, call_ordinary, import_run
+from ingestd.worker import Source, call_ordinary, import_run, run_failure
 
 
 class Threads:

@@ -15,6 +15,8 @@ import click
 from ingestd import __version__
 from ingestd.cli.exitcodes import ended
 
+__all__ = ["ingestd", "main"]
+
 # Command -> the module that has it, and what the help says of it, in the order of the help.
 COMMANDS: Final = {
     "run": ("run", "Run the daemon in the foreground."),

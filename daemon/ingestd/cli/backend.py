@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ingestd.cli.settings import load, load_daemon
-from ingestd.config.model import Config
-from ingestd.disk.directory import holder
+from ingestd.config import Config
+from ingestd.disk import holder
 from ingestd.errors import ConfigError
 
 T = TypeVar("T")

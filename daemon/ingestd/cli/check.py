@@ -11,14 +11,13 @@ from ingestd.cli import show
 from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
 from ingestd.cli.settings import config_option, load
 from ingestd.cli.stores import opened
-from ingestd.config.model import Config, StoreConfig
-from ingestd.disk.schema import open_reader
+from ingestd.config import Config, StoreConfig
+from ingestd.disk import open_reader
 from ingestd.errors import IngestError, PluginLoadError, Problem, StoreUnavailable
-from ingestd.loading.check import check_plugins
-from ingestd.loading.loader import Loader
-from ingestd.records.memories import decode, raw_rows
+from ingestd.loading import Loader, check_plugins
+from ingestd.records import decode, raw_rows
 from ingestd.redaction import Redactor
-from ingestd.worker.importing import Kind
+from ingestd.worker import Kind
 
 
 @click.command(short_help="Check the configuration.")

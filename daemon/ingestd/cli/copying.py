@@ -13,16 +13,14 @@ from typing import Any, Final
 
 import click
 
-from ingestd.app import make_sink
 from ingestd.cli import show
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.settings import MOMENT, config_option, known, load
 from ingestd.cli.stores import opened
-from ingestd.config.catalogue import Catalogue
-from ingestd.config.model import Config
+from ingestd.config import Catalogue, Config
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
 from ingestd.model import MICROSECONDS, Point, Series, StoredPoint
-from ingestd.sinks.protocol import Sink
+from ingestd.sinks import Sink, make_sink
 
 PATIENCE: Final = 60.0  # seconds that a target may be away
 FIRST_WAIT: Final = 0.5

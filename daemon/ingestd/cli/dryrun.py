@@ -16,27 +16,21 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ingestd.calling.pool import Workers
-from ingestd.calling.threads import Threads
+from ingestd.calling import Threads, Workers
 from ingestd.cli.headless import alone, leave_out_what_is_printed
 from ingestd.cli.stores import opened
 from ingestd.clock import SystemClock
-from ingestd.collecting.collector import Collector, Services
-from ingestd.collecting.collectors import naming_of, schedule_of
-from ingestd.collecting.keeper import Keeper
-from ingestd.config.catalogue import Catalogue
-from ingestd.config.model import CollectorConfig, Config, StoreConfig
-from ingestd.context.context import Shared
-from ingestd.contract.result import Memory
-from ingestd.delivery.buffer import Buffer
-from ingestd.disk.database import Database
-from ingestd.disk.schema import open_reader, translate
-from ingestd.loading.loader import Loader
+from ingestd.collecting import Collector, Keeper, Services, naming_of, schedule_of
+from ingestd.config import Catalogue, CollectorConfig, Config, StoreConfig
+from ingestd.context import Shared
+from ingestd.contract import Memory
+from ingestd.delivery import Buffer
+from ingestd.disk import Database, open_reader, translate
+from ingestd.loading import Loader
 from ingestd.logs import configure
 from ingestd.metrics import Metrics
 from ingestd.model import Point, Receipt, Standing, StoredPoint
-from ingestd.records.runs import RunRecord
-from ingestd.records.store import StateStore
+from ingestd.records import RunRecord, StateStore
 from ingestd.redaction import Redactor
 
 T = TypeVar("T")

@@ -12,8 +12,7 @@ from typing import Final
 
 import click
 
-from ingestd.backfilling.comparing import Compared, compare
-from ingestd.backfilling.gaps import SECOND, Bounds, Hole, merged
+from ingestd.backfilling import SECOND, Bounds, Compared, Hole, compare, merged
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, Json, Wanted, ask
 from ingestd.cli.backfill import carried_out, exit_code, pace_options, tell_end
@@ -21,7 +20,7 @@ from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.progress import bar
 from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option, known, load
 from ingestd.cli.stores import opened
-from ingestd.config.model import Config
+from ingestd.config import Config
 
 RECENT: Final = 30 * 86400.0
 SHOWN: Final = 40  # holes on a terminal

@@ -14,13 +14,12 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from ingestd.app import Daemon
-from ingestd.backfilling.records import BackfillRecord
-from ingestd.backfilling.windows import CHUNK
+from ingestd.backfilling import CHUNK, BackfillRecord
 from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.run import leave_behind, make_daemon
-from ingestd.config.model import CollectorConfig, Config
-from ingestd.records.runs import RunRecord
+from ingestd.config import CollectorConfig, Config
+from ingestd.records import RunRecord
 from ingestd.systemd import Notifier
 
 CENTURY: Final = 36_525 * 86400.0

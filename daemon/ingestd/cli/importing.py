@@ -13,20 +13,18 @@ from typing import Any, Final
 
 import click
 
-from ingestd.bmon.config import Entry, params_stay, written
-from ingestd.bmon.export import TABLE, Setup, dumped, setups
+from ingestd.bmon.importing import TABLE, Entry, Setup, dumped, params_stay, setups, written
 from ingestd.cli import show
 from ingestd.cli.bmonscripts import needs_of
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import config_option, load
 from ingestd.cli.statedir import held
 from ingestd.clock import SystemClock
-from ingestd.config.model import Config
-from ingestd.config.units import format_duration
-from ingestd.contract.result import Memory
-from ingestd.disk.database import Database
+from ingestd.config import Config, format_duration
+from ingestd.contract import Memory
+from ingestd.disk import Database
 from ingestd.errors import NotPossible, ResultError
-from ingestd.records.store import StateStore
+from ingestd.records import StateStore
 from ingestd.redaction import find_secrets
 
 SQLITE: Final = b"SQLite format 3\0"

@@ -13,28 +13,24 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ingestd import __version__
+from ingestd.backfilling import Status
 from ingestd.backfilling import records as backfillrecords
-from ingestd.backfilling.records import Status
 from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import known
 from ingestd.cli.statedir import held, refuse_foreign_root
 from ingestd.clock import SystemClock
-from ingestd.config.model import CollectorConfig, Config, StoreConfig
-from ingestd.contract.result import Memory
+from ingestd.config import CollectorConfig, Config, StoreConfig
+from ingestd.contract import Memory
 from ingestd.delivery import deadletters, spool
-from ingestd.disk.database import Database
-from ingestd.disk.directory import Holder
-from ingestd.disk.schema import MIGRATIONS, migrate, open_reader, translate
+from ingestd.disk import MIGRATIONS, Database, Holder, migrate, open_reader, translate
 from ingestd.errors import StateError
-from ingestd.loading.loader import Loader
+from ingestd.loading import Loader
 from ingestd.model import MICROSECONDS, Body
+from ingestd.records import StateStore, decode, list_series, raw_rows
 from ingestd.records import runs as runrecords
-from ingestd.records.memories import decode, raw_rows
-from ingestd.records.series import list_series
-from ingestd.records.store import StateStore
 from ingestd.redaction import Redactor
-from ingestd.web.shapes import latest_json, remembered_json, schedule_text, shown
+from ingestd.web import latest_json, remembered_json, schedule_text, shown
 
 PAGE: Final = 1000  # dead letters in one transaction
 MOST_BACKFILLS: Final = 1000
@@ -153,7 +149,7 @@ class Offline:
 
     async def retry(self, store: str, ids: Sequence[int] | None) -> int:
         """Queue dead letters again; return how many."""
-        from ingestd.app import make_sink  # noqa: PLC0415 -- takes its time
+        from ingestd.sinks import make_sink  # noqa: PLC0415 -- takes its time
 
         config, clock = self._store(store), SystemClock()
         sink, queued = make_sink(config), 0
@@ -329,7 +325,7 @@ def has(db: sqlite3.Connection, table: str) -> bool:
 
 
 def _next_run(config: CollectorConfig) -> float | None:
-    from ingestd.collecting.collectors import schedule_of  # noqa: PLC0415 -- takes its time
+    from ingestd.collecting import schedule_of  # noqa: PLC0415 -- takes its time
 
     schedule = schedule_of(config)
     return schedule.next_after(time.time()) if schedule and config.enabled else None

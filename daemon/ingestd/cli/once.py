@@ -13,12 +13,10 @@ from ingestd.cli import show
 from ingestd.cli.backend import Json, connected
 from ingestd.cli.exitcodes import FAILURE, UNAVAILABLE, CommandError
 from ingestd.cli.settings import config_option, json_option, known, load
-from ingestd.config.model import CollectorConfig, Config
-from ingestd.config.units import duration
-from ingestd.contract.result import Memory
+from ingestd.config import CollectorConfig, Config, duration
+from ingestd.contract import Memory
 from ingestd.errors import ConfigError
-from ingestd.loading.check import check_plugins
-from ingestd.loading.loader import Loader
+from ingestd.loading import Loader, check_plugins
 from ingestd.model import MICROSECONDS, Point
 from ingestd.redaction import Redactor, find_secrets
 
@@ -179,7 +177,7 @@ def _rehearse(
 
 
 def _as_json(found: "Rehearsal", name: str, redactor: Redactor) -> Json:
-    from ingestd.web.shapes import state_json  # noqa: PLC0415 -- takes its time
+    from ingestd.web import state_json  # noqa: PLC0415 -- takes its time
 
     return {
         "run": found.record.as_dict(),

@@ -12,12 +12,12 @@ import click
 from ingestd.app import Daemon, run_daemon
 from ingestd.cli.exitcodes import complain
 from ingestd.cli.settings import config_option, load
-from ingestd.config.model import Config
+from ingestd.config import Config
 from ingestd.errors import ConfigError, IngestError
 from ingestd.logs import configure
 from ingestd.redaction import Redactor
 from ingestd.systemd import Notifier
-from ingestd.web.server import serve
+from ingestd.web import serve
 
 # Readings are tuples by the hundred thousand, in no cycles; the collector of cycles
 # looks at all of them each time so many objects have been added. With Python's own

@@ -12,7 +12,7 @@ import click
 from ingestd.cli.exitcodes import CommandError
 
 if TYPE_CHECKING:
-    from ingestd.config.model import Config
+    from ingestd.config import Config
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Duration(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the seconds."""
-        from ingestd.config.units import duration  # noqa: PLC0415 -- takes its time
+        from ingestd.config import duration  # noqa: PLC0415 -- takes its time
 
         if isinstance(value, float):
             return value
@@ -92,7 +92,7 @@ def load(path: Path) -> "Config":
     Raises:
         ConfigError: Lists everything that is wrong with it.
     """
-    from ingestd.config.file import load as load_file  # noqa: PLC0415 -- takes its time
+    from ingestd.config import load as load_file  # noqa: PLC0415 -- takes its time
     from ingestd.errors import ConfigError, Problem  # noqa: PLC0415
 
     if not path.exists():
@@ -107,11 +107,15 @@ def load_daemon(path: Path) -> "Config | None":
     Whoever has just broken the configuration of a running daemon still wants to
     talk to it. None if its section ``daemon:`` is damaged too.
     """
+    from ingestd.config import (  # noqa: PLC0415  # noqa: PLC0415
+        Config,
+        Context,
+        DaemonConfig,
+        Expansion,
+        Section,
+        nodes,
+    )
     from ingestd.config import file as configfile  # noqa: PLC0415 -- takes its time
-    from ingestd.config import nodes  # noqa: PLC0415 -- takes its time
-    from ingestd.config.model import Config, DaemonConfig  # noqa: PLC0415
-    from ingestd.config.section import Context, Section  # noqa: PLC0415
-    from ingestd.config.variables import Expansion  # noqa: PLC0415
     from ingestd.errors import ConfigError  # noqa: PLC0415
 
     context = Context(_read)

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ingestd.cli.exitcodes import CommandError
-from ingestd.disk.database import Database
-from ingestd.disk.directory import StateDirectory
+from ingestd.disk import Database, StateDirectory
 
 
 @asynccontextmanager

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ingestd.app import make_sink
-from ingestd.config.model import EmbeddedStore, StoreConfig
-from ingestd.sinks.protocol import Sink
+from ingestd.config import EmbeddedStore, StoreConfig
+from ingestd.sinks import Sink, make_sink
 
 
 @asynccontextmanager

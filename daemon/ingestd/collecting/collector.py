@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ingestd.bmon.record import as_bmon
-from ingestd.bmon.settings import Host
-from ingestd.calling.plugin import Plugin
-from ingestd.calling.pool import Isolation
-from ingestd.calling.results import Conditions
+from ingestd.bmon import Host, as_bmon
+from ingestd.calling import Conditions, Isolation, Plugin
 from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.collecting.keeper import Keeper
 from ingestd.collecting.points import Naming
@@ -22,18 +19,15 @@ from ingestd.collecting.report import Report
 from ingestd.collecting.run import Counts, Run
 from ingestd.collecting.schedule import Schedule, ticks
 from ingestd.collecting.windowrun import Admission, WindowRun
-from ingestd.config.model import CollectorConfig
-from ingestd.context.context import Context, Reader, Shared
-from ingestd.context.http import Http, LazySession
-from ingestd.delivery.buffer import Buffer
+from ingestd.config import CollectorConfig
+from ingestd.context import Context, Http, LazySession, Reader, Shared
+from ingestd.delivery import Buffer
 from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
-from ingestd.loading.current import Blocking, CurrentPlugin
-from ingestd.loading.loader import Loader
+from ingestd.loading import Blocking, CurrentPlugin, Loader
 from ingestd.metrics import Metrics
-from ingestd.records.runs import RunRecord
-from ingestd.records.store import StateStore
+from ingestd.records import RunRecord, StateStore
 from ingestd.redaction import Redactor
-from ingestd.worker.importing import Kind
+from ingestd.worker import Kind
 
 SCHEDULED_TIMEOUT: Final = 300.0
 FIRST_BACKOFF: Final = 10.0

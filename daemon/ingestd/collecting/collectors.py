@@ -10,11 +10,10 @@ from ingestd.collecting import schedule
 from ingestd.collecting.collector import Collector, Services
 from ingestd.collecting.keeper import Keeper
 from ingestd.collecting.points import Naming
-from ingestd.config.catalogue import Catalogue
-from ingestd.config.model import CollectorConfig
-from ingestd.contract.result import Memory
+from ingestd.config import Catalogue, CollectorConfig
+from ingestd.contract import Memory
 from ingestd.model import Series
-from ingestd.records.store import Kept, StateStore
+from ingestd.records import Kept, StateStore
 from ingestd.tasks import Task, Tasks
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.contract.result import Memory
+from ingestd.contract import Memory
 from ingestd.errors import StateError
 from ingestd.model import Receipt
 

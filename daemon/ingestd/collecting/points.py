@@ -12,8 +12,8 @@ from datetime import datetime, tzinfo
 from math import inf, isfinite
 from typing import Any, Final
 
-from ingestd.config.catalogue import Catalogue, Description
-from ingestd.contract.result import plain_reading, shown
+from ingestd.config import Catalogue, Description
+from ingestd.contract import plain_reading, shown
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series
 

@@ -7,8 +7,7 @@ from typing import Any
 from ingestd.collecting.run import Counts
 from ingestd.metrics import Metrics
 from ingestd.model import MICROSECONDS
-from ingestd.records.runs import RunRecord
-from ingestd.records.store import StateStore
+from ingestd.records import RunRecord, StateStore
 from ingestd.redaction import Redactor
 
 

@@ -10,13 +10,12 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
-from ingestd.calling.plugin import Plugin
-from ingestd.calling.results import Conditions, Given, results
+from ingestd.calling import Conditions, Given, Plugin, results
 from ingestd.clock import Clock
 from ingestd.collecting.keeper import Keeper
 from ingestd.collecting.points import SAMPLES, Naming, Sorted
-from ingestd.context.context import Receipts
-from ingestd.contract.result import (
+from ingestd.context import Receipts
+from ingestd.contract import (
     Result,
     arguments,
     plain_reading,
@@ -25,7 +24,7 @@ from ingestd.contract.result import (
     remember_secrets,
     take_apart,
 )
-from ingestd.delivery.buffer import Buffer
+from ingestd.delivery import Buffer
 from ingestd.model import Point, Receipt, Standing
 from ingestd.plugins import _bmon
 from ingestd.redaction import Redactor

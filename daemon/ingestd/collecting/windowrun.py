@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from ingestd.calling.results import Given
+from ingestd.calling import Given
 from ingestd.collecting.run import SLICE, Run
-from ingestd.contract.result import Result, remember_secrets
+from ingestd.contract import Result, remember_secrets
 from ingestd.model import Point, Receipt, Standing
 
 

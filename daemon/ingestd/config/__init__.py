@@ -1,1 +1,45 @@
 """What the operator wrote: read, checked and typed."""
+
+from ingestd.config import file, nodes
+from ingestd.config.catalogue import Catalogue, Description
+from ingestd.config.changes import Plan, changes_of, plan
+from ingestd.config.file import load
+from ingestd.config.model import (
+    BufferConfig,
+    CollectorConfig,
+    Config,
+    DaemonConfig,
+    EmbeddedStore,
+    HttpConfig,
+    InfluxStore,
+    StoreConfig,
+    VictoriaStore,
+)
+from ingestd.config.section import Context, Section
+from ingestd.config.units import duration, format_duration
+from ingestd.config.variables import Expansion
+
+__all__ = [
+    "BufferConfig",
+    "Catalogue",
+    "CollectorConfig",
+    "Config",
+    "Context",
+    "DaemonConfig",
+    "Description",
+    "EmbeddedStore",
+    "Expansion",
+    "HttpConfig",
+    "InfluxStore",
+    "Plan",
+    "Section",
+    "StoreConfig",
+    "VictoriaStore",
+    "changes_of",
+    "duration",
+    "file",
+    "format_duration",
+    "load",
+    "nodes",
+    "plan",
+]

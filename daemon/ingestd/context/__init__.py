@@ -1,1 +1,7 @@
 """`ctx`: what a run may ask of the daemon."""
+
+from ingestd.context.context import Context, Reader, Receipts, Shared
+from ingestd.context.http import Http, LazySession
+from ingestd.context.mounts import Handler, is_ours
+
+__all__ = ["Context", "Handler", "Http", "LazySession", "Reader", "Receipts", "Shared", "is_ours"]

@@ -11,9 +11,9 @@ import aiohttp
 
 from ingestd import __version__
 from ingestd.clock import Clock
-from ingestd.config.model import HttpConfig
+from ingestd.config import HttpConfig
 from ingestd.errors import PluginError
-from ingestd.sinks.answers import retry_after_seconds, said_in
+from ingestd.sinks import retry_after_seconds, said_in
 
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingestd.clock import Clock
-from ingestd.disk.database import Database
+from ingestd.disk import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from ingestd.clock import Clock
-from ingestd.config.model import BufferConfig, StoreConfig
+from ingestd.config import BufferConfig, StoreConfig
 from ingestd.delivery import deadletters
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.deadletters import DeadLetter, DeadLetters
@@ -16,10 +16,10 @@ from ingestd.delivery.lane import Lane
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.spool import Spool
-from ingestd.disk.database import Database
+from ingestd.disk import Database
 from ingestd.errors import NotNow
 from ingestd.model import StoredPoint
-from ingestd.sinks.protocol import Sink
+from ingestd.sinks import Sink
 from ingestd.tasks import Task, Tasks
 
 PAGE: Final = 1000  # dead letters that are moved together

@@ -45,7 +45,7 @@ from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Batch, Body, Point
-from ingestd.sinks.protocol import Encoded, Sink
+from ingestd.sinks import Encoded, Sink
 
 IN_FLIGHT: Final = 2
 PASSING: Final = 5.0  # seconds

@@ -18,7 +18,7 @@ from ingestd.delivery.headroom import Headroom
 from ingestd.delivery.outage import Outage
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreError, StoreUnavailable
 from ingestd.model import Body
-from ingestd.sinks.protocol import Sink
+from ingestd.sinks import Sink
 
 # A body that is all bad costs two requests a point; past this, pieces are no longer halved.
 MOST_REQUESTS: Final = 256

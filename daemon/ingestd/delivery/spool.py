@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ingestd.clock import Clock
-from ingestd.disk.database import Database, set_aside
+from ingestd.disk import Database, set_aside
 from ingestd.model import Body
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from ingestd.calling.plugin import check_params
-from ingestd.config.model import Config, EmbeddedStore
+from ingestd.calling import check_params
+from ingestd.config import Config, EmbeddedStore
 from ingestd.errors import PluginLoadError, Problem
 from ingestd.loading.loader import Loader
 

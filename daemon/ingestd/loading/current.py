@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from ingestd.calling.plugin import Plugin
+from ingestd.calling import Plugin
 from ingestd.errors import PluginLoadError
 from ingestd.loading.loader import Loader
 

@@ -23,12 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ingestd.calling.plugin import Plugin, PluginInfo
+from ingestd.calling import Plugin, PluginInfo, command, environment, request
 from ingestd.errors import PluginLoadError
 from ingestd.loading.syntax import read_description
-from ingestd.worker import wire
-from ingestd.worker.child import command, environment, request
-from ingestd.worker.importing import (
+from ingestd.worker import (
     Description,
     Fingerprint,
     Kind,
@@ -38,6 +36,7 @@ from ingestd.worker.importing import (
     fingerprint_of,
     import_run,
     read_source,
+    wire,
 )
 
 SHIPPED: Final = "ingestd.plugins"

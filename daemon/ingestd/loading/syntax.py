@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from ingestd.errors import PluginLoadError
-from ingestd.worker.failures import load_failure
-from ingestd.worker.importing import (
+from ingestd.worker import (
     Description,
     Kind,
     Parameters,
     Source,
+    load_failure,
     plain_generator,
     positional_only,
 )

@@ -8,9 +8,8 @@ import sqlite3
 import zlib
 from dataclasses import dataclass, field
 
-from ingestd.contract.result import Memory
-from ingestd.contract.yamlvalues import dumps, loads
-from ingestd.disk.database import set_aside
+from ingestd.contract import Memory, yamlvalues
+from ingestd.disk import set_aside
 from ingestd.errors import StateError
 
 Raw = tuple[bytes, bytes, bytes, bytes]  # name, state, hidden, masks
@@ -47,9 +46,9 @@ def encode(collector: str, memory: Memory, *, now: float) -> Row:
     """
     return Row(
         collector,
-        state=dumps(dict(memory.state), where="state"),
-        hidden=dumps(dict(memory.hidden), where="hidden"),
-        masks=dumps(dict(memory.masks), where="masks"),
+        state=yamlvalues.dumps(dict(memory.state), where="state"),
+        hidden=yamlvalues.dumps(dict(memory.hidden), where="hidden"),
+        masks=yamlvalues.dumps(dict(memory.masks), where="masks"),
         changed=now,
     )
 
@@ -87,7 +86,7 @@ def decode(raw: Raw, crc: int) -> Memory:
     if checksum(*raw) != crc:
         raise StateError(f"state of {name}: damaged: its checksum differs")
     state, hidden, masks = (
-        loads(text.decode(), where=f"{what} of {name}")
+        yamlvalues.loads(text.decode(), where=f"{what} of {name}")
         for text, what in zip(raw[1:], ("state", "hidden", "masks"), strict=True)
     )
     return Memory(state=state, hidden=hidden, masks=masks)

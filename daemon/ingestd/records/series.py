@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from ingestd.disk.database import Database
+from ingestd.disk import Database
 from ingestd.model import Series
 
 Tags = tuple[tuple[str, str], ...]

@@ -17,8 +17,8 @@ from functools import partial
 from typing import Any, Final, Self
 
 from ingestd.clock import Clock
-from ingestd.contract.result import Memory
-from ingestd.disk.database import Database
+from ingestd.contract import Memory
+from ingestd.disk import Database
 from ingestd.errors import StateError
 from ingestd.model import Series
 from ingestd.records.memories import decode, encode, put, raw_rows, set_row_aside

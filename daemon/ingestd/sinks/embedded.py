@@ -15,10 +15,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 import orjson
 
-from ingestd.config.model import EmbeddedStore
-from ingestd.disk.database import READERS, Database
-from ingestd.disk.schema import migrate, preparing
-from ingestd.disk.writer import Writer
+from ingestd.config import EmbeddedStore
+from ingestd.disk import READERS, Database, Writer, migrate, preparing
 from ingestd.errors import BodyRejected, QueryError, StateError, StoreUnavailable
 from ingestd.model import Body, Point, Series, StoredPoint
 from ingestd.sinks.protocol import Encoded

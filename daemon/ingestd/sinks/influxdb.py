@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from ingestd.config.model import InfluxStore
+from ingestd.config import InfluxStore
 from ingestd.errors import BodyRejected, StoreUnavailable
 from ingestd.model import StoredPoint
 from ingestd.sinks import influxql

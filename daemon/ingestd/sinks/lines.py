@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from ingestd.config.model import InfluxStore, VictoriaStore
+from ingestd.config import InfluxStore, VictoriaStore
 from ingestd.errors import BodyRejected
 from ingestd.model import Body, Point, StoredPoint
 from ingestd.sinks import linebodies, lineprotocol

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from ingestd.config.model import VictoriaStore
+from ingestd.config import VictoriaStore
 from ingestd.errors import BodyRejected, QueryError, StoreUnavailable
 from ingestd.model import MICROSECONDS, StoredPoint
 from ingestd.sinks.connection import basic

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ingestd.backfilling.windows import CHUNK
+from ingestd.backfilling import CHUNK
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
 

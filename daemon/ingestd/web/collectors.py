@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from ingestd.app import Daemon
-from ingestd.collecting.collector import Collector
-from ingestd.config.model import CollectorConfig
+from ingestd.collecting import Collector
+from ingestd.config import CollectorConfig
 from ingestd.errors import NotNow
 from ingestd.model import MICROSECONDS
 from ingestd.web.call import Call, Nothing, Route, get, post

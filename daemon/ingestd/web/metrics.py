@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector as MetricSource
 
 from ingestd import __version__
 from ingestd.app import Daemon
-from ingestd.backfilling.records import BackfillRecord
-from ingestd.delivery.delivery import Delivery
+from ingestd.backfilling import BackfillRecord
+from ingestd.delivery import Delivery
 from ingestd.web.call import Call, Nothing, Route, Text, get
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

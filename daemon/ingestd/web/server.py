@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from ingestd.app import Daemon
-from ingestd.context.mounts import Handler, is_ours
+from ingestd.context import Handler, is_ours
 from ingestd.errors import ConfigError
 from ingestd.redaction import Redactor
 from ingestd.web.call import Call, Route, Text

@@ -7,12 +7,10 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from ingestd.config.catalogue import Catalogue
-from ingestd.config.model import CollectorConfig
-from ingestd.config.units import format_duration
-from ingestd.contract.result import Memory
+from ingestd.config import Catalogue, CollectorConfig, format_duration
+from ingestd.contract import Memory
 from ingestd.model import MICROSECONDS, StoredPoint
-from ingestd.records.runs import RunRecord
+from ingestd.records import RunRecord
 from ingestd.redaction import Redactor
 
 # The operator's own names. A password such as "mqtt" must not make them unusable.

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingestd.contract.result import Memory
+from ingestd.contract import Memory
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
 from ingestd.web.shapes import remembered_json

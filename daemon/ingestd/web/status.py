@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ingestd import __version__
 from ingestd.app import Daemon
-from ingestd.calling.plugin import PluginInfo
+from ingestd.calling import PluginInfo
 from ingestd.errors import NotNow
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.stores import all_stores

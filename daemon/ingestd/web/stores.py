@@ -7,9 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ingestd.app import Daemon
-from ingestd.delivery import deadletters, spool
-from ingestd.delivery.delivery import Delivery
-from ingestd.delivery.spool import Contents
+from ingestd.delivery import Contents, Delivery, deadletters, spool
 from ingestd.model import MICROSECONDS
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal

@@ -8,10 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from ingestd.bmon.export import Setup
-from ingestd.config import nodes
-from ingestd.config.units import format_duration
-from ingestd.config.variables import Expansion
+from ingestd.bmon.importing.export import Setup
+from ingestd.config import Expansion, format_duration, nodes
 from ingestd.contract import yamlvalues
 from ingestd.errors import ConfigError, Problem, ResultError
 

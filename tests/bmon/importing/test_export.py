@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.bmon.config import Entry, params_stay, written
-from ingestd.bmon.export import Setup, setups
+from ingestd.bmon.importing.config import Entry, params_stay, written
+from ingestd.bmon.importing.export import Setup, setups
 from ingestd.config import file as configfile
 from ingestd.errors import ConfigError
 

@@ -1,6 +1,6 @@
 """What runs inside a worker process: one plugin version, one call after another.
 
-Started as ``python -m ingestd.worker.child CHANNEL PARENT``; everything else, params
+Started as ``python -m ingestd.worker CHANNEL PARENT``; everything else, params
 and their secrets above all, comes over the channel. Standard output and error
 are a pipe that the daemon reads.
 """
@@ -15,14 +15,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from ingestd.bmon import settings as standin
-from ingestd.contract.functioncontext import FunctionContext
-from ingestd.contract.result import portable
+from ingestd.contract import FunctionContext, portable
 from ingestd.errors import PluginError, ResultTooLarge
 from ingestd.worker import wire
 from ingestd.worker.failures import run_failure
@@ -34,38 +33,6 @@ TOO_MUCH: Final = f"run must give at most {RESULT_LIMIT >> 20} MiB at once"
 PR_SET_PDEATHSIG: Final = 1
 
 Send = Callable[[object], int]
-
-
-def command(channel: int) -> list[str]:
-    """Return the command line that starts a worker.
-
-    Without ``-B`` it would write bytecode next to the plugins, and without
-    ``-P`` it would import whatever lies in the current directory.
-    """
-    return [
-        sys.executable,
-        "-P",
-        "-B",
-        "-m",
-        "ingestd.worker.child",
-        str(channel),
-        str(os.getpid()),
-    ]
-
-
-def environment(withheld: Collection[str]) -> dict[str, str]:
-    """Return our environment as a worker sees it.
-
-    Args:
-        withheld: Names of variables that hold what is none of a plugin's business.
-    """
-    return {name: value for name, value in os.environ.items() if name not in withheld}
-
-
-def request(source: Source, do: str, **more: Any) -> dict[str, Any]:
-    """Return what to send to a worker."""
-    plugin = (str(source.path), source.module, dict(source.files))
-    return {"do": do, "plugin": plugin, **more}
 
 
 def main() -> None:
