@@ -136,7 +136,10 @@ def test_jitter_spreads_collectors_but_not_their_order() -> None:
 
 def test_jitter_is_the_same_in_another_process() -> None:
     """A restart does not shift ticks, as Python's own hash would."""
-    program = "from ingestd.collecting.schedule import interval as i; print(i(60, jitter=9, key='a').next_after(0))"
+    program = (
+        "from ingestd.collecting.schedule import interval\n"
+        "print(interval(60, jitter=9, key='a').next_after(0))"
+    )
 
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
 
