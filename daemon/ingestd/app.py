@@ -35,7 +35,7 @@ from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
-from ingestd.reloading import Switch
+from ingestd.reloading import Reloader
 from ingestd.sinks import make_sink
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
@@ -165,7 +165,7 @@ class Daemon:
         """
         await self.ready.wait()  # until then, the configuration of the start is being put in place
         async with self._reloading:
-            self._go_on()
+            self._refuse_while_stopping()
             self._notifier.reloading()
             try:
                 return await self._reload()
@@ -260,7 +260,7 @@ class Daemon:
                 log=self.log,
             ),
         )
-        self._switch = Switch(
+        self._reloader = Reloader(
             deliveries=self.deliveries,
             collectors=self.collectors,
             backfills=self.backfills,
@@ -275,8 +275,8 @@ class Daemon:
         await self.collectors.remember()
         await self.backfills.remember()
         everything = plan(dataclasses.replace(self.config, stores={}, collectors={}), self.config)
-        parts = await self._switch.make(everything, self.config, self._services(self.loader))
-        self._switch.apply(everything, self.config, parts)
+        services = self._services(self.loader)
+        self._reloader.commit(await self._reloader.prepare(self.config, everything, services))
 
     def _services(self, loader: Loader) -> Services:
         return Services(
@@ -331,16 +331,21 @@ class Daemon:
         new = await self.blocking(configfile.load, self.config_path, self._environ)
         loader = await self._check(new)
         changes = plan(self.config, new)
-        parts = await self._switch.make(changes, new, self._services(loader))
-        self._go_on()  # nothing is awaited from here on, so that a stop finds all of it or nothing
-        former = self.config, self._services(self.loader)
-        await self._switch.over(changes, new, parts, former=former)
+        prepared = await self._reloader.prepare(new, changes, self._services(loader))
+        self._refuse_while_stopping()
+        running = self._reloader.running()
+        try:
+            self._reloader.commit(prepared)  # awaits nothing, so a stop finds all of it or nothing
+        except Exception:
+            former = self.config, self._services(self.loader)
+            await self._reloader.restore(running, prepared, *former)
+            raise
         self.config, self.loader = new, loader
         self._note_config(changes.describe())
         self.log.info("config reloaded", changes=changes.describe())
         return changes.describe(most=None)
 
-    def _go_on(self) -> None:
+    def _refuse_while_stopping(self) -> None:
         if self.stopping.is_set():
             raise NotNow("the daemon is stopping, the config was not read again")
 

@@ -1,12 +1,12 @@
 """Puts one configuration in the place of another: all of it, or nothing.
 
-What may fail is made beforehand and touches nothing. Putting it in place awaits
-nothing, so that nobody ever meets half of it, and should a bug interrupt even
-that, what there was is put back.
+``prepare`` makes what is new; it may fail, and touches nothing. ``commit`` puts that
+in place; it is a plain function, so that no other task ever meets half of a
+configuration. Should a bug interrupt it even so, ``restore`` puts back what there was.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,16 +21,33 @@ from ingestd.tasks import Task, Tasks
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a change starts, made but not started."""
+class Prepared:
+    """A configuration that is ready to be put in place.
 
+    Attributes:
+        config: What the operator wrote.
+        plan: How it differs from what runs.
+        deliveries: Those to new and changed stores, made but not started.
+        collectors: New and changed ones, made but not started.
+    """
+
+    config: Config
+    plan: Plan
     deliveries: Sequence[Delivery]
     collectors: Sequence[Collector]
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What runs at one moment, by name."""
+
+    deliveries: Mapping[str, Delivery]
+    collectors: Mapping[str, Collector]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
-    """Switches from a configuration to the next; its attributes are what that touches."""
+class Reloader:
+    """Goes from a configuration to the next; its attributes are what that touches."""
 
     deliveries: Deliveries
     collectors: Collectors
@@ -41,14 +58,16 @@ class Switch:
     tasks: Tasks
     log: Any
 
-    async def make(self, changes: Plan, config: Config, services: Services) -> Parts:
-        """Make everything that is new.
+    async def prepare(self, config: Config, plan: Plan, services: Services) -> Prepared:
+        """Make everything that is new in a configuration.
 
         Raises:
             StateError: What a collector remembers cannot be read.
         """
-        stores, collectors = changes.stores, changes.collectors
-        return Parts(
+        stores, collectors = plan.stores, plan.collectors
+        return Prepared(
+            config,
+            plan,
             [
                 self.deliveries.make(config.stores[name], config.buffer)
                 for name in (*stores.added, *stores.changed)
@@ -61,47 +80,51 @@ class Switch:
             ],
         )
 
-    async def over(
-        self, changes: Plan, config: Config, parts: Parts, *, former: tuple[Config, Services]
-    ) -> None:
-        """Put a configuration in place, or the former one back if that does not work."""
-        stores, collectors = dict(self.deliveries.by_store), dict(self.collectors.by_name)
-        try:
-            self.apply(changes, config, parts)
-        except Exception:
-            undo = Plan(
-                stores=changes_of(self.deliveries.by_store, stores),
-                collectors=changes_of(self.collectors.by_name, collectors),
-                catalogue=changes.catalogue,
-                live=changes.live,
-            )
-            await self._go_back(undo, *former)
-            raise
-
-    def apply(self, changes: Plan, config: Config, parts: Parts) -> None:
+    def commit(self, prepared: Prepared) -> None:
         """Touch what changed, stores first, so that new collectors find theirs."""
-        if "daemon.log_level" in changes.live:  # otherwise the command line may have said another
+        config, plan = prepared.config, prepared.plan
+        if "daemon.log_level" in plan.live:  # otherwise the command line may have said another
             self.threshold.level = config.daemon.log_level
         self.collectors.grace = config.daemon.grace
         self.buffer.capacity = config.buffer.points
         self.deliveries.limit(config.buffer)
-        for delivery in parts.deliveries:
+        for delivery in prepared.deliveries:
             self.deliveries.start(delivery)
-        for name in changes.stores.removed:
+        for name in plan.stores.removed:
             self.deliveries.remove(name)
-        if changes.catalogue:
+        if plan.catalogue:
             self.collectors.rename(config.catalogue)
-        for collector in parts.collectors:
+        for collector in prepared.collectors:
             self.collectors.start(collector)
-        for name in changes.collectors.removed:
+        for name in plan.collectors.removed:
             ended = self.collectors.remove(name)
             self.tasks.start(f"{name}.forget", partial(self._forget, name, ended))
         self.backfills.follow()
 
-    async def _go_back(self, undo: Plan, config: Config, services: Services) -> None:
+    def running(self) -> Running:
+        """Note which deliveries and collectors run now, for a restore."""
+        return Running(dict(self.deliveries.by_store), dict(self.collectors.by_name))
+
+    async def restore(
+        self, running: Running, interrupted: Prepared, config: Config, services: Services
+    ) -> None:
+        """Put the former configuration back after a commit that was interrupted.
+
+        Args:
+            running: What ran before the commit.
+            interrupted: What the commit was to put in place.
+            config: The former configuration.
+            services: What its collectors share.
+        """
+        undo = Plan(
+            stores=changes_of(self.deliveries.by_store, running.deliveries),
+            collectors=changes_of(self.collectors.by_name, running.collectors),
+            catalogue=interrupted.plan.catalogue,
+            live=interrupted.plan.live,
+        )
         try:
-            self.apply(undo, config, await self.make(undo, config, services))
-        except Exception:  # border: what stopped us on the way may well stop us on the way back
+            self.commit(await self.prepare(config, undo, services))
+        except Exception:  # border: what interrupted the commit may interrupt this one, too
             self.log.exception("the former config could not be put back in place")
 
     async def _forget(self, name: str, ended: Task | None) -> None:
