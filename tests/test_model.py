@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ingestd.model import Batch, Receipt, Standing
+from ingestd.model import Batch, Priority, Receipt
 from tests.support.clock import settle
 from tests.support.pipeline import points
 
@@ -85,8 +85,8 @@ async def test_batch_settles_each_result_by_its_part() -> None:
     first, _ = receipt_for(3)
     second, _ = receipt_for(1)
     some = points(1, 2, 3)
-    one = Batch([(some[:2], first)], Standing.KEPT)
-    other = Batch([(some[2:], first), (points(4), second)], Standing.KEPT)
+    one = Batch([(some[:2], first)], Priority.SOURCE_KEEPS)
+    other = Batch([(some[2:], first), (points(4), second)], Priority.SOURCE_KEEPS)
 
     one.settle()
     halfway = first.settled, second.settled

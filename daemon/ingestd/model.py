@@ -37,16 +37,16 @@ class Series:
 Point = tuple[Series, int, float]
 
 
-class Standing(Enum):
-    """What becomes of points when there is not room enough, and whose turn it is.
+class Priority(Enum):
+    """Which points wait, and which are dropped, when there is not room for all.
 
     Attributes:
-        KEPT: Their source keeps them too, so they wait in it.
-        DROPPABLE: Nobody can ask for them again, so the oldest of them are dropped.
+        SOURCE_KEEPS: Their source keeps them too, so they wait in it.
+        DROPPABLE: No source can be asked for them again, so the oldest of them are dropped.
         BACKFILL: Points of the past; their source keeps them, and all others go first.
     """
 
-    KEPT = "kept"
+    SOURCE_KEEPS = "source_keeps"
     DROPPABLE = "droppable"
     BACKFILL = "backfill"
 
@@ -125,16 +125,16 @@ class Batch:
 
     Attributes:
         parts: Points of one result each, with the receipt that waits for them.
-        standing: That of all of them.
+        priority: That of all of its points.
     """
 
     parts: Sequence[tuple[Sequence[Point], Receipt]]
-    standing: Standing
+    priority: Priority
 
     @property
     def droppable(self) -> bool:
         """Whether a full spool may drop them."""
-        return self.standing is Standing.DROPPABLE
+        return self.priority is Priority.DROPPABLE
 
     @property
     def points(self) -> Sequence[Point]:

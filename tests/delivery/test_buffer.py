@@ -3,7 +3,7 @@
 import asyncio
 
 from ingestd.delivery.lane import Lane
-from ingestd.model import Standing
+from ingestd.model import Priority
 from tests.support.clock import settle
 from tests.support.lanes import LINGER, OneLane, at_once, seconds, waits
 
@@ -100,7 +100,7 @@ async def test_paused_store_holds_back_only_points_that_their_source_keeps() -> 
     """The others have nowhere to wait, so they come in and the spool drops its oldest."""
     one = OneLane()
     one.buffer.pause("main")
-    kept, droppable = one.later(1), one.later(2, standing=Standing.DROPPABLE)
+    kept, droppable = one.later(1), one.later(2, priority=Priority.DROPPABLE)
     assert await waits(kept)
     await at_once(droppable)
     assert one.buffer.paused == {"main"}
@@ -145,8 +145,8 @@ async def test_buffer_stays_closed_until_the_last_store_has_room() -> None:
 async def test_backfill_never_holds_more_than_its_part_of_the_buffer() -> None:
     """The rest is for those who have something new."""
     one = OneLane(capacity=12, batch=3)
-    await one.put(1, 2, 3, standing=Standing.BACKFILL)
-    more = one.later(4, standing=Standing.BACKFILL)
+    await one.put(1, 2, 3, priority=Priority.BACKFILL)
+    more = one.later(4, priority=Priority.BACKFILL)
     assert await waits(more)
 
     one.done(await one.batch())
@@ -159,7 +159,7 @@ async def test_backfill_comes_in_when_nobody_else_waits() -> None:
     """Even if it asked first."""
     one = OneLane(capacity=8, batch=8)
     await one.put(*range(8))
-    backfill, live = one.later(101, standing=Standing.BACKFILL), one.later(*range(10, 18))
+    backfill, live = one.later(101, priority=Priority.BACKFILL), one.later(*range(10, 18))
     assert await waits(live)
     one.done(await one.batch())
     await at_once(live)
@@ -174,8 +174,8 @@ async def test_backfill_comes_in_when_nobody_else_waits() -> None:
 async def test_full_part_of_backfill_leaves_room_for_live_results() -> None:
     """Whoever has something new is let in at once."""
     one = OneLane(capacity=100, batch=10)
-    await one.put(*range(25), standing=Standing.BACKFILL)
-    waiting = [one.later(n, standing=Standing.BACKFILL) for n in range(25, 60)]
+    await one.put(*range(25), priority=Priority.BACKFILL)
+    waiting = [one.later(n, priority=Priority.BACKFILL) for n in range(25, 60)]
     await settle()
 
     await one.put(*range(900, 975))
@@ -191,7 +191,7 @@ async def test_backfill_never_passes_a_live_result_that_waits() -> None:
     one = OneLane(capacity=12, batch=12)
     await one.put(*range(8))
     live = one.later(*range(10, 16))
-    backfill = one.later(101, standing=Standing.BACKFILL)
+    backfill = one.later(101, priority=Priority.BACKFILL)
 
     assert await waits(backfill)
     assert not live.done()
@@ -202,8 +202,8 @@ async def test_backfill_never_passes_a_live_result_that_waits() -> None:
 async def test_cancelled_backfill_gives_up_its_turn() -> None:
     """And the next one comes in its place."""
     one = OneLane(capacity=8, batch=8)
-    await one.put(1, 2, standing=Standing.BACKFILL)
-    first, second = (one.later(n, n, standing=Standing.BACKFILL) for n in (3, 4))
+    await one.put(1, 2, priority=Priority.BACKFILL)
+    first, second = (one.later(n, n, priority=Priority.BACKFILL) for n in (3, 4))
     await settle()
     first.cancel()
     await settle()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestd.model import Batch, Point, Receipt, Standing
+from ingestd.model import Batch, Point, Priority, Receipt
 from tests.support.clock import settle
 from tests.support.lanes import LINGER, OneLane, at_once, seconds, waits
 from tests.support.pipeline import points
@@ -117,7 +117,7 @@ async def test_somebody_who_waits_lets_a_batch_grow_while_another_is_on_its_way(
 async def test_kept_and_droppable_points_never_share_a_batch() -> None:
     """A full spool may drop the one kind and never the other; the older goes first."""
     one = OneLane()
-    await one.put(1, standing=Standing.DROPPABLE)
+    await one.put(1, priority=Priority.DROPPABLE)
     await one.clock.advance(1)
     await one.put(2)
     await one.clock.advance(LINGER)
@@ -131,18 +131,18 @@ async def test_kept_and_droppable_points_never_share_a_batch() -> None:
 async def test_backfill_goes_while_nothing_else_is_due() -> None:
     """A live batch that still gathers its points is not delayed by one that is ready."""
     one = OneLane(batch=2)
-    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(1, 2, 3, priority=Priority.BACKFILL)
     await one.put(9)
 
     first = await one.batch()
 
-    assert (seconds(first), first.standing) == ([1, 2], Standing.BACKFILL)
+    assert (seconds(first), first.priority) == ([1, 2], Priority.BACKFILL)
 
 
 async def test_live_batch_that_is_due_goes_before_any_backfill() -> None:
     """However much of it waits, and however long."""
     one = OneLane(batch=2, capacity=1000)
-    await one.put(*range(100), standing=Standing.BACKFILL)
+    await one.put(*range(100), priority=Priority.BACKFILL)
     await one.clock.advance(2 * LINGER)
     await one.put(900, 901)
 
@@ -156,7 +156,7 @@ async def test_live_point_that_has_lingered_goes_before_a_full_batch_of_backfill
     one = OneLane(batch=2)
     await one.put(9)
     await one.clock.advance(LINGER)
-    await one.put(1, 2, standing=Standing.BACKFILL)
+    await one.put(1, 2, priority=Priority.BACKFILL)
 
     assert seconds(await one.batch()) == [9]
 
@@ -164,7 +164,7 @@ async def test_live_point_that_has_lingered_goes_before_a_full_batch_of_backfill
 async def test_one_batch_of_backfill_is_on_its_way_at_a_time() -> None:
     """So that a live batch that comes up finds the other way free."""
     one = OneLane(batch=2)
-    await one.put(1, 2, 3, 4, standing=Standing.BACKFILL)
+    await one.put(1, 2, 3, 4, priority=Priority.BACKFILL)
     first = await one.batch()
     second = asyncio.create_task(one.lane.next_batch())
     assert await waits(second)
@@ -176,7 +176,7 @@ async def test_one_batch_of_backfill_is_on_its_way_at_a_time() -> None:
     one.done(first)
 
     assert live is not None
-    assert live.standing is Standing.KEPT
+    assert live.priority is Priority.SOURCE_KEEPS
     rest = await at_once(third)
     assert rest is not None
     assert seconds(rest) == [3, 4]
@@ -186,7 +186,7 @@ async def test_backfill_that_somebody_waits_for_is_hurried_behind_the_live_point
     """Its last batch need not linger, and neither need they."""
     one = OneLane()
     await one.put(9)
-    receipt = await one.put(1, standing=Standing.BACKFILL)
+    receipt = await one.put(1, priority=Priority.BACKFILL)
     waiter = asyncio.create_task(receipt.wait())
     await settle()
 
@@ -199,31 +199,31 @@ async def test_backfill_that_somebody_waits_for_is_hurried_behind_the_live_point
     await at_once(waiter)
 
 
-@pytest.mark.parametrize("standing", [Standing.KEPT, Standing.DROPPABLE])
-async def test_point_that_may_correct_a_backfill_goes_behind_it(standing: Standing) -> None:
+@pytest.mark.parametrize("priority", [Priority.SOURCE_KEEPS, Priority.DROPPABLE])
+async def test_point_that_may_correct_a_backfill_goes_behind_it(priority: Priority) -> None:
     """The backfill read the old value; written last, it would overwrite the new one."""
     one = OneLane(batch=3)
-    await one.put(1, 2, 3, 4, standing=Standing.BACKFILL)
-    await one.put(3, 9, 10, standing=standing)
+    await one.put(1, 2, 3, 4, priority=Priority.BACKFILL)
+    await one.put(3, 9, 10, priority=priority)
 
     batches = [await one.batch() for _ in range(3)]
 
     assert [seconds(each) for each in batches] == [[1, 2, 3], [4], [3, 9, 10]]
-    assert [each.standing for each in batches] == [Standing.BACKFILL] * 2 + [standing]
+    assert [each.priority for each in batches] == [Priority.BACKFILL] * 2 + [priority]
 
 
-@pytest.mark.parametrize("first", [Standing.KEPT, Standing.DROPPABLE])
-async def test_backfill_goes_before_all_that_may_correct_it(first: Standing) -> None:
+@pytest.mark.parametrize("first", [Priority.SOURCE_KEEPS, Priority.DROPPABLE])
+async def test_backfill_goes_before_all_that_may_correct_it(first: Priority) -> None:
     """Whichever of those that do has come in first, and whatever came in before them."""
     one = OneLane(batch=3)
-    other = Standing.DROPPABLE if first is Standing.KEPT else Standing.KEPT
-    await one.put(90, standing=other)
+    other = Priority.DROPPABLE if first is Priority.SOURCE_KEEPS else Priority.SOURCE_KEEPS
+    await one.put(90, priority=other)
     await one.clock.advance(1)
-    await one.put(91, standing=first)
+    await one.put(91, priority=first)
     await one.clock.advance(1)
-    await one.put(1, 2, 3, standing=Standing.BACKFILL)
-    await one.put(1, 92, standing=first)
-    await one.put(2, 93, standing=other)
+    await one.put(1, 2, 3, priority=Priority.BACKFILL)
+    await one.put(1, 92, priority=first)
+    await one.put(2, 93, priority=other)
 
     batches = [await one.batch() for _ in range(3)]
 
@@ -233,9 +233,9 @@ async def test_backfill_goes_before_all_that_may_correct_it(first: Standing) -> 
 async def test_backfill_that_comes_later_waits_again() -> None:
     """Only what may be corrected goes before what is due."""
     one = OneLane(batch=2)
-    await one.put(1, 2, standing=Standing.BACKFILL)
+    await one.put(1, 2, priority=Priority.BACKFILL)
     await one.put(1, 9)
-    await one.put(101, 102, standing=Standing.BACKFILL)
+    await one.put(101, 102, priority=Priority.BACKFILL)
 
     batches = [await one.batch() for _ in range(2)]
 
@@ -245,10 +245,10 @@ async def test_backfill_that_comes_later_waits_again() -> None:
 async def test_backfill_that_had_to_go_ahead_is_waited_for() -> None:
     """All of what is on its way has to arrive before more may follow."""
     one = OneLane(batch=2)
-    await one.put(1, 2, 3, standing=Standing.BACKFILL)
+    await one.put(1, 2, 3, priority=Priority.BACKFILL)
     await one.put(1, 9)
     first, second, live = [await one.batch() for _ in range(3)]
-    await one.put(101, 102, standing=Standing.BACKFILL)
+    await one.put(101, 102, priority=Priority.BACKFILL)
     more = asyncio.create_task(one.lane.next_batch())
 
     one.done(first)
@@ -256,7 +256,7 @@ async def test_backfill_that_had_to_go_ahead_is_waited_for() -> None:
 
     one.done(second)
     rest = await at_once(more)
-    assert live.standing is Standing.KEPT
+    assert live.priority is Priority.SOURCE_KEEPS
     assert rest is not None
     assert seconds(rest) == [101, 102]
 
@@ -264,8 +264,8 @@ async def test_backfill_that_had_to_go_ahead_is_waited_for() -> None:
 async def test_backfill_is_due_when_more_of_it_waits_for_room() -> None:
     """Its part of the buffer may be less than a batch, and to linger would be slow."""
     one = OneLane(capacity=8, batch=10)
-    await one.put(1, 2, standing=Standing.BACKFILL)
-    more = one.later(3, standing=Standing.BACKFILL)
+    await one.put(1, 2, priority=Priority.BACKFILL)
+    more = one.later(3, priority=Priority.BACKFILL)
     await settle()
     first = await one.batch()
     second = asyncio.create_task(one.lane.next_batch())
@@ -280,8 +280,8 @@ async def test_backfill_is_due_when_more_of_it_waits_for_room() -> None:
 async def test_backfill_stays_due_while_more_of_it_waits_for_room() -> None:
     """Its part may be full of the rest after one batch has left, and nothing else comes."""
     one = OneLane(capacity=40, batch=6)
-    await one.put(*range(10), standing=Standing.BACKFILL)
-    more = one.later(*range(10, 17), standing=Standing.BACKFILL)
+    await one.put(*range(10), priority=Priority.BACKFILL)
+    more = one.later(*range(10, 17), priority=Priority.BACKFILL)
     await settle()
     one.done(await one.batch())
     assert await waits(more)
@@ -296,14 +296,14 @@ async def test_backfill_stays_due_while_more_of_it_waits_for_room() -> None:
 async def test_backfill_that_is_pressed_stays_so_behind_a_live_batch() -> None:
     """It is due as soon as that has been cut."""
     one = OneLane(capacity=40, batch=20)
-    await one.put(*range(10), standing=Standing.BACKFILL)
+    await one.put(*range(10), priority=Priority.BACKFILL)
     await one.put(*range(900, 920))
-    more = one.later(11, standing=Standing.BACKFILL)
+    more = one.later(11, priority=Priority.BACKFILL)
     await settle()
 
     first, second = await one.batch(), await one.batch()
 
-    assert (first.standing, second.standing) == (Standing.KEPT, Standing.BACKFILL)
+    assert (first.priority, second.priority) == (Priority.SOURCE_KEEPS, Priority.BACKFILL)
     more.cancel()
 
 
@@ -311,7 +311,7 @@ async def test_closed_lane_hands_out_the_rest_and_ends() -> None:
     """Nothing is left behind at the stop."""
     one = OneLane(batch=2)
     await one.put(1, 2, 3)
-    await one.put(4, standing=Standing.DROPPABLE)
+    await one.put(4, priority=Priority.DROPPABLE)
 
     one.lane.close()
 
@@ -331,14 +331,14 @@ async def test_empty_lane_ends_as_soon_as_it_is_closed() -> None:
     assert await at_once(next_batch) is None
 
 
-STANDINGS = st.sampled_from(Standing)
+PRIORITIES = st.sampled_from(Priority)
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("add"), st.integers(1, 7), STANDINGS),
-        st.tuples(st.just("cut"), st.just(0), STANDINGS),
-        st.tuples(st.just("arrive"), st.just(0), STANDINGS),
-        st.tuples(st.just("wait"), st.integers(1, 12), STANDINGS),
-        st.tuples(st.just("hurry"), st.just(0), STANDINGS),
+        st.tuples(st.just("add"), st.integers(1, 7), PRIORITIES),
+        st.tuples(st.just("cut"), st.just(0), PRIORITIES),
+        st.tuples(st.just("arrive"), st.just(0), PRIORITIES),
+        st.tuples(st.just("wait"), st.integers(1, 12), PRIORITIES),
+        st.tuples(st.just("hurry"), st.just(0), PRIORITIES),
     ),
     max_size=40,
 )
@@ -348,17 +348,17 @@ STEPS = st.lists(
 @settings(max_examples=200, deadline=None)
 @pytest.mark.slow
 def test_every_point_leaves_once_and_in_order(
-    steps: Sequence[tuple[str, int, Standing]], batch: int
+    steps: Sequence[tuple[str, int, Priority]], batch: int
 ) -> None:
     """Whatever the order of adds and cuts, nothing is lost, doubled, mixed up or kept too long."""
     asyncio.run(leave_once_and_in_order(steps, batch))
 
 
-async def leave_once_and_in_order(steps: Sequence[tuple[str, int, Standing]], batch: int) -> None:
+async def leave_once_and_in_order(steps: Sequence[tuple[str, int, Priority]], batch: int) -> None:
     """Play the steps and look at what came out."""
     play = Play(batch)
-    for step, number, standing in steps:
-        await play.step(step, number, standing)
+    for step, number, priority in steps:
+        await play.step(step, number, priority)
     await play.finish()
 
     assert play.got == play.put
@@ -372,16 +372,16 @@ class Play:
 
     def __init__(self, batch: int) -> None:
         self.one, self.most = OneLane(capacity=10**6, batch=batch), batch
-        self.put: dict[Standing, list[Point]] = {standing: [] for standing in Standing}
-        self.got: dict[Standing, list[Point]] = {standing: [] for standing in Standing}
+        self.put: dict[Priority, list[Point]] = {priority: [] for priority in Priority}
+        self.got: dict[Priority, list[Point]] = {priority: [] for priority in Priority}
         self.receipts: list[Receipt] = []
         self.asked: asyncio.Task[Batch | None] | None = None
         self.under_way: list[Batch] = []
 
-    async def step(self, step: str, number: int, standing: Standing) -> None:
+    async def step(self, step: str, number: int, priority: Priority) -> None:
         """Do something to the lane, and see whether a batch comes out."""
         if step == "add":
-            await self.add(number, standing)
+            await self.add(number, priority)
         elif step == "cut":
             self.ask()
         elif step == "arrive":
@@ -394,13 +394,13 @@ class Play:
         if self.asked and self.asked.done():
             self.take(self.asked.result())
 
-    async def add(self, number: int, standing: Standing) -> None:
+    async def add(self, number: int, priority: Priority) -> None:
         """Put points into the lane."""
         # Apart in time, or the ones would have to go behind the others.
-        start = len(self.put[standing]) + 1000 * (standing is Standing.BACKFILL)
+        start = len(self.put[priority]) + 1000 * (priority is Priority.BACKFILL)
         some = points(*range(start, start + number))
-        self.put[standing] += some
-        self.receipts.append(await at_once(self.one.buffer.put(some, standing=standing)))
+        self.put[priority] += some
+        self.receipts.append(await at_once(self.one.buffer.put(some, priority=priority)))
 
     def ask(self) -> None:
         """Ask for a batch, unless two are on their way."""
@@ -417,9 +417,9 @@ class Play:
         self.asked = None
         assert found is not None
         assert 0 < len(found) <= self.most
-        self.got[found.standing] += found.points
+        self.got[found.priority] += found.points
         self.under_way.append(found)
-        assert sum(each.standing is Standing.BACKFILL for each in self.under_way) <= 1
+        assert sum(each.priority is Priority.BACKFILL for each in self.under_way) <= 1
 
     async def finish(self) -> None:
         """Close the lane and take what is left."""

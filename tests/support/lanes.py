@@ -8,7 +8,7 @@ import pytest
 
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.lane import Lane
-from ingestd.model import Batch, Receipt, Standing
+from ingestd.model import Batch, Priority, Receipt
 from tests.support.clock import VirtualClock, settle
 from tests.support.pipeline import points
 
@@ -26,13 +26,15 @@ class OneLane:
         self.buffer = Buffer(capacity=capacity)
         self.buffer.lanes = {"main": self.lane}
 
-    async def put(self, *times: int, standing: Standing = Standing.KEPT) -> Receipt:
+    async def put(self, *times: int, priority: Priority = Priority.SOURCE_KEEPS) -> Receipt:
         """Put points into the buffer, which must have room."""
-        return await at_once(self.buffer.put(points(*times), standing=standing))
+        return await at_once(self.buffer.put(points(*times), priority=priority))
 
-    def later(self, *times: int, standing: Standing = Standing.KEPT) -> "asyncio.Task[Receipt]":
+    def later(
+        self, *times: int, priority: Priority = Priority.SOURCE_KEEPS
+    ) -> "asyncio.Task[Receipt]":
         """Begin to put points into the buffer."""
-        return asyncio.create_task(self.buffer.put(points(*times), standing=standing))
+        return asyncio.create_task(self.buffer.put(points(*times), priority=priority))
 
     async def batch(self) -> Batch:
         """Return the next batch, which must be due."""

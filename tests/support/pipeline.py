@@ -21,7 +21,7 @@ from ingestd.delivery.outage import Outage
 from ingestd.delivery.spool import Spool
 from ingestd.disk.database import Database
 from ingestd.disk.directory import StateDirectory
-from ingestd.model import Point, Receipt, Series, Standing
+from ingestd.model import Point, Priority, Receipt, Series
 from ingestd.sinks import influxdb
 from ingestd.sinks.protocol import Sink
 
@@ -50,8 +50,8 @@ class Pipeline:
 
     async def put(self, some: Sequence[Point], *, droppable: bool = False) -> Receipt:
         """Put points into the buffer."""
-        standing = Standing.DROPPABLE if droppable else Standing.KEPT
-        return await self.buffer.put(some, standing=standing)
+        priority = Priority.DROPPABLE if droppable else Priority.SOURCE_KEEPS
+        return await self.buffer.put(some, priority=priority)
 
     async def safe(self, some: Sequence[Point], *, droppable: bool = False) -> None:
         """Put points into the buffer and wait until they are safe."""

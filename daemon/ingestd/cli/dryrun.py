@@ -29,7 +29,7 @@ from ingestd.disk import Database, open_reader, translate
 from ingestd.loading import Loader
 from ingestd.logs import configure
 from ingestd.metrics import Metrics
-from ingestd.model import Point, Receipt, Standing, StoredPoint
+from ingestd.model import Point, Priority, Receipt, StoredPoint
 from ingestd.records import RunRecord, StateStore
 from ingestd.redaction import Redactor
 
@@ -60,10 +60,10 @@ class Tray(Buffer):
         super().__init__(capacity=sys.maxsize)
         self.points: list[Point] = []
 
-    async def put(self, points: Sequence[Point], *, standing: Standing) -> Receipt:
+    async def put(self, points: Sequence[Point], *, priority: Priority) -> Receipt:
         """Keep the points to look at; without a store they are safe at once."""
         self.points += points
-        return await super().put(points, standing=standing)
+        return await super().put(points, priority=priority)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from ingestd.contract import (
     take_apart,
 )
 from ingestd.delivery import Buffer
-from ingestd.model import Point, Receipt, Standing
+from ingestd.model import Point, Priority, Receipt
 from ingestd.plugins import _bmon
 from ingestd.redaction import Redactor
 
@@ -127,11 +127,11 @@ class Run:
         self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
         self.counts.output = given.output
         self.counts.degraded = result.degraded or self.counts.degraded
-        standing = self._standing(given, result)
+        priority = self._priority(given, result)
         receipts = [
             receipt
             for start in range(0, len(result.readings), self._slice)
-            if (receipt := await self._put(result.readings[start : start + self._slice], standing))
+            if (receipt := await self._put(result.readings[start : start + self._slice], priority))
         ]
         up_to_date = reconciled(result, began=self.hidden, now=self.keeper.memory.hidden)
         self.hidden = {**self.hidden, **result.hidden}
@@ -143,10 +143,10 @@ class Run:
         """How many readings are handed over at a time."""
         return SLICE
 
-    def _standing(self, given: Given, result: Result) -> Standing:
+    def _priority(self, given: Given, result: Result) -> Priority:
         """Tell from a result whether its source can be asked again."""
         remembers = result.remembers and dated(result.readings)
-        return Standing.KEPT if given.yielded or remembers else Standing.DROPPABLE
+        return Priority.SOURCE_KEEPS if given.yielded or remembers else Priority.DROPPABLE
 
     def _keep(self, given: Given, result: Result, receipts: Sequence[Receipt]) -> None:
         """Remember what the plugin wants to be remembered, behind its readings."""
@@ -159,7 +159,7 @@ class Run:
         )
         self.keeper.keep(memory, receipts)
 
-    async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
+    async def _put(self, readings: Sequence[Any], priority: Priority) -> Receipt | None:
         """Count some readings and put their points into the buffer, if there are any."""
         found = self._sort(readings)
         counts = self.counts
@@ -171,15 +171,15 @@ class Run:
         if found.points:
             newest_us = max(map(TIME_OF, found.points))
             counts.newest_us = max(newest_us, counts.newest_us or newest_us)
-            receipt = await self._buffered(found.points, standing)
+            receipt = await self._buffered(found.points, priority)
             self.receipts.add(receipt)
         if len(readings) == self._slice:  # more of them may follow
             await asyncio.sleep(0)
         return receipt
 
-    async def _buffered(self, points: Sequence[Point], standing: Standing) -> Receipt:
+    async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
         """Put points into the buffer, waiting for room."""
-        return await self.buffer.put(points, standing=standing)
+        return await self.buffer.put(points, priority=priority)
 
     def _sort(self, readings: Sequence[Any]) -> Sorted:
         """Make points of readings, by BMON's rules first if they were written for those."""

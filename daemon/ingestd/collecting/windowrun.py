@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ingestd.calling import Given
 from ingestd.collecting.run import SLICE, Run
 from ingestd.contract import Result, remember_secrets
-from ingestd.model import Point, Receipt, Standing
+from ingestd.model import Point, Priority, Receipt
 
 
 class Admission(Protocol):
@@ -48,15 +48,15 @@ class WindowRun(Run):
         # A larger one would need the whole buffer, and keep everybody else out of it.
         return min(SLICE, self.buffer.most_backfill, self.admission.portion)
 
-    def _standing(self, _given: Given, _result: Result) -> Standing:
-        return Standing.BACKFILL
+    def _priority(self, _given: Given, _result: Result) -> Priority:
+        return Priority.BACKFILL
 
-    async def _put(self, readings: Sequence[Any], standing: Standing) -> Receipt | None:
+    async def _put(self, readings: Sequence[Any], priority: Priority) -> Receipt | None:
         await self.admission.admit(len(readings))
-        return await super()._put(readings, standing)
+        return await super()._put(readings, priority)
 
-    async def _buffered(self, points: Sequence[Point], standing: Standing) -> Receipt:
-        return await self.admission.within_patience(super()._buffered(points, standing))
+    async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
+        return await self.admission.within_patience(super()._buffered(points, priority))
 
     def _keep(self, _given: Given, result: Result, _receipts: Sequence[Receipt]) -> None:
         """Keep the secrets alone, at once: a renewed token depends on no readings."""

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Final
 
 from ingestd.delivery.lane import Lane
-from ingestd.model import Point, Receipt, Standing
+from ingestd.model import Point, Priority, Receipt
 
 BACKFILL_PART: Final = 4  # of which backfills may hold one
 
@@ -33,7 +33,7 @@ class Turn:
     """A result that waits for room."""
 
     points: int
-    standing: Standing
+    priority: Priority
     come: asyncio.Future[None]
 
 
@@ -56,14 +56,14 @@ class Buffer:
         self._queue = deque[Turn]()
         self._behind = deque[Turn]()  # backfills, which wait for everybody else
 
-    async def put(self, points: Sequence[Point], *, standing: Standing) -> Receipt:
+    async def put(self, points: Sequence[Point], *, priority: Priority) -> Receipt:
         """Take the points of one result, waiting for room; return their receipt."""
-        await self._make_room(len(points), standing)
+        await self._make_room(len(points), priority)
         receipt = Receipt(len(points), stores=len(self.lanes), hurry=self._hurry)
-        receipt.when_settled(partial(self._release, len(points), standing))
+        receipt.when_settled(partial(self._release, len(points), priority))
         if points:
             for lane in self.lanes.values():
-                lane.add(points, receipt, standing=standing)
+                lane.add(points, receipt, priority=priority)
         return receipt
 
     def pause(self, store: str) -> None:
@@ -85,13 +85,13 @@ class Buffer:
         """How many points backfills may hold."""
         return max(1, self.capacity // BACKFILL_PART)
 
-    async def _make_room(self, points: int, standing: Standing) -> None:
+    async def _make_room(self, points: int, priority: Priority) -> None:
         """Return once so many points more are held."""
-        queue = self._behind if standing is Standing.BACKFILL else self._queue
-        if not queue and not self._queue and self._has_room(points, standing):
-            self._hold(points, standing)
+        queue = self._behind if priority is Priority.BACKFILL else self._queue
+        if not queue and not self._queue and self._has_room(points, priority):
+            self._hold(points, priority)
             return
-        turn = Turn(points, standing, asyncio.get_running_loop().create_future())
+        turn = Turn(points, priority, asyncio.get_running_loop().create_future())
         queue.append(turn)
         self._admit()
         try:
@@ -101,7 +101,7 @@ class Buffer:
                 queue.remove(turn)
                 self._admit()  # it may have stood in the way of a smaller one
             else:
-                self._release(points, standing)
+                self._release(points, priority)
             raise
 
     def _admit(self) -> None:
@@ -115,32 +115,32 @@ class Buffer:
         kept_out = deque[Turn]()
         while queue:
             turn = queue.popleft()
-            if turn.come.cancelled() or (self._paused and turn.standing is not Standing.DROPPABLE):
+            if turn.come.cancelled() or (self._paused and turn.priority is not Priority.DROPPABLE):
                 kept_out.append(turn)  # one that was cancelled takes itself out
-            elif self._has_room(turn.points, turn.standing):
-                self._hold(turn.points, turn.standing)
+            elif self._has_room(turn.points, turn.priority):
+                self._hold(turn.points, turn.priority)
                 turn.come.set_result(None)
             else:
                 queue.appendleft(turn)
                 break
         queue.extendleft(reversed(kept_out))
 
-    def _has_room(self, points: int, standing: Standing) -> bool:
+    def _has_room(self, points: int, priority: Priority) -> bool:
         if not points:
             return True
-        if self._paused and standing is not Standing.DROPPABLE:
+        if self._paused and priority is not Priority.DROPPABLE:
             return False
-        if standing is Standing.BACKFILL and not fits(points, self.backfill, self.most_backfill):
+        if priority is Priority.BACKFILL and not fits(points, self.backfill, self.most_backfill):
             return False
         return fits(points, self.held, self.capacity)
 
-    def _hold(self, points: int, standing: Standing) -> None:
+    def _hold(self, points: int, priority: Priority) -> None:
         self.held += points
-        if standing is Standing.BACKFILL:
+        if priority is Priority.BACKFILL:
             self.backfill += points
 
-    def _release(self, points: int, standing: Standing) -> None:
-        self._hold(-points, standing)
+    def _release(self, points: int, priority: Priority) -> None:
+        self._hold(-points, priority)
         self._admit()
 
     def _press(self, *, pressed: bool) -> None:

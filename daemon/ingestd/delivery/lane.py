@@ -2,7 +2,7 @@
 
 Theory of operation. A batch is due because it is large enough, because its oldest
 point has waited for ``linger``, or because somebody waits for a receipt while
-nothing else is on its way. It is made of points of one standing.
+nothing else is on its way. It is made of points of one priority.
 
 Points of a backfill, which are of the past, must not delay those of the present: a
 batch is made of them only while no other is due, and one is sent at a time, so that the
@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import Final
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.model import Batch, Point, Receipt, Standing
+from ingestd.model import Batch, Point, Priority, Receipt
 
 TICK: Final = 0.001  # seconds that a clock may be off when a lingering point is due
 TIME_OF: Final = itemgetter(1)
@@ -76,9 +76,9 @@ class Lane:
     def __init__(self, *, points: int, size_bytes: int, linger: float, clock: Clock) -> None:
         self._limit, self._size_bytes, self._linger = points, size_bytes, linger
         self._clock = clock
-        self._waiting = {standing: Waiting() for standing in Standing}
-        self._live = self._waiting[Standing.KEPT], self._waiting[Standing.DROPPABLE]
-        self._backfill = self._waiting[Standing.BACKFILL]
+        self._waiting = {priority: Waiting() for priority in Priority}
+        self._live = self._waiting[Priority.SOURCE_KEEPS], self._waiting[Priority.DROPPABLE]
+        self._backfill = self._waiting[Priority.BACKFILL]
         self._backfill_us = (0, 0)  # its first and its last time
         self._backfill_in_flight = self._backfill_ahead = 0
         self._pressed = False
@@ -100,9 +100,9 @@ class Lane:
         since = [each.since for each in self._waiting.values() if each.points]
         return self._clock.monotonic() - min(since) if since else 0.0
 
-    def add(self, points: Sequence[Point], receipt: Receipt, *, standing: Standing) -> None:
+    def add(self, points: Sequence[Point], receipt: Receipt, *, priority: Priority) -> None:
         """Take the points of one result."""
-        waiting = self._waiting[standing]
+        waiting = self._waiting[priority]
         if waiting is self._backfill:
             self._reach(points)
         elif self._backfill.points:
@@ -141,7 +141,7 @@ class Lane:
     def done(self, batch: Batch, *, raw_bytes: int) -> None:
         """Learn that a batch has arrived somewhere, and how large its body was."""
         self._in_flight -= 1
-        if batch.standing is Standing.BACKFILL:
+        if batch.priority is Priority.BACKFILL:
             self._backfill_in_flight -= 1
             if self._backfill.points and not self._backfill_in_flight:
                 self._notice(self._backfill)
@@ -172,10 +172,10 @@ class Lane:
     def _cut(self) -> Batch | None:
         if not self.points:
             return None  # closed
-        standing = self._next_standing()
-        parts = self._waiting[standing].take(self._most)
+        priority = self._next_priority()
+        parts = self._waiting[priority].take(self._most)
         self._in_flight += 1
-        if standing is Standing.BACKFILL:
+        if priority is Priority.BACKFILL:
             self._backfill_in_flight += 1
             self._backfill_ahead = max(0, self._backfill_ahead - sum(len(it) for it, _ in parts))
         if not self.points:
@@ -186,18 +186,18 @@ class Lane:
             for waiting in self._ready:
                 if waiting.points:
                     self._notice(waiting)
-        return Batch(parts, standing)
+        return Batch(parts, priority)
 
-    def _next_standing(self) -> Standing:
+    def _next_priority(self) -> Priority:
         """Choose what the next batch is made of: the older of the two, a backfill behind them."""
         kept, droppable = self._live
         if self._backfill_ahead or not (kept.points or droppable.points):
-            return Standing.BACKFILL
+            return Priority.BACKFILL
         if self._backfill in self._ready and self._backfill.points and not self._live_is_due():
-            return Standing.BACKFILL
+            return Priority.BACKFILL
         if not kept.points or (droppable.points and droppable.since < kept.since):
-            return Standing.DROPPABLE
-        return Standing.KEPT
+            return Priority.DROPPABLE
+        return Priority.SOURCE_KEEPS
 
     def _live_is_due(self) -> bool:
         if self._hurried or self._closed or max(each.points for each in self._live) >= self._most:
