@@ -37,12 +37,12 @@ from ingestd.delivery.account import Tally
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.deadletters import DeadLetter, DeadLetters, delete
 from ingestd.delivery.drain import Drain
-from ingestd.delivery.headroom import RETRY, Headroom
 from ingestd.delivery.lane import Lane
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool
+from ingestd.delivery.spoolspace import RETRY, Headroom
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Batch, Body, Point
 from ingestd.sinks import Encoded, Sink

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from ingestd.clock import Clock, wait_at_most
 from ingestd.delivery.account import Tally
-from ingestd.delivery.headroom import RETRY, Headroom
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.sender import Sender, UnreadableBody
 from ingestd.delivery.spool import Spool, Spooled
+from ingestd.delivery.spoolspace import RETRY, Headroom
 from ingestd.errors import StateError
 from ingestd.model import Body
 

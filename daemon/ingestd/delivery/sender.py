@@ -14,8 +14,8 @@ from typing import Any, Final, TypeVar
 from ingestd.clock import Clock
 from ingestd.delivery.account import Tally
 from ingestd.delivery.deadletters import DeadLetters
-from ingestd.delivery.headroom import Headroom
 from ingestd.delivery.outage import Outage
+from ingestd.delivery.spoolspace import Headroom
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreError, StoreUnavailable
 from ingestd.model import Body
 from ingestd.sinks import Sink
