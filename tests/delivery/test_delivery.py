@@ -41,7 +41,7 @@ async def test_points_arrive_and_their_receipt_settles(server: Influx2, tmp_path
         await pipe.safe(points(1, 2, 3))
 
         assert sorted(held(server)) == [("level", 1), ("level", 2), ("level", 3)]
-        assert pipe.only.tally.stored == 3
+        assert pipe.only.account.stored == 3
         assert pipe.only.spooled == 0
         assert pipe.balanced()
 
@@ -56,12 +56,12 @@ async def test_an_outage_costs_nothing(server: Influx2, tmp_path: Path, trouble:
     server.always = trouble
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
         await pipe.safe(points(1, 2))
-        assert (pipe.only.spooled, pipe.only.tally.stored) == (2, 0)
+        assert (pipe.only.spooled, pipe.only.account.stored) == (2, 0)
         assert held(server) == {}
         assert pipe.balanced()
 
         server.always = None
-        await until(lambda: pipe.only.tally.stored == 2)
+        await until(lambda: pipe.only.account.stored == 2)
 
         assert sorted(held(server)) == [("level", 1), ("level", 2)]
         assert pipe.balanced()
@@ -75,7 +75,7 @@ async def test_an_outage_is_told_once(server: Influx2, tmp_path: Path) -> None:
             await pipe.safe(points(second + 1))
         await until(lambda: server.writes > 3)
         server.always = None
-        await until(lambda: pipe.only.tally.stored == 5)
+        await until(lambda: pipe.only.account.stored == 5)
 
         assert len(pipe.logged("store unavailable")) == 1
         assert len(pipe.logged("store is back")) == 1
@@ -99,9 +99,9 @@ async def test_a_hanging_store_holds_up_nobody_for_longer_than_its_timeout(
     server.script.append(HANG)
     async with running(tmp_path, {"main": influx(server.url, timeout=0.1)}) as pipe:
         await pipe.safe(points(1))
-        assert pipe.only.spooled == 1 or pipe.only.tally.stored == 1
+        assert pipe.only.spooled == 1 or pipe.only.account.stored == 1
 
-        await until(lambda: pipe.only.tally.stored == 1)
+        await until(lambda: pipe.only.account.stored == 1)
         assert pipe.balanced()
 
 
@@ -110,7 +110,7 @@ async def test_an_answer_that_was_lost_is_harmless(server: Influx2, tmp_path: Pa
     server.script.append(RESET_AFTER_STORING)
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
         await pipe.safe(points(1, 2))
-        await until(lambda: pipe.only.tally.stored == 2)
+        await until(lambda: pipe.only.account.stored == 2)
 
         assert sorted(held(server)) == [("level", 1), ("level", 2)]
         assert server.writes == 2
@@ -123,7 +123,7 @@ async def test_a_bad_point_stands_alone_in_the_end(server: Influx2, tmp_path: Pa
         await pipe.safe(points(*range(1, 41)))
 
         assert {second for _, second in held(server)} == set(range(1, 41)) - {7}
-        assert (pipe.only.tally.stored, pipe.only.dead.count) == (39, 1)
+        assert (pipe.only.account.stored, pipe.only.dead.count) == (39, 1)
         assert pipe.balanced()
 
 
@@ -186,7 +186,7 @@ async def test_fresh_points_overtake_the_backlog(server: Influx2, tmp_path: Path
         assert ("level", 5000) in held(server)
         assert pipe.only.spooled > 500
         server.always = None
-        await until(lambda: pipe.only.tally.stored == 1001)
+        await until(lambda: pipe.only.account.stored == 1001)
         assert pipe.balanced()
 
 
@@ -245,7 +245,7 @@ async def test_two_requests_are_in_flight_and_no_more(server: Influx2, tmp_path:
         await until(lambda: server.writes >= 2)
 
         assert server.writes == 2
-        assert pipe.only.tally.in_flight == 2
+        assert pipe.only.account.in_flight == 2
         for receipt in receipts:
             await receipt.wait()
 
@@ -260,12 +260,12 @@ async def test_every_store_gets_every_point(server: Influx2, tmp_path: Path) -> 
         async with running(tmp_path, sinks) as pipe:
             await pipe.safe(points(1, 2))
 
-            assert pipe.deliveries["up"].tally.stored == 2
+            assert pipe.deliveries["up"].account.stored == 2
             assert pipe.deliveries["down"].spooled == 2
             assert pipe.balanced()
 
             down.always = None
-            await until(lambda: pipe.deliveries["down"].tally.stored == 2)
+            await until(lambda: pipe.deliveries["down"].account.stored == 2)
             assert held(down) == held(server)
 
 
@@ -277,9 +277,9 @@ async def test_the_spool_outlives_the_daemon(server: Influx2, tmp_path: Path) ->
 
     server.always = None
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
-        await until(lambda: pipe.only.tally.stored == 3)
+        await until(lambda: pipe.only.account.stored == 3)
 
-        assert pipe.only.tally.inherited == 3
+        assert pipe.only.account.inherited == 3
         assert len(held(server)) == 3
         assert pipe.balanced()
 
@@ -309,7 +309,7 @@ async def test_write_ahead_settles_before_the_store_answers(
 
         assert held(server) == {}
         assert pipe.balanced()
-        await until(lambda: pipe.only.tally.stored == 2)
+        await until(lambda: pipe.only.account.stored == 2)
         assert pipe.only.spooled == 0
 
 
@@ -323,7 +323,7 @@ async def test_a_full_spool_drops_only_what_may_be_dropped(server: Influx2, tmp_
             await pipe.safe(points(*range(start, start + 50)), droppable=True)
 
         assert pipe.only.spool.holds.size_bytes <= 2000
-        assert pipe.only.tally.dropped > 0
+        assert pipe.only.account.dropped > 0
         assert pipe.balanced()
 
         server.always = None
@@ -365,7 +365,7 @@ async def test_old_bodies_expire(server: Influx2, tmp_path: Path) -> None:
     server.always = answer(503)
     async with running(tmp_path, {"main": influx(server.url)}, spool_age=0.1) as pipe:
         await pipe.safe(points(1))
-        await until(lambda: pipe.only.tally.dropped == 1)
+        await until(lambda: pipe.only.account.dropped == 1)
 
         assert pipe.only.spooled == 0
         assert pipe.balanced()
@@ -394,7 +394,7 @@ async def test_a_dead_letter_can_be_tried_again(server: Influx2, tmp_path: Path)
 
         letters = await pipe.only.dead.listed()
         await pipe.only.retry(letters)
-        await until(lambda: pipe.only.tally.stored == 1)
+        await until(lambda: pipe.only.account.stored == 1)
 
         assert held(server) == {("level", 1): 1.0}
         assert pipe.only.dead.count == 0
@@ -412,7 +412,7 @@ async def test_a_spool_of_another_kind_of_store_is_set_aside(
         assert pipe.only.spooled == 2
 
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
-        await until(lambda: pipe.only.tally.dropped == 2)
+        await until(lambda: pipe.only.account.dropped == 2)
         await pipe.safe(points(3))
 
         assert held(server) == {("level", 3): 1.0}
@@ -434,7 +434,7 @@ async def test_a_failing_database_ends_nothing(server: Influx2, tmp_path: Path) 
         await pipe.database.write(lambda db: db.execute("ALTER TABLE elsewhere RENAME TO spool"))
         await waiting.wait()
         server.always = None
-        await until(lambda: pipe.only.tally.stored == 2)
+        await until(lambda: pipe.only.account.stored == 2)
 
         assert sorted(held(server)) == [("level", 1), ("level", 2)]
         assert pipe.balanced()
@@ -448,10 +448,10 @@ async def test_a_store_that_blinks_is_tried_again_without_a_spool(
     async with running(tmp_path, {"main": influx(server.url)}, spool_bytes=1) as pipe:
         for second in range(1, 200):
             await pipe.safe(points(second), droppable=True)
-            if pipe.only.tally.stored:
+            if pipe.only.account.stored:
                 break
 
-        assert pipe.only.tally.stored
+        assert pipe.only.account.stored
         assert pipe.balanced()
 
 
@@ -462,7 +462,7 @@ async def test_what_is_dropped_is_told(server: Influx2, tmp_path: Path) -> None:
         for start in range(1, 5000, 50):
             await pipe.safe(points(*range(start, start + 50)), droppable=True)
 
-        assert pipe.only.tally.dropped
+        assert pipe.only.account.dropped
         assert len(pipe.logged(FULL)) == 1
 
 
@@ -482,7 +482,7 @@ async def test_a_store_says_when_it_has_enough_to_do(server: Influx2, tmp_path: 
         assert before == ""
         assert down in {"store main is down", "store main is probing"}
         assert backlog == "store main has a backlog in its spool"
-        assert pipe.only.tally.stored == 3
+        assert pipe.only.account.stored == 3
 
 
 async def test_what_passes_through_the_spool_is_no_backlog(server: Influx2, tmp_path: Path) -> None:

@@ -202,5 +202,5 @@ async def test_store_is_probed_again_when_all_that_waited_was_damaged(
         influx2.always = None
         await pipe.safe(points(2))
 
-        await until(lambda: pipe.only.tally.stored == 1)
+        await until(lambda: pipe.only.account.stored == 1)
         assert pipe.balanced()

@@ -110,11 +110,11 @@ async def test_spools_of_two_stores_are_apart(database: Database, clock: Virtual
 
 async def test_points_beyond_the_horizon_overtake(spool: Spool) -> None:
     """A point that cannot correct anything that waits here may go first."""
-    assert spool.overtakes(-(10**15))
+    assert spool.is_beyond_horizon(-(10**15))
     await add(spool, body("a", last=50), body("b", last=20))
 
-    assert not spool.overtakes(50_000_000)
-    assert spool.overtakes(50_000_001)
+    assert not spool.is_beyond_horizon(50_000_000)
+    assert spool.is_beyond_horizon(50_000_001)
 
 
 async def test_horizon_does_not_fall_below_zero_by_accident(spool: Spool) -> None:
@@ -131,7 +131,7 @@ async def test_horizon_outlives_a_body_that_shrinks(spool: Spool) -> None:
 
     await spool.replace(found, body("a", last=50))
 
-    assert not spool.overtakes(50_000_000)
+    assert not spool.is_beyond_horizon(50_000_000)
     assert spool.holds == await reopened(spool)
 
 
@@ -142,7 +142,7 @@ async def test_horizon_is_gone_when_the_queue_is_empty(spool: Spool) -> None:
     await spool.replace((await spool.oldest(100))[0], None)
 
     assert spool.holds == Contents()
-    assert spool.overtakes(0)
+    assert spool.is_beyond_horizon(0)
 
 
 async def test_what_is_left_takes_the_place_of_the_first(spool: Spool) -> None:
@@ -184,7 +184,7 @@ async def test_only_droppable_bodies_are_dropped_oldest_first(spool: Spool) -> N
     assert await spool.drop_oldest(5) == 3
     assert await queue(spool) == ["kept", "3333"]
 
-    spool.let_go()
+    spool.check_in()
     assert await spool.drop_oldest(1000) == 4
     assert await spool.drop_oldest(1000) == 0
     assert await queue(spool) == ["kept"]
@@ -193,11 +193,11 @@ async def test_only_droppable_bodies_are_dropped_oldest_first(spool: Spool) -> N
 async def test_bodies_on_their_way_to_the_store_are_not_dropped(spool: Spool) -> None:
     """They would be counted twice, as stored and as dropped."""
     await add(spool, body("1"), body("2"), body("3"), droppable=True)
-    lent, _ = await spool.oldest(2)
+    checked_out, _ = await spool.oldest(2)
 
     assert await spool.drop_oldest(2) == 1
 
-    await spool.replace(lent, None)
+    await spool.replace(checked_out, None)
     assert spool.holds == await reopened(spool) == Contents()
 
 
@@ -308,13 +308,13 @@ async def play(path: Path, steps: Sequence[tuple[str, int, int, bool]]) -> None:
         accounted = given_points = 0
 
         async def drain(number: int, left: int, *, partly: bool) -> int:
-            lent: list[Spooled] = (await spool.oldest(number))[0]
-            before = sum(each.body.points for each in lent)
-            if not lent:
+            checked_out: list[Spooled] = (await spool.oldest(number))[0]
+            before = sum(each.body.points for each in checked_out)
+            if not checked_out:
                 return 0
             rest = body("r" * (left + 1), points=left + 1) if partly else None
-            await spool.replace(lent, rest)
-            spool.let_go()
+            await spool.replace(checked_out, rest)
+            spool.check_in()
             return before - (rest.points if rest else 0)
 
         acts: dict[str, Any] = {

@@ -233,7 +233,7 @@ async def test_nothing_is_called_stored_that_the_server_dropped(
             balanced = pipe.balanced()
 
         assert found == [3, 2, 1]
-        assert pipe.only.tally.stored == 3
+        assert pipe.only.account.stored == 3
         assert pipe.only.dead.count == 2
         assert balanced
 

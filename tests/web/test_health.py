@@ -107,11 +107,11 @@ async def test_a_stuck_delivery_is_not_alive(daemon_folder: DaemonFolder) -> Non
     """When a delivery does not move any more, only a restart helps, and we say so."""
     async with daemon_folder.daemon("") as it:
         delivery = it.daemon.deliveries.by_store["embedded"]
-        delivery.tally.in_flight += 1
-        delivery.tally.moved_at = -1e9
+        delivery.account.in_flight += 1
+        delivery.account.moved_at = -1e9
         dead = await it.ask("GET", "/livez")
         alias = await it.ask("GET", "/healthz?verbose")
-        delivery.tally.in_flight -= 1
+        delivery.account.in_flight -= 1
 
         assert (dead.status, dead.body) == (503, "delivery to embedded: does not move\n")
         assert (alias.status, alias.body) == (503, "event loop: ok\n" + dead.body)

@@ -43,7 +43,7 @@ async def buried(it: RunningDaemon) -> None:
     dead = it.daemon.deliveries.by_store["main"]
     await it.post("collectors/bad/run")
     await it.post("collectors/good/run")
-    await it.until(lambda: (dead.dead.count, dead.tally.stored) == (3, 3))
+    await it.until(lambda: (dead.dead.count, dead.account.stored) == (3, 3))
 
 
 async def test_dead_letters_are_listed_page_by_page(it: RunningDaemon) -> None:
@@ -67,7 +67,7 @@ async def test_a_retry_reaches_a_store_that_was_mended(it: RunningDaemon, influx
     delivery = it.daemon.deliveries.by_store["main"]
 
     assert await it.post("dead-letters/retry", {"store": "main"}) == {"points": 3}
-    await it.until(lambda: delivery.tally.stored == 6 and not delivery.spooled)
+    await it.until(lambda: delivery.account.stored == 6 and not delivery.spooled)
     assert await it.get("dead-letters") == []
     assert len(influx2.stored["energy"]) == 6
     assert delivery.balance == 0
@@ -172,7 +172,7 @@ async def test_latest_has_the_newest_of_each_series(daemon_folder: DaemonFolder)
     ) as it:
         await it.post("collectors/level/run")
         await it.post("collectors/power/run")
-        await it.until(lambda: it.daemon.deliveries.by_store["here"].tally.stored == 6)
+        await it.until(lambda: it.daemon.deliveries.by_store["here"].account.stored == 6)
         level, power = await it.get("latest")
 
         assert level == {

@@ -6,7 +6,7 @@ from ingestd.clock import Clock
 
 
 @dataclass(slots=True)
-class Tally:
+class Account:
     """The part of the accounting that nobody else counts; see ``delivery``.
 
     Attributes:

@@ -83,7 +83,7 @@ class Deliveries:
 
         async def deliver() -> None:
             if before is not None:
-                _let_go(before)
+                _end(before)
             if ended is not None:
                 await asyncio.wait({ended})
                 # It may have found its spool full; this one finds out for itself.
@@ -104,7 +104,7 @@ class Deliveries:
         delivery = self.by_store.pop(name)
         self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
         self._buffer.resume(name)
-        _let_go(delivery)
+        _end(delivery)
 
     async def finish(self, *, patience: float, hurry: asyncio.Event) -> None:
         """Deliver what is in memory, for a while; spool the rest."""
@@ -204,6 +204,6 @@ class Deliveries:
         return [name for name, each in self.by_store.items() if each.stuck]
 
 
-def _let_go(delivery: Delivery) -> None:
+def _end(delivery: Delivery) -> None:
     delivery.give_up()
     delivery.lane.close()

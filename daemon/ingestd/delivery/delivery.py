@@ -33,7 +33,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.delivery.account import Tally
+from ingestd.delivery.account import Account
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.deadletters import DeadLetter, DeadLetters, delete
 from ingestd.delivery.drain import Drain
@@ -42,7 +42,7 @@ from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool
-from ingestd.delivery.spoolspace import RETRY, Headroom
+from ingestd.delivery.spoolspace import RETRY, SpoolSpace
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Batch, Body, Point
 from ingestd.sinks import Encoded, Sink
@@ -71,7 +71,7 @@ class Prepared:
     corrects: bool
 
 
-class Leg:
+class InFlight:
     """A batch on its way; it comes to its end after the one ahead of it.
 
     Args:
@@ -79,7 +79,7 @@ class Leg:
         ahead: The one ahead, or None.
     """
 
-    def __init__(self, batch: Batch, ahead: "Leg | None") -> None:
+    def __init__(self, batch: Batch, ahead: "InFlight | None") -> None:
         self.batch = batch
         self._ahead = ahead
         self._over = asyncio.Event()
@@ -107,7 +107,7 @@ class Delivery:
     Attributes:
         name: The store's name.
         pool: Where bodies are encoded and compressed.
-        tally: Where the points went.
+        account: Where the points went.
         recovered: Set once it knows what a former one left on disk.
     """
 
@@ -122,17 +122,17 @@ class Delivery:
     pool: Executor
     clock: Clock
     log: Any
-    tally: Tally = field(default_factory=Tally)
+    account: Account = field(default_factory=Account)
 
     def __post_init__(self) -> None:
         self.recovered = asyncio.Event()
-        shared = {"tally": self.tally, "clock": self.clock, "log": self.log}
-        self.headroom = Headroom(buffer=self.buffer, spool=self.spool, **shared)
+        shared = {"account": self.account, "clock": self.clock, "log": self.log}
+        self.space = SpoolSpace(buffer=self.buffer, spool=self.spool, **shared)
         self.sender = Sender(
             sink=self.sink,
             outage=self.outage,
             dead=self.dead,
-            headroom=self.headroom,
+            space=self.space,
             pool=self.pool,
             **shared,
         )
@@ -140,7 +140,7 @@ class Delivery:
             sender=self.sender,
             spool=self.spool,
             outage=self.outage,
-            headroom=self.headroom,
+            space=self.space,
             limits=self.limits,
             **shared,
         )
@@ -150,7 +150,7 @@ class Delivery:
         await self.spool.open()
         await self.dead.open()
         if not self.recovered.is_set():
-            self.tally.inherited = self.spool.holds.points + self.dead.count
+            self.account.inherited = self.spool.holds.points + self.dead.count
             self.recovered.set()
         self.drain.look()
         async with asyncio.TaskGroup() as group:
@@ -168,9 +168,9 @@ class Delivery:
     def stuck(self) -> bool:
         """Whether it has something under way that does not move."""
         patience = self.limits.stalled
-        if not self.tally.in_flight and self.lane.oldest_age <= patience:
+        if not self.account.in_flight and self.lane.oldest_age <= patience:
             return False
-        return self.clock.monotonic() - self.tally.moved_at > patience
+        return self.clock.monotonic() - self.account.moved_at > patience
 
     @property
     def behind(self) -> str:
@@ -188,19 +188,19 @@ class Delivery:
     @property
     def in_memory(self) -> int:
         """How many points are in memory on their way to this store."""
-        return self.lane.points + self.tally.in_flight
+        return self.lane.points + self.account.in_flight
 
     @property
     def spooled(self) -> int:
         """How many points wait on disk."""
-        return self.spool.holds.points - self.tally.drained
+        return self.spool.holds.points - self.account.drained
 
     @property
     def balance(self) -> int:
         """What the accounting identity is off by; always 0."""
-        tally = self.tally
-        ends = tally.stored + self.spooled + self.dead.count + tally.dropped + self.in_memory
-        return self.lane.accepted + tally.inherited - ends
+        account = self.account
+        ends = account.stored + self.spooled + self.dead.count + account.dropped + self.in_memory
+        return self.lane.accepted + account.inherited - ends
 
     async def retry(self, letters: Sequence[DeadLetter]) -> int:
         """Put dead letters back into the queue; return how many could be."""
@@ -220,7 +220,7 @@ class Delivery:
     async def purge(self, ids: Sequence[int]) -> int:
         """Forget dead letters; return how many there were."""
         removed = await self.dead.remove(ids)
-        self.tally.dropped += removed
+        self.account.dropped += removed
         return removed
 
     def _rejoined(self, letters: Sequence[DeadLetter]) -> tuple[list[DeadLetter], bytes]:
@@ -237,53 +237,55 @@ class Delivery:
 
     async def _live(self) -> None:
         slots = asyncio.Semaphore(IN_FLIGHT)
-        ahead: Leg | None = None
+        ahead: InFlight | None = None
         async with asyncio.TaskGroup() as group:
             while True:
                 await slots.acquire()
                 batch = await self.lane.next_batch()
                 if batch is None:
                     return
-                if not self.tally.in_flight:
-                    self.tally.moved(self.clock)
-                self.tally.in_flight += len(batch)
-                leg = Leg(batch, ahead)
-                task = group.create_task(self._deliver(leg), name=f"ingestd[{self.name}].deliver")
+                if not self.account.in_flight:
+                    self.account.moved(self.clock)
+                self.account.in_flight += len(batch)
+                in_flight = InFlight(batch, ahead)
+                task = group.create_task(
+                    self._deliver(in_flight), name=f"ingestd[{self.name}].deliver"
+                )
                 task.add_done_callback(lambda _: slots.release())
-                ahead = leg
+                ahead = in_flight
 
-    async def _deliver(self, leg: Leg) -> None:
+    async def _deliver(self, in_flight: InFlight) -> None:
         raw_bytes = 0
         try:
-            raw_bytes = await self._make_safe(leg)
+            raw_bytes = await self._make_safe(in_flight)
         except Exception:  # border: a bug of ours; no cursor passes these points
-            self.log.exception("a batch could not be delivered", points=len(leg.batch))
+            self.log.exception("a batch could not be delivered", points=len(in_flight.batch))
         else:
-            leg.batch.settle()
+            in_flight.batch.settle()
         finally:
-            leg.end()
-            self.lane.done(leg.batch, raw_bytes=raw_bytes)
+            in_flight.end()
+            self.lane.done(in_flight.batch, raw_bytes=raw_bytes)
 
-    async def _make_safe(self, leg: Leg) -> int:
+    async def _make_safe(self, in_flight: InFlight) -> int:
         """Bring every point somewhere durable; return the size before compression."""
-        droppable, spooled_before = leg.batch.droppable, self.spool.appended
+        droppable, spooled_before = in_flight.batch.droppable, self.spool.appended
         # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
         in_turn = self.limits.write_ahead
         horizon_us = None if in_turn else self.spool.holds.horizon_us
-        before = () if in_turn else leg.points_ahead
-        work = partial(self._prepare, leg.batch.points, before, horizon_us=horizon_us)
+        before = () if in_turn else in_flight.points_ahead
+        work = partial(self._prepare, in_flight.batch.points, before, horizon_us=horizon_us)
         prepared = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         if prepared.corrects:
-            await leg.its_turn()
-        await self.sender.bury(prepared.refused, self.tally.landed)
+            await in_flight.its_turn()
+        await self.sender.bury(prepared.refused, self.account.landed)
         for body in prepared.fresh:
             left = await self._store(body)
-            await leg.its_turn()
+            await in_flight.its_turn()
             if left is None and self.spool.appended > spooled_before:
                 left = self._behind_an_earlier_one(body)
             if left is not None:
                 await self._set_down(left, droppable=droppable)
-        await leg.its_turn()
+        await in_flight.its_turn()
         for body in prepared.behind:
             await self._set_down(body, droppable=droppable)
         return prepared.raw_bytes
@@ -326,31 +328,31 @@ class Delivery:
         """Send a fresh body if its store is up; return what is left of it."""
         if not self.outage.up or self.limits.write_ahead or self.sender.giving_up.is_set():
             return body
-        return await self.sender.send(body, self.tally.landed)
+        return await self.sender.send(body, self.account.landed)
 
     def _behind_an_earlier_one(self, body: Body) -> Body | None:
         """Return a stored body if one that was spooled meanwhile could overwrite it."""
-        if self.spool.overtakes(body.first_us):
+        if self.spool.is_beyond_horizon(body.first_us):
             return None
-        self.tally.stored -= body.points
-        self.tally.in_flight += body.points
+        self.account.stored -= body.points
+        self.account.in_flight += body.points
         return body
 
     async def _set_down(self, body: Body, *, droppable: bool) -> None:
         """Spool a body; while there is no room for it, keep trying both ways."""
         left: Body | None = body
         while left is not None:
-            self.tally.moved(self.clock)
-            if await self.headroom.spool(left, droppable=droppable):
-                self.tally.landed(left.points)
+            self.account.moved(self.clock)
+            if await self.space.spool(left, droppable=droppable):
+                self.account.landed(left.points)
                 self.drain.look()
                 return
             # What may correct a point in the spool must not get ahead of it, even now.
-            if self.spool.overtakes(left.first_us) and self.outage.probe():
-                left = await self.sender.send(left, self.tally.landed)
+            if self.spool.is_beyond_horizon(left.first_us) and self.outage.probe():
+                left = await self.sender.send(left, self.account.landed)
             elif droppable:
-                self.headroom.drop(left)
-                self.tally.landed(left.points)
+                self.space.drop(left)
+                self.account.landed(left.points)
                 return
             else:
                 await wait_at_most(self.outage.is_up, RETRY, clock=self.clock)

@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any, Final
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.delivery.account import Tally
+from ingestd.delivery.account import Account
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.sender import Sender, UnreadableBody
 from ingestd.delivery.spool import Spool, Spooled
-from ingestd.delivery.spoolspace import RETRY, Headroom
+from ingestd.delivery.spoolspace import RETRY, SpoolSpace
 from ingestd.errors import StateError
 from ingestd.model import Body
 
@@ -35,8 +35,8 @@ class Drain:
     sender: Sender
     spool: Spool
     outage: Outage
-    headroom: Headroom
-    tally: Tally
+    space: SpoolSpace
+    account: Account
     limits: Limits
     clock: Clock
     log: Any
@@ -74,7 +74,7 @@ class Drain:
         try:
             await self._drain_some()
         finally:
-            self.spool.let_go()
+            self.spool.check_in()
             self.outage.give_back()
         self.look()
 
@@ -83,7 +83,7 @@ class Drain:
             return
         points = await self.spool.expire(self.clock.now() - self.limits.spool_age)
         if points:
-            self.tally.dropped += points
+            self.account.dropped += points
             self.log.error("spooled points grew too old and were dropped", points=points)
 
     async def _drain_some(self) -> None:
@@ -109,7 +109,7 @@ class Drain:
         """Send some bodies as one; return whether nothing of them is left."""
         try:
             body = await self.sender.joined([each.body for each in together])
-            left = await self.sender.send(body, self.tally.taken)
+            left = await self.sender.send(body, self.account.taken)
         except UnreadableBody:
             if removing is not None:
                 await removing
@@ -125,11 +125,11 @@ class Drain:
         """Send bodies one by one, setting aside those that are not of this kind of store."""
         for each in together:
             try:
-                left = await self.sender.send(each.body, self.tally.taken)
+                left = await self.sender.send(each.body, self.account.taken)
             except UnreadableBody as error:
                 why = f"not of this kind of store: {error}"
                 aside = partial(self.spool.set_aside, [each], why)
-                self._lost(await self.headroom.persist(aside), "spooled for another kind of store")
+                self._lost(await self.space.persist(aside), "spooled for another kind of store")
                 continue
             if left is not each.body:
                 await self._take_out([each], each.body.points, left)
@@ -144,13 +144,13 @@ class Drain:
             await self._take_out(some, sum(each.body.points for each in some), None)
 
     async def _take_out(self, spooled: Sequence[Spooled], points: int, left: Body | None) -> None:
-        await self.headroom.persist(lambda: self.spool.replace(spooled, left))
-        self.tally.drained -= points - (left.points if left else 0)
-        self.headroom.look_again()
+        await self.space.persist(lambda: self.spool.replace(spooled, left))
+        self.account.drained -= points - (left.points if left else 0)
+        self.space.look_again()
 
     def _lost(self, points: int, why: str) -> None:
         if points:
-            self.tally.dropped += points
+            self.account.dropped += points
             self.log.error("spooled points were set aside", points=points, reason=why)
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from ingestd.clock import Clock
-from ingestd.delivery.account import Tally
+from ingestd.delivery.account import Account
 from ingestd.delivery.deadletters import DeadLetters
 from ingestd.delivery.outage import Outage
-from ingestd.delivery.spoolspace import Headroom
+from ingestd.delivery.spoolspace import SpoolSpace
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreError, StoreUnavailable
 from ingestd.model import Body
 from ingestd.sinks import Sink
@@ -44,8 +44,8 @@ class Sender:
     sink: Sink
     outage: Outage
     dead: DeadLetters
-    headroom: Headroom
-    tally: Tally
+    space: SpoolSpace
+    account: Account
     pool: Executor
     clock: Clock
     log: Any
@@ -83,7 +83,7 @@ class Sender:
                 waiting += reversed(await self._sift(piece, error, moved, give_up=enough))
             else:
                 self.outage.succeeded()
-                self.tally.stored += piece.points
+                self.account.stored += piece.points
                 moved(piece.points)
         return None
 
@@ -91,7 +91,7 @@ class Sender:
         """Put payloads with the dead letters, each with its reason."""
         if not refused:
             return
-        await self.headroom.persist(lambda: self.dead.add(refused))
+        await self.space.persist(lambda: self.dead.add(refused))
         moved(len(refused))
         self.log.error("points refused for good", points=len(refused), reason=refused[0][1])
 
@@ -105,7 +105,7 @@ class Sender:
 
     async def _write(self, data: bytes) -> None:
         """Write to the sink, unless we give up first."""
-        self.tally.moved(self.clock)
+        self.account.moved(self.clock)
         try:
             async with asyncio.timeout(0 if self.giving_up.is_set() else None) as timeout:
                 self._waiting.add(timeout)
@@ -139,7 +139,7 @@ class Sender:
         if isinstance(error, BodyRejected) and error.bad:
             rest = await self._bury_named(payloads, error.bad, moved)
             if error.rest_stored:
-                self.tally.stored += len(rest)
+                self.account.stored += len(rest)
                 moved(len(rest))
                 return []
             return [await self._off_loop(self._part, body, rest)] if rest else []

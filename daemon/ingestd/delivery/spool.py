@@ -68,7 +68,7 @@ class Spool:
         self.limit_bytes = limit_bytes
         self.holds = Contents()
         self.appended = 0
-        self._lent: frozenset[int] = frozenset()
+        self._checked_out: frozenset[int] = frozenset()
         self._choosing = asyncio.Lock()
 
     async def open(self) -> None:
@@ -79,7 +79,7 @@ class Spool:
         """Say whether a body of that size stays within the limit."""
         return self.holds.size_bytes + size_bytes <= self.limit_bytes
 
-    def overtakes(self, time_us: int) -> bool:
+    def is_beyond_horizon(self, time_us: int) -> bool:
         """Say whether a point of that time may go before what waits here."""
         return self.holds.horizon_us is None or time_us > self.holds.horizon_us
 
@@ -121,7 +121,7 @@ class Spool:
     async def oldest(self, points: int) -> tuple[list[Spooled], int]:
         """Return the first bodies in the queue, with about so many points together.
 
-        They are lent until ``replace`` or ``let_go``, and not dropped meanwhile:
+        They are checked out until ``replace`` or ``check_in``, and not dropped meanwhile:
         points that are on their way to the store cannot be counted as dropped.
 
         Returns:
@@ -129,7 +129,7 @@ class Spool:
         """
         async with self._choosing:
             found, damaged = await self._database.read(lambda db: _oldest(db, self.store, points))
-            self._lent = frozenset(each.id for each in found)
+            self._checked_out = frozenset(each.id for each in found)
         lost = await self._remove(damaged, aside="checksum differs") if damaged else 0
         return found, lost
 
@@ -157,9 +157,9 @@ class Spool:
 
         self._forget(*await self._database.write(act, on_full="use_ballast"))
 
-    def let_go(self) -> None:
-        """Take back what was lent."""
-        self._lent = frozenset()
+    def check_in(self) -> None:
+        """Take the bodies back that were checked out."""
+        self._checked_out = frozenset()
 
     async def set_aside(self, spooled: Sequence[Spooled], why: str) -> int:
         """Take bodies that cannot be sent out of the queue, and keep them; return their points."""
@@ -168,8 +168,10 @@ class Spool:
     async def drop_oldest(self, size_bytes: int) -> int:
         """Drop droppable bodies until that much is free; return how many points they held."""
         async with self._choosing:
-            lent = self._lent
-            ids = await self._database.read(lambda db: _droppable(db, self.store, size_bytes, lent))
+            checked_out = self._checked_out
+            ids = await self._database.read(
+                lambda db: _droppable(db, self.store, size_bytes, checked_out)
+            )
             return await self._remove(ids) if ids else 0
 
     async def expire(self, before: float) -> int:
@@ -302,7 +304,7 @@ def _oldest_at(db: sqlite3.Connection, store: str) -> float | None:
 
 
 def _droppable(
-    db: sqlite3.Connection, store: str, size_bytes: int, lent: frozenset[int]
+    db: sqlite3.Connection, store: str, size_bytes: int, checked_out: frozenset[int]
 ) -> list[int]:
     ids = []
     for row_id, size in db.execute(
@@ -310,7 +312,7 @@ def _droppable(
     ):
         if size_bytes <= 0:
             break
-        if row_id not in lent:
+        if row_id not in checked_out:
             ids.append(row_id)
             size_bytes -= size
     return ids

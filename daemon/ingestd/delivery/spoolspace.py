@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from ingestd.clock import Clock
-from ingestd.delivery.account import Tally
+from ingestd.delivery.account import Account
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.spool import Spool
 from ingestd.errors import DiskFull, StateError
@@ -21,7 +21,7 @@ RESUME_BELOW: Final = 0.9  # of the spool's limit
 T = TypeVar("T")
 
 
-class Headroom:
+class SpoolSpace:
     """The room that one store's spool has left.
 
     Attributes:
@@ -29,9 +29,9 @@ class Headroom:
     """
 
     def __init__(
-        self, *, buffer: Buffer, spool: Spool, tally: Tally, clock: Clock, log: Any
+        self, *, buffer: Buffer, spool: Spool, account: Account, clock: Clock, log: Any
     ) -> None:
-        self._buffer, self._spool, self._tally = buffer, spool, tally
+        self._buffer, self._spool, self._account = buffer, spool, account
         self._clock, self._log = clock, log
         self.exhausted = False
 
@@ -61,7 +61,7 @@ class Headroom:
                 return await action()
             except StateError as error:
                 self._ran_out(str(error))
-                self._tally.moved(self._clock)
+                self._account.moved(self._clock)
                 await self._clock.sleep(RETRY)
 
     def look_again(self) -> None:
@@ -70,7 +70,7 @@ class Headroom:
         if self.exhausted and room:
             self.exhausted = False
             self._buffer.resume(self._spool.store)
-            self._log.info("spool has room again", dropped=self._tally.dropped)
+            self._log.info("spool has room again", dropped=self._account.dropped)
 
     async def _append(self, body: Body, *, droppable: bool) -> bool:
         for last_try in (not droppable, True):
@@ -97,7 +97,7 @@ class Headroom:
     def _dropped(self, points: int) -> None:
         if points:
             self._ran_out(self._at_its_limit)
-            self._tally.dropped += points
+            self._account.dropped += points
 
     @property
     def _at_its_limit(self) -> str:

@@ -59,17 +59,17 @@ OF_STORES: Final = (
     OfStore(
         "ingestd_points_inherited_total",
         "Points found in the spool and among the dead letters at the start.",
-        lambda it: it.tally.inherited,
+        lambda it: it.account.inherited,
     ),
     OfStore(
         "ingestd_points_stored_total",
         "Points that the store took.",
-        lambda it: it.tally.stored,
+        lambda it: it.account.stored,
     ),
     OfStore(
         "ingestd_points_dropped_total",
         "Points given up: spool full, too old, damaged on disk, or purged by the operator.",
-        lambda it: it.tally.dropped,
+        lambda it: it.account.dropped,
     ),
     OfStore(
         "ingestd_points_in_memory",

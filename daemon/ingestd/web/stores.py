@@ -116,7 +116,7 @@ def _delivery(daemon: Daemon, store: str) -> Delivery:
 
 
 def _configured(daemon: Daemon, delivery: Delivery) -> dict[str, Any]:
-    outage, tally = delivery.outage, delivery.tally
+    outage, account = delivery.outage, delivery.account
     config = daemon.config.stores.get(delivery.name)
     holds, limit_bytes = delivery.spool.holds, delivery.spool.limit_bytes
     return {
@@ -127,9 +127,9 @@ def _configured(daemon: Daemon, delivery: Delivery) -> dict[str, Any]:
         "since": outage.since,
         "retry_in": None if outage.up else max(0.0, outage.retry_in),
         "accepted": delivery.lane.accepted,
-        "inherited": tally.inherited,
-        "stored": tally.stored,
-        "dropped": tally.dropped,
+        "inherited": account.inherited,
+        "stored": account.stored,
+        "dropped": account.dropped,
         "in_memory": delivery.in_memory,
         "spool": {**_spool(holds, limit_bytes), "points": delivery.spooled},
         "dead_letters": delivery.dead.count,
