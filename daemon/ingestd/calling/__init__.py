@@ -1,6 +1,6 @@
 """Calls a plugin's `run`: on the event loop, in a worker process or in a thread."""
 
-from ingestd.calling.host import command, environment, request
+from ingestd.calling.starting import command, environment, request
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Isolation, Workers
 from ingestd.calling.results import Conditions, Given, results

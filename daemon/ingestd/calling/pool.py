@@ -30,8 +30,8 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from ingestd.bmon import Host
-from ingestd.calling.host import request
-from ingestd.calling.places import Slots
+from ingestd.calling.starting import request
+from ingestd.calling.slots import Slots
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.process import Key, Log, WorkerProcess
 from ingestd.errors import PluginError, RunTimeout, WorkerDied

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, Self
 
-from ingestd.calling.host import command, environment
+from ingestd.calling.starting import command, environment
 from ingestd.calling.output import OutputTail
 from ingestd.errors import (
     PluginError,

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from ingestd.calling.places import MOST_PASSED, Slots
+from ingestd.calling.slots import MOST_PASSED, Slots
 from tests.support.clock import settle
 
 
