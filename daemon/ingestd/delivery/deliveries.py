@@ -97,7 +97,7 @@ class Deliveries:
         for delivery in self.by_store.values():
             delivery.spool.limit_bytes = limits.spool_bytes
             delivery.limits.spool_age = limits.spool_age
-            delivery.spoolspace.look_again()
+            delivery.space.look_again()
 
     def remove(self, name: str) -> None:
         """Stop delivering to a store; what is in memory for it goes to its spool."""
