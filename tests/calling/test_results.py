@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from ingestd.calling.pool import Workers
-from ingestd.calling.results import Conditions, Given, results
+from ingestd.calling.results import CallOptions, PluginResult, results
 from ingestd.errors import PluginError, RunTimeout
 from tests.support.plugins import LogLines, PluginFolder
 
 
 async def given(
     folder: PluginFolder, text: str, *, limit: float | None = 5, **kwargs: Any
-) -> list[Given]:
+) -> list[PluginResult]:
     """Run a plugin to its end; return what it gave."""
     async with Workers(1) as workers:
-        conditions = Conditions(
+        options = CallOptions(
             name="probe", timeout=limit, memory_limit=None, isolation=workers, log=LogLines()
         )
-        async with aclosing(results(folder.plugin(text), kwargs, conditions)) as everything:
+        async with aclosing(results(folder.plugin(text), kwargs, options)) as everything:
             return [each async for each in everything]
 
 
@@ -35,7 +35,7 @@ async def test_coroutine_returns_once(plugin_folder: PluginFolder) -> None:
     """What it returns is not a checkpoint."""
     found = await given(plugin_folder, "async def run(*, n, **_):\n    return {'n': n}\n", n=1)
 
-    assert found == [Given({"n": 1}, yielded=False)]
+    assert found == [PluginResult({"n": 1}, yielded=False)]
 
 
 async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None:
@@ -44,7 +44,7 @@ async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None
         plugin_folder, "async def run(**_):\n    for n in range(3):\n        yield {'n': n}\n"
     )
 
-    assert found == [Given({"n": n}, yielded=True) for n in range(3)]
+    assert found == [PluginResult({"n": n}, yielded=True) for n in range(3)]
     assert await given(plugin_folder, "async def run(**_):\n    if 0:\n        yield\n") == []
 
 
@@ -65,7 +65,7 @@ async def test_function_gets_everything_but_the_context_of_the_loop(
     )
 
     assert found == [
-        Given(
+        PluginResult(
             {"n": 1, "rest": [], "ctx": "FunctionContext", "readings": []},
             yielded=False,
             output="hello\n",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.collecting import points as readings
-from ingestd.collecting.points import LATEST, Naming, Sorted
+from ingestd.collecting.points import LATEST, Conversion, Naming
 from ingestd.config.catalogue import Catalogue, Description
 from ingestd.contract.result import portable
 from ingestd.errors import ReadingError
@@ -43,7 +43,7 @@ def point(reading: Any, zone: ZoneInfo | None = None) -> tuple[str, int, float]:
     return series.name, time_us, value
 
 
-def refused(*some: Any, zone: ZoneInfo | None = None, **series: Description) -> Sorted:
+def refused(*some: Any, zone: ZoneInfo | None = None, **series: Description) -> Conversion:
     """Sort readings of which at least one is unusable, with a good one on either side."""
     found = naming(zone, **series).sort([(1, "first", 1), *some, (2, "last", 2)], now=NOW)
     assert [(s.name, us, v) for s, us, v in found.points][:: len(found.points) - 1] == [

@@ -1,22 +1,22 @@
 """Calls a plugin's `run`: on the event loop, in a worker process or in a thread."""
 
-from ingestd.calling.starting import command, environment, request
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Isolation, Workers
-from ingestd.calling.results import Conditions, Given, results
+from ingestd.calling.results import CallOptions, PluginResult, results
+from ingestd.calling.starting import worker_command, worker_environment, worker_request
 from ingestd.calling.threads import Threads
 
 __all__ = [
-    "Conditions",
-    "Given",
+    "CallOptions",
     "Isolation",
     "Plugin",
     "PluginInfo",
+    "PluginResult",
     "Threads",
     "Workers",
     "check_params",
-    "command",
-    "environment",
-    "request",
     "results",
+    "worker_command",
+    "worker_environment",
+    "worker_request",
 ]

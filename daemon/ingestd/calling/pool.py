@@ -30,10 +30,10 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from ingestd.bmon import Host
-from ingestd.calling.starting import request
-from ingestd.calling.slots import Slots
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.process import Key, Log, WorkerProcess
+from ingestd.calling.slots import Slots
+from ingestd.calling.starting import worker_request
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from ingestd.worker import Source
 
@@ -141,7 +141,7 @@ class Workers:
         Raises:
             PluginError: The run failed, in the way that its class says.
         """
-        message = request(
+        message = worker_request(
             plugin.source,
             "run",
             kwargs=dict(kwargs),

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, Self
 
-from ingestd.calling.starting import command, environment
 from ingestd.calling.output import OutputTail
+from ingestd.calling.starting import worker_command, worker_environment
 from ingestd.errors import (
     PluginError,
     PluginLoadError,
@@ -79,11 +79,11 @@ class WorkerProcess:
         streams = await asyncio.open_connection(sock=ours, limit=1 << 20)
         try:
             process = await asyncio.create_subprocess_exec(
-                *command(theirs.fileno()),
+                *worker_command(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
-                env=environment(key[-1]),
+                env=worker_environment(key[-1]),
                 pass_fds=(theirs.fileno(),),
                 process_group=0,
             )

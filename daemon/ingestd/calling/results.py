@@ -23,7 +23,7 @@ PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellati
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PluginResult:
     """A result, as it came.
 
     Attributes:
@@ -38,7 +38,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class CallOptions:
     """How a plugin is run.
 
     Attributes:
@@ -59,24 +59,24 @@ class Conditions:
 
 
 async def results(
-    plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions
-) -> AsyncGenerator[Given, None]:
+    plugin: Plugin, kwargs: Mapping[str, Any], options: CallOptions
+) -> AsyncGenerator[PluginResult, None]:
     """Call ``run`` and yield what it gives.
 
     Raises:
         PluginError: The run failed, in the way that its class says.
     """
     if plugin.kind is Kind.FUNCTION:
-        yield await _function(plugin, kwargs, conditions)
+        yield await _function(plugin, kwargs, options)
         return
     deadline = asyncio.timeout(None)
     try:
         async with deadline, aclosing(_asynchronous(plugin, kwargs)) as given:
-            left = conditions.timeout
+            left = options.timeout
             while True:
                 started = _now()
                 deadline.reschedule(None if left is None else started + left)
-                with _reminder(left, conditions.log):
+                with _reminder(left, options.log):
                     each = await anext(given, None)
                 deadline.reschedule(None)
                 if each is None:
@@ -89,7 +89,7 @@ async def results(
         if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
             raise
         if deadline.expired():  # whatever came of it: it may have caught the cancellation
-            text = f"run must end within {conditions.timeout:g} s; it was stopped"
+            text = f"run must end within {options.timeout:g} s; it was stopped"
             raise RunTimeout(text) from None
         raise run_failure(error, plugin.source.root) from None
 
@@ -114,30 +114,34 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _function(plugin: Plugin, kwargs: Mapping[str, Any], conditions: Conditions) -> Given:
-    finished = await conditions.isolation.call(
+async def _function(
+    plugin: Plugin, kwargs: Mapping[str, Any], options: CallOptions
+) -> PluginResult:
+    finished = await options.isolation.call(
         plugin,
         {name: value for name, value in kwargs.items() if name != "ctx"},
-        name=conditions.name,
-        timeout=conditions.timeout,
-        memory_limit=conditions.memory_limit,
-        log=conditions.log,
-        host=conditions.host,
+        name=options.name,
+        timeout=options.timeout,
+        memory_limit=options.memory_limit,
+        log=options.log,
+        host=options.host,
     )
     # What is yielded updates, so that a run without a result forgets nothing.
-    return Given(finished.result, yielded=finished.nothing, output=finished.output)
+    return PluginResult(finished.result, yielded=finished.nothing, output=finished.output)
 
 
-async def _asynchronous(plugin: Plugin, kwargs: Mapping[str, Any]) -> AsyncGenerator[Given, None]:
+async def _asynchronous(
+    plugin: Plugin, kwargs: Mapping[str, Any]
+) -> AsyncGenerator[PluginResult, None]:
     if plugin.run is None:
         raise PluginError(f"{plugin.path}: was not imported")
     called = plugin.run(**kwargs)
     if not inspect.isasyncgen(called):  # a decorated run tells its shape only now
-        yield Given(await called, yielded=False)
+        yield PluginResult(await called, yielded=False)
         return
     async with aclosing(called) as checkpoints:
         async for each in checkpoints:
-            yield Given(each, yielded=True)
+            yield PluginResult(each, yielded=True)
 
 
 def _now() -> float:

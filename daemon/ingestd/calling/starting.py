@@ -8,7 +8,7 @@ from typing import Any
 from ingestd.worker import Source
 
 
-def command(channel: int) -> list[str]:
+def worker_command(channel: int) -> list[str]:
     """Return the command line that starts a worker.
 
     Without ``-B`` it would write bytecode next to the plugins, and without
@@ -25,7 +25,7 @@ def command(channel: int) -> list[str]:
     ]
 
 
-def environment(withheld: Collection[str]) -> dict[str, str]:
+def worker_environment(withheld: Collection[str]) -> dict[str, str]:
     """Return our environment as a worker sees it.
 
     Args:
@@ -34,7 +34,7 @@ def environment(withheld: Collection[str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in withheld}
 
 
-def request(source: Source, do: str, **more: Any) -> dict[str, Any]:
+def worker_request(source: Source, do: str, **more: Any) -> dict[str, Any]:
     """Return what to send to a worker."""
     plugin = (str(source.path), source.module, dict(source.files))
     return {"do": do, "plugin": plugin, **more}

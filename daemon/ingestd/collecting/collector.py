@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ingestd.bmon import Host, as_bmon
-from ingestd.calling import Conditions, Isolation, Plugin
+from ingestd.calling import CallOptions, Isolation, Plugin
 from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.collecting.keeper import Keeper
 from ingestd.collecting.points import Naming
@@ -239,14 +239,14 @@ class Collector:
                 f"{self.config.plugin}: expected a run that declares start and end, so that it "
                 f"can be given a window, got {', '.join(plugin.parameters.names) or 'none'}"
             )
-        conditions = self._conditions(
+        options = self._call_options(
             # Of its own: what keeps an earlier window busy does not keep the other runs away.
             name=f"{self.name}.backfill",
             timeout=self.config.timeout,
             processes=processes,
             log=log,
         )
-        return WindowRun(plugin=plugin, **self._parts(conditions), admission=admission)
+        return WindowRun(plugin=plugin, **self._parts(options), admission=admission)
 
     def extras(
         self,
@@ -354,24 +354,24 @@ class Collector:
 
     async def _prepare(self) -> Run:
         scheduled = self.schedule is not None
-        conditions = self._conditions(
+        options = self._call_options(
             name=self.name,
             timeout=self.config.timeout or (SCHEDULED_TIMEOUT if scheduled else None),
             processes=self._services.processes,
             log=self._log,
         )
-        return Run(plugin=await self.plugin(), **self._parts(conditions))
+        return Run(plugin=await self.plugin(), **self._parts(options))
 
-    def _conditions(
+    def _call_options(
         self,
         *,
         name: str,
         timeout: float | None,
         processes: Isolation,
         log: Any,
-    ) -> Conditions:
+    ) -> CallOptions:
         threads = self.config.isolation == "thread"
-        return Conditions(
+        return CallOptions(
             name=name,
             timeout=timeout,
             memory_limit=self.config.memory_limit,
@@ -380,11 +380,11 @@ class Collector:
             host=Host(self.config.settings) if self.config.compat == "bmon" else None,
         )
 
-    def _parts(self, conditions: Conditions) -> dict[str, Any]:
+    def _parts(self, options: CallOptions) -> dict[str, Any]:
         """Return what every run of this collector is made of."""
         services = self._services
         return {
-            "conditions": conditions,
+            "options": options,
             "params": self.config.params,
             "naming": lambda: self.naming,
             "keeper": self.keeper,

@@ -29,7 +29,7 @@ SERIES_CACHED: Final = 1_000_000
 
 
 @dataclass(slots=True)
-class Sorted:
+class Conversion:
     """What became of the readings of one result.
 
     Attributes:
@@ -50,7 +50,7 @@ class Sorted:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ScaledSeries:
     """A series with what is done to its values."""
 
     series: Series
@@ -105,10 +105,10 @@ class Naming:
     ) -> None:
         self._measurement, self._field, self._tags = measurement, field, dict(tags)
         self._catalogue, self._zone, self._met = catalogue, zone, met
-        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Known] = {}
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], ScaledSeries] = {}
         self._as_written: dict[str, Series] = {}
 
-    def sort(self, readings: Sequence[Any], *, now: float) -> Sorted:
+    def sort(self, readings: Sequence[Any], *, now: float) -> Conversion:
         """Turn readings into points, counting those that are unusable by reason.
 
         Args:
@@ -117,8 +117,8 @@ class Naming:
         """
         points = self._ordinary(readings)
         if points is not None:
-            return Sorted(points)
-        result = Sorted()
+            return Conversion(points)
+        result = Conversion()
         for reading in readings:
             try:
                 result.points.append(self.point(reading, now=now))
@@ -181,7 +181,7 @@ class Naming:
             series.append(found.series)
         return series
 
-    def _look_up(self, name: str, tags: tuple[tuple[str, str], ...]) -> Known:
+    def _look_up(self, name: str, tags: tuple[tuple[str, str], ...]) -> ScaledSeries:
         key = name, tags
         known = self._known.get(key)
         if known is None:
@@ -193,7 +193,9 @@ class Naming:
                 self._met(known.series)
         return known
 
-    def _make(self, name: str, tags: tuple[tuple[str, str], ...], said: Description) -> Known:
+    def _make(
+        self, name: str, tags: tuple[tuple[str, str], ...], said: Description
+    ) -> ScaledSeries:
         merged = {**self._tags, **said.tags, **dict(tags)}
         series = Series(
             name=name,
@@ -202,7 +204,7 @@ class Naming:
             field=said.field or self._field,
             unit=said.unit,
         )
-        return Known(series, said.scale, said.offset, said.low, said.high)
+        return ScaledSeries(series, said.scale, said.offset, said.low, said.high)
 
 
 def _name_of(series: Any) -> str:

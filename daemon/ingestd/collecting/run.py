@@ -10,10 +10,10 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
-from ingestd.calling import Conditions, Given, Plugin, results
+from ingestd.calling import CallOptions, Plugin, PluginResult, results
 from ingestd.clock import Clock
 from ingestd.collecting.keeper import Keeper
-from ingestd.collecting.points import SAMPLES, Naming, Sorted
+from ingestd.collecting.points import SAMPLES, Conversion, Naming
 from ingestd.context import Receipts
 from ingestd.contract import (
     Result,
@@ -72,7 +72,7 @@ class Run:
 
     plugin: Plugin
     params: Mapping[str, Any] = field(repr=False)
-    conditions: Conditions
+    options: CallOptions
     naming: Callable[[], Naming]
     keeper: Keeper
     buffer: Buffer
@@ -97,9 +97,7 @@ class Run:
         self.hidden = deepcopy(memory.hidden)  # the plugin may change what it gets in place
         self.redactor.add(memory.hidden.values(), owner=self.keeper.collector)
         kwargs = arguments(memory, self.params, fingerprint=self.fingerprint)
-        async with aclosing(
-            results(self.plugin, {**kwargs, **extras}, self.conditions)
-        ) as everything:
+        async with aclosing(results(self.plugin, {**kwargs, **extras}, self.options)) as everything:
             async for given in everything:
                 await self._take(given)
 
@@ -121,7 +119,7 @@ class Run:
             )
         )
 
-    async def _take(self, given: Given) -> None:
+    async def _take(self, given: PluginResult) -> None:
         """Hand over one result: its points to the buffer, its state to the keeper."""
         result = take_apart(given.result)
         self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
@@ -143,12 +141,12 @@ class Run:
         """How many readings are handed over at a time."""
         return SLICE
 
-    def _priority(self, given: Given, result: Result) -> Priority:
+    def _priority(self, given: PluginResult, result: Result) -> Priority:
         """Tell from a result whether its source can be asked again."""
         remembers = result.remembers and dated(result.readings)
         return Priority.SOURCE_KEEPS if given.yielded or remembers else Priority.DROPPABLE
 
-    def _keep(self, given: Given, result: Result, receipts: Sequence[Receipt]) -> None:
+    def _keep(self, given: PluginResult, result: Result, receipts: Sequence[Receipt]) -> None:
         """Remember what the plugin wants to be remembered, behind its readings."""
         memory = remember(
             self.keeper.memory,
@@ -181,10 +179,10 @@ class Run:
         """Put points into the buffer, waiting for room."""
         return await self.buffer.put(points, priority=priority)
 
-    def _sort(self, readings: Sequence[Any]) -> Sorted:
+    def _sort(self, readings: Sequence[Any]) -> Conversion:
         """Make points of readings, by BMON's rules first if they were written for those."""
         now = self.clock.now()
-        if self.conditions.host is None:
+        if self.options.host is None:
             return self.naming().sort(readings, now=now)
         converted = _bmon.convert(map(plain_reading, readings), now=now)
         found = self.naming().sort(converted.readings, now=now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from ingestd.calling import Given
+from ingestd.calling import PluginResult
 from ingestd.collecting.run import SLICE, Run
 from ingestd.contract import Result, remember_secrets
 from ingestd.model import Point, Priority, Receipt
@@ -48,7 +48,7 @@ class WindowRun(Run):
         # A larger one would need the whole buffer, and keep everybody else out of it.
         return min(SLICE, self.buffer.most_backfill, self.admission.portion)
 
-    def _priority(self, _given: Given, _result: Result) -> Priority:
+    def _priority(self, _given: PluginResult, _result: Result) -> Priority:
         return Priority.BACKFILL
 
     async def _put(self, readings: Sequence[Any], priority: Priority) -> Receipt | None:
@@ -58,7 +58,7 @@ class WindowRun(Run):
     async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
         return await self.admission.within_patience(super()._buffered(points, priority))
 
-    def _keep(self, _given: Given, result: Result, _receipts: Sequence[Receipt]) -> None:
+    def _keep(self, _given: PluginResult, result: Result, _receipts: Sequence[Receipt]) -> None:
         """Keep the secrets alone, at once: a renewed token depends on no readings."""
         secrets = partial(
             remember_secrets, result=result, params=self.params, fingerprint=self.fingerprint

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ingestd.calling import Plugin, PluginInfo, command, environment, request
+from ingestd.calling import Plugin, PluginInfo, worker_command, worker_environment, worker_request
 from ingestd.errors import PluginLoadError
 from ingestd.loading.syntax import read_description
 from ingestd.worker import (
@@ -46,7 +46,7 @@ _NAME: Final = re.compile(r"[A-Za-z][\w-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LoadedPlugins:
     """What loaders share.
 
     Attributes:
@@ -68,7 +68,7 @@ class Loader:
     Args:
         plugin_dirs: Searched before the shipped plugins.
         withheld: Environment variables that a process which imports a plugin is not to have.
-        known: What another loader has loaded, to be shared.
+        loaded: What another loader has loaded, to be shared.
     """
 
     def __init__(
@@ -76,15 +76,15 @@ class Loader:
         plugin_dirs: Sequence[Path],
         *,
         withheld: frozenset[str] = frozenset(),
-        known: Known | None = None,
+        loaded: LoadedPlugins | None = None,
     ) -> None:
         self._dirs = tuple(plugin_dirs)
         self._withheld = withheld
-        self._known = known or Known()
+        self._loaded = loaded or LoadedPlugins()
 
     def with_dirs(self, plugin_dirs: Sequence[Path], *, withheld: frozenset[str]) -> "Loader":
         """Return a loader for another config, which shares what this one has loaded."""
-        return Loader(plugin_dirs, withheld=withheld, known=self._known)
+        return Loader(plugin_dirs, withheld=withheld, loaded=self._loaded)
 
     def load(self, name_or_path: str, *, base: Path | None = None) -> Plugin:
         """Load a plugin by name or path.
@@ -132,24 +132,24 @@ class Loader:
         return [_info(name, path, withheld=self._withheld) for name, path in named]
 
     def _load(self, path: Path, *, sure: bool) -> Plugin:
-        with self._known.locks[path]:
+        with self._loaded.locks[path]:
             return self._load_alone(path, sure=sure)
 
     def _load_alone(self, path: Path, *, sure: bool) -> Plugin:
         source = _snapshot(path)
-        known = self._known.plugins.get(path)
+        known = self._loaded.plugins.get(path)
         if known is not None and known.fingerprint == source.fingerprint:
             return known
-        if sure and self._known.broken.get(path, (None,))[0] == source.fingerprint:
-            error = self._known.broken[path][1]
+        if sure and self._loaded.broken.get(path, (None,))[0] == source.fingerprint:
+            error = self._loaded.broken[path][1]
             raise PluginLoadError(str(error), details=error.details)
         try:
             plugin = _plugin(source, sure=sure, withheld=self._withheld)
         except PluginLoadError as exc:
-            self._known.broken[path] = (source.fingerprint, exc)
+            self._loaded.broken[path] = (source.fingerprint, exc)
             raise
-        self._known.plugins[path] = plugin
-        self._known.broken.pop(path, None)
+        self._loaded.plugins[path] = plugin
+        self._loaded.broken.pop(path, None)
         return plugin
 
     def _find(self, name_or_path: str, base: Path | None) -> Path:
@@ -182,18 +182,18 @@ def ask(source: Source, *, withheld: Collection[str] = ()) -> Description:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         process = subprocess.Popen(  # noqa: S603 (our own command)
-            command(theirs.fileno()),
+            worker_command(theirs.fileno()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             process_group=0,
-            env=environment(withheld),
+            env=worker_environment(withheld),
         )
         theirs.close()
         ours.settimeout(PATIENCE)
         try:
-            ours.sendall(wire.encode(request(source, "describe")))
+            ours.sendall(wire.encode(worker_request(source, "describe")))
             answer = wire.receive(ours)
         except TimeoutError:
             text = f"{source.path}: must import within {PATIENCE:g} s"
