@@ -10,12 +10,11 @@ Times are whole seconds: since the Unix epoch, or the same count in local time.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from ingestd.config import CronExpression
 
-FIELDS: Final = ("minute", "hour", "day of month", "month", "day of week")
 DAY: Final = 86_400  # seconds
 EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- the zero of local seconds, of no zone
 
@@ -25,37 +24,16 @@ class LocalCron:
     """A cron expression in a time zone.
 
     Attributes:
-        expression: Five fields.
-        zone: Whose local time they mean.
-        wildcard: Whether it runs all the time, and not at certain hours: minute or
-            hour begin with a star. Debian's cron tells them apart the same way.
+        expression: Which local times match.
+        zone: Whose local time that is.
     """
 
-    expression: str
+    expression: CronExpression
     zone: ZoneInfo
-    wildcard: bool
-
-    @classmethod
-    def parse(cls, expression: str, zone: ZoneInfo) -> Self:
-        """Check an expression.
-
-        Raises:
-            ValueError: It is none, or no day will ever match it.
-        """
-        fields = expression.split()
-        if len(fields) != len(FIELDS):
-            raise ValueError(f"expected five fields ({', '.join(FIELDS)}), got {expression!r}")
-        try:
-            first = next(CronSim(expression, EPOCH), None)
-        except CronSimError as exc:
-            raise ValueError(f"{str(exc).lower()} in {expression!r}") from exc
-        if first is None:
-            raise ValueError(f"expected an expression that some day matches, got {expression!r}")
-        return cls(expression, zone, fields[0].startswith("*") or fields[1].startswith("*"))
 
     def after(self, time: int) -> int:
         """Return the first match strictly after a time."""
-        return self._after_wildcard(time) if self.wildcard else self._after_fixed(time)
+        return self._after_wildcard(time) if self.expression.wildcard else self._after_fixed(time)
 
     def _after_fixed(self, time: int) -> int:
         """Return the next run of a job for certain hours.
@@ -89,12 +67,8 @@ class LocalCron:
                 shift = self._shift(time)
 
     def _match(self, local: int) -> int:
-        """Return the first local time after another that the expression matches.
-
-        There always is one: cronsim looks 50 years ahead, and what matched once
-        matches again within 40.
-        """
-        found = next(CronSim(self.expression, EPOCH + timedelta(seconds=local)))
+        """Return the first local time after another that the expression matches."""
+        found = self.expression.next_match(EPOCH + timedelta(seconds=local))
         return (found - EPOCH) // timedelta(seconds=1)
 
     def _instant(self, local: int) -> int:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from ingestd.clock import Clock
 from ingestd.collecting.cron import LocalCron
+from ingestd.config import CronExpression
 
 MICROSECONDS: Final = 1_000_000
 
@@ -72,7 +73,8 @@ def cron(
     Raises:
         ValueError: It is no such expression, or no day will ever match it.
     """
-    return Cron(LocalCron.parse(expression, zone), to_us(offset), checked(jitter), key)
+    local = LocalCron(CronExpression.parse(expression), zone)
+    return Cron(local, to_us(offset), checked(jitter), key)
 
 
 def to_us(seconds: float) -> int:

@@ -3,6 +3,7 @@
 from ingestd.config import file, nodes
 from ingestd.config.catalogue import Catalogue, Description
 from ingestd.config.changes import Plan, changes_of, plan
+from ingestd.config.cron import CronExpression
 from ingestd.config.file import load
 from ingestd.config.model import (
     BufferConfig,
@@ -25,6 +26,7 @@ __all__ = [
     "CollectorConfig",
     "Config",
     "Context",
+    "CronExpression",
     "DaemonConfig",
     "Description",
     "EmbeddedStore",
