@@ -2,7 +2,7 @@
 
 from ingestd.collecting.collector import Collector, Services
 from ingestd.collecting.collectors import Collectors, naming_of, schedule_of
-from ingestd.collecting.keeper import Keeper
+from ingestd.collecting.committer import Keeper
 from ingestd.collecting.windowrun import WindowRun
 
 __all__ = ["Collector", "Collectors", "Keeper", "Services", "WindowRun", "naming_of", "schedule_of"]

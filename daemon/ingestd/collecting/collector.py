@@ -13,7 +13,7 @@ from typing import Any, Final
 from ingestd.bmon import Host, as_bmon
 from ingestd.calling import CallOptions, Isolation, Plugin
 from ingestd.clock import Alarm, Clock, wait_at_most
-from ingestd.collecting.keeper import Keeper
+from ingestd.collecting.committer import Keeper
 from ingestd.collecting.points import Naming
 from ingestd.collecting.report import Report
 from ingestd.collecting.run import Counts, Run

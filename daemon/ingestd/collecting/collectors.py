@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ingestd.collecting import schedule
 from ingestd.collecting.collector import Collector, Services
-from ingestd.collecting.keeper import Keeper
+from ingestd.collecting.committer import Keeper
 from ingestd.collecting.points import Naming
 from ingestd.config import Catalogue, CollectorConfig
 from ingestd.contract import Memory

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ingestd.calling import CallOptions, Plugin, PluginResult, results
 from ingestd.clock import Clock
-from ingestd.collecting.keeper import Keeper
+from ingestd.collecting.committer import Keeper
 from ingestd.collecting.points import SAMPLES, Conversion, Naming
 from ingestd.context import Receipts
 from ingestd.contract import (

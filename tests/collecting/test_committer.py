@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestd.collecting.keeper import RETRY, Keeper
+from ingestd.collecting.committer import RETRY, Keeper
 from ingestd.contract.result import Memory
 from ingestd.disk.database import Database
 from ingestd.errors import DiskFull
