@@ -81,14 +81,14 @@ async def test_readings_reach_the_embedded_store_without_any_configuration(
 ) -> None:
     """And the state behind them is on disk when the daemon has stopped."""
     async with folder.daemon(f"collectors:\n{ticking()}") as it:
-        memory = it.daemon.collectors.by_name["t"].keeper
+        memory = it.daemon.collectors.by_name["t"].committer
         await it.until(lambda: memory.memory.state.get("n", 0) >= 3)
         it.daemon.stop()
         await it.done
 
     values = stored(folder.state_dir / "readings.db", "level")
     async with folder.daemon(f"collectors:\n{ticking(every='1h')}") as it:
-        number = it.daemon.collectors.by_name["t"].keeper.memory.state["n"]
+        number = it.daemon.collectors.by_name["t"].committer.memory.state["n"]
         assert values[:number] == [float(n + 1) for n in range(number)]
 
 
@@ -98,7 +98,7 @@ async def test_reload_adds_removes_and_changes_collectors(folder: DaemonFolder) 
     text = f"collectors:\n{ticking('same')}{ticking('goes')}{ticking('changes')}"
     async with folder.daemon(text) as it:
         before = dict(it.daemon.collectors.by_name)
-        state = before["changes"].keeper
+        state = before["changes"].committer
         await it.until(lambda: state.memory.state.get("n", 0) >= 2)
 
         text = (
@@ -112,7 +112,7 @@ async def test_reload_adds_removes_and_changes_collectors(folder: DaemonFolder) 
         assert sorted(after) == ["changes", "comes", "same"]
         assert after["same"] is before["same"]
         assert after["changes"] is not before["changes"]
-        assert after["changes"].keeper is state
+        assert after["changes"].committer is state
         known = state.memory.state["n"]
         await it.until(lambda: state.memory.state["n"] > known)
         await it.until(lambda: bool(after["comes"].last))
@@ -136,7 +136,7 @@ async def test_run_under_way_does_not_notice_the_reload_of_others(
         assert slow.running is run
         flag.touch()
         await it.until(lambda: slow.last is not None and slow.last.outcome == "ok")
-        await it.daemon.collectors.by_name["slow"].keeper.committed()
+        await it.daemon.collectors.by_name["slow"].committer.committed()
         assert stored(tmp_path / "o.db", "slow")[:1] == [1.0]
 
 
@@ -156,7 +156,7 @@ async def test_changed_catalogue_stops_no_run(folder: DaemonFolder, tmp_path: Pa
 
         flag.touch()
         await it.until(lambda: slow.last is not None and slow.last.outcome == "ok")
-        await asyncio.wait_for(slow.keeper.committed(), 5)
+        await asyncio.wait_for(slow.committer.committed(), 5)
         assert stored(folder.state_dir / "readings.db", "slow")[:1] == [10.0]
 
 
@@ -187,8 +187,8 @@ async def test_refused_configuration_leaves_everything_running(
         assert not it.daemon.config_ok
         assert it.daemon.last_reload.startswith("refused: ")
         assert metrics.get_sample_value("ingestd_config_last_reload_successful") == 0
-        number = before["t"].keeper.memory.state.get("n", 0)
-        await it.until(lambda: before["t"].keeper.memory.state.get("n", 0) > number)
+        number = before["t"].committer.memory.state.get("n", 0)
+        await it.until(lambda: before["t"].committer.memory.state.get("n", 0) > number)
 
         await reload(it, folder, f"collectors:\n{ticking()}")
         assert metrics.get_sample_value("ingestd_config_last_reload_successful") == 1
@@ -257,10 +257,10 @@ async def test_reload_that_meets_a_bug_half_way_is_taken_back(
         assert list(it.daemon.deliveries.by_store) == ["embedded"]
         assert sorted(it.daemon.collectors.by_name) == ["goes", "same", "t"]
         assert it.daemon.collectors.by_name["same"] is same
-        keeper = it.daemon.collectors.by_name["t"].keeper
-        number = keeper.memory.state.get("n", 0)
-        await it.until(lambda: keeper.memory.state.get("n", 0) >= number + 2)
-        await asyncio.wait_for(keeper.committed(), 5)
+        committer = it.daemon.collectors.by_name["t"].committer
+        number = committer.memory.state.get("n", 0)
+        await it.until(lambda: committer.memory.state.get("n", 0) >= number + 2)
+        await asyncio.wait_for(committer.committed(), 5)
         values = stored(folder.state_dir / "readings.db", "level")
         assert values == [float(n + 1) for n in range(len(values))]
 
@@ -351,13 +351,13 @@ async def test_removed_store_holds_up_nobody(
     embedded = f"  file: {{type: embedded, path: {tmp_path / 'f.db'}}}\n"
     collectors = f"collectors:\n{ticking()}"
     async with folder.daemon(f"stores:\n{store(influx2)}{embedded}{collectors}") as it:
-        keeper = it.daemon.collectors.by_name["t"].keeper
-        await it.until(lambda: keeper.memory.state.get("n", 0) >= 2)
+        committer = it.daemon.collectors.by_name["t"].committer
+        await it.until(lambda: committer.memory.state.get("n", 0) >= 2)
 
         await reload(it, folder, f"stores:\n{embedded}{collectors}")
         await it.until(lambda: "main" not in it.daemon.deliveries.by_store)
 
-        await asyncio.wait_for(keeper.committed(), 5)
+        await asyncio.wait_for(committer.committed(), 5)
         assert balanced(it)
 
 
@@ -391,15 +391,15 @@ async def test_stop_while_a_store_hangs_spools_what_is_in_memory(
     influx2.always = HANG
     text = f"stores:\n{store(influx2)}collectors:\n{ticking()}"
     async with folder.daemon(text) as it:
-        keeper = it.daemon.collectors.by_name["t"].keeper
-        await it.until(lambda: keeper.memory.state.get("n", 0) >= 3)
+        committer = it.daemon.collectors.by_name["t"].committer
+        await it.until(lambda: committer.memory.state.get("n", 0) >= 3)
         it.daemon.stop()
         it.daemon.stop()  # skips the waiting, not the spooling
         await it.done
 
     influx2.always = None
     async with folder.daemon() as it:
-        number = it.daemon.collectors.by_name["t"].keeper.memory.state["n"]
+        number = it.daemon.collectors.by_name["t"].committer.memory.state["n"]
         await it.until(lambda: len(influx2.values("energy")) >= number)
     values = sorted(influx2.values("energy").values())
     assert values == [float(n + 1) for n in range(len(values))]
@@ -430,8 +430,8 @@ async def test_stop_at_any_moment_of_a_reload_loses_nothing(
     text = f"stores:\n{store(influx2)}collectors:\n{ticking()}"
     other = f"{store(influx2, timeout='9s')}collectors:\n{ticking(every='150ms')}{ticking('u')}"
     async with folder.daemon(text) as it:
-        keeper = it.daemon.collectors.by_name["t"].keeper
-        await it.until(lambda: keeper.memory.state.get("n", 0) >= 1)
+        committer = it.daemon.collectors.by_name["t"].committer
+        await it.until(lambda: committer.memory.state.get("n", 0) >= 1)
         reloads = [asyncio.create_task(it.daemon.reload_and_tell()) for _ in range(2)]
         folder.config(f"stores:\n{other}")
         await asyncio.sleep(seed * 0.004)
@@ -440,7 +440,7 @@ async def test_stop_at_any_moment_of_a_reload_loses_nothing(
         await asyncio.wait(reloads)
 
     async with folder.daemon(text.replace("100ms", "1h")) as it:
-        number = it.daemon.collectors.by_name["t"].keeper.memory.state["n"]
+        number = it.daemon.collectors.by_name["t"].committer.memory.state["n"]
         main = it.daemon.deliveries.by_store["main"]
         await it.until(lambda: main.recovered.is_set() and not main.spooled)
         assert balanced(it)

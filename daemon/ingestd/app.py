@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from ingestd import looplag
-from ingestd.backfilling import Backfills, Means
+from ingestd.backfilling import Backfills, BackfillServices
 from ingestd.calling import PluginInfo, Threads, Workers
 from ingestd.clock import Clock, SystemClock
 from ingestd.collecting import Collectors, Services
@@ -251,7 +251,7 @@ class Daemon:
             database=self.database,
             tasks=self._tasks,
             hurry=self._hurry,
-            means=Means(
+            services=BackfillServices(
                 behind=lambda: self.deliveries.behind,
                 processes=self._backfill_processes,
                 clock=self.clock,

@@ -105,7 +105,7 @@ async def test_state_stays_that_of_the_runs(tmp_path: Path) -> None:
         )
         await it.here.ran(1)
         await it.ended(await it.ask(hours(1)))
-        await it.here.clock.drive(collector.keeper.committed())
+        await it.here.clock.drive(collector.committer.committed())
         kept = await it.here.on_disk()
         await it.here.ran(3)
 
@@ -148,7 +148,7 @@ async def test_secret_that_a_window_renews_outlasts_the_run_beside_it(
         it.may_end()
         await it.here.ran(2)
 
-        assert collector.keeper.memory.hidden == {"token": "b"}
+        assert collector.committer.memory.hidden == {"token": "b"}
 
 
 async def test_secret_that_a_run_renews_outlasts_the_window_beside_it(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_secret_that_a_run_renews_outlasts_the_window_beside_it(tmp_path: 
         it.may_end()
         await it.ended(record)
 
-        assert collector.keeper.memory.hidden == {"token": "b"}
+        assert collector.committer.memory.hidden == {"token": "b"}
 
 
 async def test_secret_that_a_plugin_changes_in_place_is_changed(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ async def test_secret_that_a_plugin_changes_in_place_is_changed(tmp_path: Path) 
         it.may_end()
         await it.here.ran(2)
 
-        assert collector.keeper.memory.hidden == {"tokens": {"a": 1, "c": 3}}
+        assert collector.committer.memory.hidden == {"tokens": {"a": 1, "c": 3}}
 
 
 async def test_backfill_waits_while_a_store_is_behind(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ async def test_generator_yields_checkpoints_that_survive_its_failure(tmp_path: P
 
         (record, *_) = await here.ran(1)
         await here.until(lambda: here.values() == [1.0, 2.0])
-        await here.clock.drive(collector.keeper.committed())
+        await here.clock.drive(collector.committer.committed())
 
         assert (record.outcome, record.error) == ("failed", "OSError: broken")
         assert record.readings == 2
@@ -89,7 +89,7 @@ async def test_failed_run_keeps_the_state_it_had(tmp_path: Path) -> None:
         assert (second.outcome, second.error) == ("failed", "ValueError: no")
         assert 'raise ValueError("no")' in second.details
         assert "results.py" not in second.details
-        assert collector.keeper.memory.state == {"n": 1}
+        assert collector.committer.memory.state == {"n": 1}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_result_that_cannot_be_kept_fails_the_run(
 
         assert record.outcome == "failed"
         assert record.error.startswith(error)
-        assert collector.keeper.memory == Memory()
+        assert collector.committer.memory == Memory()
 
 
 @pytest.mark.parametrize("error", ["SystemExit(3)", "KeyboardInterrupt()", "CancelledError()"])
@@ -168,7 +168,7 @@ async def test_run_that_reports_trouble_is_degraded(tmp_path: Path) -> None:
 
         assert (record.outcome, record.degraded) == ("degraded", "meter 7 is silent")
         assert record.points == 1
-        assert collector.keeper.memory.state["n"] == 1
+        assert collector.committer.memory.state["n"] == 1
         assert collector.failures == 0
 
 
@@ -217,7 +217,7 @@ async def test_generator_is_cancelled_at_its_deadline_and_keeps_its_checkpoints(
 
         assert record.outcome == "timeout"
         assert 1 <= record.readings <= 4
-        assert collector.keeper.memory.state["n"] >= record.readings - 1
+        assert collector.committer.memory.state["n"] >= record.readings - 1
         assert here.logged("cleaned up")
 
 
@@ -241,7 +241,7 @@ async def test_plugin_that_holds_on_at_its_deadline_has_timed_out_all_the_same(
         (record, *_) = await here.ran()
 
         assert record.outcome == "timeout"
-        assert collector.keeper.memory == Memory()
+        assert collector.committer.memory == Memory()
 
 
 @pytest.mark.slow
@@ -387,7 +387,7 @@ async def test_edited_plugin_is_read_again_before_the_next_run(tmp_path: Path) -
 
         await here.ran(2)
 
-        assert here.collectors.by_name["probe"].keeper.memory.state == {"version": "two"}
+        assert here.collectors.by_name["probe"].committer.memory.state == {"version": "two"}
         assert len(here.logged("plugin changed, and was read again")) == 1
 
 
@@ -400,12 +400,12 @@ async def test_broken_edit_leaves_the_last_good_version_running(tmp_path: Path) 
 
         records = await here.ran(4)
         assert [each.outcome for each in records] == ["ok"] * 4
-        assert collector.keeper.memory.state == {"n": 4}
+        assert collector.committer.memory.state == {"n": 4}
         assert len(here.logged("plugin does not load, its last good version stays")) == 1
 
         here.plugins.write("probe", "async def run(**_):\n    return {'mended': True}\n")
         await here.ran(5)
-        assert collector.keeper.memory.state == {"mended": True}
+        assert collector.committer.memory.state == {"mended": True}
 
 
 async def test_plugin_that_never_loaded_fails_its_runs_until_it_does(tmp_path: Path) -> None:
@@ -594,15 +594,15 @@ async def test_secrets_are_nowhere_to_be_seen(tmp_path: Path) -> None:
             params={"password": "pa55word"},
         )
         records = await here.ran(3)
-        await here.clock.drive(collector.keeper.committed())
+        await here.clock.drive(collector.committer.committed())
 
-        seen = f"{here.events} {records} {collector.last} {collector.keeper.memory} "
+        seen = f"{here.events} {records} {collector.last} {collector.committer.memory} "
         seen += f"{collector.config} {collector.running} {await here.on_disk()}"
         assert "*** and t0ken-1" in records[0].error
         assert "*** and *** and ***" in records[1].error
         assert "pa55word" not in seen
         assert "t0ken-2" not in seen
-        assert collector.keeper.memory.hidden == {"token": "t0ken-2"}
+        assert collector.committer.memory.hidden == {"token": "t0ken-2"}
 
 
 async def test_deleted_param_stays_away_until_the_operator_writes_another(tmp_path: Path) -> None:
@@ -630,10 +630,10 @@ async def test_state_waits_on_disk_for_the_readings_before_it(tmp_path: Path) ->
         here.store_up.clear()
         collector = await here.start(COUNTING)
         await here.ran(3)
-        assert collector.keeper.memory.state == {"n": 3}
+        assert collector.committer.memory.state == {"n": 3}
         assert await here.on_disk() == Memory()
 
         here.store_up.set()
-        await here.clock.drive(collector.keeper.committed())
+        await here.clock.drive(collector.committer.committed())
 
         assert (await here.on_disk()).state["n"] >= 3

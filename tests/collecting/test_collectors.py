@@ -120,7 +120,7 @@ async def test_stop_lets_runs_finish_within_the_grace_period(tmp_path: Path) -> 
         await here.clock.advance(100)
 
         assert steps(here) == ["old begins 0", "old ends"]
-        assert here.collectors.by_name["probe"].keeper.memory.state == {"n": 1}
+        assert here.collectors.by_name["probe"].committer.memory.state == {"n": 1}
 
 
 @pytest.mark.slow
@@ -132,7 +132,7 @@ async def test_stop_cancels_runs_after_the_grace_period(tmp_path: Path) -> None:
         await here.collectors.finish()  # the grace is in real time, and virtual time stands still
 
         assert steps(here) == ["old begins 0", "old is cancelled"]
-        assert here.collectors.by_name["probe"].keeper.memory == Memory()
+        assert here.collectors.by_name["probe"].committer.memory == Memory()
         (record,) = await here.states.runs(limit=9)
         assert (record.outcome, record.error) == ("cancelled", "the daemon stopped it")
 

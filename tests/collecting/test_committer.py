@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestd.collecting.committer import RETRY, Keeper
+from ingestd.collecting.committer import RETRY, StateCommitter
 from ingestd.contract.result import Memory
 from ingestd.disk.database import Database
 from ingestd.errors import DiskFull
@@ -49,14 +49,16 @@ class Shelf:
 
 
 class Kept:
-    """A keeper at work, with its shelf."""
+    """A committer at work, with its shelf."""
 
     def __init__(self) -> None:
         self.clock, self.log = VirtualClock(), LogLines()
         self.shelf = Shelf(self.clock)
         self.shelf.open.set()
-        self.keeper = Keeper("probe", Memory(), store=self.shelf, clock=self.clock, log=self.log)
-        self.task = asyncio.create_task(self.keeper.run())
+        self.committer = StateCommitter(
+            "probe", Memory(), store=self.shelf, clock=self.clock, log=self.log
+        )
+        self.task = asyncio.create_task(self.committer.run())
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,7 +70,7 @@ class Kept:
     def keep(self, number: int, *receipts: Receipt) -> Memory:
         """Remember a number behind some receipts."""
         memory = Memory(state={"n": number})
-        self.keeper.keep(memory, receipts)
+        self.committer.commit_behind(memory, receipts)
         return memory
 
 
@@ -82,7 +84,7 @@ async def test_state_is_committed_once_its_receipts_are_settled() -> None:
     async with Kept() as kept:
         first, second = receipt(), receipt()
         memory = kept.keep(1, first, second)
-        assert kept.keeper.memory == memory
+        assert kept.committer.memory == memory
 
         first.settle(1)
         await settle()
@@ -125,9 +127,9 @@ async def test_commit_that_somebody_waits_for_comes_at_once() -> None:
     async with Kept() as kept:
         kept.shelf.seconds = 0.02
         kept.keep(1)
-        await kept.clock.drive(kept.keeper.committed())
+        await kept.clock.drive(kept.committer.committed())
         last = kept.keep(2)
-        await kept.clock.drive(kept.keeper.committed())
+        await kept.clock.drive(kept.committer.committed())
 
         assert kept.shelf.kept[-1] == last
         assert kept.clock.monotonic() < 0.05
@@ -141,7 +143,7 @@ async def test_all_commits_that_somebody_waits_for_come_at_once() -> None:
         kept.keep(1)
         kept.keep(2, one)
         kept.keep(3, other)
-        committed = asyncio.create_task(kept.keeper.committed())
+        committed = asyncio.create_task(kept.committer.committed())
         for each in (one, other):
             await kept.clock.drive(kept.clock.sleep(0.03))
             each.settle(1)
@@ -166,7 +168,7 @@ async def test_state_that_did_not_change_is_not_written_again() -> None:
         kept.keep(1)
         await settle()
         kept.keep(1, receipt())
-        await kept.keeper.committed()
+        await kept.committer.committed()
 
         assert len(kept.shelf.kept) == 1
 
@@ -177,7 +179,7 @@ async def test_state_that_went_back_is_written_again() -> None:
         first = receipt()
         kept.keep(1, first)
         back = Memory()
-        kept.keeper.keep(back, [])
+        kept.committer.commit_behind(back, [])
 
         first.settle(1)
         await settle()
@@ -194,7 +196,7 @@ async def test_failing_disk_is_tried_until_it_works_again() -> None:
         kept.keep(2)
         await kept.clock.advance(10 * RETRY)
         assert kept.shelf.kept == []
-        committed = asyncio.create_task(kept.keeper.committed())
+        committed = asyncio.create_task(kept.committer.committed())
 
         kept.shelf.full = False
         await kept.clock.advance(RETRY)
@@ -212,7 +214,7 @@ async def test_committed_waits_for_the_disk_too() -> None:
     async with Kept() as kept:
         kept.shelf.open.clear()
         kept.keep(1)
-        committed = asyncio.create_task(kept.keeper.committed())
+        committed = asyncio.create_task(kept.committer.committed())
         await settle()
         assert not committed.done()
 
@@ -226,7 +228,7 @@ async def test_committed_waits_for_the_last_state() -> None:
         last = receipt()
         kept.keep(1)
         kept.keep(2, last)
-        committed = asyncio.create_task(kept.keeper.committed())
+        committed = asyncio.create_task(kept.committer.committed())
         await settle()
         assert (len(kept.shelf.kept), committed.done()) == (1, False)
 
@@ -246,13 +248,13 @@ async def test_amendment_waits_for_no_readings() -> None:
         await settle()
         late = receipt()
         kept.keep(2, late)
-        kept.keeper.amend(token("x"))
+        kept.committer.amend(token("x"))
         await settle()
         assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
-        assert kept.keeper.memory == Memory(state={"n": 2}, hidden={"token": "x"})
+        assert kept.committer.memory == Memory(state={"n": 2}, hidden={"token": "x"})
 
         late.settle(1)
-        await kept.keeper.committed()
+        await kept.committer.committed()
 
         assert kept.shelf.kept[-1] == Memory(state={"n": 2}, hidden={"token": "x"})
 
@@ -263,9 +265,9 @@ async def test_amendment_while_another_is_written_is_added_to_it() -> None:
         kept.shelf.open.clear()
         kept.keep(1)
         await settle()
-        kept.keeper.amend(token("x"))
+        kept.committer.amend(token("x"))
         kept.shelf.open.set()
-        await kept.keeper.committed()
+        await kept.committer.committed()
 
         assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
 
@@ -275,10 +277,10 @@ async def test_amendment_does_not_wait_until_the_disk_has_rested() -> None:
     async with Kept() as kept:
         kept.shelf.seconds = 0.02
         kept.keep(1)
-        await kept.clock.drive(kept.keeper.committed())
+        await kept.clock.drive(kept.committer.committed())
         last = receipt()
         kept.keep(2, last)
-        kept.keeper.amend(token("x"))
+        kept.committer.amend(token("x"))
         await kept.clock.drive(kept.clock.sleep(0.03))
         assert kept.shelf.kept[-1].hidden == {"token": "x"}
         number = len(kept.shelf.kept)
@@ -295,8 +297,8 @@ async def test_amendment_is_waited_for() -> None:
     """A daemon that stops does not go before it is on disk."""
     async with Kept() as kept:
         kept.shelf.open.clear()
-        kept.keeper.amend(token("x"))
-        committed = asyncio.create_task(kept.keeper.committed())
+        kept.committer.amend(token("x"))
+        committed = asyncio.create_task(kept.committer.committed())
         await settle()
         assert not committed.done()
 
@@ -308,11 +310,11 @@ async def test_amendment_survives_a_commit_that_fails() -> None:
     """It is tried again, as any other."""
     async with Kept() as kept:
         kept.shelf.full = True
-        kept.keeper.amend(token("x"))
+        kept.committer.amend(token("x"))
         await settle()
         kept.shelf.full = False
         await kept.clock.advance(RETRY)
-        await kept.keeper.committed()
+        await kept.committer.committed()
 
         assert kept.shelf.kept == [Memory(hidden={"token": "x"})]
 
@@ -325,26 +327,26 @@ async def test_reset_voids_what_still_waits() -> None:
         await settle()
         kept.keep(2, late)
 
-        assert kept.keeper.reset()
-        await kept.keeper.committed()
+        assert kept.committer.reset()
+        await kept.committer.committed()
         late.settle(1)
         await settle()
 
-        assert kept.keeper.memory == Memory()
+        assert kept.committer.memory == Memory()
         assert kept.shelf.kept[-1] == Memory()
-        assert not kept.keeper.reset()
+        assert not kept.committer.reset()
 
 
 async def test_reset_keeps_the_masks_unless_asked() -> None:
     """A param that was used up is not a position."""
     async with Kept() as kept:
-        kept.keeper.keep(Memory(state={"n": 1}, masks={"code": "x"}), [])
+        kept.committer.commit_behind(Memory(state={"n": 1}, masks={"code": "x"}), [])
 
-        kept.keeper.reset()
-        assert kept.keeper.memory == Memory(masks={"code": "x"})
+        kept.committer.reset()
+        assert kept.committer.memory == Memory(masks={"code": "x"})
 
-        kept.keeper.reset(masks=True)
-        assert kept.keeper.memory == Memory()
+        kept.committer.reset(masks=True)
+        assert kept.committer.memory == Memory()
 
 
 STEPS = st.lists(
@@ -401,10 +403,10 @@ async def play(steps: Sequence[tuple[str, int]]) -> None:
         kept.shelf.full = False
         kept.shelf.open.set()
         await kept.clock.advance(2 * RETRY)
-        await asyncio.wait_for(kept.keeper.committed(), 5)
+        await asyncio.wait_for(kept.committer.committed(), 5)
         check()
-        assert kept.keeper.memory.state == ({"n": len(receipts)} if receipts else {})
-        assert kept.shelf.kept[-1:] == ([kept.keeper.memory] if receipts else [])
+        assert kept.committer.memory.state == ({"n": len(receipts)} if receipts else {})
+        assert kept.shelf.kept[-1:] == ([kept.committer.memory] if receipts else [])
 
 
 @pytest.mark.slow
@@ -413,11 +415,11 @@ async def test_state_is_there_for_the_next_daemon(tmp_path: Path) -> None:
     clock, log = VirtualClock(), LogLines()
     async with await Database.open(tmp_path / "state.db") as database:
         states = await StateStore.open(database, clock)
-        keeper = Keeper("probe", Memory(), store=states, clock=clock, log=log)
-        task = asyncio.create_task(keeper.run())
+        committer = StateCommitter("probe", Memory(), store=states, clock=clock, log=log)
+        task = asyncio.create_task(committer.run())
         memory = Memory(state={"n": 1}, hidden={"token": "x"}, masks={"code": "y"})
-        keeper.keep(memory, [])
-        await keeper.committed()
+        committer.commit_behind(memory, [])
+        await committer.committed()
         task.cancel()
         await states.close()
 

@@ -53,7 +53,7 @@ async def test_all_shapes_of_run_do_the_same(tmp_path: Path, shape: str) -> None
 
         records = await here.ran(2)
         await here.until(lambda: here.values() == [0.0, 1.0])
-        await here.clock.drive(collector.keeper.committed())
+        await here.clock.drive(collector.committer.committed())
 
         assert [(each.outcome, each.readings) for each in records] == [("ok", 1)] * 2
         assert await here.on_disk() == Memory(state={"n": 2})
@@ -79,7 +79,7 @@ async def test_large_result_is_handed_over_in_slices(tmp_path: Path) -> None:
         assert await here.on_disk() == Memory()
 
         here.store_up.set()
-        await here.clock.drive(collector.keeper.committed())
+        await here.clock.drive(collector.committer.committed())
 
         assert here.values() == [float(n) for n in range(number)]
         assert await here.on_disk() == Memory(state={"n": 1})
@@ -106,7 +106,7 @@ async def test_result_that_fails_halfway_through_a_stream_costs_only_itself(
 
         assert (record.outcome, record.readings) == ("failed", 1)
         assert record.error.startswith("n: cannot be kept: ")
-        assert collector.keeper.memory.state == {"n": 1}
+        assert collector.committer.memory.state == {"n": 1}
         assert len(here.logged("closed")) == 1
 
 

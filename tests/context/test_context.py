@@ -65,7 +65,7 @@ async def test_query_reads_points_back_from_the_store(tmp_path: Path) -> None:
         (record,) = await here.ran()
 
         assert record.error == ""
-        assert collector.keeper.memory.state == {
+        assert collector.committer.memory.state == {
             "found": [
                 (1_700_000_000.000001, "level", 1.0, {"site": "a"}),
                 (1_700_000_001.0, "level", 2.0, {"site": "a"}),
@@ -106,7 +106,7 @@ async def test_query_without_a_store_finds_nothing(tmp_path: Path) -> None:
         )
         await here.ran()
 
-        assert collector.keeper.memory.state == {"found": []}
+        assert collector.committer.memory.state == {"found": []}
 
 
 async def test_now_is_aware_and_the_daemons(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_now_is_aware_and_the_daemons(tmp_path: Path) -> None:
         collector = await here.start("async def run(*, ctx, **_):\n    return {'at': ctx.now()}\n")
         await here.ran()
 
-        assert collector.keeper.memory.state == {
+        assert collector.committer.memory.state == {
             "at": datetime(2023, 11, 14, 22, 13, 30, tzinfo=UTC)
         }
 
@@ -138,7 +138,7 @@ async def test_hidden_is_kept_although_readings_wait_and_the_run_is_cancelled(
             """,
             params={"code": "once"},
         )
-        await here.until(lambda: bool(collector.keeper.memory.state))
+        await here.until(lambda: bool(collector.committer.memory.state))
         await here.remove()
         async with asyncio.timeout(5):
             while not (kept := await here.on_disk()).hidden:
@@ -146,7 +146,7 @@ async def test_hidden_is_kept_although_readings_wait_and_the_run_is_cancelled(
 
         assert (kept.state, kept.hidden) == ({}, {"token": "wonderful"})
         assert list(kept.masks) == ["code"]
-        assert collector.keeper.memory.state == {"position": 5}
+        assert collector.committer.memory.state == {"position": 5}
         assert here.services.redactor.text("a wonderful day") == "a *** day"
 
 
@@ -162,7 +162,7 @@ async def test_what_was_kept_is_the_runs_own(tmp_path: Path) -> None:
         )
         await here.ran()
 
-        assert collector.keeper.memory.hidden == {"token": "old"}
+        assert collector.committer.memory.hidden == {"token": "old"}
 
 
 async def test_what_cannot_be_kept_is_an_error_of_the_plugin(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ async def test_what_cannot_be_kept_is_an_error_of_the_plugin(tmp_path: Path) -> 
         (record,) = await here.ran()
 
         assert "hidden.token: cannot be kept" in record.error
-        assert collector.keeper.memory == Memory()
+        assert collector.committer.memory == Memory()
 
 
 def test_function_gives_what_it_hides_with_its_result() -> None:
@@ -203,7 +203,7 @@ async def test_collectors_share_what_they_ask_for_by_the_same_key(tmp_path: Path
             await here.ran(name=name)
 
         visits = {
-            name: each.keeper.memory.state["visits"]
+            name: each.committer.memory.state["visits"]
             for name, each in here.collectors.by_name.items()
         }
         runs = {name: len(here.ended(name)) for name in visits}
@@ -219,7 +219,7 @@ async def test_new_version_of_a_plugin_shares_nothing_with_the_old(tmp_path: Pat
         here.plugins.write("probe", SHARING + "# edited\n")
         await here.ran(3)
 
-        assert collector.keeper.memory.state["visits"] == 1
+        assert collector.committer.memory.state["visits"] == 1
 
 
 async def test_revisits_are_given_to_a_plugin_that_declares_them(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ async def test_revisits_are_given_to_a_plugin_that_declares_them(tmp_path: Path)
         )
         await here.ran()
 
-        assert collector.keeper.memory.state == {"days": [7, None]}
+        assert collector.committer.memory.state == {"days": [7, None]}
 
 
 async def test_stopping_is_a_flag_and_an_event() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.backfilling.backfill import Means
+from ingestd.backfilling.backfill import BackfillServices
 from ingestd.backfilling.backfills import Backfills
 from ingestd.backfilling.records import BackfillRecord
 from ingestd.backfilling.windows import Span
@@ -60,7 +60,7 @@ class Past:
             database=self.here.database,
             tasks=self.here.tasks,
             hurry=self.here.hurry,
-            means=Means(
+            services=BackfillServices(
                 behind=lambda: self.behind,
                 processes=services.processes,
                 clock=self.here.clock,

@@ -145,9 +145,9 @@ async def test_reset_begins_a_stream_anew(daemon_folder: DaemonFolder) -> None:
     daemon_folder.plugin("stream", STREAM)
     async with daemon_folder.daemon("collectors: {s: {plugin: stream}}\n") as it:
         stream = it.daemon.collectors.by_name["s"]
-        await it.until(lambda: stream.keeper.memory.state.get("n") == 5)
+        await it.until(lambda: stream.committer.memory.state.get("n") == 5)
         assert await it.post("state/s/reset") == {"reset": True}
-        assert stream.keeper.memory.state.get("n", 0) < 5
-        await it.until(lambda: stream.keeper.memory.state.get("n") == 5)
+        assert stream.committer.memory.state.get("n", 0) < 5
+        await it.until(lambda: stream.committer.memory.state.get("n") == 5)
 
         assert [each["outcome"] for each in await it.get("runs")] == ["cancelled"]

@@ -1,7 +1,7 @@
 """Reads the past anew, window by window, and finds the gaps in it."""
 
 from ingestd.backfilling import records
-from ingestd.backfilling.backfill import Means
+from ingestd.backfilling.backfill import BackfillServices
 from ingestd.backfilling.backfills import Backfills
 from ingestd.backfilling.comparing import Compared, compare
 from ingestd.backfilling.gaps import SECOND, Bounds, Hole, merged
@@ -12,11 +12,11 @@ __all__ = [
     "CHUNK",
     "SECOND",
     "BackfillRecord",
+    "BackfillServices",
     "Backfills",
     "Bounds",
     "Compared",
     "Hole",
-    "Means",
     "Status",
     "compare",
     "merged",

@@ -64,7 +64,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class BackfillServices:
     """What all backfills share.
 
     Attributes:
@@ -87,7 +87,7 @@ class Backfill:
         record: How far it has come; brought up to date as it gets on.
         collector: Whose plugin reads the windows.
         save: Brings the record to the disk.
-        means: What it shares with the others.
+        services: What it shares with the others.
     """
 
     def __init__(
@@ -96,13 +96,13 @@ class Backfill:
         collector: Collector,
         *,
         save: Callable[[BackfillRecord], Awaitable[None]],
-        means: Means,
+        services: BackfillServices,
     ) -> None:
         self.record, self.collector = record, collector
-        self._save, self._means, self._clock = save, means, means.clock
-        self._log = means.log.bind(collector=record.collector, backfill=record.id)
+        self._save, self._services, self._clock = save, services, services.clock
+        self._log = services.log.bind(collector=record.collector, backfill=record.id)
         self._http = collector.session_beside()
-        self._pace = Pace(record.rate, clock=means.clock)
+        self._pace = Pace(record.rate, clock=services.clock)
         self._longest = record.chunk  # seconds that a window may be long to be read in time
         self._again, self._finishing = asyncio.Event(), False
 
@@ -115,7 +115,7 @@ class Backfill:
         """Read window after window; return whether that was all."""
         try:
             while window := self._next_window():
-                await self._until_welcome()
+                await self._wait_for_idle_stores()
                 if self._finishing:
                     return False
                 await self._attempt(window)
@@ -146,7 +146,7 @@ class Backfill:
         """
         await self._pace.turn(readings)
         await self._until_stores_are_back()
-        self._means.metrics.backfill_readings.labels(self.record.collector).inc(readings)
+        self._services.metrics.backfill_readings.labels(self.record.collector).inc(readings)
 
     async def within_patience(self, put: Awaitable[Receipt]) -> Receipt:
         """Return what comes of handing points over, which may have to wait for room.
@@ -172,7 +172,7 @@ class Backfill:
 
     async def _until_stores_are_back(self) -> None:
         patient_until = self._clock.monotonic() + PATIENCE
-        while why := self._means.behind():
+        while why := self._services.behind():
             if self._clock.monotonic() >= patient_until:
                 raise NotNow(why)
             self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
@@ -183,9 +183,9 @@ class Backfill:
         record = self.record
         return next_window(record.spans, chunk=self._longest, position=record.position)
 
-    async def _until_welcome(self) -> None:
+    async def _wait_for_idle_stores(self) -> None:
         """Return when the stores have nothing better to do, or it is to finish."""
-        while not self._finishing and (why := self._means.behind()):
+        while not self._finishing and (why := self._services.behind()):
             self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
             await wait_at_most(self._again, LOOK_AGAIN, clock=self._clock)
             self._again.clear()
@@ -208,7 +208,7 @@ class Backfill:
     async def _read(self, window: Span) -> None:
         """Read a window, and move on when all of it is safe."""
         run = await self.collector.window_run(
-            admission=self, processes=self._means.processes, log=self._log
+            admission=self, processes=self._services.processes, log=self._log
         )
         self.collector.window = run
         began = asyncio.get_running_loop().time()  # as the deadline does
@@ -238,13 +238,13 @@ class Backfill:
         record.points += counts.points
         record.unusable = dict(counts.unusable + Counter(record.unusable))
         if counts.degraded:
-            record.note_problem(f"{shown(window)}: {self._means.redactor.text(counts.degraded)}")
+            record.note_problem(f"{shown(window)}: {self._services.redactor.text(counts.degraded)}")
         self._log.debug("window is safe", window=shown(window), readings=counts.readings)
         await self._save(record)
 
     async def _failed(self, window: Span, error: str, what: str = FAILED) -> None:
         """Note why a window failed, and wait for a while."""
-        record, error = self.record, self._means.redactor.text(error)
+        record, error = self.record, self._services.redactor.text(error)
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(record.failures, 30))
         if error != record.error:
             self._log.warning("backfill fails", window=shown(window), error=error)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ingestd.backfilling import records as backfillrecords
 from ingestd.backfilling import windows
-from ingestd.backfilling.backfill import Backfill, Means
+from ingestd.backfilling.backfill import Backfill, BackfillServices
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.windows import CHUNK, Span
 from ingestd.collecting import Collectors
@@ -31,7 +31,7 @@ class Backfills:
         collectors: Whose plugins read.
         tasks: Where the work goes on.
         hurry: Set when nobody wants to wait for the end of a window any longer.
-        means: What the work needs besides.
+        services: What the work needs besides.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Backfills:
         database: Database,
         tasks: Tasks,
         hurry: asyncio.Event,
-        means: Means,
+        services: BackfillServices,
     ) -> None:
         self._collectors, self._database, self._tasks = collectors, database, tasks
-        self._hurry, self._means = hurry, means
-        self._clock, self._log = means.clock, means.log
+        self._hurry, self._services = hurry, services
+        self._clock, self._log = services.clock, services.log
         self._unfinished: dict[int, BackfillRecord] = {}
         self._work: dict[int, tuple[Backfill, Task]] = {}
         self._ending: dict[int, Task] = {}
@@ -260,7 +260,7 @@ class Backfills:
             return False
         if self._finishing:
             return False
-        work = Backfill(record, collector, save=self._save, means=self._means)
+        work = Backfill(record, collector, save=self._save, services=self._services)
 
         async def go_on() -> None:
             if ended is not None:

@@ -20,7 +20,7 @@ from ingestd.calling import Threads, Workers
 from ingestd.cli.headless import alone, leave_out_what_is_printed
 from ingestd.cli.stores import opened
 from ingestd.clock import SystemClock
-from ingestd.collecting import Collector, Keeper, Services, naming_of, schedule_of
+from ingestd.collecting import Collector, Services, StateCommitter, naming_of, schedule_of
 from ingestd.config import Catalogue, CollectorConfig, Config, StoreConfig
 from ingestd.context import Shared
 from ingestd.contract import Memory
@@ -92,7 +92,7 @@ async def rehearse(
     async with AsyncExitStack() as stack:
         states = await stack.enter_async_context(_copied_states(config.daemon.state_dir))
         before = (await states.load(collector.name)).memory
-        keeper = Keeper(collector.name, before, store=states, clock=clock, log=log)
+        committer = StateCommitter(collector.name, before, store=states, clock=clock, log=log)
         services = Services(
             clock=clock,
             buffer=tray,
@@ -108,8 +108,8 @@ async def rehearse(
             shared=Shared(),
             log=log,
         )
-        record = await _run_alone(alone(collector), keeper, services, config.catalogue)
-        return Rehearsal(record, tray.points, before, keeper.memory)
+        record = await _run_alone(alone(collector), committer, services, config.catalogue)
+        return Rehearsal(record, tray.points, before, committer.memory)
 
 
 async def remembered(config: Config, name: str) -> Memory:
@@ -123,13 +123,13 @@ async def _blocking(function: Callable[..., T], *args: Any) -> T:
 
 
 async def _run_alone(
-    config: CollectorConfig, keeper: Keeper, services: Services, catalogue: Catalogue
+    config: CollectorConfig, committer: StateCommitter, services: Services, catalogue: Catalogue
 ) -> RunRecord:
     collector = Collector(
         config,
         schedule=schedule_of(config),
         naming=naming_of(config, catalogue),
-        keeper=keeper,
+        committer=committer,
         last=None,
         services=services,
     )

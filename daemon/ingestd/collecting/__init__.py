@@ -2,7 +2,15 @@
 
 from ingestd.collecting.collector import Collector, Services
 from ingestd.collecting.collectors import Collectors, naming_of, schedule_of
-from ingestd.collecting.committer import Keeper
+from ingestd.collecting.committer import StateCommitter
 from ingestd.collecting.windowrun import WindowRun
 
-__all__ = ["Collector", "Collectors", "Keeper", "Services", "WindowRun", "naming_of", "schedule_of"]
+__all__ = [
+    "Collector",
+    "Collectors",
+    "Services",
+    "StateCommitter",
+    "WindowRun",
+    "naming_of",
+    "schedule_of",
+]

@@ -13,10 +13,10 @@ from typing import Any, Final
 from ingestd.bmon import Host, as_bmon
 from ingestd.calling import CallOptions, Isolation, Plugin
 from ingestd.clock import Alarm, Clock, wait_at_most
-from ingestd.collecting.committer import Keeper
+from ingestd.collecting.committer import StateCommitter
 from ingestd.collecting.points import Naming
 from ingestd.collecting.report import Report
-from ingestd.collecting.run import Counts, Run
+from ingestd.collecting.run import Run, RunCounts
 from ingestd.collecting.schedule import Schedule, ticks
 from ingestd.collecting.windowrun import Admission, WindowRun
 from ingestd.config import CollectorConfig
@@ -84,12 +84,12 @@ class Collector:
         *,
         schedule: Schedule | None,
         naming: Naming,
-        keeper: Keeper,
+        committer: StateCommitter,
         last: RunRecord | None,
         services: Services,
     ) -> None:
         self.config, self.schedule, self.naming = config, schedule, naming
-        self.keeper, self.last = keeper, last
+        self.committer, self.last = committer, last
         self._services, self._clock = services, services.clock
         self._log = services.log.bind(collector=config.name)
         self._http = LazySession(config.http, clock=services.clock)
@@ -193,8 +193,8 @@ class Collector:
         self._begin_anew.set()
         async with self._one_at_a_time:
             self._begin_anew.clear()
-            forgot = self.keeper.reset(masks=masks)
-        await self.keeper.committed()
+            forgot = self.committer.reset(masks=masks)
+        await self.committer.committed()
         return forgot
 
     def note(self) -> None:
@@ -348,7 +348,7 @@ class Collector:
                 record.outcome, record.error = "failed", f"bug in the daemon: {bug!r:.200}"
             finally:
                 record.seconds = clock.monotonic() - began
-                self._close(record, self.running.counts if self.running else Counts())
+                self._close(record, self.running.counts if self.running else RunCounts())
                 self.running = None
             return record
 
@@ -387,7 +387,7 @@ class Collector:
             "options": options,
             "params": self.config.params,
             "naming": lambda: self.naming,
-            "keeper": self.keeper,
+            "committer": self.committer,
             "buffer": services.buffer,
             "clock": self._clock,
             "redactor": services.redactor,
@@ -395,7 +395,7 @@ class Collector:
             "started": self._clock.now(),
         }
 
-    def _close(self, record: RunRecord, counts: Counts) -> None:
+    def _close(self, record: RunRecord, counts: RunCounts) -> None:
         """Complete the record of a run, decide on the backoff, and tell everybody."""
         self._report.complete(record, counts)
         if self.config.compat == "bmon":

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ingestd.collecting import schedule
 from ingestd.collecting.collector import Collector, Services
-from ingestd.collecting.committer import Keeper
+from ingestd.collecting.committer import StateCommitter
 from ingestd.collecting.points import Naming
 from ingestd.config import Catalogue, CollectorConfig
 from ingestd.contract import Memory
@@ -41,7 +41,7 @@ class Collectors:
         self.by_name: dict[str, Collector] = {}
         self._running: dict[str, Task] = {}
         self._retired: dict[str, Task] = {}
-        self._keepers: dict[str, Keeper] = {}
+        self._committers: dict[str, StateCommitter] = {}
         self._found: dict[str, Kept] = {}
 
     async def remember(self) -> None:
@@ -65,7 +65,7 @@ class Collectors:
             config,
             schedule=schedule_of(config),
             naming=self._naming(config, catalogue),
-            keeper=await self._keeper(config.name, services),
+            committer=await self._committer_of(config.name, services),
             last=self._states.last_runs().get(config.name),
             services=services,
         )
@@ -116,8 +116,8 @@ class Collectors:
         Raises:
             StateError: The database failed.
         """
-        if name in self._keepers:
-            return self._keepers[name].memory
+        if name in self._committers:
+            return self._committers[name].memory
         kept = await self._states.load(name)
         return None if kept.changed is None else kept.memory
 
@@ -129,31 +129,33 @@ class Collectors:
         """
         if name in self.by_name:
             return await self.by_name[name].reset(masks=masks)
-        if name in self._keepers:
-            forgot = self._keepers[name].reset(masks=masks)
-            await self._keepers[name].committed()
+        if name in self._committers:
+            forgot = self._committers[name].reset(masks=masks)
+            await self._committers[name].committed()
             return forgot
         return await self._states.reset(name, masks=masks)
 
     async def committed(self) -> None:
         """Return when everything that they remember is on disk."""
-        for keeper in list(self._keepers.values()):  # a reload may be adding some
-            await keeper.committed()
+        for committer in list(self._committers.values()):  # a reload may be adding some
+            await committer.committed()
 
     def _naming(self, config: CollectorConfig, catalogue: Catalogue) -> Naming:
         return naming_of(config, catalogue, met=partial(self._states.note_series, config.name))
 
-    async def _keeper(self, name: str, services: Services) -> Keeper:
-        if name not in self._keepers:
+    async def _committer_of(self, name: str, services: Services) -> StateCommitter:
+        if name not in self._committers:
             kept = self._found.pop(name, None) or await self._states.load(name)
             log = self._log.bind(collector=name)
             if kept.damage:
                 log.error("state was damaged", problem=kept.damage)
             services.redactor.add(kept.memory.hidden.values(), owner=name)
-            keeper = Keeper(name, kept.memory, store=self._states, clock=services.clock, log=log)
-            self._keepers[name] = keeper
-            self._tasks.start(f"{name}.keep", keeper.run)
-        return self._keepers[name]
+            committer = StateCommitter(
+                name, kept.memory, store=self._states, clock=services.clock, log=log
+            )
+            self._committers[name] = committer
+            self._tasks.start(f"{name}.keep", committer.run)
+        return self._committers[name]
 
     def _retire(self, name: str) -> Task | None:
         """Begin to end the collector of a name; return the end of it and of all before it.

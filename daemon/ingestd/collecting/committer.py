@@ -41,7 +41,7 @@ class Checkpoint:
     unsettled: int
 
 
-class Keeper:
+class StateCommitter:
     """Holds a collector's memory, and commits it behind its readings.
 
     Args:
@@ -64,7 +64,7 @@ class Keeper:
         self._idle, self._awaited = asyncio.Event(), asyncio.Event()
         self._idle.set()
 
-    def keep(self, memory: Memory, receipts: Sequence[Receipt]) -> None:
+    def commit_behind(self, memory: Memory, receipts: Sequence[Receipt]) -> None:
         """Remember from now on; commit once the receipts, and all before them, are settled."""
         if memory == self.memory and not self._checkpoints:
             return

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from ingestd.collecting.run import Counts
+from ingestd.collecting.run import RunCounts
 from ingestd.metrics import Metrics
 from ingestd.model import MICROSECONDS
 from ingestd.records import RunRecord, StateStore
@@ -30,10 +30,10 @@ class Report:
     ) -> None:
         self._collector, self._states, self._metrics = collector, states, metrics
         self._redactor, self._log = redactor, log
-        self._noted = Counts()
+        self._noted = RunCounts()
         self.newest_us: int | None = None
 
-    def note(self, counts: Counts) -> None:
+    def note(self, counts: RunCounts) -> None:
         """Add to the metrics what a run has given since it was noted last."""
         metrics, before = self._metrics, self._noted
         metrics.readings.labels(self._collector).inc(counts.readings - before.readings)
@@ -44,7 +44,7 @@ class Report:
             metrics.last_reading.labels(self._collector).set(self.newest_us / MICROSECONDS)
         self._noted = replace(counts, unusable=Counter(counts.unusable))
 
-    def complete(self, record: RunRecord, counts: Counts) -> None:
+    def complete(self, record: RunRecord, counts: RunCounts) -> None:
         """Fill in what a run that ended has given, without any secrets."""
         text = self._redactor.text
         record.readings, record.points = counts.readings, counts.points
@@ -54,7 +54,7 @@ class Report:
         record.output = text(record.output or counts.output)
         record.degraded = text(counts.degraded)
 
-    def tell(self, record: RunRecord, counts: Counts, *, failures: int) -> None:
+    def tell(self, record: RunRecord, counts: RunCounts, *, failures: int) -> None:
         """Count a run whose record is complete, keep that, and log its line.
 
         Args:
@@ -65,7 +65,7 @@ class Report:
         self._metrics.runs.labels(self._collector, record.outcome).inc()
         self._metrics.run_seconds.labels(self._collector).observe(record.seconds)
         self.note(counts)
-        self._noted = Counts()
+        self._noted = RunCounts()
         record.id = self._states.add_run(record)
         self._log_line(record, failures)
 

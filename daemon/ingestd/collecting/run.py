@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ingestd.calling import CallOptions, Plugin, PluginResult, results
 from ingestd.clock import Clock
-from ingestd.collecting.committer import Keeper
+from ingestd.collecting.committer import StateCommitter
 from ingestd.collecting.points import SAMPLES, Conversion, Naming
 from ingestd.context import Receipts
 from ingestd.contract import (
@@ -35,7 +35,7 @@ TIME_OF: Final = itemgetter(1)
 
 
 @dataclass(slots=True)
-class Counts:
+class RunCounts:
     """What a run has given so far.
 
     Attributes:
@@ -74,13 +74,13 @@ class Run:
     params: Mapping[str, Any] = field(repr=False)
     options: CallOptions
     naming: Callable[[], Naming]
-    keeper: Keeper
+    committer: StateCommitter
     buffer: Buffer
     clock: Clock
     redactor: Redactor
     fingerprint: Callable[[Any], str]
     started: float = 0.0
-    counts: Counts = field(default_factory=Counts)
+    counts: RunCounts = field(default_factory=RunCounts)
     receipts: Receipts = field(default_factory=Receipts)
     hidden: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -93,9 +93,9 @@ class Run:
         Raises:
             PluginError: The run failed, in the way that its class says.
         """
-        memory = self.keeper.memory
+        memory = self.committer.memory
         self.hidden = deepcopy(memory.hidden)  # the plugin may change what it gets in place
-        self.redactor.add(memory.hidden.values(), owner=self.keeper.collector)
+        self.redactor.add(memory.hidden.values(), owner=self.committer.collector)
         kwargs = arguments(memory, self.params, fingerprint=self.fingerprint)
         async with aclosing(results(self.plugin, {**kwargs, **extras}, self.options)) as everything:
             async for given in everything:
@@ -108,9 +108,9 @@ class Run:
             ResultError: They cannot be kept.
         """
         result = take_apart(given)
-        self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
+        self.redactor.add(result.hidden.values(), owner=self.committer.collector)
         self.hidden = {**self.hidden, **result.hidden}
-        self.keeper.amend(
+        self.committer.amend(
             partial(
                 remember_secrets,
                 result=result,
@@ -120,9 +120,9 @@ class Run:
         )
 
     async def _take(self, given: PluginResult) -> None:
-        """Hand over one result: its points to the buffer, its state to the keeper."""
+        """Hand over one result: its points to the buffer, its state to the committer."""
         result = take_apart(given.result)
-        self.redactor.add(result.hidden.values(), owner=self.keeper.collector)
+        self.redactor.add(result.hidden.values(), owner=self.committer.collector)
         self.counts.output = given.output
         self.counts.degraded = result.degraded or self.counts.degraded
         priority = self._priority(given, result)
@@ -131,7 +131,7 @@ class Run:
             for start in range(0, len(result.readings), self._slice)
             if (receipt := await self._put(result.readings[start : start + self._slice], priority))
         ]
-        up_to_date = reconciled(result, began=self.hidden, now=self.keeper.memory.hidden)
+        up_to_date = reconciled(result, began=self.hidden, now=self.committer.memory.hidden)
         self.hidden = {**self.hidden, **result.hidden}
         self._keep(given, up_to_date, receipts)
         await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
@@ -149,13 +149,13 @@ class Run:
     def _keep(self, given: PluginResult, result: Result, receipts: Sequence[Receipt]) -> None:
         """Remember what the plugin wants to be remembered, behind its readings."""
         memory = remember(
-            self.keeper.memory,
+            self.committer.memory,
             result,
             yielded=given.yielded,
             params=self.params,
             fingerprint=self.fingerprint,
         )
-        self.keeper.keep(memory, receipts)
+        self.committer.commit_behind(memory, receipts)
 
     async def _put(self, readings: Sequence[Any], priority: Priority) -> Receipt | None:
         """Count some readings and put their points into the buffer, if there are any."""

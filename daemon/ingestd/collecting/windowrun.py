@@ -63,5 +63,5 @@ class WindowRun(Run):
         secrets = partial(
             remember_secrets, result=result, params=self.params, fingerprint=self.fingerprint
         )
-        if secrets(self.keeper.memory) != self.keeper.memory:
-            self.keeper.amend(secrets)
+        if secrets(self.committer.memory) != self.committer.memory:
+            self.committer.amend(secrets)

@@ -16,7 +16,7 @@ Raw = tuple[bytes, bytes, bytes, bytes]  # name, state, hidden, masks
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MemoryRow:
     """A collector's memory as it is kept; made where errors can still be told to the plugin."""
 
     collector: str
@@ -38,13 +38,13 @@ def checksum(*parts: bytes) -> int:
     return zlib.crc32(b"\0".join(parts))
 
 
-def encode(collector: str, memory: Memory, *, now: float) -> Row:
+def encode(collector: str, memory: Memory, *, now: float) -> MemoryRow:
     """Return a memory as it is kept.
 
     Raises:
         ResultError: Something in it cannot be kept; the message has its path.
     """
-    return Row(
+    return MemoryRow(
         collector,
         state=yamlvalues.dumps(dict(memory.state), where="state"),
         hidden=yamlvalues.dumps(dict(memory.hidden), where="hidden"),
@@ -53,7 +53,7 @@ def encode(collector: str, memory: Memory, *, now: float) -> Row:
     )
 
 
-def put(db: sqlite3.Connection, row: Row) -> None:
+def put(db: sqlite3.Connection, row: MemoryRow) -> None:
     """Replace what is kept for a collector; for use in a write, with others if need be."""
     db.execute(
         "INSERT OR REPLACE INTO state (collector, state, hidden, masks, changed, crc)"
