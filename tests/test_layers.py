@@ -20,7 +20,7 @@ MAY_IMPORT: Final = {
     "contract": "",
     "config": "",
     "disk": "",
-    "context": "config sinks",
+    "context": "config",
     "records": "contract disk",
     "bmon": "config contract records",
     "worker": "bmon contract",

@@ -1,14 +1,14 @@
 """What is known of an API at a server, shared by all who use it: limits, and what it lists."""
 
 import asyncio
-import json
 import random
-import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
+
+from ingestd.plugins._retryafter import http_date, retry_after_in_body, retry_after_seconds
 
 from .sources import Source
 
@@ -17,10 +17,6 @@ LONGEST_PAUSE: Final = 300.0
 JITTER: Final = 0.25
 # A list of sources is taken for good so long, in seconds.
 FRESH: Final = 3600.0
-# What servers call it that say in the body how many seconds to stay away.
-IN_BODY: Final = ("backOffSuggestion", "retry_after", "retryAfter")
-# Documented as seconds, seen as "3s".
-LENIENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +69,11 @@ class Endpoint:
     def note(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Heed what an answer says of the rate limit, which all callers share."""
         if status == 429:
-            asked = LENIENT.match(headers.get("Retry-After", "")) or asked_in(body)
+            asked = retry_after_seconds(headers.get("Retry-After", ""), now=server_time(headers))
+            if asked is None:
+                asked = retry_after_in_body(body)
             if asked is not None:
-                self.leave_alone(float(asked[1]))
+                self.leave_alone(asked)
         if headers.get("X-Rate-Limit-Remaining", "").strip() != "0":
             return
         wait = until_reset(headers)
@@ -83,22 +81,18 @@ class Endpoint:
             self.leave_alone(wait)
 
 
-def asked_in(body: bytes) -> re.Match[str] | None:
-    """Return the seconds for which a body asks to be left alone, if it does."""
-    try:
-        told = json.loads(body)
-    except ValueError:
-        return None
-    hints = [told.get(key) for key in IN_BODY] if isinstance(told, dict) else []
-    return next((found for each in hints if (found := LENIENT.match(str(each)))), None)
-
-
 def until_reset(headers: Mapping[str, str]) -> float | None:
     """Return in how many seconds a rate limit begins anew, by the server's own clock."""
     try:
         reset = datetime.fromisoformat(headers.get("X-Rate-Limit-Reset", ""))
-        date = parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError):
+    except ValueError:
         return None
+    date = http_date(headers.get("Date", ""))
     aware = reset if reset.tzinfo else reset.replace(tzinfo=UTC)
-    return (aware - date).total_seconds()
+    return None if date is None else aware.timestamp() - date
+
+
+def server_time(headers: Mapping[str, str]) -> float:
+    """Return what the server's clock says, in Unix seconds, or else what ours does."""
+    date = http_date(headers.get("Date", ""))
+    return time.time() if date is None else date

@@ -126,6 +126,7 @@ async def test_server_says_when_to_come_back(asked: str, seconds: float) -> None
     [
         ({"details": "too many", "backOffSuggestion": 9}, 9),
         ({"retry_after": 2.5}, 2.5),
+        ({"retryAfter": "9s"}, 9),
         ({"retryAfter": -1}, 0),
     ],
 )
@@ -142,7 +143,7 @@ async def test_body_says_when_to_come_back_if_the_header_does_not(
         assert source.arrivals[1] - source.arrivals[0] == seconds
 
 
-@pytest.mark.parametrize("body", [[9], {"retryAfter": "9"}, {"retryAfter": True}, {}])
+@pytest.mark.parametrize("body", [[9], {"retryAfter": "soon"}, {"retryAfter": True}, {}])
 async def test_body_without_a_number_says_nothing(body: object) -> None:
     """Then the usual pause has to do."""
     async with client() as (source, session, clock):

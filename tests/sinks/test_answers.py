@@ -1,12 +1,9 @@
 """What answers of servers mean; the texts are those that servers really send."""
 
-from datetime import UTC, datetime
-from email.utils import format_datetime
-
 import pytest
 
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
-from ingestd.sinks.answers import Reply, error_of, named, retry_after_seconds
+from ingestd.sinks.answers import Reply, error_of, named
 
 NOW = 1_700_000_000.0
 LINES = [
@@ -15,35 +12,6 @@ LINES = [
     "m,series=c value=3.0 20",
     "n\\ x,series=it's value=4.0 40",
 ]
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("0", 0),
-        ("3", 3),
-        (" 120 ", 120),
-        ("0.5", 0.5),
-        ("3s", 3),
-        ("3 S", 3),
-        ("500ms", 0.5),
-        ("2m", 120),
-        ("1.5h", 5400),
-        ("1d", 86400),
-        (format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True), 90),
-        (format_datetime(datetime.fromtimestamp(NOW + 90, UTC).replace(tzinfo=None)), 90),
-        (format_datetime(datetime.fromtimestamp(NOW - 90, UTC)), 0),
-        ("", None),
-        ("soon", None),
-        ("3 fortnights", None),
-        ("-3", None),
-        ("nan", None),
-        ("inf", None),
-    ],
-)
-def test_retry_after_in_all_its_spellings(header: str, seconds: float | None) -> None:
-    """Whatever a server writes means so many seconds, or nothing."""
-    assert retry_after_seconds(header, now=NOW) == seconds
 
 
 @pytest.mark.parametrize("status", [200, 204])

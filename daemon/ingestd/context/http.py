@@ -13,14 +13,12 @@ from ingestd import __version__
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
 from ingestd.errors import PluginError
-from ingestd.sinks import retry_after_seconds, said_in
+from ingestd.plugins._retryafter import retry_after_in_body, retry_after_seconds
 
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
-# What servers call it that tell in the body how many seconds to stay away.
-IN_BODY: Final = ("backOffSuggestion", "retry_after", "retryAfter")
 
 
 class Politeness:
@@ -66,11 +64,9 @@ class Politeness:
         if asked is not None or reply.content_type != "application/json":
             return asked
         try:
-            said = said_in(await reply.text(errors="replace"))
+            return retry_after_in_body(await reply.text(errors="replace"))
         except (aiohttp.ClientError, TimeoutError):  # the body breaks off
             return None
-        hints = [said[name] for name in IN_BODY if type(said.get(name)) in {int, float}]
-        return max(0.0, hints[0]) if hints else None
 
     async def _turn(self) -> None:
         """Wait until the rate allows another request."""

@@ -1,7 +1,6 @@
 """Adapters, one for each kind of store."""
 
-from ingestd.sinks.answers import retry_after_seconds, said_in
 from ingestd.sinks.making import make_sink
 from ingestd.sinks.protocol import Encoded, Sink
 
-__all__ = ["Encoded", "Sink", "make_sink", "retry_after_seconds", "said_in"]
+__all__ = ["Encoded", "Sink", "make_sink"]

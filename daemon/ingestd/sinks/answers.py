@@ -1,27 +1,15 @@
 """What a store's answer to a write means: may this body work later, or never?"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import orjson
 
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreError, StoreUnavailable
+from ingestd.plugins._retryafter import retry_after_seconds
 
-SECONDS: Final[Mapping[str, float]] = {
-    "": 1,
-    "ms": 0.001,
-    "s": 1,
-    "sec": 1,
-    "m": 60,
-    "min": 60,
-    "h": 3600,
-    "d": 86400,
-}
-DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 UNPARSED: Final = re.compile(r"unable to parse '(.*)': (.*)", re.DOTALL)
 NUMBERED: Final = re.compile(r"\bline (\d+)\b[^\n]*")
 CONFLICT: Final = re.compile(
@@ -48,27 +36,6 @@ class Reply:
     content_type: str = ""
     retry_after: str = ""
     location: str = ""
-
-
-def retry_after_seconds(header: str, *, now: float) -> float | None:
-    """Return how long a ``Retry-After`` asks to wait, in seconds, or None if it says nothing.
-
-    Besides whole seconds and HTTP dates, which the standard knows, servers and
-    proxies send fractions and units: ``0.5``, ``3s``, ``500ms``, ``2m``.
-
-    Args:
-        header: The header's value.
-        now: The current time, in seconds since the Unix epoch.
-    """
-    if match := DURATION.fullmatch(header):
-        unit = SECONDS.get(match[2].lower())
-        return None if unit is None else float(match[1]) * unit
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    # A date without a zone is in UTC, by the standard.
-    return max(0.0, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now)
 
 
 def error_of(

@@ -1,0 +1,77 @@
+"""For how long a server asks to be left alone, in a header or in the body of its answer.
+
+Imported by its full name, so that a copy of a plugin works in any folder. The daemon
+uses it, too: for `ctx.http`, and for stores.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from math import isfinite
+from typing import Any, Final
+
+# Unit -> seconds. The standard knows no units; servers and proxies write them.
+UNITS: Final[Mapping[str, float]] = {
+    "": 1,
+    "ms": 0.001,
+    "s": 1,
+    "sec": 1,
+    "m": 60,
+    "min": 60,
+    "h": 3600,
+    "d": 86400,
+}
+DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
+# The members of a JSON object that servers use for the same purpose.
+IN_BODY: Final = ("backOffSuggestion", "retry_after", "retryAfter")
+
+
+def retry_after_seconds(header: str, *, now: float) -> float | None:
+    """Return how long a ``Retry-After`` asks to wait, in seconds, or None if it says nothing.
+
+    Besides whole seconds and HTTP dates, which the standard knows, servers and
+    proxies send fractions and units: ``0.5``, ``3s``, ``500ms``, ``2m``.
+
+    Args:
+        header: The header's value.
+        now: The current time, in seconds since the Unix epoch.
+    """
+    if DURATION.fullmatch(header):
+        return seconds_in(header)
+    when = http_date(header)
+    return None if when is None else max(0.0, when - now)
+
+
+def http_date(header: str) -> float | None:
+    """Return a date of HTTP in Unix seconds, or None if it is none."""
+    try:
+        when = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    # A date without a zone is in UTC, by the standard.
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def retry_after_in_body(body: bytes | str) -> float | None:
+    """Return how long a JSON object asks to wait, in seconds, or None if it says nothing."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    hints = [found.get(name) for name in IN_BODY] if isinstance(found, dict) else []
+    return next((asked for hint in hints if (asked := seconds_in(hint)) is not None), None)
+
+
+def seconds_in(hint: Any) -> float | None:
+    """Return the seconds in a number or in a text such as ``3s``, or None if it has none."""
+    seconds: float | None = None
+    if isinstance(hint, str) and (match := DURATION.fullmatch(hint)):
+        unit = UNITS.get(match[2].lower())
+        seconds = None if unit is None else float(match[1]) * unit
+    elif isinstance(hint, int | float) and not isinstance(hint, bool):
+        seconds = hint if isinstance(hint, float) or hint.bit_length() < 64 else None
+    if seconds is None or not isfinite(seconds):
+        return None
+    return max(0.0, seconds)  # a time that is over by now comes as a negative number

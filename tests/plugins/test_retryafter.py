@@ -1,0 +1,93 @@
+"""For how long servers ask to be left alone, in all the ways in which they do."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestd.plugins._retryafter import UNITS, retry_after_in_body, retry_after_seconds
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0),
+        ("3", 3),
+        (" 120 ", 120),
+        ("0.5", 0.5),
+        ("3s", 3),
+        ("3 S", 3),
+        ("500ms", 0.5),
+        ("2m", 120),
+        ("1.5h", 5400),
+        ("1d", 86400),
+        (format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True), 90),
+        (format_datetime(datetime.fromtimestamp(NOW + 90, UTC).replace(tzinfo=None)), 90),
+        (format_datetime(datetime.fromtimestamp(NOW - 90, UTC)), 0),
+        ("", None),
+        ("soon", None),
+        ("3 fortnights", None),
+        ("-3", None),
+        ("nan", None),
+        ("inf", None),
+        ("9" * 400, None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after_in_all_its_spellings(header: str, seconds: float | None) -> None:
+    """Every text means so many seconds, or nothing."""
+    assert retry_after_seconds(header, now=NOW) == seconds
+
+
+@given(st.floats(0, 1e6).map(lambda seconds: round(seconds, 3)), st.sampled_from(sorted(UNITS)))
+def test_retry_after_in_every_unit(number: float, unit: str) -> None:
+    """A number means the same with and without a space before its unit."""
+    for text in (f"{number:.3f}{unit}", f"{number:.3f} {unit.upper()}"):
+        assert retry_after_seconds(text, now=NOW) == pytest.approx(number * UNITS[unit])
+
+
+@given(st.integers(0, 7_000_000_000))
+def test_retry_after_as_a_date(seconds: int) -> None:
+    """A date counts from now, and one that is over means now."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+
+    found = retry_after_seconds(format_datetime(moment, usegmt=True), now=NOW)
+
+    assert found == max(0.0, seconds - NOW)
+
+
+@given(st.text() | st.from_regex(r"[0-9a-zA-Z:,.+ -]{0,40}", fullmatch=True))
+def test_any_other_header_says_nothing(header: str) -> None:
+    """Nothing that a server writes is an error, or a wait without an end."""
+    found = retry_after_seconds(header, now=NOW)
+
+    assert found is None or 0 <= found < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ('{"backOffSuggestion": 2}', 2),
+        ('{"retry_after": 0.5}', 0.5),
+        ('{"retryAfter": "3s"}', 3),
+        ('{"retry_after": null, "retryAfter": 4}', 4),
+        ('{"retry_after": true}', None),
+        ('{"retry_after": -1}', 0),
+        ('{"retry_after": NaN}', None),
+        ('{"retry_after": 1e999}', None),
+        ('{"retry_after": ' + "9" * 400 + "}", None),
+        ('{"message": "busy"}', None),
+        ("[5]", None),
+        ("busy", None),
+        ("", None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_retry_after_in_a_body(body: str, seconds: float | None) -> None:
+    """Some servers say it in JSON only, under one of three names."""
+    assert retry_after_in_body(body) == seconds
+    assert retry_after_in_body(body.encode()) == seconds
