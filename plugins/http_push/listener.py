@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -12,11 +11,13 @@ from typing import Final
 
 from aiohttp import web
 
+from ingestd.plugins._listening import reason_of, socket_file
+
 from .doorman import KEEP_ALIVE, Doorman
-from .socketfile import socket_file
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+MODE: Final = 0o660  # of a socket file: a web server in front may be in our group
 LINGER: Final = 2.0  # seconds that a refused body may go on, so that the answer gets through
 LET_GO: Final = 1.0  # seconds that requests get at the end
 # aiohttp tells of every stranger that speaks no HTTP, with a traceback.
@@ -132,16 +133,15 @@ async def listening(address: Address, doorman: Doorman) -> AsyncIterator[Address
     with ExitStack() as stack:
         try:
             if address.path:
-                sock = stack.enter_context(socket_file(Path(address.path)))
+                sock = stack.enter_context(socket_file(Path(address.path), mode=MODE))
                 server = await loop.create_unix_server(doorman.connected, sock=sock)
                 where = address
             else:
                 server = await loop.create_server(doorman.connected, address.host, address.port)
                 where = Address(address.host, server.sockets[0].getsockname()[1])
         except OSError as error:
-            known = error.errno is not None and error.errno > 0
-            reason = os.strerror(error.errno) if error.errno and known else str(error)
-            raise OSError(f"listen: {address}: {reason.lower()}; choose another address") from error
+            problem = f"listen: {address}: {reason_of(error)}; choose another address"
+            raise OSError(problem) from error
         try:
             yield where
         finally:

@@ -879,7 +879,7 @@ async def test_a_socket_file_that_is_in_use_is_left_alone(tmp_path: Path) -> Non
     """Whoever has it keeps it; a stale one is replaced; one that others made meanwhile stays."""
     path = tmp_path / "push.sock"
     async with pushing(listen=f"unix:{path}"):
-        with pytest.raises(OSError, match="address already in use; choose another"):
+        with pytest.raises(OSError, match="another program listens there already; choose another"):
             await collect(http_push.run, listen=f"unix:{path}")
         connector = aiohttp.UnixConnector(str(path))
         async with aiohttp.ClientSession("http://any", connector=connector) as http:

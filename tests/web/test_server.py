@@ -66,7 +66,7 @@ async def test_a_port_in_use_is_a_clear_error(daemon_folder: DaemonFolder) -> No
 
     assert str(caught.value) == (
         f"127.0.0.1:{port}: cannot listen: address already in use; "
-        "choose another daemon.listen, or stop whoever has it"
+        "choose another daemon.listen, or stop the program that has it"
     )
     assert not started.exists()
 
@@ -97,7 +97,7 @@ async def test_a_socket_in_use_is_left_alone(
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(socket_path))
         other.listen()
-        with pytest.raises(ListenError, match="somebody listens there already"):
+        with pytest.raises(ListenError, match="another program listens there already"):
             async with daemon_folder.daemon("", listen=f"unix:{socket_path}"):
                 pass
         with socket.socket(socket.AF_UNIX) as probe:
