@@ -13,7 +13,7 @@ PLUGINS: Final = ROOT / "plugins"
 
 # What everything is called; every package may import these modules.
 WORDS: Final = frozenset(
-    ["clock", "errors", "logs", "metrics", "model", "redaction", "systemd", "tasks"]
+    ["backoff", "clock", "errors", "logs", "metrics", "model", "redaction", "systemd", "tasks"]
 )
 # Package -> the packages that it may import beside the words.
 MAY_IMPORT: Final = {

@@ -24,6 +24,7 @@ from typing import Any, Final, NoReturn
 
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.windows import SHORTEST, Span, next_window, shown
+from ingestd.backoff import Backoff
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collecting import Collector, WindowRun
@@ -32,8 +33,7 @@ from ingestd.metrics import Metrics
 from ingestd.model import Receipt
 from ingestd.redaction import Redactor
 
-FIRST_PAUSE: Final = 10.0
-LONGEST_PAUSE: Final = 300.0
+BACKOFF: Final = Backoff(first=10.0, longest=300.0)
 LOOK_AGAIN: Final = 1.0  # seconds
 PATIENCE: Final = 30.0  # seconds
 WITH_EASE: Final = 0.25  # of the timeout
@@ -245,11 +245,11 @@ class Backfill:
     async def _failed(self, window: Span, error: str, what: str = FAILED) -> None:
         """Note why a window failed, and wait for a while."""
         record, error = self.record, self._services.redactor.text(error)
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(record.failures, 30))
         if error != record.error:
             self._log.warning("backfill fails", window=shown(window), error=error)
         record.failures, record.error = record.failures + 1, error
         self._stand(Status.RUNNING, f"{shown(window)} {what}")
+        pause = BACKOFF.pause(record.failures)
         await wait_at_most(self._again, pause, clock=self._clock)
         self._again.clear()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ingestd.backoff import Backoff
 from ingestd.bmon import Host, as_bmon
 from ingestd.calling import CallOptions, Isolation, Plugin
 from ingestd.clock import Alarm, Clock, wait_at_most
@@ -30,8 +31,7 @@ from ingestd.redaction import Redactor
 from ingestd.worker import Kind
 
 SCHEDULED_TIMEOUT: Final = 300.0
-FIRST_BACKOFF: Final = 10.0
-LONGEST_BACKOFF: Final = 300.0
+BACKOFF: Final = Backoff(first=10.0, longest=300.0)
 FIRST_RESTART: Final = 1.0
 LONGEST_RESTART: Final = 60.0
 LOOK_FOR_CHANGES: Final = 5.0
@@ -404,6 +404,5 @@ class Collector:
         self.failures = self.failures + 1 if record.failed else 0
         self.not_before = 0.0
         if self.failures > 1:  # after one failure the next tick is soon enough
-            wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.failures - 2, 30))
-            self.not_before = self._clock.monotonic() + wait
+            self.not_before = self._clock.monotonic() + BACKOFF.pause(self.failures - 1)
         self._report.tell(record, counts, failures=self.failures)

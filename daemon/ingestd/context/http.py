@@ -1,7 +1,6 @@
 """``ctx.http``: an aiohttp session that keeps to a collector's limits."""
 
 import asyncio
-import random
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 import aiohttp
 
 from ingestd import __version__
+from ingestd.backoff import spread
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
 from ingestd.errors import PluginError
@@ -75,11 +75,6 @@ class Politeness:
         self._next = start + self._gap
         if start > now:
             await self._clock.sleep(start - now)
-
-
-def spread(pause: float) -> float:
-    """Return a pause that is up to a half shorter, so that not all come back together."""
-    return pause * random.uniform(0.5, 1.0)  # noqa: S311 -- no secret depends on it
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext | bool:

@@ -5,10 +5,10 @@ body probes it. The log gets one line for each change, not one for each failure.
 """
 
 import asyncio
-import random
 from enum import StrEnum
 from typing import Any
 
+from ingestd.backoff import Backoff
 from ingestd.clock import Clock
 
 
@@ -31,7 +31,8 @@ class Outage:
     """
 
     def __init__(self, *, longest: float, clock: Clock, log: Any, first: float = 1.0) -> None:
-        self._first, self._longest, self._clock, self._log = first, longest, clock, log
+        self._backoff = Backoff(first=first, longest=longest)
+        self._clock, self._log = clock, log
         self.health = Health.UP
         self.failures = 0
         self.message = ""
@@ -49,10 +50,9 @@ class Outage:
             retry_after: How long the store asked us to wait, in seconds.
         """
         now = self._clock.monotonic()
-        ceiling = min(self._longest, self._first * 2 ** min(self.failures, 30))
-        wait = max(ceiling * random.uniform(0.5, 1.0), retry_after or 0.0)  # noqa: S311 -- spreads load
-        self._retry_at = now + wait
         self.failures += 1
+        wait = max(self._backoff.spread_pause(self.failures), retry_after or 0.0)
+        self._retry_at = now + wait
         self.message = message
         if self.health is Health.UP:
             self._down_at, self.since = now, self._clock.now()
