@@ -148,15 +148,11 @@ class BodyRejected(StoreError):
 
     Attributes:
         bad: Index of a payload in the body -> why it was refused, if the store said so.
-        rest_stored: Whether the store kept all the others.
     """
 
-    def __init__(
-        self, message: str, *, bad: Mapping[int, str] | None = None, rest_stored: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, bad: Mapping[int, str] | None = None) -> None:
         super().__init__(message)
         self.bad = bad or {}
-        self.rest_stored = rest_stored
 
 
 class QueryError(IngestError):

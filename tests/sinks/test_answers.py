@@ -89,47 +89,35 @@ def test_redirect_does_not_show_its_query() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "bad", "rest_stored"),
+    ("text", "bad"),
     [
         pytest.param(
             '{"error":"partial write: unable to parse \'m,series=b value=2.0 30\': invalid number'
             ' dropped=0"}',
             {1},
-            True,
             id="InfluxDB 1, one line not understood",
-        ),
-        pytest.param(
-            '{"error":"partial write: unable to parse \'m,series=b value=2.0 30\': invalid number'
-            ' dropped=2"}',
-            {1},
-            False,
-            id="InfluxDB 1, one line not understood and others dropped",
         ),
         pytest.param(
             '{"error":"unable to parse \'m,series=a value=1.0 10\': invalid number\\nunable to '
             "parse 'n\\\\ x,series=it's value=4.0 40': invalid field format\"}",
             {0, 3},
-            False,
             id="InfluxDB 1, lines not understood",
         ),
         pytest.param(
             '{"error":"partial write: field type conflict: input field \\"value\\" on measurement'
             ' \\"n x\\" is type float, already exists as type integer dropped=1"}',
             {3},
-            False,
             id="InfluxDB 1, a type conflict that explains itself",
         ),
         pytest.param(
             '{"error":"partial write: field type conflict: input field \\"value\\" on measurement'
             ' \\"m\\" is type float, already exists as type integer dropped=2"}',
             set(),
-            False,
             id="InfluxDB 1, a type conflict in some shards only",
         ),
         pytest.param(
             '{"error":"partial write: points beyond retention policy dropped=2"}',
             {0, 2},
-            False,
             id="InfluxDB 1, too old",
         ),
         pytest.param(
@@ -138,7 +126,6 @@ def test_redirect_does_not_show_its_query() -> None:
             "m,series=a at 2022-05-09T10:22:00Z dropped because it violates a Retention Policy "
             'Lower Bound at 2025-03-05T16:34:57Z, newest point ... dropped=1 for database: 91"}',
             {0},
-            False,
             id="InfluxDB 2, too old",
         ),
         pytest.param(
@@ -146,13 +133,11 @@ def test_redirect_does_not_show_its_query() -> None:
             "violates a Retention Policy Lower Bound, newest point y violates a Retention Policy"
             ' Upper Bound dropped=2"}',
             set(),
-            False,
             id="InfluxDB 2, too old and too new",
         ),
         pytest.param(
             '{"error":"partial write: max-values-per-tag limit exceeded (1/1): dropped=1"}',
             set(),
-            False,
             id="InfluxDB 1, dropped for a reason that names none",
         ),
         pytest.param(
@@ -160,38 +145,33 @@ def test_redirect_does_not_show_its_query() -> None:
             "encountered on line(s): error parsing line 2 (1-based): Invalid measurement\\n"
             'error parsing line 4 (1-based): no fields"}',
             {1, 3},
-            False,
             id="InfluxDB Cloud, numbers in the text",
         ),
         pytest.param(
             '{"code":"invalid","line":3,"message":"no such column"}',
             {2},
-            False,
             id="InfluxDB Cloud, a number apart",
         ),
         pytest.param(
             '{"error":"partial write of line protocol occurred","data":[{"original_line":"x",'
             '"line_number":2,"error_message":"invalid"},{"line_number":99},{"line_number":"x"}]}',
             {1},
-            False,
             id="InfluxDB 3, a list",
         ),
         pytest.param(
             '{"error":"parsing failed for write_lp endpoint","data":{"original_line":"x",'
             '"line_number":3,"error_message":"invalid"}}',
             {2},
-            False,
             id="InfluxDB 3, one",
         ),
-        pytest.param('{"error": 7, "message": ["x"], "line": true}', set(), False, id="strange"),
-        pytest.param("[1, 2]", set(), False, id="not an object"),
-        pytest.param("not JSON", set(), False, id="not JSON"),
+        pytest.param('{"error": 7, "message": ["x"], "line": true}', set(), id="strange"),
+        pytest.param("[1, 2]", set(), id="not an object"),
+        pytest.param("not JSON", set(), id="not JSON"),
     ],
 )
-def test_named_lines_are_found(text: str, bad: set[int], rest_stored: bool) -> None:  # noqa: FBT001
+def test_named_lines_are_found(text: str, bad: set[int]) -> None:
     """A server that names lines, in whatever way, is understood; one that does not, names none."""
-    found, kept = named(text, LINES)
+    found = named(text, LINES)
 
     assert set(found) == bad
-    assert kept is rest_stored
     assert all(0 < len(why) < 400 for why in found.values())

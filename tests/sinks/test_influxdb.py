@@ -133,7 +133,6 @@ async def test_v1_line_it_cannot_read_is_named(influxdb_url: str, unique: str) -
             await to.write(data)
 
         assert set(caught.value.bad) == {3}
-        assert caught.value.rest_stored
         assert len(await to.latest(since_us=NOW_US)) == 3
 
 
@@ -273,7 +272,6 @@ async def test_v2_partial_write_is_found_by_halving(influx2: Influx2, v2: Influx
         await v2.write(body(v2, POINTS))
 
     assert caught.value.bad == {}
-    assert not caught.value.rest_stored
     assert len(influx2.values("energy")) == 2
 
 
@@ -285,7 +283,6 @@ async def test_v2_line_it_cannot_read_is_named(influx2: Influx2, v2: InfluxSink2
         await v2.write(data)
 
     assert set(caught.value.bad) == {3}
-    assert not caught.value.rest_stored
     assert influx2.values("energy") == {}
 
 

@@ -138,10 +138,6 @@ class Sender:
             return []
         if isinstance(error, BodyRejected) and error.bad:
             rest = await self._bury_named(payloads, error.bad, moved)
-            if error.rest_stored:
-                self.account.stored += len(rest)
-                moved(len(rest))
-                return []
             return [await self._off_loop(self._part, body, rest)] if rest else []
         middle = len(payloads) // 2
         halves = (payloads[:middle], payloads[middle:])

@@ -59,8 +59,7 @@ def error_of(
     # InfluxDB 2.0 and 2.1 answered partial writes with 500.
     refused = reply.status in {400, 422} or (reply.status == 500 and "partial write" in reply.text)
     if refused and not web_page:
-        bad, rest_stored = named(reply.text, sent)
-        return BodyRejected(message, bad=bad, rest_stored=rest_stored)
+        return BodyRejected(message, bad=named(reply.text, sent))
     return StoreUnavailable(message, retry_after=retry_after_seconds(reply.retry_after, now=now))
 
 
@@ -89,24 +88,22 @@ def said_in(text: str) -> dict[str, Any]:
     }
 
 
-def named(text: str, sent: Sequence[str]) -> tuple[dict[int, str], bool]:
-    """Return which lines a store says it refused and why, and whether it kept all the others.
+def named(text: str, sent: Sequence[str]) -> dict[int, str]:
+    """Return which lines a store says it refused, and why; there may be more of them.
 
     The answers are those of InfluxDB 1 and 2 (``unable to parse '<line>': why``,
     ``partial write: why dropped=<n>``), of InfluxDB Cloud (``error parsing line
     2 (1-based): why``) and of InfluxDB 3 (a list with ``line_number``).
-
-    A server that drops lines for two reasons tells one of them, so it counts as
-    having kept the others only if it says that it dropped no more than it names.
     """
     said = said_in(text)
     message = said.get("message") or said.get("error") or text
     if data := said.get("data"):
-        return by_entry(data if isinstance(data, list) else [data], sent), False
-    if bad := by_text(message, sent):
-        dropped = DROPPED.search(message)
-        return bad, "partial write" in message and dropped is not None and dropped[1] == "0"
-    return by_number(message, said.get("line"), sent) or by_count(message, sent), False
+        return by_entry(data if isinstance(data, list) else [data], sent)
+    return (
+        by_text(message, sent)
+        or by_number(message, said.get("line"), sent)
+        or by_count(message, sent)
+    )
 
 
 def by_entry(entries: Sequence[Any], sent: Sequence[str]) -> dict[int, str]:
