@@ -18,7 +18,7 @@ from ingestd.errors import ResultError, StateError
 from ingestd.model import Series
 from ingestd.records import series as seriesnotes
 from ingestd.records.memories import encode, put
-from ingestd.records.runs import KEPT_RUNS, KEPT_SECONDS, RunRecord
+from ingestd.records.runs import KEPT_RUNS, KEPT_SECONDS, Outcome, RunRecord
 from ingestd.records.store import PRUNE_EVERY, Kept, StateStore
 from tests.support.clock import START, VirtualClock
 
@@ -262,7 +262,7 @@ async def test_a_fingerprint_cannot_be_guessed_elsewhere(
 async def test_a_run_is_found_before_and_after_it_is_written(store: StateStore) -> None:
     """Whoever asks does not notice that records wait to share a commit."""
     record = ran(
-        outcome="failed", error="no route", details="Traceback\ud800", unusable={"no time": 3}
+        outcome=Outcome.FAILED, error="no route", details="Traceback\ud800", unusable={"no time": 3}
     )
 
     number = store.add_run(record)
@@ -315,7 +315,7 @@ async def test_the_last_runs_outlive_the_daemon(
 
 async def test_old_runs_are_forgotten_and_failures_later(store: StateStore) -> None:
     """A busy collector's failure of last night is still there after a hundred good runs."""
-    failure = store.add_run(ran(outcome="failed"))
+    failure = store.add_run(ran(outcome=Outcome.FAILED))
     for _ in range(2 * KEPT_RUNS + PRUNE_EVERY):
         store.add_run(ran())
     quiet = store.add_run(ran("quiet"))
@@ -333,7 +333,7 @@ async def test_runs_of_a_month_ago_are_forgotten_but_the_last(
 ) -> None:
     """However few they are; the last one tells when a collector ran, however long ago."""
     for _ in range(PRUNE_EVERY):
-        store.add_run(ran(outcome="failed"))
+        store.add_run(ran(outcome=Outcome.FAILED))
     clock.step(KEPT_SECONDS + 1)
     await store.flush()
 

@@ -5,11 +5,12 @@ from ingestd.backfilling.backfill import BackfillServices
 from ingestd.backfilling.backfills import Backfills
 from ingestd.backfilling.comparing import Compared, compare
 from ingestd.backfilling.gaps import SECOND, Bounds, Hole, merged
-from ingestd.backfilling.records import BackfillRecord, Status
+from ingestd.backfilling.records import OVER, BackfillRecord, Status
 from ingestd.backfilling.windows import CHUNK
 
 __all__ = [
     "CHUNK",
+    "OVER",
     "SECOND",
     "BackfillRecord",
     "BackfillServices",

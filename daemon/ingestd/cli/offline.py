@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ingestd import __version__
-from ingestd.backfilling import Status
+from ingestd.backfilling import OVER, Status
 from ingestd.backfilling import records as backfillrecords
 from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.exitcodes import CommandError
@@ -27,7 +27,7 @@ from ingestd.disk import MIGRATIONS, Database, Holder, migrate, open_reader, tra
 from ingestd.errors import StateError
 from ingestd.loading import Loader
 from ingestd.model import MICROSECONDS, Body
-from ingestd.records import StateStore, decode, list_series, raw_rows
+from ingestd.records import FAILED_OUTCOMES, StateStore, decode, list_series, raw_rows
 from ingestd.records import runs as runrecords
 from ingestd.redaction import Redactor
 from ingestd.web import latest_json, remembered_json, schedule_text, shown
@@ -55,7 +55,7 @@ class Offline:
     async def status(self) -> Json:
         """Say what the files tell."""
         last = [each["last_run"] for each in await self.collectors() if each["last_run"]]
-        failing = [record for record in last if record["outcome"] in {"failed", "timeout"}]
+        failing = [record for record in last if record["outcome"] in FAILED_OUTCOMES]
         return {
             "version": __version__,
             "pid": self._holder.pid if self._holder else None,
@@ -77,11 +77,7 @@ class Offline:
                 "running": 0,
                 "failing": len(failing),
             },
-            "backfills": [
-                each
-                for each in await self.backfills()
-                if each["status"] not in {"done", "cancelled"}
-            ],
+            "backfills": [each for each in await self.backfills() if each["status"] not in OVER],
         }
 
     async def collectors(self) -> list[Json]:

@@ -18,6 +18,7 @@ from ingestd.contract import Memory
 from ingestd.errors import ConfigError
 from ingestd.loading import Loader, check_plugins
 from ingestd.model import MICROSECONDS, Point
+from ingestd.records import GOOD_OUTCOMES, Outcome
 from ingestd.redaction import Redactor, find_secrets
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def once(  # noqa: PLR0913 -- one for each option of the command
         show_record(record)
         for store, error in waiting.items():
             click.echo(f"{store}: unavailable, the readings wait in its spool: {error}", err=True)
-    if record["outcome"] not in {"ok", "degraded"}:
+    if record["outcome"] not in GOOD_OUTCOMES:
         return FAILURE
     return UNAVAILABLE if waiting else 0
 
@@ -166,14 +167,14 @@ def _rehearse(
             raise click.BadParameter(f"{exc}", param_hint="--listen-for") from None
     redactor = Redactor([*config.secrets, *find_secrets(dict(collector.params))])
     found = asyncio.run(rehearse(config, collector, redactor, verbose=verbose))
-    if stream and found.record.outcome == "timeout":  # it has been listened to long enough
-        found.record.outcome, found.record.error = "ok", ""
+    if stream and found.record.outcome is Outcome.TIMEOUT:  # it has been listened to long enough
+        found.record.outcome, found.record.error = Outcome.OK, ""
     redactor.add([*found.before.hidden.values(), *found.after.hidden.values()])
     if as_json:
         show.as_json(_as_json(found, collector.name, redactor))
     else:
         _show(found, redactor)
-    return 0 if found.record.outcome in {"ok", "degraded"} else FAILURE
+    return 0 if found.record.outcome in GOOD_OUTCOMES else FAILURE
 
 
 def _as_json(found: "Rehearsal", name: str, redactor: Redactor) -> Json:

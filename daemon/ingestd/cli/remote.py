@@ -111,11 +111,13 @@ class Remote:
 
     async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
         """Begin a backfill in the daemon; look at it until it ends, if somebody follows it."""
+        from ingestd.backfilling import OVER  # noqa: PLC0415 -- takes its time
+
         body = {name: value for name, value in asdict(wanted).items() if value is not None}
         found: Json = await self._call("POST", "backfills", json=body)
         while follow is not None:
             follow(found)
-            if found["status"] in {"done", "cancelled"}:
+            if found["status"] in OVER:
                 break
             await asyncio.sleep(LOOK_AGAIN)
             found = await self._get(f"backfills/{found['id']}")

@@ -26,7 +26,7 @@ from ingestd.delivery import Buffer
 from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
 from ingestd.loading import Blocking, CurrentPlugin, Loader
 from ingestd.metrics import Metrics
-from ingestd.records import RunRecord, StateStore
+from ingestd.records import Outcome, RunRecord, StateStore
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
 
@@ -332,12 +332,13 @@ class Collector:
                 run = await self._prepare()
                 self.running = run
                 await run.collect(self.extras(run, http=self._http, log=self._log))
-                record.outcome = "degraded" if run.counts.degraded else "ok"
+                record.outcome = Outcome.DEGRADED if run.counts.degraded else Outcome.OK
             except asyncio.CancelledError:
-                record.outcome, record.error = "cancelled", "the daemon stopped it"
+                record.outcome, record.error = Outcome.CANCELLED, "the daemon stopped it"
                 raise
             except PluginError as error:
-                record.outcome = "timeout" if isinstance(error, RunTimeout) else "failed"
+                timed_out = isinstance(error, RunTimeout)
+                record.outcome = Outcome.TIMEOUT if timed_out else Outcome.FAILED
                 record.error, record.details, record.output = (
                     str(error),
                     error.details,
@@ -345,7 +346,7 @@ class Collector:
                 )
             except Exception as bug:  # noqa: BLE001 -- border: nothing a plugin does may stop its neighbours
                 self._log.exception("a run met a bug of the daemon")
-                record.outcome, record.error = "failed", f"bug in the daemon: {bug!r:.200}"
+                record.outcome, record.error = Outcome.FAILED, f"bug in the daemon: {bug!r:.200}"
             finally:
                 record.seconds = clock.monotonic() - began
                 self._close(record, self.running.counts if self.running else RunCounts())

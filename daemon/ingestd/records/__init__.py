@@ -2,8 +2,19 @@
 
 from ingestd.records import runs
 from ingestd.records.memories import decode, raw_rows
-from ingestd.records.runs import RunRecord
+from ingestd.records.runs import FAILED_OUTCOMES, GOOD_OUTCOMES, Outcome, RunRecord
 from ingestd.records.series import list_series
 from ingestd.records.store import Kept, StateStore
 
-__all__ = ["Kept", "RunRecord", "StateStore", "decode", "list_series", "raw_rows", "runs"]
+__all__ = [
+    "FAILED_OUTCOMES",
+    "GOOD_OUTCOMES",
+    "Kept",
+    "Outcome",
+    "RunRecord",
+    "StateStore",
+    "decode",
+    "list_series",
+    "raw_rows",
+    "runs",
+]

@@ -10,10 +10,26 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 KEPT_RUNS: Final = 100  # of each collector, and as many again that did not go well
 KEPT_SECONDS: Final = 30 * 86400.0
+
+
+class Outcome(StrEnum):
+    """How a run ended; where records are told as JSON, its text stands for it."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+# The one place that says which runs count as what; texts from JSON can be looked up in both.
+FAILED_OUTCOMES: Final = frozenset({Outcome.FAILED, Outcome.TIMEOUT})
+GOOD_OUTCOMES: Final = frozenset({Outcome.OK, Outcome.DEGRADED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +42,7 @@ class RunRecord:
         tick: The time for which it was scheduled, in seconds since the Unix epoch.
         started: When it really began, likewise.
         seconds: How long it took.
-        outcome: ``ok``, ``degraded``, ``failed``, ``timeout`` or ``cancelled``.
+        outcome: How it ended.
         readings: How many the plugin gave.
         points: How many of those can be stored.
         unusable: How many cannot, by reason.
@@ -43,7 +59,7 @@ class RunRecord:
     started: float
     id: int = 0
     seconds: float = 0.0
-    outcome: str = "ok"
+    outcome: Outcome = Outcome.OK
     readings: int = 0
     points: int = 0
     unusable: Mapping[str, int] = field(default_factory=dict)
@@ -57,7 +73,7 @@ class RunRecord:
     @property
     def failed(self) -> bool:
         """Whether the plugin failed, and should be left alone for a while."""
-        return self.outcome in {"failed", "timeout"}
+        return self.outcome in FAILED_OUTCOMES
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for a listing."""
@@ -140,4 +156,9 @@ def _to_json(record: RunRecord) -> str:
 
 
 def _records(rows: Iterable[tuple[int, str]]) -> list[RunRecord]:
-    return [RunRecord(id=run_id, **json.loads(record)) for run_id, record in rows]
+    return [_record(run_id, json.loads(text)) for run_id, text in rows]
+
+
+def _record(run_id: int, values: dict[str, Any]) -> RunRecord:
+    outcome = Outcome(values.pop("outcome"))
+    return RunRecord(id=run_id, outcome=outcome, **values)
