@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from ingestd.config import file as configfile
 from ingestd.config.model import Config
+from ingestd.hosts import HOSTS
 from ingestd.loading.check import check_plugins
 from ingestd.loading.loader import Loader
 from ingestd.plugins import http_json, mqtt
@@ -56,7 +57,8 @@ class Example:
         main = folder / "ingestd.yaml"
         main.write_text(text)
         variables = dict.fromkeys(VARIABLE.findall(text), "made-up")
-        return configfile.load(main, {**variables, "CREDENTIALS_DIRECTORY": str(secrets)})
+        environ = {**variables, "CREDENTIALS_DIRECTORY": str(secrets)}
+        return configfile.load(main, environ, hosts=HOSTS)
 
     def loader(self, config: Config, folder: Path) -> Loader:
         """Return a loader that finds the page's own plugins, too."""

@@ -22,21 +22,21 @@ MAY_IMPORT: Final = {
     "disk": "",
     "context": "config",
     "records": "contract disk",
-    "bmon": "config contract records",
-    "worker": "bmon contract",
-    "calling": "bmon contract worker",
-    "loading": "calling config worker",
+    "bmon": "config contract",
+    "worker": "contract",
+    "calling": "contract worker",
+    "loading": "calling config contract worker",
     "sinks": "config disk",
     "delivery": "config disk sinks",
-    "collecting": "bmon calling config context contract delivery loading records worker",
+    "collecting": "calling config context contract delivery loading records worker",
     "backfilling": "calling collecting disk sinks",
 }
 # The assembly and the faces of the daemon: modules at the top, and two packages.
-ASSEMBLY: Final = frozenset(["app", "filewatch", "looplag", "reloading"])
+ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"])
 FACES: Final = {
     "testing": "contract context",
     "web": "app backfilling calling collecting config context contract delivery records",
-    "cli": "app web " + " ".join(MAY_IMPORT),
+    "cli": "app hosts web " + " ".join(MAY_IMPORT),
     "__main__": "cli",
 }
 MOST_AT_THE_TOP: Final = 20

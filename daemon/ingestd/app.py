@@ -30,6 +30,7 @@ from ingestd.delivery import Buffer, Deliveries
 from ingestd.disk import Database, StateDirectory
 from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.filewatch import edits
+from ingestd.hosts import HOSTS
 from ingestd.loading import Loader, check_plugins
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
@@ -93,7 +94,7 @@ class Daemon:
         self.metrics = Metrics()
         self.started = self.clock.now()
         self.buffer = Buffer(capacity=config.buffer.points)
-        self.loader = Loader(config.daemon.plugin_dirs)
+        self.loader = Loader(config.daemon.plugin_dirs, hosts=HOSTS.values())
         self.shared = Shared()
         self.ready, self.stopping = asyncio.Event(), asyncio.Event()
         self._hurry = asyncio.Event()
@@ -292,6 +293,7 @@ class Daemon:
             stopping=self.stopping,
             blocking=self.blocking,
             shared=self.shared,
+            hosts=HOSTS,
             log=self.log,
         )
 
@@ -328,7 +330,8 @@ class Daemon:
     # -- reloading
 
     async def _reload(self) -> str:
-        new = await self.blocking(configfile.load, self.config_path, self._environ)
+        load = partial(configfile.load, hosts=HOSTS)
+        new = await self.blocking(load, self.config_path, self._environ)
         loader = await self._check(new)
         changes = plan(self.config, new)
         prepared = await self._reloader.prepare(new, changes, self._services(loader))

@@ -70,7 +70,7 @@ async def test_readings_are_converted_by_bmons_rules(tmp_path: Path) -> None:
             "no_value": 2, "value": 1, "shape": 1, "milliseconds": 1, "series": 1,
         }  # fmt: skip
         assert len(record.samples) == 5
-        assert record.bmon["reading_insert_message"] == (
+        assert record.told["bmon"]["reading_insert_message"] == (
             "2 readings stored successfully, 4 rejected."
         )
 
@@ -82,7 +82,7 @@ async def test_others_are_not(tmp_path: Path) -> None:
         (record,) = await here.ran()
 
         assert (record.points, record.unusable["value"]) == (0, 3)
-        assert record.bmon == {}
+        assert record.told["bmon"] == {}
 
 
 @pytest.mark.parametrize("isolation", ["process", "thread"])
@@ -105,9 +105,9 @@ async def test_state_comes_back_and_survives_a_run_that_raises(
             "script_start_time": "mine",
         }
         assert kept.hidden == {"key": (1, 2)}
-        assert "ValueError: no more" in str(records[2].bmon["script_error"])
-        assert "Traceback" in str(records[2].bmon["script_error"])
-        assert "script_execution_time" not in records[2].bmon
+        assert "ValueError: no more" in str(records[2].told["bmon"]["script_error"])
+        assert "Traceback" in str(records[2].told["bmon"]["script_error"])
+        assert "script_execution_time" not in records[2].told["bmon"]
 
 
 async def test_a_run_without_a_result_forgets_nothing(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ async def test_ambientweather(here: Site, them: Vendors) -> None:
     (record,) = await ran(here, "ambientweather", params=params)
 
     assert stored(here) == [("wx_7B_humidity", NOON, 81.0), ("wx_7B_tempf", NOON, 23.5)]
-    assert record.bmon["reading_insert_message"] == "2 readings stored successfully, 0 rejected."
+    told = record.told["bmon"]
+    assert told["reading_insert_message"] == "2 readings stored successfully, 0 rejected."
 
 
 async def test_a_parameter_that_is_missing_is_named(here: Site, them: Vendors) -> None:
@@ -65,7 +66,7 @@ async def test_a_parameter_that_is_missing_is_named(here: Site, them: Vendors) -
 
     assert record.outcome == "failed"
     assert "application_key" in record.error
-    assert "application_key" in str(record.bmon["script_error"])
+    assert "application_key" in str(record.told["bmon"]["script_error"])
 
 
 @SLOW
@@ -99,10 +100,10 @@ async def test_okofen2(here: Site, them: Vendors) -> None:
         ("juneau_boiler_temp", NOON, 60.5),
     ]
     assert records[0].unusable == {"no_value": 1}
-    assert records[0].bmon["reading_insert_message"] == (
+    assert records[0].told["bmon"]["reading_insert_message"] == (
         "3 readings stored successfully, 0 rejected."
     )
-    assert "reading_insert_message" not in records[1].bmon
+    assert "reading_insert_message" not in records[1].told["bmon"]
     assert (await here.on_disk("m")).state["last_ts_loaded"] == NOON + 60
 
 

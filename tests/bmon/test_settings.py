@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import structlog
 
-from ingestd.bmon.settings import Host
+from ingestd.bmon import BmonHost
 from ingestd.calling.pool import Isolation, Workers
 from ingestd.calling.threads import Threads
+from ingestd.contract import Host
 from ingestd.errors import PluginError
-from ingestd.loading.loader import Loader, ask
+from ingestd.hosts import HOSTS
+from ingestd.loading.importprocess import ImportProcess
+from ingestd.loading.loader import Loader
 from ingestd.worker.importing import read_source
 
 AT_IMPORT = """
@@ -95,7 +98,7 @@ def written(tmp_path: Path) -> Written:
 
 async def called(place: Isolation, path: Path, host: Host | None, **kwargs: Any) -> Any:
     """Run a script once; return its result, or None if it had none."""
-    plugin = Loader([]).load(str(path))
+    plugin = Loader([], hosts=HOSTS.values()).load(str(path))
     log = structlog.get_logger("test")
     finished = await place.call(
         plugin, kwargs, name="m", timeout=30, memory_limit=None, log=log, host=host
@@ -109,7 +112,7 @@ async def test_each_collector_finds_its_own_settings(
 ) -> None:
     """Also where the script has read them while it was imported, and in turns."""
     path, where = written(AT_IMPORT), place()
-    hosts = [Host({"API_KEY": "one", "OTHER": 5}), Host({"API_KEY": "two"})]
+    hosts = [BmonHost({"API_KEY": "one", "OTHER": 5}), BmonHost({"API_KEY": "two"})]
 
     results = [await called(where, path, host) for host in [*hosts, *hosts]]
     if isinstance(where, Workers):
@@ -125,8 +128,8 @@ async def test_calls_at_the_same_time_find_their_own(written: Written) -> None:
     """Threads share the modules, not the settings."""
     path, threads = written(WAITS), Threads()
     first, second = await asyncio.gather(
-        called(threads, path, Host({"API_KEY": "one"})),
-        called(threads, path, Host({"API_KEY": "two"})),
+        called(threads, path, BmonHost({"API_KEY": "one"})),
+        called(threads, path, BmonHost({"API_KEY": "two"})),
     )
 
     assert (first["found"], second["found"]) == (["one"] * 50, ["two"] * 50)
@@ -135,7 +138,7 @@ async def test_calls_at_the_same_time_find_their_own(written: Written) -> None:
 async def test_threads_of_a_script_find_them_too(written: Written) -> None:
     """In a worker process they belong to the process."""
     async with Workers(1) as workers:
-        result = await called(workers, written(IN_RUN), Host({"API_KEY": "one"}))
+        result = await called(workers, written(IN_RUN), BmonHost({"API_KEY": "one"}))
 
     assert result["found"] == ["one"]
 
@@ -148,7 +151,7 @@ async def test_a_setting_that_is_missing_says_where_it_belongs(
     where = place()
 
     with pytest.raises(PluginError) as failed:
-        await called(where, written(MISSING), Host({"OTHER": "secret", "ANOTHER": 1}))
+        await called(where, written(MISSING), BmonHost({"OTHER": "secret", "ANOTHER": 1}))
     if isinstance(where, Workers):
         await where.__aexit__(None, None, None)
 
@@ -166,7 +169,7 @@ async def test_nothing_of_a_run_stays_in_a_script(
     path, where = written(KEEPS), place()
     before = set(sys.modules)
 
-    results = [await called(where, path, Host(), name=name) for name in ("one", "two")]
+    results = [await called(where, path, BmonHost(), name=name) for name in ("one", "two")]
     if isinstance(where, Workers):
         await where.__aexit__(None, None, None)
     left = {name for name in sys.modules if name.startswith("ingestd_plugin_")} - before
@@ -186,7 +189,7 @@ async def test_a_script_may_return_nothing_of_use(
     """For BMON that is a run that went well; for others it is a mistake."""
     path, where = written(OTHERS), place()
 
-    result = await called(where, path, Host(), value=value)
+    result = await called(where, path, BmonHost(), value=value)
     with pytest.raises(PluginError, match="must give a dict"):
         await called(where, path, None, value=value)
     if isinstance(where, Workers):
@@ -198,12 +201,12 @@ async def test_a_script_may_return_nothing_of_use(
 async def test_a_script_that_needs_bmon_itself_is_told_so(written: Written) -> None:
     """The exporter reads BMON's own database, so nothing else can run it."""
     with pytest.raises(PluginError, match="needs 'bmsapp', which is BMON itself"):
-        Loader([]).load(str(written(ORM)))
+        Loader([], hosts=HOSTS.values()).load(str(written(ORM)))
 
 
 def test_a_script_can_be_looked_at_without_its_settings(written: Written) -> None:
     """In a process of its own, where all of them are empty."""
-    described = ask(read_source(written(AT_IMPORT)))
+    described = ImportProcess(hosts=HOSTS.values()).describe(read_source(written(AT_IMPORT)))
 
     assert described.parameters.accepts_any
 
@@ -212,7 +215,7 @@ async def test_only_scripts_of_bmon_find_the_stand_in(written: Written) -> None:
     """Nobody else should meet half a Django."""
     path = written(AT_IMPORT)
     async with Workers(1) as workers:
-        await called(workers, path, Host({"API_KEY": "one"}))
+        await called(workers, path, BmonHost({"API_KEY": "one"}))
 
         with pytest.raises(PluginError, match="needs the module 'django'"):
             await called(workers, path, None)
@@ -231,9 +234,9 @@ async def test_a_django_that_is_configured_is_left_alone(
     path = written(f"from django import utils\n{AT_IMPORT}")
 
     async with Workers(1) as workers:
-        unconfigured = await called(workers, path, Host({"API_KEY": "one"}))
+        unconfigured = await called(workers, path, BmonHost({"API_KEY": "one"}))
         monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "site.settings")
-        configured = await called(workers, path, Host({"API_KEY": "two"}))
+        configured = await called(workers, path, BmonHost({"API_KEY": "two"}))
 
     assert unconfigured["in_run"] == "one"
     assert configured["in_run"] == "real"
@@ -241,7 +244,7 @@ async def test_a_django_that_is_configured_is_left_alone(
 
 def test_the_mark_of_settings_tells_nothing_of_them() -> None:
     """It differs where they do, and neither it nor the repr holds any."""
-    one, two = Host({"API_KEY": "one"}), Host({"API_KEY": "two"})
+    one, two = BmonHost({"API_KEY": "one"}), BmonHost({"API_KEY": "two"})
 
-    assert one.key == Host({"API_KEY": "one"}).key != two.key
-    assert "one" not in repr(one) + one.key
+    assert one.mark == BmonHost({"API_KEY": "one"}).mark != two.mark
+    assert "one" not in repr(one) + one.mark

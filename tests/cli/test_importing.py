@@ -14,6 +14,7 @@ import pytest
 from ingestd.config import file as configfile
 from ingestd.contract.result import Memory
 from ingestd.disk.schema import open_reader
+from ingestd.hosts import HOSTS
 from ingestd.records.memories import decode, raw_rows
 from tests.support.cli import CommandLine
 from tests.support.daemon import DaemonFolder
@@ -124,7 +125,7 @@ def test_scripts_become_collectors(
 ) -> None:
     """With the types that BMON gives their parameters, and what they remember."""
     said = cli("import", "bmon", str(export(tmp_path, ALL)), "--scripts", str(SCRIPTS))
-    config = configfile.load(cli.config_path, {})
+    config = configfile.load(cli.config_path, {}, hosts=HOSTS)
     okofen = config.collectors["okofen-1"]
 
     assert said.code == 0, said.err

@@ -13,7 +13,8 @@ import pytest
 from ingestd.calling.plugin import check_params
 from ingestd.errors import PluginLoadError
 from ingestd.loading.check import check_plugins
-from ingestd.loading.loader import Loader, ask
+from ingestd.loading.importprocess import ImportProcess
+from ingestd.loading.loader import Loader
 from ingestd.worker.importing import Kind, Parameters
 from tests.support.config import ConfigFolder
 from tests.support.plugins import PluginFolder
@@ -247,7 +248,7 @@ async def test_packages_may_import_their_own_modules(plugin_folder: PluginFolder
 
     assert plugin.run is not None
     assert await plugin.run() == {"n": 3}
-    assert ask(plugin.source).kind is Kind.COROUTINE
+    assert ImportProcess().describe(plugin.source).kind is Kind.COROUTINE
 
 
 def test_two_plugins_of_one_name_do_not_meet(tmp_path: Path) -> None:

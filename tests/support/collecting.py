@@ -21,6 +21,7 @@ from ingestd.contract.result import Memory
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.lane import Lane
 from ingestd.disk.database import Database
+from ingestd.hosts import HOSTS
 from ingestd.metrics import Metrics
 from ingestd.model import Point
 from ingestd.records.runs import RunRecord
@@ -162,6 +163,7 @@ async def site(
                 stopping=stopping,
                 blocking=blocking,
                 shared=Shared(),
+                hosts=HOSTS,
                 log=log,
             )
             collectors = Collectors(

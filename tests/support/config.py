@@ -9,6 +9,7 @@ import pytest
 from ingestd.config import file as configfile
 from ingestd.config.model import Config
 from ingestd.errors import ConfigError
+from ingestd.hosts import HOSTS
 
 
 class ConfigFolder:
@@ -29,7 +30,7 @@ class ConfigFolder:
         """Load the main file, after writing it if there is a text."""
         if text is not None:
             self.write(text)
-        return configfile.load(self.main, environ or {})
+        return configfile.load(self.main, environ or {}, hosts=HOSTS)
 
     def problems(
         self, text: str | None = None, environ: Mapping[str, str] | None = None

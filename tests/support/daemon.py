@@ -21,6 +21,7 @@ import pytest
 
 from ingestd.app import Daemon
 from ingestd.config import file as configfile
+from ingestd.hosts import HOSTS
 from ingestd.logs import Threshold
 from ingestd.redaction import Redactor
 from ingestd.systemd import Notifier
@@ -119,7 +120,7 @@ class DaemonFolder:
 
     def make(self) -> Daemon:
         """Make a daemon that has yet to be run."""
-        config = configfile.load(self.config_path, {})
+        config = configfile.load(self.config_path, {}, hosts=HOSTS)
         return Daemon(
             config,
             config_path=self.config_path,

@@ -8,6 +8,7 @@ import pytest
 
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished
+from ingestd.hosts import HOSTS
 from ingestd.loading.loader import Loader
 
 
@@ -16,7 +17,7 @@ class PluginFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.loader = Loader([path])
+        self.loader = Loader([path], hosts=HOSTS.values())
 
     def write(self, name: str, text: str) -> Path:
         """Write ``<name>.py``, or any file if the name has an ending; return its path."""

@@ -1,7 +1,5 @@
 """Everything that is only here for BMON."""
 
-from ingestd.bmon import settings
-from ingestd.bmon.record import as_bmon
-from ingestd.bmon.settings import Host, provided
+from ingestd.bmon.host import BmonHost
 
-__all__ = ["Host", "as_bmon", "provided", "settings"]
+__all__ = ["BmonHost"]

@@ -6,19 +6,17 @@ the ``settings:`` of its collector.
 
 A script may keep a setting in a variable of its own, and so may the modules that
 it imports. So it is imported anew for each run, as BMON does, and a worker process
-serves one set of settings only (``Host.key``). In threads the settings belong to
+serves one set of settings only (``BmonHost.mark``). In threads the settings belong to
 the call, since many calls share the process.
 
 A Django that is installed and configured is left alone.
 """
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -28,24 +26,6 @@ DJANGO: Final = "django"
 CONF: Final = "django.conf"
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What scripts of BMON expect of whatever runs them.
-
-    Attributes:
-        settings: What they find in ``django.conf.settings``.
-    """
-
-    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def key(self) -> str:
-        """A mark that differs where settings do, and tells nothing of them."""
-        text = repr(sorted((name, repr(each)) for name, each in self.settings.items()))
-        return hashlib.blake2b(text.encode(errors="surrogatepass"), key=_KEY).hexdigest()
-
-
-_KEY: Final = os.urandom(32)
 _of_call: ContextVar[Mapping[str, Any] | None] = ContextVar("settings", default=None)
 _of_process: Mapping[str, Any] | None = None
 
@@ -113,27 +93,25 @@ class _StandIn(MetaPathFinder, Loader):
 _STAND_IN: Final = _StandIn()
 
 
-def provide(settings: Mapping[str, Any]) -> None:
-    """Give settings to everything that this process runs from now on."""
+def provide(settings: Mapping[str, Any] | None) -> None:
+    """Give settings to everything that this process runs from now on.
+
+    Args:
+        settings: Of the collector, or None for a look at a script without it: then all of
+            them are empty, unless there is a Django that has its own.
+    """
     global _of_process  # noqa: PLW0603 -- the import system is as global, and so are its modules
-    _of_process = settings
+    if settings is None and _installed():
+        return
+    _of_process = Nothing() if settings is None else settings
     _install()
-
-
-def provide_nothing() -> None:
-    """Let scripts be imported that want settings, where no Django would give them any."""
-    if not _installed():
-        provide(Nothing())
 
 
 @contextmanager
-def provided(host: Host | None) -> Iterator[None]:
-    """Give a host's settings to what is called within, in this thread."""
-    if host is None:
-        yield
-        return
+def provided(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Give settings to what is called within, in this thread."""
     _install()
-    token = _of_call.set(host.settings)
+    token = _of_call.set(settings)
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Isolation, Workers
 from ingestd.calling.results import CallOptions, PluginResult, results
-from ingestd.calling.starting import worker_command, worker_environment, worker_request
+from ingestd.calling.starting import describe_request, worker_command, worker_environment
 from ingestd.calling.threads import Threads
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "Threads",
     "Workers",
     "check_params",
+    "describe_request",
     "results",
     "worker_command",
     "worker_environment",
-    "worker_request",
 ]

@@ -29,11 +29,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from ingestd.bmon import Host
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.process import Key, Log, WorkerProcess
 from ingestd.calling.slots import Slots
-from ingestd.calling.starting import worker_request
+from ingestd.calling.starting import run_request
+from ingestd.contract import Host
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from ingestd.worker import Source
 
@@ -48,7 +48,7 @@ class Finished:
     Attributes:
         result: What it returned, in plain builtins.
         output: The end of what it printed.
-        nothing: Whether it returned no result at all, as scripts of BMON may.
+        nothing: Whether it returned no result, as plugins that were written for a host may.
     """
 
     result: dict[str, Any] = field(repr=False)
@@ -136,19 +136,12 @@ class Workers:
             timeout: Seconds from the start of the run, or None; then the process is killed.
             memory_limit: Bytes of data that the process may hold, all in all, or None.
             log: Takes at once what the plugin writes to ``ctx.log``.
-            host: What it expects around it if it was written for BMON, or None.
+            host: The system that the plugin was written for, or None.
 
         Raises:
             PluginError: The run failed, in the way that its class says.
         """
-        message = worker_request(
-            plugin.source,
-            "run",
-            kwargs=dict(kwargs),
-            ctx=plugin.wants_ctx,
-            memory_limit=memory_limit,
-            settings=None if host is None else dict(host.settings),
-        )
+        message = run_request(plugin, kwargs, host=host, memory_limit=memory_limit)
         async with (
             self._slot(name, self._key(plugin.source, host)),
             self._worker(plugin.source, host) as worker,
@@ -181,7 +174,7 @@ class Workers:
         return {worker.key for worker in self._idle if worker.fit}
 
     def _key(self, source: Source, host: Host | None) -> Key:
-        mark = "" if host is None else host.key
+        mark = "" if host is None else host.mark
         return (str(source.path), source.fingerprint, mark, self.withheld)
 
     @contextlib.asynccontextmanager

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from ingestd.bmon import Host
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Isolation
 from ingestd.calling.process import Log
+from ingestd.contract import Host
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.worker import Kind, run_failure
 
@@ -47,7 +47,7 @@ class CallOptions:
         memory_limit: For an ordinary function, in bytes, or None.
         isolation: Where ordinary functions run.
         log: Takes what the plugin logs.
-        host: What the plugin expects around it if it was written for BMON, or None.
+        host: The system that the plugin was written for, or None.
     """
 
     name: str

@@ -2,9 +2,11 @@
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from ingestd.calling.plugin import Plugin
+from ingestd.contract import Host, unavailable_modules
 from ingestd.worker import Source
 
 
@@ -12,7 +14,10 @@ def worker_command(channel: int) -> list[str]:
     """Return the command line that starts a worker.
 
     Without ``-B`` it would write bytecode next to the plugins, and without
-    ``-P`` it would import whatever lies in the current directory.
+    ``-P`` it would import modules that happen to lie in the current directory.
+
+    Args:
+        channel: The file descriptor of the worker's end of the channel.
     """
     return [
         sys.executable,
@@ -26,7 +31,7 @@ def worker_command(channel: int) -> list[str]:
 
 
 def worker_environment(withheld: Collection[str]) -> dict[str, str]:
-    """Return our environment as a worker sees it.
+    """Return the daemon's environment as a worker sees it.
 
     Args:
         withheld: Names of variables that hold what is none of a plugin's business.
@@ -34,7 +39,44 @@ def worker_environment(withheld: Collection[str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in withheld}
 
 
-def worker_request(source: Source, do: str, **more: Any) -> dict[str, Any]:
-    """Return what to send to a worker."""
-    plugin = (str(source.path), source.module, dict(source.files))
-    return {"do": do, "plugin": plugin, **more}
+def describe_request(source: Source, hosts: Iterable[Host]) -> dict[str, Any]:
+    """Return the request to import a plugin and to describe its ``run``.
+
+    Args:
+        source: The plugin's code.
+        hosts: The systems that it may have been written for.
+    """
+    hosts = tuple(hosts)
+    return {
+        **_request("describe", source, hosts),
+        "hosts": [(each.provider, None) for each in hosts],
+    }
+
+
+def run_request(
+    plugin: Plugin, kwargs: Mapping[str, Any], *, host: Host | None, memory_limit: int | None
+) -> dict[str, Any]:
+    """Return the request to call a plugin's ``run``.
+
+    Args:
+        plugin: One whose kind is FUNCTION.
+        kwargs: Everything but ``ctx``, which the worker adds if it is declared.
+        host: The system that the plugin was written for, or None.
+        memory_limit: Bytes of data that the process may hold, all in all, or None.
+    """
+    hosts = () if host is None else (host,)
+    return {
+        **_request("run", plugin.source, hosts),
+        "hosts": [(each.provider, dict(each.settings)) for each in hosts],
+        "kwargs": dict(kwargs),
+        "ctx": plugin.wants_ctx,
+        "memory_limit": memory_limit,
+    }
+
+
+def _request(do: str, source: Source, hosts: Iterable[Host]) -> dict[str, Any]:
+    return {
+        "do": do,
+        "plugin": (str(source.path), source.module, dict(source.files)),
+        "unavailable": unavailable_modules(hosts),
+    }

@@ -14,11 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ingestd.bmon import Host, provided
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished
 from ingestd.calling.process import Log
-from ingestd.contract import FunctionContext, portable
+from ingestd.contract import FunctionContext, Host, portable
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.worker import Source, call_ordinary, import_run, run_failure
 
@@ -76,14 +75,15 @@ class Threads:
 
         context = {"ctx": FunctionContext(emit)} if plugin.wants_ctx else {}
         try:
-            with provided(host):
-                # BMON imports a script anew for each run: nothing of one stays for another.
-                source = plugin.source if host is None else replace(plugin.source)
-                run = self._imports.run_of(source) if host is None else import_run(source)[0]
+            if host is None:
+                run = self._imports.run_of(plugin.source)
+                return portable(call_ordinary(run, {**kwargs, **context}))
+            with host.provided():
+                # A host imports a plugin anew for each run: nothing of one stays for another.
+                run, _ = import_run(replace(plugin.source), host.unavailable)
                 returned = call_ordinary(run, {**kwargs, **context})
-            if host is not None and not isinstance(returned, Mapping):  # BMON asks for no more
-                return None
-            return portable(returned)
+            # A host asks for no result.
+            return portable(returned) if isinstance(returned, Mapping) else None
         except BaseException as exc:  # noqa: BLE001 (the border to foreign code)
             raise run_failure(exc, plugin.source.root) from None
 

@@ -9,12 +9,13 @@ import click
 
 from ingestd.cli import show
 from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
+from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import config_option, load
 from ingestd.cli.stores import opened
 from ingestd.config import Config, StoreConfig
 from ingestd.disk import open_reader
 from ingestd.errors import IngestError, PluginLoadError, Problem, StoreUnavailable
-from ingestd.loading import Loader, check_plugins
+from ingestd.loading import check_plugins
 from ingestd.records import decode, raw_rows
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
@@ -30,7 +31,7 @@ def check(*, config_path: Path, connect: bool) -> int:
     --connect a store that cannot be reached gives exit code 69.
     """
     config = load(config_path)
-    loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
+    loader = loader_for(config)
     wrong, suspicious = check_plugins(config, loader, remembered=remembered(config))
     disabled = {
         f"collectors.{each.name}.plugin" for each in config.collectors.values() if not each.enabled
@@ -55,7 +56,7 @@ def check(*, config_path: Path, connect: bool) -> int:
 
 def _unimportable(config: Config, known: set[str]) -> list[Problem]:
     """Import ordinary functions in a process of their own, as a run would."""
-    loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
+    loader = loader_for(config)
     problems = []
     for each in config.collectors.values():
         key = f"collectors.{each.name}.plugin"

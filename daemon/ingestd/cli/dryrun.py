@@ -18,6 +18,7 @@ import structlog
 
 from ingestd.calling import Threads, Workers
 from ingestd.cli.headless import alone, leave_out_what_is_printed
+from ingestd.cli.loading import loader_for
 from ingestd.cli.stores import opened
 from ingestd.clock import SystemClock
 from ingestd.collecting import Collector, Services, StateCommitter, naming_of, schedule_of
@@ -26,7 +27,7 @@ from ingestd.context import Shared
 from ingestd.contract import Memory
 from ingestd.delivery import Buffer
 from ingestd.disk import Database, open_reader, translate
-from ingestd.loading import Loader
+from ingestd.hosts import HOSTS
 from ingestd.logs import configure
 from ingestd.metrics import Metrics
 from ingestd.model import Point, Priority, Receipt, StoredPoint
@@ -96,7 +97,7 @@ async def rehearse(
         services = Services(
             clock=clock,
             buffer=tray,
-            loader=Loader(config.daemon.plugin_dirs, withheld=config.secret_variables),
+            loader=loader_for(config),
             processes=await stack.enter_async_context(Workers(1, withheld=config.secret_variables)),
             threads=Threads(),
             states=states,
@@ -106,6 +107,7 @@ async def rehearse(
             stopping=asyncio.Event(),
             blocking=_blocking,
             shared=Shared(),
+            hosts=HOSTS,
             log=log,
         )
         record = await _run_alone(alone(collector), committer, services, config.catalogue)

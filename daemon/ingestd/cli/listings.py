@@ -11,6 +11,7 @@ from ingestd.cli.backend import Backend, Json, ask
 from ingestd.cli.backfill import show_backfills
 from ingestd.cli.exitcodes import FAILURE
 from ingestd.cli.settings import DURATION, config_option, json_option
+from ingestd.hosts import HOSTS
 
 LINES: Final = 40  # of what a run printed
 
@@ -200,9 +201,10 @@ def _show_run(record: Json, *, full: bool) -> None:
             "output": record["output"] if full else _end(record["output"]),
         }
     )
-    if record["bmon"]:
-        click.echo("\nas BMON has it:")
-        show.facts({name: _end(str(value)) for name, value in record["bmon"].items()})
+    for host in HOSTS.values():
+        if told := record.get(host.name):
+            click.echo(f"\nas {host.title} has it:")
+            show.facts({name: _end(str(value)) for name, value in told.items()})
 
 
 def _end(text: str) -> str:

@@ -17,6 +17,7 @@ from ingestd.backfilling import OVER, Status
 from ingestd.backfilling import records as backfillrecords
 from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.exitcodes import CommandError
+from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import known
 from ingestd.cli.statedir import held, refuse_foreign_root
 from ingestd.clock import SystemClock
@@ -25,7 +26,6 @@ from ingestd.contract import Memory
 from ingestd.delivery import deadletters, spool
 from ingestd.disk import MIGRATIONS, Database, Holder, migrate, open_reader, translate
 from ingestd.errors import StateError
-from ingestd.loading import Loader
 from ingestd.model import MICROSECONDS, Body
 from ingestd.records import FAILED_OUTCOMES, StateStore, decode, list_series, raw_rows
 from ingestd.records import runs as runrecords
@@ -228,7 +228,7 @@ class Offline:
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""
         config = self._config
-        loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
+        loader = loader_for(config)
         return [
             {
                 "name": each.name,

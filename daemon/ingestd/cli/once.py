@@ -12,11 +12,12 @@ import yaml
 from ingestd.cli import show
 from ingestd.cli.backend import Json, connected
 from ingestd.cli.exitcodes import FAILURE, UNAVAILABLE, CommandError
+from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import config_option, json_option, known, load
 from ingestd.config import CollectorConfig, Config, duration
 from ingestd.contract import Memory
 from ingestd.errors import ConfigError
-from ingestd.loading import Loader, check_plugins
+from ingestd.loading import check_plugins
 from ingestd.model import MICROSECONDS, Point
 from ingestd.records import GOOD_OUTCOMES, Outcome
 from ingestd.redaction import Redactor, find_secrets
@@ -121,7 +122,7 @@ def _check(config: Config, collector: CollectorConfig) -> None:
         ConfigError: They do not fit.
     """
     only = dataclasses.replace(config, collectors={collector.name: collector})
-    loader = Loader(config.daemon.plugin_dirs, withheld=config.secret_variables)
+    loader = loader_for(config)
     wrong, suspicious = check_plugins(only, loader)
     if wrong:
         raise ConfigError(wrong)

@@ -94,11 +94,12 @@ def load(path: Path) -> "Config":
     """
     from ingestd.config import load as load_file  # noqa: PLC0415 -- takes its time
     from ingestd.errors import ConfigError, Problem  # noqa: PLC0415
+    from ingestd.hosts import HOSTS  # noqa: PLC0415
 
     if not path.exists():
         text = "no such file; name one with --config, or begin with: ingestd config sample"
         raise ConfigError([Problem(str(path), "", text)])
-    return load_file(path, os.environ)
+    return load_file(path, os.environ, hosts=HOSTS)
 
 
 def load_daemon(path: Path) -> "Config | None":

@@ -5,13 +5,13 @@ changes nothing but its record and the backoff; its neighbours never notice.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ingestd.backoff import Backoff
-from ingestd.bmon import Host, as_bmon
 from ingestd.calling import CallOptions, Isolation, Plugin
 from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.collecting.committer import StateCommitter
@@ -22,6 +22,7 @@ from ingestd.collecting.schedule import Schedule, ticks
 from ingestd.collecting.windowrun import Admission, WindowRun
 from ingestd.config import CollectorConfig
 from ingestd.context import Context, Http, LazySession, Reader, Shared
+from ingestd.contract import Host
 from ingestd.delivery import Buffer
 from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
 from ingestd.loading import Blocking, CurrentPlugin, Loader
@@ -47,6 +48,7 @@ class Services:
         stopping: Set once the daemon is stopping.
         blocking: Calls what blocks, in a thread of ours.
         shared: What plugins share between their collectors.
+        hosts: The systems whose plugins run as they are, by the name that ``compat:`` has.
     """
 
     clock: Clock
@@ -61,6 +63,7 @@ class Services:
     stopping: asyncio.Event
     blocking: Blocking
     shared: Shared
+    hosts: Mapping[str, Host]
     log: Any
 
 
@@ -378,8 +381,12 @@ class Collector:
             memory_limit=self.config.memory_limit,
             isolation=self._services.threads if threads else processes,
             log=log,
-            host=Host(self.config.settings) if self.config.compat == "bmon" else None,
+            host=self._host(),
         )
+
+    def _host(self) -> Host | None:
+        host = self._services.hosts.get(self.config.compat or "")
+        return host and host.configured(self.config.settings)
 
     def _parts(self, options: CallOptions) -> dict[str, Any]:
         """Return what every run of this collector is made of."""
@@ -399,8 +406,10 @@ class Collector:
     def _close(self, record: RunRecord, counts: RunCounts) -> None:
         """Complete the record of a run, decide on the backoff, and tell everybody."""
         self._report.complete(record, counts)
-        if self.config.compat == "bmon":
-            record.bmon = as_bmon(record)
+        record.told = {
+            name: host.told(record) if name == self.config.compat else {}
+            for name, host in self._services.hosts.items()
+        }
         self.last = record
         self.failures = self.failures + 1 if record.failed else 0
         self.not_before = 0.0

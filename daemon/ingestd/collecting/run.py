@@ -26,7 +26,6 @@ from ingestd.contract import (
 )
 from ingestd.delivery import Buffer
 from ingestd.model import Point, Priority, Receipt
-from ingestd.plugins import _bmon
 from ingestd.redaction import Redactor
 
 # A list of millions is handed over in slices, so that the event loop stays alive.
@@ -180,11 +179,12 @@ class Run:
         return await self.buffer.put(points, priority=priority)
 
     def _sort(self, readings: Sequence[Any]) -> Conversion:
-        """Make points of readings, by BMON's rules first if they were written for those."""
+        """Make points of readings, by the rules of the plugin's host first if it has one."""
         now = self.clock.now()
-        if self.options.host is None:
+        host = self.options.host
+        if host is None:
             return self.naming().sort(readings, now=now)
-        converted = _bmon.convert(map(plain_reading, readings), now=now)
+        converted = host.convert(map(plain_reading, readings), now=now)
         found = self.naming().sort(converted.readings, now=now)
         found.unusable += converted.unusable
         found.samples = [*converted.samples, *found.samples]

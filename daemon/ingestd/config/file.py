@@ -20,12 +20,13 @@ from ingestd.redaction import Redactor
 _MERGED: Final = frozenset({"daemon", "buffer", "stores", "collectors", "series"})
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Config:
+def load(path: Path, environ: Mapping[str, str], *, hosts: Iterable[str] = ()) -> Config:
     """Read and check a configuration.
 
     Args:
         path: The main file; ``conf.d/*.yaml`` beside it follow in name order.
         environ: The environment variables.
+        hosts: The systems that plugins may have been written for, as ``compat`` has them.
 
     Raises:
         ConfigError: Lists everything that is wrong, sorted by file and line.
@@ -44,7 +45,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     # Half of a configuration would only be wrong in ways that are not its own.
     if problems:
         raise _error(problems)
-    config = _parse(roots, reader, environ)
+    config = _parse(roots, reader, environ, tuple(hosts))
     return dataclasses.replace(config, files=tuple(reader.seen))
 
 
@@ -95,14 +96,19 @@ class _Reader:
             raise ValueError(f"{path}: {_reason(exc)}") from None
 
 
-def _parse(roots: Sequence[MappingNode], reader: _Reader, environ: Mapping[str, str]) -> Config:
+def _parse(
+    roots: Sequence[MappingNode],
+    reader: _Reader,
+    environ: Mapping[str, str],
+    hosts: Sequence[str],
+) -> Config:
     context = Context(reader.read_reference)
     expansion = Expansion(environ, reader.read_reference, context.problems, context.secrets)
     for root in roots:
         expansion.expand(root)
     section = Section(_merge(roots, context.problems), "", context)
     state_dir = default_state_dir(environ, root=os.geteuid() == 0)
-    config = configparse.parse(section, context, state_dir=state_dir)
+    config = configparse.parse(section, context, state_dir=state_dir, hosts=hosts)
     if context.problems:
         raise _error(context.problems, context.secrets)
     return dataclasses.replace(

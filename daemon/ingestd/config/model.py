@@ -14,7 +14,6 @@ from ingestd.config.catalogue import Catalogue
 
 CatchUp = Literal["once", "none"]
 Isolation = Literal["process", "thread"]
-Compat = Literal["bmon"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +198,7 @@ class CollectorConfig:
     timeout: float | None = None
     memory_limit: int | None = None
     isolation: Isolation | None = None
-    compat: Compat | None = None
+    compat: str | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     revisit: float | None = None
     revisit_full: float | None = None

@@ -4,7 +4,7 @@ Pure: `ingestd.configfile` reads the files. Whether params suit their plugin is
 for the application to check, which knows the plugins.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -15,7 +15,6 @@ from ingestd.config.model import (
     BufferConfig,
     CatchUp,
     CollectorConfig,
-    Compat,
     Config,
     DaemonConfig,
     EmbeddedStore,
@@ -32,7 +31,6 @@ from ingestd.errors import Problem
 
 _CATCH_UP: Final[tuple[CatchUp, ...]] = ("once", "none")
 _ISOLATION: Final[tuple[Isolation, ...]] = ("process", "thread")
-_COMPAT: Final[tuple[Compat, ...]] = ("bmon",)
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("auto", "console", "journal", "json")
 _WAIT: Final = bounded(units.duration, "100ms")  # anything shorter is a busy loop
@@ -50,17 +48,19 @@ _V1_ONLY: Final = ("database", "retention_policy", "username", "password", "pass
 _V2_ONLY: Final = ("org", "bucket", "token", "token_file")
 
 
-def parse(root: Section, context: Context, *, state_dir: Path) -> Config:
+def parse(root: Section, context: Context, *, state_dir: Path, hosts: Sequence[str] = ()) -> Config:
     """Build the configuration, noting every problem in the context.
 
     Args:
         root: The merged files.
         context: The one that the section was made with.
         state_dir: The state directory, if the configuration names none.
+        hosts: The systems that plugins may have been written for, as ``compat`` has them.
     """
     daemon = _daemon(root.section("daemon"), state_dir)
     collectors = {
-        name: _collector(name, section, daemon) for name, section in root.sections("collectors")
+        name: _collector(name, section, daemon, hosts)
+        for name, section in root.sections("collectors")
     }
     config = Config(
         daemon=daemon,
@@ -219,7 +219,9 @@ def _batch(section: Section) -> BatchConfig:
     return batch
 
 
-def _collector(name: str, section: Section, daemon: DaemonConfig) -> CollectorConfig:
+def _collector(
+    name: str, section: Section, daemon: DaemonConfig, hosts: Sequence[str]
+) -> CollectorConfig:
     _check_label(name, section)
     config = CollectorConfig(
         name=name,
@@ -233,7 +235,7 @@ def _collector(name: str, section: Section, daemon: DaemonConfig) -> CollectorCo
         timeout=section.get("timeout", _WAIT, None),
         memory_limit=section.get("memory_limit", bounded(units.size, "64MiB"), None),
         isolation=section.get("isolation", one_of(_ISOLATION), None),
-        compat=section.get("compat", one_of(_COMPAT), None),
+        compat=section.get("compat", one_of(hosts), None),
         settings=section.plain("settings"),
         revisit=section.get("revisit", units.duration, None),
         revisit_full=section.get("revisit_full", bounded(units.duration, "1h"), None),
@@ -250,7 +252,7 @@ def _collector(name: str, section: Section, daemon: DaemonConfig) -> CollectorCo
     if config.isolation == "thread" and section.has("memory_limit"):
         section.problem("a thread has no memory limit; expected isolation: process", "memory_limit")
     if section.has("settings") and config.compat is None:
-        section.problem("means nothing without compat: bmon", "settings")
+        section.problem(f"means nothing without compat: {' or '.join(hosts)}", "settings")
     section.done()
     return config
 

@@ -2,6 +2,7 @@
 
 from ingestd.contract import yamlvalues
 from ingestd.contract.functioncontext import FunctionContext
+from ingestd.contract.host import Host, HostReadings, RunFacts, unavailable_modules
 from ingestd.contract.result import (
     Memory,
     Result,
@@ -17,8 +18,11 @@ from ingestd.contract.result import (
 
 __all__ = [
     "FunctionContext",
+    "Host",
+    "HostReadings",
     "Memory",
     "Result",
+    "RunFacts",
     "arguments",
     "plain_reading",
     "portable",
@@ -27,5 +31,6 @@ __all__ = [
     "remember_secrets",
     "shown",
     "take_apart",
+    "unavailable_modules",
     "yamlvalues",
 ]

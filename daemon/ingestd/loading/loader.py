@@ -10,11 +10,7 @@ Everything here blocks: call it off the event loop.
 """
 
 import difflib
-import os
 import re
-import signal
-import socket
-import subprocess
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -23,24 +19,23 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ingestd.calling import Plugin, PluginInfo, worker_command, worker_environment, worker_request
+from ingestd.calling import Plugin, PluginInfo
+from ingestd.contract import Host, unavailable_modules
 from ingestd.errors import PluginLoadError
+from ingestd.loading.importprocess import ImportProcess
 from ingestd.loading.syntax import read_description
 from ingestd.worker import (
     Description,
     Fingerprint,
     Kind,
-    Parameters,
     Source,
     describe,
     fingerprint_of,
     import_run,
     read_source,
-    wire,
 )
 
 SHIPPED: Final = "ingestd.plugins"
-PATIENCE: Final = 60.0  # seconds that a plugin may take to import
 
 _NAME: Final = re.compile(r"[A-Za-z][\w-]*")
 
@@ -68,6 +63,7 @@ class Loader:
     Args:
         plugin_dirs: Searched before the shipped plugins.
         withheld: Environment variables that a process which imports a plugin is not to have.
+        hosts: The systems that plugins may have been written for.
         loaded: What another loader has loaded, to be shared.
     """
 
@@ -76,15 +72,18 @@ class Loader:
         plugin_dirs: Sequence[Path],
         *,
         withheld: frozenset[str] = frozenset(),
+        hosts: Collection[Host] = (),
         loaded: LoadedPlugins | None = None,
     ) -> None:
         self._dirs = tuple(plugin_dirs)
-        self._withheld = withheld
+        self._process = ImportProcess(withheld, hosts)
         self._loaded = loaded or LoadedPlugins()
 
     def with_dirs(self, plugin_dirs: Sequence[Path], *, withheld: frozenset[str]) -> "Loader":
         """Return a loader for another config, which shares what this one has loaded."""
-        return Loader(plugin_dirs, withheld=withheld, loaded=self._loaded)
+        return Loader(
+            plugin_dirs, withheld=withheld, hosts=self._process.hosts, loaded=self._loaded
+        )
 
     def load(self, name_or_path: str, *, base: Path | None = None) -> Plugin:
         """Load a plugin by name or path.
@@ -124,12 +123,12 @@ class Loader:
         Raises:
             PluginLoadError: It cannot.
         """
-        ask(plugin.source, withheld=self._withheld)
+        self._process.describe(plugin.source)
 
     def available(self) -> list[PluginInfo]:
         """List every plugin that has a name, without importing any in this process."""
         named = sorted(self._named().items())
-        return [_info(name, path, withheld=self._withheld) for name, path in named]
+        return [_info(name, path, self._process) for name, path in named]
 
     def _load(self, path: Path, *, sure: bool) -> Plugin:
         with self._loaded.locks[path]:
@@ -144,7 +143,7 @@ class Loader:
             error = self._loaded.broken[path][1]
             raise PluginLoadError(str(error), details=error.details)
         try:
-            plugin = _plugin(source, sure=sure, withheld=self._withheld)
+            plugin = _plugin(source, self._process, sure=sure)
         except PluginLoadError as exc:
             self._loaded.broken[path] = (source.fingerprint, exc)
             raise
@@ -173,51 +172,14 @@ class Loader:
         return found
 
 
-def ask(source: Source, *, withheld: Collection[str] = ()) -> Description:
-    """Have a process of its own import a plugin and describe it.
-
-    Raises:
-        PluginLoadError: It does not import, or took the process down with it.
-    """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        process = subprocess.Popen(  # noqa: S603 (our own command)
-            worker_command(theirs.fileno()),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            process_group=0,
-            env=worker_environment(withheld),
-        )
-        theirs.close()
-        ours.settimeout(PATIENCE)
-        try:
-            ours.sendall(wire.encode(worker_request(source, "describe")))
-            answer = wire.receive(ours)
-        except TimeoutError:
-            text = f"{source.path}: must import within {PATIENCE:g} s"
-            raise PluginLoadError(text) from None
-        except (EOFError, ConnectionError):
-            text = f"{source.path}: ended the process that imported it"
-            raise PluginLoadError(text) from None
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    if answer[0] == "failed":
-        raise PluginLoadError(answer[2], details=answer[3])
-    told = answer[1]
-    return Description(Kind(told["kind"]), Parameters(**told["parameters"]), told["doc"])
-
-
-def _plugin(source: Source, *, sure: bool, withheld: Collection[str]) -> Plugin:
+def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
     """Learn what a plugin is; with ``sure``, by importing it in any case."""
     description = read_description(source)
     if description is None or (sure and description.kind is Kind.FUNCTION):
-        description = ask(source, withheld=withheld)
+        description = process.describe(source)
     run = None
     if description.kind is not Kind.FUNCTION:
-        run, doc = import_run(source)
+        run, doc = import_run(source, unavailable_modules(process.hosts))
         seen = describe(run, doc, source)
         # A wrapper that is no coroutine function itself may still return what the
         # `async def` below it gives; whoever calls it looks at the result.
@@ -242,10 +204,10 @@ def _snapshot(path: Path) -> Source:
         raise PluginLoadError(f"{path}: cannot be read: {exc.strerror}") from None
 
 
-def _info(name: str, path: Path, *, withheld: Collection[str]) -> PluginInfo:
+def _info(name: str, path: Path, process: ImportProcess) -> PluginInfo:
     try:
         source = _snapshot(path)
-        told = read_description(source) or ask(source, withheld=withheld)
+        told = read_description(source) or process.describe(source)
     except PluginLoadError as exc:
         return PluginInfo(name, path, "", None, str(exc))
     return PluginInfo(name, path, next(iter(told.doc.strip().splitlines()), ""), told.kind)

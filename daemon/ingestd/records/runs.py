@@ -9,7 +9,7 @@ each with its own would wear out a disk for little.
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -51,7 +51,8 @@ class RunRecord:
         error: Why it failed, in a line.
         details: The traceback.
         output: The end of what the plugin printed.
-        bmon: What BMON would show of it; empty for plugins not written for that.
+        told: Name of a host -> what that host would show of the run; empty if the plugin was
+            not written for it.
     """
 
     collector: str
@@ -68,7 +69,7 @@ class RunRecord:
     error: str = ""
     details: str = ""
     output: str = ""
-    bmon: Mapping[str, str | float] = field(default_factory=dict)
+    told: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -76,8 +77,14 @@ class RunRecord:
         return self.outcome in FAILED_OUTCOMES
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for a listing."""
-        return asdict(self)
+        """Return it for a listing, with what each host tells under the host's own name."""
+        values = asdict(self)
+        told = values.pop("told")
+        return {**values, **told}
+
+
+# Everything else in a stored record was told by a host.
+_FIELDS: Final = frozenset(each.name for each in fields(RunRecord))
 
 
 def newest_run(db: sqlite3.Connection) -> int:
@@ -149,7 +156,7 @@ def prune_runs(db: sqlite3.Connection, collector: str, *, now: float) -> None:
 
 
 def _to_json(record: RunRecord) -> str:
-    values = asdict(record)
+    values = record.as_dict()
     del values["id"]
     # Plugins print anything: json escapes what SQLite's UTF-8 could not hold.
     return json.dumps(values)
@@ -161,4 +168,5 @@ def _records(rows: Iterable[tuple[int, str]]) -> list[RunRecord]:
 
 def _record(run_id: int, values: dict[str, Any]) -> RunRecord:
     outcome = Outcome(values.pop("outcome"))
-    return RunRecord(id=run_id, outcome=outcome, **values)
+    told = {name: values.pop(name) for name in values.keys() - _FIELDS}
+    return RunRecord(id=run_id, outcome=outcome, told=told, **values)

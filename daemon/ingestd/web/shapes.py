@@ -37,9 +37,10 @@ def state_json(collector: str, memory: Memory, redactor: Redactor) -> dict[str, 
 def remembered_json(
     collector: str, memory: Memory, last: RunRecord | None, redactor: Redactor
 ) -> dict[str, Any]:
-    """Return a memory, and of a script of BMON what it would show there of the last run."""
+    """Return a memory, and beside it what the plugin's host would show of the last run."""
     shown = state_json(collector, memory, redactor)
-    return {**shown, "last_run": dict(last.bmon)} if last and last.bmon else shown
+    told = [dict(each) for each in last.told.values() if each] if last else []
+    return {**shown, "last_run": told[0]} if told else shown
 
 
 def latest_json(

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import faulthandler
+import importlib
 import os
 import resource
 import signal
@@ -20,7 +21,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.bmon import settings as standin
 from ingestd.contract import FunctionContext, portable
 from ingestd.errors import PluginError, ResultTooLarge
 from ingestd.worker import wire
@@ -113,13 +113,10 @@ class _Worker:
             self._send(("failed", type(failure).__name__, str(failure), failure.details, spoiled))
 
     def _answer(self, source: Source, asked: Mapping[str, Any]) -> dict[str, Any] | None:
-        settings = asked.get("settings")
-        if asked["do"] == "describe":
-            standin.provide_nothing()
-        elif settings is not None:
-            standin.provide(settings)
-            self._run = None  # BMON imports a script anew for each run: nothing stays in it
-        run, doc = self._imported(source)
+        for provider, settings in asked["hosts"]:
+            importlib.import_module(provider).provide(settings)
+            self._run = None  # a host imports a plugin anew for each run: nothing stays in it
+        run, doc = self._imported(source, asked["unavailable"])
         if asked["do"] == "describe":
             described = describe(run, doc, source)
             return {**asdict(described), "kind": described.kind.value}
@@ -128,15 +125,17 @@ class _Worker:
             kwargs["ctx"] = FunctionContext(self._log)
         returned = call_ordinary(run, kwargs)
         _flush()
-        if settings is not None and not isinstance(returned, Mapping):  # BMON asks for no more
+        if asked["hosts"] and not isinstance(returned, Mapping):  # a host asks for no result
             return None
         result = portable(returned)
         _flush()
         return {**result, **self._ship(result)}
 
-    def _imported(self, source: Source) -> tuple[Callable[..., Any], str]:
+    def _imported(
+        self, source: Source, unavailable: Mapping[str, str]
+    ) -> tuple[Callable[..., Any], str]:
         if self._run is None:
-            self._run, self._doc = import_run(source)
+            self._run, self._doc = import_run(source, unavailable)
             self._source = source  # keeps its modules
         return self._run, self._doc
 

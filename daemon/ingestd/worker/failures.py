@@ -10,6 +10,7 @@ starts at the plugin's first frame, because nobody wants to read ours.
 import contextlib
 import linecache
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -18,10 +19,6 @@ from ingestd.errors import PluginError, PluginLoadError, WorkerDied
 
 DETAILS_LIMIT: Final = 64 * 1024  # characters of a traceback
 MESSAGE_LIMIT: Final = 1000  # characters
-# What no installation would help with.
-_ELSEWHERE: Final = {
-    "bmsapp": "needs 'bmsapp', which is BMON itself: only BMON can run what reads its database",
-}
 
 
 def run_failure(exc: BaseException, root: Path) -> PluginError:
@@ -34,15 +31,24 @@ def run_failure(exc: BaseException, root: Path) -> PluginError:
     return PluginError(one_line(exc), details=details)
 
 
-def load_failure(exc: BaseException, *, path: Path, root: Path) -> PluginLoadError:
-    """Turn what importing a plugin raised into an error of ours."""
+def load_failure(
+    exc: BaseException, *, path: Path, root: Path, unavailable: Mapping[str, str] | None = None
+) -> PluginLoadError:
+    """Turn what importing a plugin raised into an error of ours.
+
+    Args:
+        exc: What was raised.
+        path: The plugin, which the error names where the exception has no place in it.
+        root: The file or folder that holds the plugin's code.
+        unavailable: Modules that no installation can provide, and what to say of each.
+    """
     where, what = _where(exc, root) or str(path), one_line(exc)
     if isinstance(exc, SyntaxError):
         where, what = f"{exc.filename}:{exc.lineno}", exc.msg
     elif isinstance(exc, ModuleNotFoundError) and exc.name:
         what = f"needs the module {exc.name!r}, which is not installed"
         package = exc.name.partition(".")[0]
-        what = _ELSEWHERE.get(package, what)
+        what = (unavailable or {}).get(package, what)
     elif isinstance(exc, SystemExit):
         what = "must not call sys.exit() while it is imported"
     return PluginLoadError(f"{where}: {what}", details=plugin_traceback(exc, root))

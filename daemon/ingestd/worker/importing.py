@@ -160,8 +160,14 @@ _SNAPSHOTS: Final = _Snapshots()
 _NUMBERS: Final = itertools.count(1)
 
 
-def import_run(source: Source) -> tuple[Callable[..., Any], str]:
+def import_run(
+    source: Source, unavailable: Mapping[str, str] | None = None
+) -> tuple[Callable[..., Any], str]:
     """Import a plugin under a name of its own; return its ``run`` and its docstring.
+
+    Args:
+        source: The plugin's code.
+        unavailable: Modules that no installation can provide, and what to say of each.
 
     Raises:
         PluginLoadError: It does not import, or has no ``run``.
@@ -179,7 +185,9 @@ def import_run(source: Source) -> tuple[Callable[..., Any], str]:
     except BaseException as exc:  # noqa: BLE001 (the border to foreign code: sys.exit() too)
         if source.module is None:
             _SNAPSHOTS.forget(name)
-        raise load_failure(exc, path=source.path, root=source.root) from None
+        raise load_failure(
+            exc, path=source.path, root=source.root, unavailable=unavailable
+        ) from None
     run = getattr(module, "run", None)
     if not callable(run):
         raise PluginLoadError(f"{source.path}: needs a function named run, got {run!r:.80}")

@@ -11,6 +11,7 @@ from ingestd.bmon.importing.config import Entry, params_stay, written
 from ingestd.bmon.importing.export import Setup, setups
 from ingestd.config import file as configfile
 from ingestd.errors import ConfigError
+from ingestd.hosts import HOSTS
 
 SCALARS = st.one_of(
     st.none(),
@@ -54,7 +55,7 @@ def test_params_come_back_from_the_file_as_they_were(
 
     if params_stay(params):
         path.write_text(written([Entry(made, Path("/a$b/okofen.py"), enabled=True)]), "utf-8")
-        (collector,) = configfile.load(path, {}).collectors.values()
+        (collector,) = configfile.load(path, {}, hosts=HOSTS).collectors.values()
 
         assert repr(collector.params) == repr(params)
         assert collector.plugin == "/a$b/okofen.py"
@@ -101,7 +102,7 @@ def test_types_that_no_configuration_has_become_what_the_docs_say(
     path.write_text(f"collectors: {{m: {{plugin: system, every: 1m, params: {{{inline}}}}}}}\n")
 
     with pytest.raises(ConfigError, match=r"ingestd\.yaml:1: collectors\.m\.params"):
-        configfile.load(path, {})
+        configfile.load(path, {}, hosts=HOSTS)
     assert (found.params, found.notes) == (params, notes)
     assert params_stay(found.params) is stays
 
