@@ -39,7 +39,7 @@ from structlog.testing import LogCapture
 
 from ingestd.clock import SystemClock
 from ingestd.context import Context, Receipts, Shared
-from ingestd.contract import portable, take_apart
+from ingestd.contract import result_as_builtins, take_apart
 from ingestd.model import StoredPoint
 
 
@@ -100,7 +100,7 @@ class TestContext(Context):
 
     def _note(self, given: Mapping[str, Any]) -> None:
         take_apart(given)  # refuses what the daemon would
-        self.kept.append(portable(given))
+        self.kept.append(result_as_builtins(given))
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
@@ -176,9 +176,9 @@ async def results(run: Callable[..., Any], **params: Any) -> AsyncGenerator[dict
     if inspect.isasyncgen(given):
         async with aclosing(given) as found:
             async for each in found:
-                yield portable(each)
+                yield result_as_builtins(each)
     else:
-        yield portable(await given if inspect.isawaitable(given) else given)
+        yield result_as_builtins(await given if inspect.isawaitable(given) else given)
 
 
 async def collect(run: Callable[..., Any], **params: Any) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from ingestd.backfilling.records import Status
-from ingestd.backfilling.windows import shown
+from ingestd.backfilling.windows import format_window
 from ingestd.config.model import HttpConfig
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.errors import NotNow, NotPossible
 from tests.support.backfilling import HOUR, HOURLY, START, hours, past
 from tests.support.clock import settle
@@ -341,7 +341,7 @@ async def test_backfill_goes_on_where_it_was_after_a_restart(tmp_path: Path) -> 
 
 
 async def test_failed_window_is_tried_again_after_growing_pauses(tmp_path: Path) -> None:
-    """For ever; the failure is shown, and logged when it changes."""
+    """For ever; the failure is format_window, and logged when it changes."""
     async with past(tmp_path) as it:
         await it.here.start(FAILING, every=1e9)
         record = await it.ask(hours(10), chunk=5 * HOUR)
@@ -350,7 +350,7 @@ async def test_failed_window_is_tried_again_after_growing_pauses(tmp_path: Path)
 
         assert spent == pytest.approx(10 + 20 + 40 + 80 + 160 + 300 + 300, abs=5)
         assert "OSError: no server" in record.error
-        assert record.why.startswith(shown(hours(5)))
+        assert record.why.startswith(format_window(hours(5)))
         assert (record.position, record.readings) == (START, 0)
         assert len(it.here.logged("backfill fails")) == 1
 
@@ -394,7 +394,10 @@ async def test_window_that_takes_too_long_is_halved(
         again = await it.ask(hours(15), chunk=10 * HOUR)
         done = await it.ended(record)
 
-        assert told[0] == f"{shown(hours(10))} is too long, and is tried again in shorter windows"
+        assert (
+            told[0]
+            == f"{format_window(hours(10))} is too long, and is tried again in shorter windows"
+        )
         assert "run must end within 0.6 s" in told[1]
         assert again is record
         assert [(end - start) / HOUR for start, end in it.windows()] == lengths
@@ -416,7 +419,8 @@ async def test_degraded_window_counts_as_done(tmp_path: Path) -> None:
 
         assert done.status is Status.DONE
         assert done.problems == [
-            f"{shown(window)}: R7: *** is unknown" for window in (hours(5), hours(5, after=5))
+            f"{format_window(window)}: R7: *** is unknown"
+            for window in (hours(5), hours(5, after=5))
         ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.backfilling.windows import CHUNK, Span, fault, next_window, share_done, shown
+from ingestd.backfilling.windows import CHUNK, Span, fault, format_window, next_window, share_done
 
 TIMES = st.lists(st.integers(-(10**9), 10**10), min_size=2, max_size=12, unique=True).map(sorted)
 
@@ -85,4 +85,4 @@ def test_spans_that_touch_are_fine() -> None:
 
 def test_window_is_shown_in_utc() -> None:
     """For people."""
-    assert shown((0, 5400)) == "1970-01-01 00:00 to 1970-01-01 01:30 UTC"
+    assert format_window((0, 5400)) == "1970-01-01 00:00 to 1970-01-01 01:30 UTC"

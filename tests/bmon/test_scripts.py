@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.records.runs import RunRecord
 from tests.support.bmonvendors import NOON, Vendors, vendors
 from tests.support.collecting import Site, site

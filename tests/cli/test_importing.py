@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from ingestd.config import file as configfile
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.disk.schema import open_reader
 from ingestd.hosts import HOSTS
 from ingestd.records.memories import decode, raw_rows

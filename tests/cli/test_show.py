@@ -4,7 +4,7 @@ import pytest
 
 from ingestd.cli import show
 from ingestd.cli.once import differences
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.redaction import Redactor
 
 

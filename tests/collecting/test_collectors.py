@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingestd.collecting.collector import OVERSLEPT
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from tests.support.clock import START
 from tests.support.collecting import Site, site
 

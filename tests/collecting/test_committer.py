@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.collecting.committer import RETRY, StateCommitter
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.disk.database import Database
 from ingestd.errors import DiskFull
 from ingestd.model import Receipt

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingestd.collecting import points as readings
 from ingestd.collecting.points import LATEST, Conversion, Naming
 from ingestd.config.catalogue import Catalogue, Description
-from ingestd.contract.result import portable
+from ingestd.contract.builtins import result_as_builtins
 from ingestd.errors import ReadingError
 from ingestd.model import Point, Series
 from ingestd.sinks import lineprotocol
@@ -324,9 +324,9 @@ def test_every_point_is_valid_and_can_be_sent(some: list[Any]) -> None:
 @settings(max_examples=300)
 @pytest.mark.slow
 def test_readings_from_a_worker_make_the_same_points(some: list[Any]) -> None:
-    """Being made portable neither saves a reading nor spoils one."""
+    """Being made result_as_builtins neither saves a reading nor spoils one."""
     directly = naming().sort(list(some), now=NOW)
-    travelled = naming().sort(portable({"readings": list(some)})["readings"], now=NOW)
+    travelled = naming().sort(result_as_builtins({"readings": list(some)})["readings"], now=NOW)
 
     assert bare(travelled.points) == bare(directly.points)
     assert travelled.unusable == directly.unusable

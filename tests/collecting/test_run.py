@@ -7,7 +7,7 @@ import pytest
 from ingestd.collecting.points import SAMPLES
 from ingestd.collecting.run import SLICE
 from ingestd.config.catalogue import Catalogue, Description
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from tests.support.collecting import site
 
 SHAPES = {

@@ -10,7 +10,7 @@ import pytest
 from ingestd.config.model import EmbeddedStore
 from ingestd.context.context import Receipts, Stopping
 from ingestd.contract.functioncontext import FunctionContext
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.errors import PluginError, QueryError
 from ingestd.model import Receipt, Series, StoredPoint
 from ingestd.sinks.embedded import EmbeddedSink

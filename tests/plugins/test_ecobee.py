@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from aiohttp import web
 
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins._tokens import Tokens, newer
 from ingestd.plugins.ecobee import run

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.disk.database import Database
 from ingestd.errors import ResultError, StateError
 from ingestd.model import Series
@@ -182,7 +182,7 @@ COMMIT_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
 from ingestd.clock import SystemClock
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.disk.database import Database
 from ingestd.records.store import StateStore
 

@@ -17,7 +17,7 @@ from ingestd.collecting.collectors import Collectors
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.model import CollectorConfig
 from ingestd.context.context import Reader, Shared
-from ingestd.contract.result import Memory
+from ingestd.contract.memory import Memory
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.lane import Lane
 from ingestd.disk.database import Database

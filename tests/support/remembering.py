@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from ingestd.contract.result import Memory, arguments, remember, take_apart
+from ingestd.contract.memory import Memory, arguments, remember
+from ingestd.contract.result import take_apart
 from ingestd.testing import TestContext, context
 
 

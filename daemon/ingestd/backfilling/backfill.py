@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from ingestd.backfilling.records import BackfillRecord, Status
-from ingestd.backfilling.windows import SHORTEST, Span, next_window, shown
+from ingestd.backfilling.windows import SHORTEST, Span, format_window, next_window
 from ingestd.backoff import Backoff
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
@@ -202,7 +202,7 @@ class Backfill:
         except PluginError as error:
             await self._failed(window, str(error))
         except Exception as bug:  # noqa: BLE001 -- border: whatever a plugin does, the others go on
-            self._log.exception("a window met a bug of the daemon", window=shown(window))
+            self._log.exception("a window met a bug of the daemon", window=format_window(window))
             await self._failed(window, f"bug in the daemon: {bug!r:.200}")
 
     async def _read(self, window: Span) -> None:
@@ -238,17 +238,19 @@ class Backfill:
         record.points += counts.points
         record.unusable = dict(counts.unusable + Counter(record.unusable))
         if counts.degraded:
-            record.note_problem(f"{shown(window)}: {self._services.redactor.text(counts.degraded)}")
-        self._log.debug("window is safe", window=shown(window), readings=counts.readings)
+            record.note_problem(
+                f"{format_window(window)}: {self._services.redactor.text(counts.degraded)}"
+            )
+        self._log.debug("window is safe", window=format_window(window), readings=counts.readings)
         await self._save(record)
 
     async def _failed(self, window: Span, error: str, what: str = FAILED) -> None:
         """Note why a window failed, and wait for a while."""
         record, error = self.record, self._services.redactor.text(error)
         if error != record.error:
-            self._log.warning("backfill fails", window=shown(window), error=error)
+            self._log.warning("backfill fails", window=format_window(window), error=error)
         record.failures, record.error = record.failures + 1, error
-        self._stand(Status.RUNNING, f"{shown(window)} {what}")
+        self._stand(Status.RUNNING, f"{format_window(window)} {what}")
         pause = BACKOFF.pause(record.failures)
         await wait_at_most(self._again, pause, clock=self._clock)
         self._again.clear()

@@ -143,7 +143,7 @@ class Backfills:
             "backfill begins",
             collector=collector,
             backfill=record.id,
-            span=windows.shown((spans[0][0], spans[-1][1])),
+            span=windows.format_window((spans[0][0], spans[-1][1])),
         )
         self._go_on(record)
         return record

@@ -55,7 +55,7 @@ def share_done(spans: Sequence[Span], position: float) -> float:
     return before / whole
 
 
-def shown(window: Span) -> str:
+def format_window(window: Span) -> str:
     """Return a window for people, in UTC."""
     start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
     return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"

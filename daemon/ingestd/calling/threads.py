@@ -17,7 +17,7 @@ from typing import Any
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished
 from ingestd.calling.process import Log
-from ingestd.contract import FunctionContext, Host, portable
+from ingestd.contract import FunctionContext, Host, result_as_builtins
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.worker import Source, call_ordinary, import_run, run_failure
 
@@ -77,13 +77,13 @@ class Threads:
         try:
             if host is None:
                 run = self._imports.run_of(plugin.source)
-                return portable(call_ordinary(run, {**kwargs, **context}))
+                return result_as_builtins(call_ordinary(run, {**kwargs, **context}))
             with host.provided():
                 # A host imports a plugin anew for each run: nothing of one stays for another.
                 run, _ = import_run(replace(plugin.source), host.unavailable)
                 returned = call_ordinary(run, {**kwargs, **context})
             # A host asks for no result.
-            return portable(returned) if isinstance(returned, Mapping) else None
+            return result_as_builtins(returned) if isinstance(returned, Mapping) else None
         except BaseException as exc:  # noqa: BLE001 (the border to foreign code)
             raise run_failure(exc, plugin.source.root) from None
 

@@ -13,7 +13,7 @@ from math import inf, isfinite
 from typing import Any, Final
 
 from ingestd.config import Catalogue, Description
-from ingestd.contract import plain_reading, shown
+from ingestd.contract import reading_as_builtins, safe_repr
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series
 
@@ -132,9 +132,9 @@ class Naming:
         Raises:
             ReadingError: It is unusable.
         """
-        reading = plain_reading(reading)
+        reading = reading_as_builtins(reading)
         if not isinstance(reading, tuple) or len(reading) not in {3, 4}:
-            raise ReadingError("shape", f"expected (time, series, value), got {shown(reading)}")
+            raise ReadingError("shape", f"expected (time, series, value), got {safe_repr(reading)}")
         time, series, value, *rest = reading
         name = _name_of(series)
         known = self._look_up(name, _tags_of(name, rest[0] if rest else None))
@@ -210,11 +210,12 @@ class Naming:
 def _name_of(series: Any) -> str:
     name = _digits(series) if type(series) is int else series
     if not isinstance(name, str) or not name.strip():
-        raise ReadingError("series", f"expected the name of a series, got {shown(series)}")
+        raise ReadingError("series", f"expected the name of a series, got {safe_repr(series)}")
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise ReadingError(
             "series",
-            f"expected a printable name of at most {LONGEST_NAME} characters, got {shown(name)}",
+            f"expected a printable name of at most {LONGEST_NAME} characters, "
+            f"got {safe_repr(name)}",
         )
     return name
 
@@ -230,7 +231,7 @@ def _tags_of(name: str, tags: Any) -> tuple[tuple[str, str], ...]:
     if not tags:
         return ()
     if not isinstance(tags, dict):
-        raise ReadingError("tags", f"{name}: expected a dict of tags, got {shown(tags)}")
+        raise ReadingError("tags", f"{name}: expected a dict of tags, got {safe_repr(tags)}")
     found = []
     for key, value in tags.items():
         text = value
@@ -242,7 +243,7 @@ def _tags_of(name: str, tags: Any) -> tuple[tuple[str, str], ...]:
             continue  # a tag without a value says nothing, and InfluxDB refuses it
         if not _is_word(key) or not _is_word(text) or key == "series":
             raise ReadingError(
-                "tags", f"{name}: expected text tags, got {shown(key)}: {shown(value)}"
+                "tags", f"{name}: expected text tags, got {safe_repr(key)}: {safe_repr(value)}"
             )
         found.append((key, text))
     return tuple(sorted(found))
@@ -255,15 +256,17 @@ def _is_word(text: Any) -> bool:
 def _number(name: str, value: Any) -> float:
     wanted = isinstance(value, int | float | str)
     if not wanted or (isinstance(value, str) and "_" in value):  # only Python reads "1_000"
-        raise ReadingError("value", f"{name}: expected a number, got {shown(value)}")
+        raise ReadingError("value", f"{name}: expected a number, got {safe_repr(value)}")
     try:
         number = float(value)
     except ValueError:
-        raise ReadingError("value", f"{name}: expected a number, got {shown(value)}") from None
+        raise ReadingError("value", f"{name}: expected a number, got {safe_repr(value)}") from None
     except OverflowError:
         raise ReadingError("non_finite", f"{name}: the value is too large") from None
     if not isfinite(number):
-        raise ReadingError("non_finite", f"{name}: expected a finite number, got {shown(value)}")
+        raise ReadingError(
+            "non_finite", f"{name}: expected a finite number, got {safe_repr(value)}"
+        )
     return number
 
 
@@ -287,14 +290,17 @@ def _microseconds(name: str, time: Any, *, zone: tzinfo | None) -> int:
         time = _seconds(name, time, zone=zone)
     if type(time) not in {int, float} or time != time:  # noqa: PLR0124 -- isnan fails for long ints
         raise ReadingError(
-            "time", f"{name}: expected Unix seconds, an aware datetime or None, got {shown(time)}"
+            "time",
+            f"{name}: expected Unix seconds, an aware datetime or None, got {safe_repr(time)}",
         )
     if MILLISECONDS <= abs(time) < inf:
         raise ReadingError(
-            "milliseconds", f"{name}: expected Unix seconds, got {shown(time)}, milliseconds?"
+            "milliseconds", f"{name}: expected Unix seconds, got {safe_repr(time)}, milliseconds?"
         )
     if abs(time) > LATEST:
-        raise ReadingError("time", f"{name}: expected a year from 1679 to 2261, got {shown(time)}")
+        raise ReadingError(
+            "time", f"{name}: expected a year from 1679 to 2261, got {safe_repr(time)}"
+        )
     microseconds: int = round(time * MICROSECONDS)
     return microseconds
 
@@ -305,12 +311,12 @@ def _seconds(name: str, time: datetime, *, zone: tzinfo | None) -> float:
             return time.timestamp()
         local = None if zone is None else time.replace(tzinfo=zone).timestamp()
     except Exception as error:  # noqa: BLE001 -- border: time zones may be of foreign make
-        raise ReadingError("time", f"{name}: not a time: {shown(error)}") from None
+        raise ReadingError("time", f"{name}: not a time: {safe_repr(error)}") from None
     if local is None:
         raise ReadingError(
             "naive_time",
             f"{name}: expected a time with its zone, or `timezone:` on the collector, "
-            f"got {shown(time)}",
+            f"got {safe_repr(time)}",
         )
     return local
 

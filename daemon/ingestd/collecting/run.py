@@ -18,7 +18,7 @@ from ingestd.context import Receipts
 from ingestd.contract import (
     Result,
     arguments,
-    plain_reading,
+    reading_as_builtins,
     reconciled,
     remember,
     remember_secrets,
@@ -184,7 +184,7 @@ class Run:
         host = self.options.host
         if host is None:
             return self.naming().sort(readings, now=now)
-        converted = host.convert(map(plain_reading, readings), now=now)
+        converted = host.convert(map(reading_as_builtins, readings), now=now)
         found = self.naming().sort(converted.readings, now=now)
         found.unusable += converted.unusable
         found.samples = [*converted.samples, *found.samples]

@@ -1,20 +1,11 @@
 """The run-contract: what `run` is called with, and what it may give back."""
 
 from ingestd.contract import yamlvalues
+from ingestd.contract.builtins import reading_as_builtins, result_as_builtins, safe_repr
 from ingestd.contract.functioncontext import FunctionContext
 from ingestd.contract.host import Host, HostReadings, RunFacts, unavailable_modules
-from ingestd.contract.result import (
-    Memory,
-    Result,
-    arguments,
-    plain_reading,
-    portable,
-    reconciled,
-    remember,
-    remember_secrets,
-    shown,
-    take_apart,
-)
+from ingestd.contract.memory import Memory, arguments, reconciled, remember, remember_secrets
+from ingestd.contract.result import Result, take_apart
 
 __all__ = [
     "FunctionContext",
@@ -24,12 +15,12 @@ __all__ = [
     "Result",
     "RunFacts",
     "arguments",
-    "plain_reading",
-    "portable",
+    "reading_as_builtins",
     "reconciled",
     "remember",
     "remember_secrets",
-    "shown",
+    "result_as_builtins",
+    "safe_repr",
     "take_apart",
     "unavailable_modules",
     "yamlvalues",

@@ -43,10 +43,10 @@ class FunctionLog:
         text = str(event) % args if args else str(event)
         everything = {**self._bound, **values}
         everything.pop("event", None)  # the daemon's logger takes it by another way
-        self._emit(level, text, {name: _plain(value) for name, value in everything.items()})
+        self._emit(level, text, {name: _loggable(value) for name, value in everything.items()})
 
 
-def _plain(value: Any) -> Any:
+def _loggable(value: Any) -> Any:
     if type(value) in (str, int, float, bool, type(None)):
         return value
     return f"{value!r:.1000}"

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.contract import FunctionContext, portable
+from ingestd.contract import FunctionContext, result_as_builtins
 from ingestd.errors import PluginError, ResultTooLarge
 from ingestd.worker import wire
 from ingestd.worker.failures import run_failure
@@ -127,7 +127,7 @@ class _Worker:
         _flush()
         if asked["hosts"] and not isinstance(returned, Mapping):  # a host asks for no result
             return None
-        result = portable(returned)
+        result = result_as_builtins(returned)
         _flush()
         return {**result, **self._ship(result)}
 
