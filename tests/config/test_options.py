@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.config import options
-from ingestd.config.units import duration
+from ingestd.plugins._units import duration
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ingestd.config import nodes, options
 from ingestd.config.section import Context, Section
-from ingestd.config.units import duration
 from ingestd.errors import ConfigError
+from ingestd.plugins._units import duration
 
 
 class Read:

@@ -17,8 +17,8 @@ from ingestd.config.model import (
     VictoriaStore,
 )
 from ingestd.config.section import Context, Section
-from ingestd.config.units import duration, format_duration
 from ingestd.config.variables import Expansion
+from ingestd.plugins._units import duration, format_duration
 
 __all__ = [
     "BufferConfig",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
-from ingestd.config import catalogue, options, units
+from ingestd.config import catalogue, options
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.model import (
     BatchConfig,
@@ -26,14 +26,14 @@ from ingestd.config.model import (
 )
 from ingestd.config.options import bounded, one_of
 from ingestd.config.section import Context, Section
-from ingestd.config.units import format_duration
 from ingestd.errors import Problem
+from ingestd.plugins._units import duration, format_duration, size
 
 _CATCH_UP: Final[tuple[CatchUp, ...]] = ("once", "none")
 _ISOLATION: Final[tuple[Isolation, ...]] = ("process", "thread")
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("auto", "console", "journal", "json")
-_WAIT: Final = bounded(units.duration, "100ms")  # anything shorter is a busy loop
+_WAIT: Final = bounded(duration, "100ms")  # anything shorter is a busy loop
 _COUNT: Final = bounded(options.whole, "1")
 _DAEMON: Final = DaemonConfig(state_dir=Path())  # for the defaults of these sections
 _BUFFER: Final = BufferConfig()
@@ -81,7 +81,7 @@ def _daemon(section: Section, state_dir: Path) -> DaemonConfig:
         timezone=section.get("timezone", options.time_zone, None),
         plugin_dirs=tuple(path for path, _ in section.paths("plugin_dirs")),
         watch=section.get("watch", options.flag, _DAEMON.watch),
-        grace=section.get("grace", units.duration, _DAEMON.grace),
+        grace=section.get("grace", duration, _DAEMON.grace),
         workers=section.get("workers", bounded(_COUNT, "1", "64"), _DAEMON.workers),
         log_level=section.get("log_level", one_of(_LEVELS), _DAEMON.log_level),
         log_format=section.get("log_format", one_of(_FORMATS), _DAEMON.log_format),
@@ -99,8 +99,8 @@ def _daemon(section: Section, state_dir: Path) -> DaemonConfig:
 def _buffer(section: Section) -> BufferConfig:
     config = BufferConfig(
         points=section.get("points", bounded(options.whole, "1000"), _BUFFER.points),
-        spool_bytes=section.get("spool", bounded(units.size, "1MiB"), _BUFFER.spool_bytes),
-        spool_age=section.get("spool_age", bounded(units.duration, "1m"), None),
+        spool_bytes=section.get("spool", bounded(size, "1MiB"), _BUFFER.spool_bytes),
+        spool_age=section.get("spool_age", bounded(duration, "1m"), None),
     )
     section.done()
     return config
@@ -212,8 +212,8 @@ def _check_login(section: Section) -> None:
 def _batch(section: Section) -> BatchConfig:
     batch = BatchConfig(
         points=section.get("points", bounded(_COUNT, "1", "1_000_000"), _BATCH.points),
-        bytes=section.get("bytes", bounded(units.size, "1KiB", "64MiB"), _BATCH.bytes),
-        linger=section.get("linger", bounded(units.duration, "0s", "10m"), _BATCH.linger),
+        bytes=section.get("bytes", bounded(size, "1KiB", "64MiB"), _BATCH.bytes),
+        linger=section.get("linger", bounded(duration, "0s", "10m"), _BATCH.linger),
     )
     section.done()
     return batch
@@ -229,17 +229,17 @@ def _collector(
         every=section.get("every", _WAIT, None),
         cron=section.get("cron", options.cron, None),
         timezone=section.get("timezone", options.time_zone, None) or daemon.timezone,
-        offset=section.get("offset", units.duration, _COLLECTOR.offset),
-        jitter=section.get("jitter", units.duration, _COLLECTOR.jitter),
+        offset=section.get("offset", duration, _COLLECTOR.offset),
+        jitter=section.get("jitter", duration, _COLLECTOR.jitter),
         catch_up=section.get("catch_up", one_of(_CATCH_UP), _COLLECTOR.catch_up),
         timeout=section.get("timeout", _WAIT, None),
-        memory_limit=section.get("memory_limit", bounded(units.size, "64MiB"), None),
+        memory_limit=section.get("memory_limit", bounded(size, "64MiB"), None),
         isolation=section.get("isolation", one_of(_ISOLATION), None),
         compat=section.get("compat", one_of(hosts), None),
         settings=section.plain("settings"),
-        revisit=section.get("revisit", units.duration, None),
-        revisit_full=section.get("revisit_full", bounded(units.duration, "1h"), None),
-        cadence=section.get("cadence", bounded(units.duration, "1s"), None),
+        revisit=section.get("revisit", duration, None),
+        revisit_full=section.get("revisit_full", bounded(duration, "1h"), None),
+        cadence=section.get("cadence", bounded(duration, "1s"), None),
         enabled=section.get("enabled", options.flag, _COLLECTOR.enabled),
         measurement=section.get("measurement", options.text, None),
         field=section.get("field", options.field_name, None),

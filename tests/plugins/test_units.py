@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestd.config.units import duration, format_duration, format_size, size
+from ingestd.plugins._units import duration, format_duration, format_size, size
 
 
 @pytest.mark.parametrize(
