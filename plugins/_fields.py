@@ -1,4 +1,4 @@
-"""What the shipped plugins share: paths to fields, the times in them, numbers.
+"""What the shipped plugins share to find the fields of a document, and the times in them.
 
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
@@ -17,9 +17,6 @@ Path = Callable[[Any], Any]
 # What a number is divided by to become Unix seconds.
 UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
 PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-DURATION: Final = re.compile(f"({PART.pattern})+")
-SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def optional_path(expression: Any, *, where: str) -> Path | None:
@@ -87,25 +84,3 @@ def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> A
         # None would mean "now", so what is missing becomes no number instead.
         return nan if value is None else str(value)
     return found.replace(tzinfo=zone) if found.tzinfo is None and zone else found
-
-
-def duration(text: Any, where: str) -> float:
-    """Return the seconds in a text such as ``200ms``, ``1h30m`` or ``7d``.
-
-    Raises:
-        ValueError: It is no duration.
-    """
-    if not isinstance(text, str) or not DURATION.fullmatch(text):
-        raise ValueError(f"{where}: expected a duration such as 200ms, 90s or 7d, got {text!r}")
-    return sum(float(number) * SECONDS[unit] for number, unit in PART.findall(text))
-
-
-def whole(number: Any, where: str, *, least: int = 1) -> int:
-    """Return a whole number.
-
-    Raises:
-        ValueError: It is none, or too small.
-    """
-    if type(number) is not int or number < least:
-        raise ValueError(f"{where}: expected a whole number of at least {least}, got {number!r}")
-    return number

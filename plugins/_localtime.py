@@ -1,26 +1,30 @@
-"""What the shipped plugins share to read local times, through the hour that comes twice.
+"""Time zones by their names, and local times through the hour that comes twice.
+
+The daemon uses it, too, so that a zone that is none is told in the same words everywhere.
 
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
+from difflib import get_close_matches
 from math import inf
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 
-def zone_named(name: object, where: str) -> ZoneInfo:
-    """Return a time zone.
+def time_zone(name: str) -> ZoneInfo:
+    """Return the time zone of an IANA name.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: There is none of this name. The message is the first half of one,
+            "expected ...".
     """
     try:
-        return ZoneInfo(name)  # type: ignore[arg-type]  # whatever the operator wrote
-    except (KeyError, ValueError, TypeError, OSError):
-        raise ValueError(
-            f"{where}: expected a time zone such as Europe/Vienna, got {name!r}"
-        ) from None
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        near = get_close_matches(name, available_timezones(), n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"expected a time zone such as America/Anchorage{hint}") from None
 
 
 def instants(times: Iterable[datetime], zone: tzinfo, *, after: float = -inf) -> Iterator[float]:

@@ -21,7 +21,7 @@ from math import nan
 from typing import Any, Final
 
 from ingestd.plugins._answers import Answer, AnswerError, Pace, fetch, number_in
-from ingestd.plugins._fields import duration
+from ingestd.plugins._params import duration
 
 Reading = tuple[float, str, float]
 

@@ -1,5 +1,11 @@
 """Fixtures for all tests; each lives with its topic in tests/support."""
 
+from hypothesis import settings
+
+# No test judges by the wall clock: how long an example takes says how busy the machine is.
+settings.register_profile("ingestd", deadline=None)
+settings.load_profile("ingestd")
+
 pytest_plugins = [
     "tests.support.archive",
     "tests.support.config",

@@ -1,6 +1,7 @@
 """Which package may import which, so that each can be read without those above it."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,8 @@ MAY_IMPORT: Final = {
     "collecting": "calling config context contract delivery loading records worker",
     "backfilling": "calling collecting disk sinks",
 }
+# The rules that the daemon shares with the plugins, which may import nothing else of it.
+RULES: Final = frozenset(["_bmon", "_listening", "_localtime", "_retryafter", "_units"])
 # The assembly and the faces of the daemon: modules at the top, and two packages.
 ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"])
 FACES: Final = {
@@ -231,6 +234,30 @@ def test_plugins_need_nothing_of_the_daemon(path: Path) -> None:
     } - {"ingestd.plugins"}
 
     assert sorted(foreign) == []
+
+
+def test_the_daemon_knows_no_plugin() -> None:
+    """Of what is shipped beside it, it imports the rules that it shares with plugins."""
+    beyond = [
+        f"{name} imports {other}"
+        for name, path in modules().items()
+        for other in imports(path)
+        if other.startswith("ingestd.plugins.") and other.split(".")[2] not in RULES
+    ]
+
+    assert beyond == []
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_a_shared_rule_stands_on_nothing(name: str) -> None:
+    """It is below every package, so that a worker may import it at no cost."""
+    foreign = {
+        other
+        for each in imports(PLUGINS / f"{name}.py")
+        if (other := each.partition(".")[0]) not in sys.stdlib_module_names
+    }
+
+    assert foreign == set()
 
 
 def test_a_forbidden_import_would_be_noticed(tmp_path: Path) -> None:

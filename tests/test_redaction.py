@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestd.redaction import Redactor, find_secrets, looks_secret
@@ -167,7 +167,6 @@ def test_many_secrets_do_not_slow_down_the_log() -> None:
     assert (perf_counter() - start) / 100 < 0.01
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),

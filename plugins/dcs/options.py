@@ -1,6 +1,7 @@
 """The collector's options, checked."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from yarl import URL
 
-from ingestd.plugins._fields import DURATION, duration, whole
+from ingestd.plugins._params import duration, whole
 
 from .periods import PERIODS, Calendar, calendar
 from .sources import Selection, Source
@@ -204,7 +205,7 @@ def beginning(since: Any) -> Callable[[datetime], datetime]:
     Raises:
         ValueError: It is neither a date, nor a time, nor a duration.
     """
-    if isinstance(since, str) and DURATION.fullmatch(since):
+    with suppress(ValueError):
         back = timedelta(seconds=duration(since, "since"))
         return lambda now: now - back
     moment = since

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
-from ingestd.plugins._localtime import instants, zone_named
+from ingestd.plugins._localtime import instants
+from ingestd.plugins._params import time_zone
 
 Reading = tuple[float, str, str]
 
@@ -91,7 +92,7 @@ def clock_of(location: Mapping[str, Any], identifier: str, *, now: datetime) -> 
     Raises:
         ValueError: The vendor does not tell.
     """
-    zone = zone_named(location.get("timeZone"), f"thermostat {identifier}")
+    zone = time_zone(location.get("timeZone"), f"thermostat {identifier}")
     if location.get("isDaylightSaving") is not False:
         return zone
     local = now.astimezone(zone)

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingestd.plugins._answers import Pace
-from ingestd.plugins._fields import duration
+from ingestd.plugins._params import duration
 from ingestd.plugins._tokens import Account, signed_in
 
 from .api import Api

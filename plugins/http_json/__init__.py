@@ -22,11 +22,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from math import isnan
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from yarl import URL
 
-from ingestd.plugins._fields import duration, whole
+from ingestd.plugins._params import duration, time_zone, whole
 
 from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
@@ -82,7 +81,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         values=values,
         tags=tags,
         time_format=time_format,
-        zone=None if timezone is None else ZoneInfo(timezone),
+        zone=None if timezone is None else time_zone(timezone, "timezone"),
     )
     cursor = Cursor.of(
         since_param=since_param,

@@ -6,7 +6,8 @@ from typing import Any
 
 from yarl import URL
 
-from ingestd.plugins._fields import Path, compile_path, whole
+from ingestd.plugins._fields import Path, compile_path
+from ingestd.plugins._params import whole
 
 
 @dataclass(frozen=True, slots=True)

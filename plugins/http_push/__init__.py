@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ingestd.plugins._fields import duration, whole
+from ingestd.plugins._params import duration, whole
 
 from .answering import Answering, Rate
 from .bodies import Bodies

@@ -17,7 +17,7 @@ State: none.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ingestd.plugins._fields import duration, whole
+from ingestd.plugins._params import duration, whole
 
 from .devices import by_line, devices_of
 from .link import require

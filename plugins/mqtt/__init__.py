@@ -21,9 +21,8 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from ingestd.plugins._fields import duration, whole
+from ingestd.plugins._params import duration, time_zone, whole
 
 from .client import BrokerError, BrokerRefused
 from .inbox import Inbox
@@ -94,7 +93,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         retained=retained,
         presence=presence,
     )
-    zone = None if timezone is None else ZoneInfo(timezone)
+    zone = None if timezone is None else time_zone(timezone, "timezone")
     routes = Routes(entries, words=words or {}, zone=zone)
     inbox = Inbox(max_held=max_held, max_bytes=whole(max_held_bytes, "max_held_bytes"))
     wait, known = duration(linger, "linger"), list(subscribed or ())

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ingestd.plugins._fields import duration, whole
+from ingestd.plugins._params import duration, whole
 
 from .client import Settings
 from .routes import Route, route

@@ -23,8 +23,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, TypeVar
 
 from ingestd.plugins._answers import AnswerError, Pace
-from ingestd.plugins._fields import duration
-from ingestd.plugins._localtime import zone_named
+from ingestd.plugins._params import duration, time_zone
 
 from .boiler import Boiler
 from .logs import Wanted, logs_of, place_of
@@ -69,7 +68,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         work.append(measured(boiler, site, patterns_of(fields, MEASURED)))
     if place is not None:
         wanted = Wanted(
-            zone=zone_named(timezone, "timezone"),
+            zone=time_zone(timezone, "timezone"),
             begin=start.timestamp() if start else now - duration(lookback, "lookback"),
             end=end.timestamp() if end else now,
         )

@@ -3,9 +3,11 @@
 import dataclasses
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingestd.config import CronExpression
 from ingestd.config import model as shapes
 from tests.support.config import ConfigFolder
 
@@ -82,7 +84,7 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
         state_dir=Path("/var/lib/x"),
         listen="0.0.0.0:8470",
         token="api-token",
-        timezone="America/Anchorage",
+        timezone=ZoneInfo("America/Anchorage"),
         plugin_dirs=(Path("/p"), folder.path / "q"),
         watch=True,
         grace=5.0,
@@ -126,7 +128,7 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
             name="tick",
             plugin="dcs",
             every=1800.0,
-            timezone="America/Anchorage",
+            timezone=ZoneInfo("America/Anchorage"),
             offset=300.0,
             jitter=60.0,
             catch_up="none",
@@ -150,9 +152,14 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
             ),
         ),
         shapes.CollectorConfig(
-            name="night", plugin="x", cron="30 2 * * 3", timezone="Europe/Berlin"
+            name="night",
+            plugin="x",
+            cron=CronExpression.parse("30 2 * * 3"),
+            timezone=ZoneInfo("Europe/Berlin"),
         ),
-        shapes.CollectorConfig(name="stream", plugin="mqtt", timezone="America/Anchorage"),
+        shapes.CollectorConfig(
+            name="stream", plugin="mqtt", timezone=ZoneInfo("America/Anchorage")
+        ),
     ]
     assert config.catalogue.describe("abc").unit == "kWh"
     assert config.secrets == {
@@ -355,7 +362,7 @@ def test_what_the_sample_shows_in_comments_loads(folder: ConfigFolder) -> None:
     assert config.daemon == dataclasses.replace(
         shapes.DaemonConfig(state_dir=Path("/var/lib/ingestd")),
         token="api-secret",
-        timezone="America/Anchorage",
+        timezone=ZoneInfo("America/Anchorage"),
         plugin_dirs=(Path("/etc/ingestd/plugins"),),
         watch=True,
     )

@@ -1,4 +1,4 @@
-"""What the shipped plugins share: paths, times and durations."""
+"""What the shipped plugins share: paths and times."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingestd.loading.loader import Loader
-from ingestd.plugins._fields import compile_path, duration, parse_time, whole
+from ingestd.plugins._fields import compile_path, parse_time
 
 
 @pytest.mark.parametrize(
@@ -46,36 +46,6 @@ def test_what_is_no_path_is_refused(path: Any) -> None:
     """The message names the option."""
     with pytest.raises(ValueError, match=r"^value: expected .*JMESPath"):
         compile_path(path, where="value")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("250ms", 0.25),
-        ("90s", 90),
-        ("1.5h", 5400),
-        ("1h30m", 5400),
-        ("7d", 604_800),
-        ("1w", 604_800),
-    ],
-)
-def test_durations_have_units(text: str, seconds: float) -> None:
-    """They are written as in the rest of the configuration."""
-    assert duration(text, "overlap") == seconds
-
-
-@pytest.mark.parametrize("text", [5, "5", "5 s", "s", "5y", "", None])
-def test_durations_without_units_are_refused(text: Any) -> None:
-    """A bare number says nothing."""
-    with pytest.raises(ValueError, match="overlap: expected a duration"):
-        duration(text, "overlap")
-
-
-@pytest.mark.parametrize("number", [0, -1, 1.0, "1", True, None])
-def test_whole_numbers_are_whole_and_large_enough(number: Any) -> None:
-    """YAML knows more kinds of numbers, and truths that look like them."""
-    with pytest.raises(ValueError, match="max_held: expected a whole number of at least 1"):
-        whole(number, "max_held")
 
 
 def test_what_plugins_share_is_no_plugin() -> None:

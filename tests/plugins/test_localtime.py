@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingestd.plugins._localtime import instants, zone_named
+from ingestd.plugins._localtime import instants, time_zone
 
 VIENNA = ZoneInfo("Europe/Vienna")
 
@@ -50,8 +52,24 @@ def test_a_clock_that_is_set_back_is_believed() -> None:
     assert one - other == 300
 
 
-@pytest.mark.parametrize("name", ["Vienna", "", None, 7, "../etc"])
-def test_a_zone_that_is_none_is_named(name: object) -> None:
-    """With the option it stands under."""
-    with pytest.raises(ValueError, match="timezone: expected a time zone such as"):
-        zone_named(name, "timezone")
+@pytest.mark.parametrize("name", ["", "America", "../etc/passwd", "AKST9", "zone.tab", "a" * 999])
+def test_a_zone_that_is_none_is_refused(name: str) -> None:
+    """Folders and files beside the zones are none, either."""
+    with pytest.raises(ValueError, match=r"^expected a time zone such as America/Anchorage"):
+        time_zone(name)
+
+
+@pytest.mark.parametrize("name", ["America/Ancorage", "america/anchorage", "America/Anchorage\0"])
+def test_a_misspelt_zone_is_recognised(name: str) -> None:
+    """The nearest name is suggested."""
+    with pytest.raises(ValueError, match=r" \(did you mean America/Anchorage\?\)$"):
+        time_zone(name)
+
+
+@given(st.text(max_size=30))
+def test_arbitrary_text_is_a_zone_or_refused(text: str) -> None:
+    """What the system's tables hold beside zones never lets another error out."""
+    try:
+        assert time_zone(text).key == text
+    except ValueError as error:
+        assert str(error).startswith("expected")  # noqa: PT017 -- either way is fine

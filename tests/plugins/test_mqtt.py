@@ -487,7 +487,7 @@ async def test_tls_with_a_client_certificate(tmp_path: Path) -> None:
         ({"protocol": 4}, "protocol: expected 5 or 3.1.1, got 4"),
         ({"retained": "twice"}, "retained: expected 'ignore' or 'once'"),
         ({"max_held": 0}, "max_held: expected a whole number"),
-        ({"linger": 5}, "linger: expected a duration such as 200ms"),
+        ({"linger": 5}, "linger: expected a duration such as 5s"),
     ],
 )
 async def test_wrong_options_say_what_is_right(params: dict[str, Any], message: str) -> None:

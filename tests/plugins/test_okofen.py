@@ -396,7 +396,7 @@ async def test_backfill_reads_a_window_and_leaves_the_position() -> None:
     [
         ({"logs": "json"}, "logs: expected a password beside 'json', got none"),
         ({"logs": "tuch"}, "logs: expected json, touch, classic, none or a path with %Y"),
-        ({"timezone": None}, "timezone: expected a time zone such as Europe/Vienna, got None"),
+        ({"timezone": None}, "timezone: expected a time zone such as America/Anchorage, got None"),
         ({"fields": "AT*"}, r"fields: expected a list of patterns, got 'AT\*'"),
         ({"pause": "3"}, "pause: expected a duration"),
     ],

@@ -1,7 +1,7 @@
 """Durations and sizes."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestd.plugins._units import duration, format_duration, format_size, size
@@ -62,7 +62,6 @@ def test_endless_sizes_are_refused() -> None:
         size("99999999999999999999TiB")
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=36_525 * 86_400_000))
 def test_durations_survive_being_written_and_read(milliseconds: int) -> None:
     """What is shown to people is what they may write."""
@@ -71,7 +70,6 @@ def test_durations_survive_being_written_and_read(milliseconds: int) -> None:
     assert duration(format_duration(seconds)) == seconds
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=2**62))
 def test_sizes_survive_being_written_and_read(count: int) -> None:
     """What is shown to people is what they may write."""
@@ -86,7 +84,6 @@ def test_durations_and_sizes_are_short_for_people() -> None:
     assert format_size(0) == "0B"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_arbitrary_text_is_read_or_refused(text: str) -> None:
     """Nothing but ValueError comes out of any text."""

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ingestd.collecting import schedule
 from ingestd.collecting.collector import Collector, Services
@@ -196,7 +196,7 @@ def schedule_of(config: CollectorConfig) -> schedule.Schedule | None:
     if config.cron is not None:
         return schedule.cron(
             config.cron,
-            zone=ZoneInfo(config.timezone or "UTC"),
+            zone=config.timezone or UTC,
             offset=config.offset,
             jitter=config.jitter,
             key=config.name,
@@ -213,6 +213,6 @@ def naming_of(
         field=config.field or "value",
         tags=config.tags,
         catalogue=catalogue,
-        zone=ZoneInfo(config.timezone) if config.timezone else None,
+        zone=config.timezone,
         met=met,
     )

@@ -9,9 +9,8 @@ Times are whole seconds: since the Unix epoch, or the same count in local time.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from ingestd.config import CronExpression
 
@@ -29,7 +28,7 @@ class LocalCron:
     """
 
     expression: CronExpression
-    zone: ZoneInfo
+    zone: tzinfo
 
     def after(self, time: int) -> int:
         """Return the first match strictly after a time."""

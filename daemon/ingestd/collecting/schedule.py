@@ -8,9 +8,9 @@ and catching up are written down, with their reasons, in docs/scheduling.md.
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import tzinfo
 from hashlib import blake2b
 from typing import Final, Literal, Protocol
-from zoneinfo import ZoneInfo
 
 from ingestd.clock import Clock
 from ingestd.collecting.cron import LocalCron
@@ -59,22 +59,26 @@ def interval(every: float, *, offset: float = 0.0, jitter: float = 0.0, key: str
 
 
 def cron(
-    expression: str, *, zone: ZoneInfo, offset: float = 0.0, jitter: float = 0.0, key: str = ""
+    expression: CronExpression,
+    *,
+    zone: tzinfo,
+    offset: float = 0.0,
+    jitter: float = 0.0,
+    key: str = "",
 ) -> Schedule:
     """Return the ticks of a cron expression.
 
     Args:
-        expression: Minute, hour, day of month, month, day of week.
+        expression: Which local times match.
         zone: Whose local time the expression means.
         offset: How long after that time, in seconds.
         jitter: Each tick is late by less than this many seconds, and comes before the next.
         key: Whose ticks they are; other keys have other delays.
 
     Raises:
-        ValueError: It is no such expression, or no day will ever match it.
+        ValueError: A number makes no sense.
     """
-    local = LocalCron(CronExpression.parse(expression), zone)
-    return Cron(local, to_us(offset), checked(jitter), key)
+    return Cron(LocalCron(expression, zone), to_us(offset), checked(jitter), key)
 
 
 def to_us(seconds: float) -> int:

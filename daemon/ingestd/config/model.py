@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from ingestd.config.catalogue import Catalogue
+from ingestd.config.cron import CronExpression
 
 CatchUp = Literal["once", "none"]
 Isolation = Literal["process", "thread"]
@@ -36,7 +38,7 @@ class DaemonConfig:
     state_dir: Path
     listen: str = "127.0.0.1:8470"
     token: str | None = dataclasses.field(default=None, repr=False)
-    timezone: str | None = None
+    timezone: ZoneInfo | None = None
     plugin_dirs: tuple[Path, ...] = ()
     watch: bool = False
     grace: float = 20.0
@@ -190,8 +192,8 @@ class CollectorConfig:
     name: str
     plugin: str
     every: float | None = None
-    cron: str | None = None
-    timezone: str | None = None
+    cron: CronExpression | None = None
+    timezone: ZoneInfo | None = None
     offset: float = 0.0
     jitter: float = 0.0
     catch_up: CatchUp = "once"

@@ -8,12 +8,8 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Final, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
-
-from ingestd.config.cron import CronExpression
 
 
 class Comparable(Protocol):
@@ -157,22 +153,6 @@ def is_private(listen: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def time_zone(value: str) -> str:
-    """Accept the IANA name of a time zone."""
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = get_close_matches(value, available_timezones(), n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise ValueError(f"expected a time zone such as America/Anchorage{hint}") from None
-    return value
-
-
-def cron(value: str) -> str:
-    """Accept a cron expression that the schedule of a collector can run by."""
-    return CronExpression.parse(value).text
 
 
 def _is_port(value: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Final, TypedDict
 
 from ingestd.config import catalogue, options
 from ingestd.config.catalogue import Catalogue
+from ingestd.config.cron import CronExpression
 from ingestd.config.model import (
     BatchConfig,
     BufferConfig,
@@ -27,6 +28,7 @@ from ingestd.config.model import (
 from ingestd.config.options import bounded, one_of
 from ingestd.config.section import Context, Section
 from ingestd.errors import Problem
+from ingestd.plugins._localtime import time_zone
 from ingestd.plugins._units import duration, format_duration, size
 
 _CATCH_UP: Final[tuple[CatchUp, ...]] = ("once", "none")
@@ -78,7 +80,7 @@ def _daemon(section: Section, state_dir: Path) -> DaemonConfig:
         state_dir=section.path("state_dir", state_dir),
         listen=section.get("listen", options.listen, _DAEMON.listen),
         token=section.secret("token"),
-        timezone=section.get("timezone", options.time_zone, None),
+        timezone=section.get("timezone", time_zone, None),
         plugin_dirs=tuple(path for path, _ in section.paths("plugin_dirs")),
         watch=section.get("watch", options.flag, _DAEMON.watch),
         grace=section.get("grace", duration, _DAEMON.grace),
@@ -227,8 +229,8 @@ def _collector(
         name=name,
         plugin=_plugin(section),
         every=section.get("every", _WAIT, None),
-        cron=section.get("cron", options.cron, None),
-        timezone=section.get("timezone", options.time_zone, None) or daemon.timezone,
+        cron=section.get("cron", CronExpression.parse, None),
+        timezone=section.get("timezone", time_zone, None) or daemon.timezone,
         offset=section.get("offset", duration, _COLLECTOR.offset),
         jitter=section.get("jitter", duration, _COLLECTOR.jitter),
         catch_up=section.get("catch_up", one_of(_CATCH_UP), _COLLECTOR.catch_up),

@@ -21,7 +21,7 @@ def schedule_text(config: CollectorConfig) -> str:
     """Return a collector's schedule as it is written."""
     if config.every is not None:
         return f"every {format_duration(config.every)}"
-    return f"cron {config.cron}" if config.cron is not None else "stream"
+    return f"cron {config.cron.text}" if config.cron is not None else "stream"
 
 
 def state_json(collector: str, memory: Memory, redactor: Redactor) -> dict[str, Any]:
