@@ -1,21 +1,12 @@
-"""What commands ask: of a running daemon over its API, or of the files where none runs.
+"""What commands ask, of a running daemon or of the files where none runs.
 
 Both answer in the API's own JSON, so a command is written once.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from ingestd.cli.settings import load, load_daemon
-from ingestd.config import Config
-from ingestd.disk import holder
-from ingestd.errors import ConfigError
-
-T = TypeVar("T")
 Json = dict[str, Any]
 Follow = Callable[[Json], None]  # told of a backfill again and again, as the API shows it
 
@@ -99,46 +90,3 @@ class Backend(Protocol):
 
     async def reload(self) -> Json:
         """Have the configuration read again; return ``changes`` and ``warnings``."""
-
-
-def ask(config_path: Path, question: Callable[[Backend], Awaitable[T]]) -> T:
-    """Put a question to whoever can answer it.
-
-    Raises:
-        ConfigError: Nobody can, because the configuration is wrong.
-    """
-
-    async def asked() -> T:
-        async with connected(config_path) as backend:
-            return await question(backend)
-
-    return asyncio.run(asked())
-
-
-@asynccontextmanager
-async def connected(config_path: Path) -> AsyncIterator[Backend]:
-    """Find the daemon that holds the state directory, or else its files."""
-    config, wrong = _configured(config_path)
-    found = holder(config.daemon.state_dir)
-    if found is not None and found.listen:
-        from ingestd.cli.remote import Remote  # noqa: PLC0415 -- takes its time
-
-        async with Remote.connect(found.listen, config.daemon.token) as remote:
-            yield remote
-        return
-    if wrong is not None:
-        raise wrong
-    from ingestd.cli.offline import Offline  # noqa: PLC0415 -- takes its time
-
-    yield Offline(config, found)
-
-
-def _configured(config_path: Path) -> tuple[Config, ConfigError | None]:
-    """Return the configuration, or what is left of it and what is wrong."""
-    try:
-        return load(config_path), None
-    except ConfigError as wrong:
-        config = load_daemon(config_path)
-        if config is None:
-            raise
-        return config, wrong

@@ -9,7 +9,8 @@ from typing import Final
 import click
 
 from ingestd.cli import show
-from ingestd.cli.backend import Backend, Json, Wanted, ask
+from ingestd.cli.backend import Backend, Json, Wanted
+from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE, INTERRUPTED, CommandError
 from ingestd.cli.progress import Bar, bar
 from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option

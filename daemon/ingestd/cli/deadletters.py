@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ingestd.cli import show
-from ingestd.cli.backend import ask
+from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE
 from ingestd.cli.settings import config_option, json_option
 

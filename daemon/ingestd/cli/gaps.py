@@ -14,8 +14,9 @@ import click
 
 from ingestd.backfilling import SECOND, Bounds, Compared, Hole, compare, merged
 from ingestd.cli import show
-from ingestd.cli.backend import Backend, Json, Wanted, ask
+from ingestd.cli.backend import Backend, Json, Wanted
 from ingestd.cli.backfill import carried_out, exit_code, pace_options, tell_end
+from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.progress import bar
 from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option, known, load

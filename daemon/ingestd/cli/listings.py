@@ -7,8 +7,9 @@ from typing import Final
 import click
 
 from ingestd.cli import show
-from ingestd.cli.backend import Backend, Json, ask
+from ingestd.cli.backend import Backend, Json
 from ingestd.cli.backfill import show_backfills
+from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE
 from ingestd.cli.settings import DURATION, config_option, json_option
 from ingestd.hosts import HOSTS

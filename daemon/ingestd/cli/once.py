@@ -10,7 +10,8 @@ import click
 import yaml
 
 from ingestd.cli import show
-from ingestd.cli.backend import Json, connected
+from ingestd.cli.backend import Json
+from ingestd.cli.connecting import connected
 from ingestd.cli.exitcodes import FAILURE, UNAVAILABLE, CommandError
 from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import config_option, json_option, known, load

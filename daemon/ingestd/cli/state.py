@@ -6,7 +6,7 @@ import click
 import yaml
 
 from ingestd.cli import show
-from ingestd.cli.backend import ask
+from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import INTERRUPTED
 from ingestd.cli.settings import config_option, json_option
 
