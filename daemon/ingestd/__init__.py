@@ -1,5 +1,3 @@
 """Collect readings from meters, sensors and instruments, and never skip one."""
 
-from typing import Final
-
-__version__: Final = "0.1.0"
+__version__ = "0.1.0"

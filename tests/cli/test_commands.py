@@ -1,5 +1,6 @@
 """Every command: its help, and its place in the documentation."""
 
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from ingestd.cli import ingestd
+from ingestd import __version__
+from ingestd.cli.commands import COMMANDS, ingestd
 from tests.support.cli import CommandLine
 
 DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -78,3 +80,46 @@ def test_a_closed_pipe_is_no_error_to_talk_about(cli: CommandLine) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     process.wait()
+
+
+@pytest.mark.slow
+def test_the_version_is_the_same_however_it_is_asked(cli: CommandLine) -> None:
+    """Alone it is told before the command line is imported, which tells it among other options."""
+    alone, among_others = cli("--version"), cli("--version", "status")
+
+    assert alone.out == f"ingestd {__version__}, Python {platform.python_version()}\n"
+    assert (among_others.code, among_others.out) == (alone.code, alone.out)
+
+
+@pytest.mark.slow
+def test_the_version_needs_nothing_of_the_command_line() -> None:
+    """Scripts ask for it again and again, and the command line takes thrice the time."""
+    loaded = modules_after(
+        "import sys; sys.argv[1:] = ['--version']; from ingestd.cli import main; main()"
+    )
+
+    assert {name for name in loaded if name.startswith("ingestd")} == {
+        "ingestd",
+        "ingestd.cli",
+        "ingestd.cli.version",
+    }
+    assert not loaded & {"click", "importlib.metadata", "platform", "typing"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted({module for module, _ in COMMANDS.values()}))
+def test_only_run_imports_the_daemon(module: str) -> None:
+    """The other commands start without it, and import it only to be one for a while."""
+    loaded = modules_after(f"import ingestd.cli.{module}")
+
+    assert ("ingestd.app" in loaded) == (module == "run")
+    assert ("ingestd.web" in loaded) == (module == "run")
+
+
+def modules_after(code: str) -> set[str]:
+    """Return what a Python process has imported once it has run some code."""
+    tell = "import sys; sys.stderr.write('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{tell}"], check=True, capture_output=True, text=True
+    )
+    return set(done.stderr.split())

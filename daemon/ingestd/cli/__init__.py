@@ -1,107 +1,17 @@
-"""Commands for people and scripts; ``ingestd --help`` lists them.
+"""Commands for people and scripts; ``ingestd --help`` lists them."""
 
-What a command needs is imported when it is called, so that the others start fast.
-"""
-
-import importlib
-import platform
 import sys
-from difflib import get_close_matches
-from keyword import iskeyword
-from typing import Final
 
-import click
+from ingestd.cli.version import version
 
-from ingestd import __version__
-from ingestd.cli.exitcodes import ended
-
-__all__ = ["ingestd", "main"]
-
-# Command -> the module that has it, and what the help says of it, in the order of the help.
-COMMANDS: Final = {
-    "run": ("run", "Run the daemon in the foreground."),
-    "check": ("check", "Check the configuration."),
-    "once": ("once", "Run a collector once, now."),
-    "backfill": ("backfill", "Read a collector's past."),
-    "gaps": ("gaps", "Find readings that are missing in a store."),
-    "status": ("listings", "Say how the daemon is."),
-    "collectors": ("listings", "List the collectors."),
-    "runs": ("listings", "List runs, or show one."),
-    "latest": ("listings", "Show the newest reading of each series."),
-    "spool": ("listings", "Show what waits on disk for each store."),
-    "dead-letters": ("deadletters", "List, retry or purge what stores have refused."),
-    "state": ("state", "Show or forget what a collector remembers."),
-    "reload": ("listings", "Have the daemon read its configuration again."),
-    "import": ("importing", "Take over what another system has set up."),
-    "copy": ("copying", "Copy the history of one store into another."),
-    "plugins": ("listings", "List the plugins."),
-    "new-plugin": ("newplugin", "Write a plugin to begin with, and its test."),
-    "config": ("samples", "Print a sample configuration."),
-    "systemd": ("samples", "Print the systemd unit."),
-}
-
-
-class Commands(click.Group):
-    """The commands, each imported when it is wanted."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name them."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"ingestd.cli.{COMMANDS[cmd_name][0]}")
-        name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, or say which one may be meant."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError:
-            meant = get_close_matches(args[0], COMMANDS, n=1)
-            if not meant or args[0].startswith("-"):
-                raise
-            text = f"no command {args[0]!r}; did you mean {meant[0]!r}?"
-            raise click.UsageError(text, ctx) from None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing them all."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 -- as click calls it
-    if wanted:
-        click.echo(f"ingestd {__version__}, Python {platform.python_version()}")
-        ctx.exit()
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_version,
-    help="Show the version and exit.",
-)
-def ingestd() -> None:
-    """Collect readings from meters, sensors and instruments, and never skip one.
-
-    The configuration is --config, or $INGESTD_CONFIG, or /etc/ingestd/ingestd.yaml
-    (~/.config/ingestd/ingestd.yaml for other users than root).
-    """
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line and end the process."""
-    sys.exit(ended(lambda: ingestd.main(prog_name="ingestd", standalone_mode=False)))
+    if sys.argv[1:] == ["--version"]:  # scripts ask for it often, and it needs nothing else
+        sys.stdout.write(f"{version()}\n")
+        return
+    from ingestd.cli import commands  # noqa: PLC0415 -- takes its time
+
+    sys.exit(commands.main())

@@ -1,0 +1,87 @@
+"""The table of commands; what one needs is imported when it is called."""
+
+import importlib
+from difflib import get_close_matches
+from keyword import iskeyword
+from typing import Final
+
+import click
+
+from ingestd.cli.exitcodes import ended
+from ingestd.cli.version import version
+
+# Command -> the module that has it, and what the help says of it, in the order of the help.
+COMMANDS: Final = {
+    "run": ("run", "Run the daemon in the foreground."),
+    "check": ("check", "Check the configuration."),
+    "once": ("once", "Run a collector once, now."),
+    "backfill": ("backfill", "Read a collector's past."),
+    "gaps": ("gaps", "Find readings that are missing in a store."),
+    "status": ("listings", "Say how the daemon is."),
+    "collectors": ("listings", "List the collectors."),
+    "runs": ("listings", "List runs, or show one."),
+    "latest": ("listings", "Show the newest reading of each series."),
+    "spool": ("listings", "Show what waits on disk for each store."),
+    "dead-letters": ("deadletters", "List, retry or purge what stores have refused."),
+    "state": ("state", "Show or forget what a collector remembers."),
+    "reload": ("listings", "Have the daemon read its configuration again."),
+    "import": ("importing", "Take over what another system has set up."),
+    "copy": ("copying", "Copy the history of one store into another."),
+    "plugins": ("listings", "List the plugins."),
+    "new-plugin": ("newplugin", "Write a plugin to begin with, and its test."),
+    "config": ("samples", "Print a sample configuration."),
+    "systemd": ("samples", "Print the systemd unit."),
+}
+
+
+class Commands(click.Group):
+    """The commands, each imported when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"ingestd.cli.{COMMANDS[cmd_name][0]}")
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, or say which one may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            meant = get_close_matches(args[0], COMMANDS, n=1)
+            if not meant or args[0].startswith("-"):
+                raise
+            text = f"no command {args[0]!r}; did you mean {meant[0]!r}?"
+            raise click.UsageError(text, ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them all."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(message=version(), help="Show the version and exit.")
+def ingestd() -> None:
+    """Collect readings from meters, sensors and instruments, and never skip one.
+
+    The configuration is --config, or $INGESTD_CONFIG, or /etc/ingestd/ingestd.yaml
+    (~/.config/ingestd/ingestd.yaml for other users than root).
+    """
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    return ended(lambda: ingestd.main(prog_name="ingestd", standalone_mode=False))
