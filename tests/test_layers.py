@@ -23,7 +23,7 @@ MAY_IMPORT: Final = {
     "disk": "",
     "context": "config",
     "records": "contract disk",
-    "bmon": "config contract",
+    "bmon": "config contract records",
     "worker": "contract",
     "calling": "contract worker",
     "loading": "calling config contract worker",

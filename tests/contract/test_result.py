@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from ingestd.contract import yamlvalues
 from ingestd.contract.builtins import result_as_builtins
 from ingestd.contract.memory import Memory, remember
 from ingestd.contract.result import Result, take_apart
 from ingestd.errors import ResultError
+from ingestd.records import yamlvalues
 from ingestd.worker import wire
 from tests.support.foreign import (
     RESULT,

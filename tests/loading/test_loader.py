@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import re
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -520,13 +519,3 @@ def test_loading_writes_no_bytecode(plugin_folder: PluginFolder) -> None:
     plugin_folder.loader.verify(plugin)
 
     assert {each.name for each in plugin.path.parent.iterdir()} == {"__init__.py", "part.py"}
-
-
-def test_worker_is_light() -> None:
-    """A worker starts quickly: no event loop, no web stack, no YAML."""
-    light = "print([m for m in ('asyncio', 'aiohttp') if m in sys.modules])"
-    code = f"import sys, ingestd.worker.__main__; {light}"
-
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert ran.stdout == "[]\n"

@@ -1,9 +1,9 @@
 """The run-contract: what `run` is called with, and what it may give back."""
 
-from ingestd.contract import yamlvalues
 from ingestd.contract.builtins import reading_as_builtins, result_as_builtins, safe_repr
 from ingestd.contract.functioncontext import FunctionContext
 from ingestd.contract.host import Host, HostReadings, RunFacts, unavailable_modules
+from ingestd.contract.keepable import check_keepable
 from ingestd.contract.memory import Memory, arguments, reconciled, remember, remember_secrets
 from ingestd.contract.result import Result, take_apart
 
@@ -15,6 +15,7 @@ __all__ = [
     "Result",
     "RunFacts",
     "arguments",
+    "check_keepable",
     "reading_as_builtins",
     "reconciled",
     "remember",
@@ -23,5 +24,4 @@ __all__ = [
     "safe_repr",
     "take_apart",
     "unavailable_modules",
-    "yamlvalues",
 ]

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ingestd.contract import yamlvalues
 from ingestd.contract.builtins import as_builtins, foreign_errors, listed, text_keys
+from ingestd.contract.keepable import check_keepable
 from ingestd.errors import ResultError
 
 DEGRADED: Final = ("script_error", "script_errors")
@@ -55,8 +55,8 @@ def take_apart(result: object) -> Result:
         names = _names(parts.pop("delete_params", None))
         hidden = _hidden(parts.pop("hidden", None))
         state = {name: as_builtins(value, where=name) for name, value in parts.items()}
-    yamlvalues.check(state, where="state")
-    yamlvalues.check(hidden, where="hidden")
+    check_keepable(state, where="state")
+    check_keepable(hidden, where="hidden")
     degraded = next((str(state[name]) for name in DEGRADED if state.get(name)), "")
     return Result(readings, state, hidden, names, degraded)
 

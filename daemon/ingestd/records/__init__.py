@@ -1,6 +1,6 @@
 """What is kept of collectors on disk: their state, their runs and their series."""
 
-from ingestd.records import runs
+from ingestd.records import runs, yamlvalues
 from ingestd.records.memories import decode, raw_rows
 from ingestd.records.runs import FAILED_OUTCOMES, GOOD_OUTCOMES, Outcome, RunRecord
 from ingestd.records.series import list_series
@@ -17,4 +17,5 @@ __all__ = [
     "list_series",
     "raw_rows",
     "runs",
+    "yamlvalues",
 ]

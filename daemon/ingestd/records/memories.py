@@ -8,9 +8,10 @@ import sqlite3
 import zlib
 from dataclasses import dataclass, field
 
-from ingestd.contract import Memory, yamlvalues
+from ingestd.contract import Memory
 from ingestd.disk import set_aside
 from ingestd.errors import StateError
+from ingestd.records import yamlvalues
 
 Raw = tuple[bytes, bytes, bytes, bytes]  # name, state, hidden, masks
 

@@ -10,8 +10,8 @@ import yaml
 
 from ingestd.bmon.importing.export import Setup
 from ingestd.config import Expansion, format_duration, nodes
-from ingestd.contract import yamlvalues
 from ingestd.errors import ConfigError, Problem, ResultError
+from ingestd.records import yamlvalues
 
 HEADER: Final = (
     "# BMON's periodic scripts, written by `ingestd import bmon`; from now on yours to edit.\n"

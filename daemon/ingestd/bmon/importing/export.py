@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ingestd.contract import yamlvalues
 from ingestd.errors import NotPossible, StateError
+from ingestd.records import yamlvalues
 
 MODEL: Final = "bmsapp.periodicscript"
 TABLE: Final = "bmsapp_periodicscript"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.contract.yamlvalues import DEEPEST, dumps, loads
+from ingestd.contract.keepable import DEEPEST
 from ingestd.errors import ResultError, StateError
+from ingestd.records.yamlvalues import dumps, loads
 
 OFFSETS = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59))
 SCALARS = (

@@ -1,17 +1,16 @@
 """State values to YAML text and back, without ever making an object of another kind.
 
-What may be kept: None, bools, ints, floats, strings, bytes, dates, datetimes,
-and dicts, lists, tuples and sets of those. Tuples carry the tag that PyYAML
-gives them, so that ``yaml.UnsafeLoader`` and an operator's eyes know it too.
+Tuples carry the tag that PyYAML gives them, so that ``yaml.UnsafeLoader`` and an
+operator's eyes know it too.
 """
 
-from collections.abc import Hashable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from ingestd.errors import ResultError, StateError
+from ingestd.contract import check_keepable
+from ingestd.errors import StateError
 
 if TYPE_CHECKING:
     from yaml import SafeDumper, SafeLoader
@@ -21,8 +20,6 @@ else:
     SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 TUPLE_TAG: Final = "tag:yaml.org,2002:python/tuple"
-DEEPEST: Final = 60  # levels; the parser and the loader both recurse
-SCALARS: Final = (type(None), bool, int, float, str, bytes, date, datetime)
 
 
 class _Dumper(SafeDumper):
@@ -69,19 +66,9 @@ def dumps(value: Any, *, where: str) -> str:
     Raises:
         ResultError: Something in it cannot be kept; the message has its path.
     """
-    check(value, where=where)
+    check_keepable(value, where=where)
     text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
     return text
-
-
-def check(value: Any, *, where: str) -> None:
-    """Refuse what ``dumps`` could not write.
-
-    Raises:
-        ResultError: Something in it cannot be kept; the message has its path.
-    """
-    for problem in _problems(value, where, ()):
-        raise ResultError(problem)
 
 
 def loads(text: str, *, where: str) -> Any:
@@ -100,47 +87,3 @@ def loads(text: str, *, where: str) -> Any:
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as exc:
         problem = f"{where}: expected YAML, got damaged text ({type(exc).__name__})"
         raise StateError(problem) from None
-
-
-def _problems(value: Any, where: str, outer: tuple[int, ...]) -> Iterator[str]:
-    """Yield what stands in the way of keeping a value, with its path."""
-    kind = type(value)
-    if kind in SCALARS:
-        yield from _scalar_problems(value, where)
-    elif kind not in (dict, list, tuple, set):
-        yield f"{where}: cannot be kept: expected plain YAML values, got {kind.__name__}"
-    elif id(value) in outer:
-        yield f"{where}: cannot be kept: it contains itself"
-    elif len(outer) >= DEEPEST:
-        yield f"{where}: cannot be kept: expected at most {DEEPEST} levels of containers, got more"
-    else:
-        for path, part in _parts(value, where):
-            yield from _problems(part, path, (*outer, id(value)))
-
-
-def _scalar_problems(value: Any, where: str) -> Iterator[str]:
-    try:
-        if isinstance(value, str):
-            value.encode()
-        elif isinstance(value, int):
-            str(value)
-    except UnicodeEncodeError:
-        yield f"{where}: cannot be kept: expected text, got a lone surrogate in it"
-    except ValueError:
-        size = f"an int of {value.bit_length()} bits"
-        yield f"{where}: cannot be kept: expected fewer digits, got {size}"
-
-
-def _parts(value: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield the path and value of everything directly inside a container."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield f"{where} key", key
-            yield _path_of(where, key), item
-    else:
-        for index, item in enumerate(value):
-            yield f"{where}[{index}]", item
-
-
-def _path_of(where: str, key: Hashable) -> str:
-    return f"{where}.{key}" if isinstance(key, str) else f"{where}[{key!r:.40}]"
