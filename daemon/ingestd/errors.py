@@ -17,6 +17,9 @@
     . StoreUnavailable    this very body may work later      -> spool, retry with backoff
     . BodyTooLarge        its halves may work now            -> halve
     . BodyRejected        this very body will never work     -> halve, then dead-letter
+  - PayloadError          what waits on disk cannot be sent
+    . UnreadableBody      damaged, or of another kind        -> set it aside
+    . UnsendablePayload   no body of this kind can hold it   -> it stays a dead letter
   - QueryError            a store could not answer           -> tell who asked
   - NotNow                it cannot be done at the moment    -> tell who asked; perhaps later
   - NotPossible           it cannot be done as it was asked  -> tell who asked
@@ -153,6 +156,18 @@ class BodyRejected(StoreError):
     def __init__(self, message: str, *, bad: Mapping[int, str] | None = None) -> None:
         super().__init__(message)
         self.bad = bad or {}
+
+
+class PayloadError(IngestError):
+    """Bytes that wait on disk cannot be sent to the store that they wait for."""
+
+
+class UnreadableBody(PayloadError):
+    """A body is damaged, or was made for another kind of store."""
+
+
+class UnsendablePayload(PayloadError):
+    """A payload is one that this kind of store cannot have, or was made for another kind."""
 
 
 class QueryError(IngestError):

@@ -9,12 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 import pytest
 
 from ingestd.config.model import EmbeddedStore, InfluxStore, VictoriaStore
-from ingestd.errors import QueryError, StoreUnavailable
+from ingestd.errors import QueryError, StoreUnavailable, UnreadableBody, UnsendablePayload
 from ingestd.model import Point, Series, StoredPoint
 from ingestd.sinks.embedded import EmbeddedSink
 from ingestd.sinks.influxdb import InfluxSink1, InfluxSink2
@@ -201,6 +202,31 @@ async def test_split_and_join_write_the_same(store: Store) -> None:
         (NOW_US + 7 * fine, 4.5),
         (NOW_US + 1_000_000, 2.0),
     ]
+
+
+ELSEWHERE: Final = (
+    b"",
+    b'{"series": "a"}',
+    b'{"series": [], "index": [0], "time": [1], "value": [2.0]}',
+    b"q\nreading,series=a value=1 x",
+)
+
+
+@pytest.mark.parametrize("data", ELSEWHERE)
+async def test_body_of_another_kind_is_named_as_such(store: Store, data: bytes) -> None:
+    """What was spooled for another kind of store, or is damaged, is told from a refusal."""
+    with pytest.raises(UnreadableBody):
+        store.sink.split(data)
+
+
+@pytest.mark.parametrize("payload", ELSEWHERE)
+async def test_payload_of_another_kind_is_named_as_such(store: Store, payload: bytes) -> None:
+    """A dead letter from before the store's type was changed is not sent as garbage."""
+    good = store.sink.encode([(store.series(), NOW_US, 1.0)])
+    assert good.body is not None
+
+    with pytest.raises(UnsendablePayload):
+        store.sink.join([*store.sink.split(good.body.data), payload])
 
 
 async def test_payload_shows_its_point(store: Store) -> None:

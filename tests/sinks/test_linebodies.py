@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestd.errors import UnreadableBody
 from ingestd.model import Point, Series
 from ingestd.sinks.linebodies import NOTHING, join, opened, pack, packed, split
 from ingestd.sinks.lineprotocol import Dialect, Prefixes, encode
@@ -79,5 +80,5 @@ def test_body_without_points_has_no_payloads() -> None:
 )
 def test_damaged_body_is_an_error(data: bytes) -> None:
     """Bytes that are not a body are not taken for one."""
-    with pytest.raises(ValueError, match=r"body"):
+    with pytest.raises(UnreadableBody, match="body"):
         split(data)

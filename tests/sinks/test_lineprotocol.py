@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 
-from ingestd.errors import ReadingError
+from ingestd.errors import ReadingError, UnsendablePayload
 from ingestd.model import Point, Series
 from ingestd.sinks import lineprotocol
 from ingestd.sinks.linebodies import join, split
@@ -120,7 +120,7 @@ def test_what_no_line_can_say_is_refused(series: Series, reason: str) -> None:
     assert made.points == 2
     ((payload, why),) = made.refused
     assert reason in why
-    with pytest.raises(ReadingError, match="cannot say"):
+    with pytest.raises(UnsendablePayload, match="cannot say"):
         join([payload], compress=True)
 
 

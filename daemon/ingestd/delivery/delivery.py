@@ -43,7 +43,7 @@ from ingestd.delivery.outage import Outage
 from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool
 from ingestd.delivery.spoolspace import RETRY, SpoolSpace
-from ingestd.errors import ReadingError
+from ingestd.errors import UnsendablePayload
 from ingestd.model import MICROSECONDS, Batch, Body, Point
 from ingestd.sinks import Encoded, Sink
 
@@ -232,7 +232,7 @@ class Delivery:
         """Say whether a dead letter can be sent at all; some were refused because they cannot."""
         try:
             return bool(self.sink.join([payload]))
-        except ReadingError:
+        except UnsendablePayload:
             return False
 
     async def _live(self) -> None:

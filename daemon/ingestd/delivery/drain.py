@@ -14,10 +14,10 @@ from ingestd.clock import Clock, wait_at_most
 from ingestd.delivery.account import Account
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
-from ingestd.delivery.sender import Sender, UnreadableBody
+from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool, Spooled
 from ingestd.delivery.spoolspace import RETRY, SpoolSpace
-from ingestd.errors import StateError
+from ingestd.errors import StateError, UnreadableBody
 from ingestd.model import Body
 
 # A backoff may be cut short meanwhile, see ``Outage.try_now``.

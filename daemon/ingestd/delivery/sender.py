@@ -28,10 +28,6 @@ T = TypeVar("T")
 Moved = Callable[[int], None]
 
 
-class UnreadableBody(Exception):
-    """A spooled body is not of this kind of store: its config was changed meanwhile."""
-
-
 @dataclass(kw_only=True)
 class Sender:
     """Our only way to one store.
@@ -132,7 +128,7 @@ class Sender:
         self, body: Body, error: BodyRejected | BodyTooLarge, moved: Moved, *, give_up: bool
     ) -> list[Body]:
         """Bury what a store refused for certain; return what is to be tried again."""
-        payloads = await self._off_loop(self._split, body)
+        payloads = await self._off_loop(self.sink.split, body.data)
         if len(payloads) == 1 or give_up:
             await self.bury([(payload, str(error)) for payload in payloads], moved)
             return []
@@ -154,19 +150,13 @@ class Sender:
         return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
 
     def _join(self, bodies: Sequence[Body]) -> Body:
-        payloads = [payload for body in bodies for payload in self._split(body)]
+        payloads = [payload for body in bodies for payload in self.sink.split(body.data)]
         return Body(
             self.sink.join(payloads),
             len(payloads),
             min(body.first_us for body in bodies),
             max(body.last_us for body in bodies),
         )
-
-    def _split(self, body: Body) -> list[bytes]:
-        try:
-            return self.sink.split(body.data)
-        except Exception as error:  # noqa: BLE001 -- border: bytes of another kind of sink
-            raise UnreadableBody(f"{type(error).__name__}: {error!s:.100}") from None
 
     def _part(self, body: Body, payloads: Sequence[bytes]) -> Body:
         return Body(self.sink.join(payloads), len(payloads), body.first_us, body.last_us)

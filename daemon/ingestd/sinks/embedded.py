@@ -17,7 +17,14 @@ import orjson
 
 from ingestd.config import EmbeddedStore
 from ingestd.disk import READERS, Database, Writer, migrate, preparing
-from ingestd.errors import BodyRejected, QueryError, StateError, StoreUnavailable
+from ingestd.errors import (
+    BodyRejected,
+    QueryError,
+    StateError,
+    StoreUnavailable,
+    UnreadableBody,
+    UnsendablePayload,
+)
 from ingestd.model import Body, Point, Series, StoredPoint
 from ingestd.sinks.protocol import Encoded
 
@@ -149,16 +156,30 @@ class EmbeddedSink:
         return Encoded(Body(data, len(good), min(times), max(times)), len(data), refused)
 
     def split(self, data: bytes) -> list[bytes]:
-        """Take a body apart into one JSON object for each point."""
-        body = BODY.decode(data)
-        return [
-            msgspec.json.encode(Row(*body.series[at], time, value))
-            for at, time, value in zip(body.index, body.time, body.value, strict=True)
-        ]
+        """Take a body apart into one JSON object for each point.
+
+        Raises:
+            UnreadableBody: It is damaged, or not in columns.
+        """
+        try:
+            body = BODY.decode(data)
+            return [
+                msgspec.json.encode(Row(*body.series[at], time, value))
+                for at, time, value in zip(body.index, body.time, body.value, strict=True)
+            ]
+        except (msgspec.DecodeError, ValueError, IndexError) as exc:
+            raise UnreadableBody(f"expected columns of JSON, got {data[:20]!r}: {exc}") from exc
 
     def join(self, payloads: Sequence[bytes]) -> bytes:
-        """Make a body of such objects."""
-        rows = [PAYLOAD.decode(payload) for payload in payloads]
+        """Make a body of such objects.
+
+        Raises:
+            UnsendablePayload: One of them is no such object.
+        """
+        try:
+            rows = [PAYLOAD.decode(payload) for payload in payloads]
+        except (msgspec.DecodeError, ValueError) as exc:
+            raise UnsendablePayload(f"expected points as JSON objects: {exc}") from exc
         names = [
             (row.series, tuple(row.tags.items()), row.measurement, row.field, row.unit)
             for row in rows

@@ -21,10 +21,11 @@ from typing import Final
 
 from isal import igzip, isal_zlib
 
-from ingestd.errors import ReadingError
+from ingestd.errors import UnreadableBody, UnsendablePayload
 from ingestd.sinks.lineprotocol import UNITS, UNSENDABLE, Lines
 
 HEADER: Final = re.compile(rb"([smu])(-?\d+)?\n")
+DIGITS: Final = tuple(b"%d" % digit for digit in range(10))  # a line ends with its time
 GZIP_MAGIC: Final = b"\x1f\x8b"  # no line begins with it
 GZIP_WINDOW: Final = 31  # zlib's way to say: gzip, 32 KiB window
 # Without points: what a store answers to it tells whether we may write.
@@ -111,22 +112,27 @@ def split(data: bytes) -> list[bytes]:
     """Take a body apart into one line for each point, its time in microseconds.
 
     Raises:
-        ValueError: It is damaged.
+        UnreadableBody: It is damaged, or not of lines.
     """
-    body = opened(data)
+    try:
+        body = opened(data)
+        lines = body.lines()
+    except ValueError as exc:
+        raise UnreadableBody(str(exc)) from exc
     zeros = b"0" * (len(str(UNITS[body.precision])) - 1)
-    return [line + zeros for line in body.lines()]
+    return [line + zeros for line in lines]
 
 
 def join(payloads: Sequence[bytes], *, compress: bool) -> bytes:
     """Make a body of payloads.
 
     Raises:
-        ReadingError: One of them was refused because no line can say it.
+        UnsendablePayload: One of them is no line: none can say it, or it was made for
+            another kind of store.
     """
     for payload in payloads:
-        if payload.startswith(UNSENDABLE):
-            raise ReadingError("unsendable", f"line protocol cannot say {payload!r:.200}")
+        if payload.startswith(UNSENDABLE) or not payload.endswith(DIGITS):
+            raise UnsendablePayload(f"line protocol cannot say {payload!r:.200}")
     # Cutting zeros is five times faster than reading times, and the drain does it all day.
     zeros = {letter: b"0" * (len(str(unit)) - 1) for letter, unit in UNITS.items()}
     precision = next(

@@ -50,10 +50,18 @@ class Sink(Protocol):
         """Turn points into a body, setting aside what the store would not keep."""
 
     def split(self, data: bytes) -> list[bytes]:
-        """Take a body apart into one readable payload for each point."""
+        """Take a body apart into one readable payload for each point.
+
+        Raises:
+            UnreadableBody: It is damaged, or was made for another kind of store.
+        """
 
     def join(self, payloads: Sequence[bytes]) -> bytes:
-        """Make a body of payloads."""
+        """Make a body of payloads.
+
+        Raises:
+            UnsendablePayload: This kind of store cannot have one of them.
+        """
 
     async def write(self, data: bytes) -> None:
         """Store a whole body.
