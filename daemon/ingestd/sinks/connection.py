@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from ingestd.errors import QueryError, StoreUnavailable
+from ingestd.redaction import Redactor, in_url
 from ingestd.sinks.answers import Reply
 
 # Enough for InfluxDB to quote every line of a batch that it did not understand.
@@ -40,6 +41,9 @@ class Connection:
         headers: Sent with every request.
         secrets: What must not appear in a message.
         ca_file: Certificates to trust besides the system's.
+
+    Attributes:
+        redactor: Masks the secrets of this server in what is told of it.
     """
 
     def __init__(
@@ -54,8 +58,8 @@ class Connection:
         base = URL(url)
         self._url = base.with_user(None) if headers else base
         self._timeout, self._headers, self._ca_file = timeout, dict(headers), ca_file
-        known = {base.password, *secrets, *(value.rpartition(" ")[2] for value in headers.values())}
-        self._secrets = [secret for secret in known if secret]
+        credentials = (value.rpartition(" ")[2] for value in headers.values())
+        self.redactor = Redactor([*in_url(url), *secrets, *credentials])
         self._session: aiohttp.ClientSession | None = None
 
     def where(self, path: str) -> str:
@@ -93,10 +97,10 @@ class Connection:
                     text += more
                 return Reply(
                     response.status,
-                    self._without_secrets(text.decode(errors="replace")),
+                    self.redactor.text(text.decode(errors="replace")),
                     response.content_type.lower() if "Content-Type" in response.headers else "",
                     response.headers.get("Retry-After", ""),
-                    self._without_secrets(response.headers.get("Location", "")),
+                    self.redactor.text(response.headers.get("Location", "")),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             raise StoreUnavailable(self._problem(path, exc)) from exc
@@ -111,7 +115,7 @@ class Connection:
         try:
             async with self._open("POST", path, data=dict(params), timeout=patience) as response:
                 if response.status != 200 or response.content_type == "text/html":
-                    said = self._without_secrets((await response.text())[:300])
+                    said = self.redactor.text((await response.text())[:300])
                     raise QueryError(f"{self.where(path)}: HTTP {response.status}: {said}")
                 rest = b""
                 async for chunk in response.content.iter_any():
@@ -147,9 +151,4 @@ class Connection:
     def _problem(self, path: str, exc: BaseException) -> str:
         if isinstance(exc, TimeoutError | asyncio.TimeoutError):
             return f"{self.where(path)}: no answer within {self._timeout:g} s"
-        return f"{self.where(path)}: {self._without_secrets(str(exc)) or type(exc).__name__}"
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return f"{self.where(path)}: {self.redactor.text(str(exc)) or type(exc).__name__}"

@@ -16,6 +16,7 @@ import orjson
 
 from ingestd.errors import QueryError, StoreUnavailable
 from ingestd.model import StoredPoint
+from ingestd.redaction import Redactor
 
 T = TypeVar("T")
 CHUNK: Final = 10_000
@@ -58,8 +59,16 @@ class FluxClient:
     """Asks one server; the questions wait in a thread, never in the event loop."""
 
     def __init__(
-        self, url: str, *, token: str | None, org: str, timeout: float, ca_file: Path | None
+        self,
+        url: str,
+        *,
+        token: str | None,
+        org: str,
+        timeout: float,
+        ca_file: Path | None,
+        redactor: Redactor,
     ) -> None:
+        self._redactor = redactor
         self._url, self._org = url.rstrip("/"), org
         self._options: dict[str, Any] = {
             "token": token or "",
@@ -116,7 +125,7 @@ class FluxClient:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, action)
         except Exception as exc:  # border: the client raises what its libraries raise
-            raise error(f"{self._url}: {problem(exc)}") from exc
+            raise error(self._redactor.text(f"{self._url}: {problem(exc)}")) from exc
 
 
 def problem(exc: BaseException) -> str:

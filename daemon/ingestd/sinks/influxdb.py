@@ -201,5 +201,6 @@ class InfluxSink2(InfluxSink):
                 org=config.org or "",
                 timeout=config.timeout,
                 ca_file=config.ca_file,
+                redactor=self._connection.redactor,
             )
         return self._client
