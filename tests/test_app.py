@@ -72,7 +72,7 @@ def stored(path: Path, series: str) -> list[float]:
 
 def balanced(it: RunningDaemon) -> bool:
     """Say whether every point of every store is accounted for."""
-    return all(not each.balance for each in it.daemon.deliveries.by_store.values())
+    return all(not each.balance.off_by for each in it.daemon.deliveries.by_store.values())
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ async def test_a_retry_reaches_a_store_that_was_mended(it: RunningDaemon, influx
     await it.until(lambda: delivery.account.stored == 6 and not delivery.spooled)
     assert await it.get("dead-letters") == []
     assert len(influx2.stored["energy"]) == 6
-    assert delivery.balance == 0
+    assert delivery.balance.off_by == 0
 
 
 async def test_a_retry_that_is_refused_again(it: RunningDaemon) -> None:
@@ -85,7 +85,7 @@ async def test_a_retry_that_is_refused_again(it: RunningDaemon) -> None:
     after = [each["id"] for each in await it.get("dead-letters")]
     assert after[0] == before[2]
     assert not set(after[1:]) & set(before)
-    assert delivery.balance == 0
+    assert delivery.balance.off_by == 0
 
 
 async def test_a_purge_forgets(it: RunningDaemon) -> None:

@@ -1,12 +1,17 @@
 """Payloads that a store refused for good, kept with the reason."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from ingestd.clock import Clock
 from ingestd.disk import Database
+from ingestd.errors import UnsendablePayload
+from ingestd.sinks import Sink
+
+PAGE: Final = 1000  # dead letters that are moved together
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,51 @@ class DeadLetters:
 
     async def remove(self, ids: Sequence[int]) -> int:
         """Forget dead letters; return how many there were."""
-        removed = await self._database.write(lambda db: delete(db, ids), on_full="use_ballast")
-        self.count -= removed
-        return removed
+        count = await self._database.write(lambda db: delete(db, ids), on_full="use_ballast")
+        self.removed(count)
+        return count
+
+    def removed(self, count: int) -> None:
+        """Note that so many have been deleted, in a transaction of something else."""
+        self.count -= count
+
+
+async def pages(
+    database: Database, store: str, ids: Sequence[int] | None
+) -> AsyncIterator[list[DeadLetter]]:
+    """Yield those of a store's dead letters that have some numbers, page by page.
+
+    Without numbers all that are there now, so that those it refuses again meanwhile do
+    not come up for ever.
+    """
+    read = database.read
+    if ids is not None:
+        for start in range(0, len(ids), PAGE):
+            yield await read(partial(found, store=store, ids=ids[start : start + PAGE]))
+        return
+    last, after = await read(newest), 0
+    while after < last:
+        page = await read(partial(listed, store=store, after=after, limit=PAGE))
+        letters = [each for each in page if each.id <= last]
+        if not letters:
+            return
+        after = letters[-1].id
+        yield letters
+
+
+def sendable(sink: Sink, letters: Sequence[DeadLetter]) -> tuple[list[DeadLetter], bytes]:
+    """Return the letters that a kind of store can be sent, and a body of them; takes a while."""
+    good = [each for each in letters if is_sendable(sink, each.payload)]
+    return good, sink.join([each.payload for each in good]) if good else b""
+
+
+def is_sendable(sink: Sink, payload: bytes) -> bool:
+    """Say whether a kind of store can be sent a payload."""
+    try:
+        sink.join([payload])
+    except UnsendablePayload:
+        return False
+    return True
 
 
 def count(db: sqlite3.Connection, store: str) -> int:

@@ -1,29 +1,23 @@
 """The deliveries of all stores: started, replaced and ended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
 from typing import Any, Final
 
 from ingestd.clock import Clock
 from ingestd.config import BufferConfig, StoreConfig
 from ingestd.delivery import deadletters
 from ingestd.delivery.buffer import Buffer
-from ingestd.delivery.deadletters import DeadLetter, DeadLetters
 from ingestd.delivery.delivery import Delivery
-from ingestd.delivery.lane import Lane
 from ingestd.delivery.limits import Limits
-from ingestd.delivery.outage import Outage
-from ingestd.delivery.spool import Spool
 from ingestd.disk import Database
 from ingestd.errors import NotNow
 from ingestd.model import StoredPoint
 from ingestd.sinks import Sink
 from ingestd.tasks import Task, Tasks
 
-PAGE: Final = 1000  # dead letters that are moved together
-STALLED: Final = 120.0  # seconds without any progress
+STALLED: Final = 120.0  # seconds without any progress, beside a store's timeout
 
 MakeSink = Callable[[StoreConfig], Sink]
 
@@ -50,29 +44,36 @@ class Deliveries:
 
     def make(self, store: StoreConfig, limits: BufferConfig) -> Delivery:
         """Make a delivery, to be started."""
-        clock, batch = self._clock, store.batch
-        log = self._log.bind(store=store.name)
+        batch = store.batch
         return Delivery(
             name=store.name,
             sink=self._make_sink(store),
             buffer=self._buffer,
-            lane=Lane(
-                points=batch.points, size_bytes=batch.bytes, linger=batch.linger, clock=clock
-            ),
-            spool=Spool(self._database, store.name, limit_bytes=limits.spool_bytes, clock=clock),
-            dead=DeadLetters(self._database, store.name, clock=clock),
-            outage=Outage(longest=store.retry_max, clock=clock, log=log),
+            database=self._database,
             limits=Limits(
                 points=batch.points,
                 size_bytes=batch.bytes,
+                linger=batch.linger,
+                longest_retry=store.retry_max,
                 write_ahead=store.write_ahead,
+                spool_bytes=limits.spool_bytes,
                 spool_age=limits.spool_age,
                 stalled=store.timeout + STALLED,
             ),
             pool=self._pool,
-            clock=clock,
-            log=log,
+            clock=self._clock,
+            log=self._log.bind(store=store.name),
         )
+
+    async def recover(self, stores: Iterable[StoreConfig], limits: BufferConfig) -> None:
+        """Learn what waits on disk for some stores, and deliver nothing.
+
+        So a command that has taken the state directory can do to spools and dead letters
+        what the daemon would do.
+        """
+        for store in stores:
+            self.by_store[store.name] = delivery = self.make(store, limits)
+            await delivery.recover()
 
     def start(self, delivery: Delivery) -> None:
         """Begin to deliver to a store, in the place of the delivery it had."""
@@ -132,20 +133,22 @@ class Deliveries:
         return await first.sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
 
     async def retry(self, store: str, ids: Sequence[int] | None = None) -> int:
-        """Put dead letters back into the queue of their store; return how many.
+        """Put dead letters into the spool of their store to be sent again; return how many.
+
+        This is the one place that decides it, for a running daemon and for a command that
+        has taken the state directory. A letter that the store's kind cannot be sent stays.
 
         Args:
             store: The store.
-            ids: Which; all that are there now by default, so that those it
-                refuses again are not tried for ever.
+            ids: The letters' numbers; by default all that are there now.
 
         Raises:
             NotNow: There is no such store any more.
             StateError: The database failed, or the disk is full.
         """
         points = 0
-        async with self._sorting:  # whoever comes second finds them gone
-            async for letters in self._dead_letters(store, ids):
+        async with self._sorting:  # a second retry finds them gone
+            async for letters in deadletters.pages(self._database, store, ids):
                 if store not in self.by_store:
                     raise NotNow(f"{store}: expected a configured store, got a former one")
                 delivery = self.by_store[store]
@@ -161,7 +164,7 @@ class Deliveries:
         """
         points = 0
         async with self._sorting:
-            async for letters in self._dead_letters(store, ids):
+            async for letters in deadletters.pages(self._database, store, ids):
                 points += await self._purge(store, [each.id for each in letters])
         return points
 
@@ -173,25 +176,6 @@ class Deliveries:
             )
         await delivery.recovered.wait()
         return await delivery.purge(ids)
-
-    async def _dead_letters(
-        self, store: str, ids: Sequence[int] | None
-    ) -> AsyncIterator[list[DeadLetter]]:
-        """Yield some of a store's dead letters, or all, page by page."""
-        read = self._database.read
-        if ids is not None:
-            for start in range(0, len(ids), PAGE):
-                some = ids[start : start + PAGE]
-                yield await read(partial(deadletters.found, store=store, ids=some))
-            return
-        last, after = await read(deadletters.newest), 0
-        while after < last:
-            page = await read(partial(deadletters.listed, store=store, after=after, limit=PAGE))
-            letters = [each for each in page if each.id <= last]
-            if not letters:
-                return
-            after = letters[-1].id
-            yield letters
 
     @property
     def behind(self) -> str:

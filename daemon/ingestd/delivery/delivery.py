@@ -2,7 +2,8 @@
 
 Theory of operation. There is one ``Delivery`` for each store. It takes batches
 from the lane, at most two at a time; beside it a ``Drain`` takes bodies from the
-spool, one at a time. Both give them to the same ``Sender``:
+spool, one at a time. Both give them to the same ``Sender``. What becomes of a batch
+is told in ``Delivery._make_safe``, and what becomes of a body in ``Sender.send``:
 
 * the store takes the body: its points are *stored*;
 * the store is unavailable: the points are *spooled*, and from then on batches go
@@ -12,92 +13,42 @@ spool, one at a time. Both give them to the same ``Sender``:
 
 A receipt hears of a batch when all of its points are in one of these three.
 
-Order. Fresh batches overtake the backlog, but only with points that lie beyond
-the spool's horizon: an older point may correct one that waits there, so it
-queues behind it. For the same reason a batch that repeats a point of the one ahead
-waits for it, batches come to their end in the order in which they left the lane,
-and one that was stored while an earlier one was being spooled is spooled as well,
-behind it.
+Order. Three rules keep an old value from overwriting a new one:
 
-Accounting. ``accepted + inherited = stored + spooled + dead + dropped + in
-memory`` holds whenever the event loop is between two callbacks: each move adds
-to one side and takes from the other without an await in between.
+* Fresh batches overtake the backlog, but only with points that lie beyond the spool's
+  horizon: an older point may correct one that waits there, so it queues behind it.
+* A batch that repeats a point of the one ahead waits for that one, and batches come to
+  their end in the order in which they left the lane.
+* A body that was stored while something was spooled that it may correct, such as a
+  dead letter that is tried again, is spooled as well, behind that.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.delivery.account import Account
+from ingestd.delivery.account import Account, Auditor, Balance, Origin
 from ingestd.delivery.buffer import Buffer
-from ingestd.delivery.deadletters import DeadLetter, DeadLetters, delete
+from ingestd.delivery.deadletters import DeadLetter, DeadLetters, delete, sendable
 from ingestd.delivery.drain import Drain
+from ingestd.delivery.inflight import InFlight
 from ingestd.delivery.lane import Lane
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
+from ingestd.delivery.preparing import Prepared, prepare
 from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool
-from ingestd.delivery.spoolspace import RETRY, SpoolSpace
-from ingestd.errors import UnsendablePayload
-from ingestd.model import MICROSECONDS, Batch, Body, Point
-from ingestd.sinks import Encoded, Sink
+from ingestd.delivery.spoolspace import SpoolSpace
+from ingestd.disk import Database
+from ingestd.model import MICROSECONDS, Body
+from ingestd.sinks import Sink
 
+# A batch looks at the points of the one ahead alone, so there may be no third one.
 IN_FLIGHT: Final = 2
-PASSING: Final = 5.0  # seconds
-TIME_OF: Final = itemgetter(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch, encoded.
-
-    Attributes:
-        fresh: Bodies that may be sent before what is in the spool.
-        behind: Bodies that may correct what is in the spool.
-        refused: Payloads that this kind of store would not keep, with the reason.
-        raw_bytes: The size of all bodies before compression.
-        corrects: Whether a point may correct one of the batch ahead.
-    """
-
-    fresh: Sequence[Body]
-    behind: Sequence[Body]
-    refused: Sequence[tuple[bytes, str]]
-    raw_bytes: int
-    corrects: bool
-
-
-class InFlight:
-    """A batch on its way; it comes to its end after the one ahead of it.
-
-    Args:
-        batch: The points.
-        ahead: The one ahead, or None.
-    """
-
-    def __init__(self, batch: Batch, ahead: "InFlight | None") -> None:
-        self.batch = batch
-        self._ahead = ahead
-        self._over = asyncio.Event()
-
-    @property
-    def points_ahead(self) -> Sequence[Point]:
-        """The points that are still under way ahead of these."""
-        return self._ahead.batch.points if self._ahead is not None else ()
-
-    async def its_turn(self) -> None:
-        """Return when the one ahead has come to its end."""
-        if self._ahead is not None:
-            await self._ahead._over.wait()  # noqa: SLF001 -- of the same class
-
-    def end(self) -> None:
-        """Let the one behind come to its end, and let go of the one ahead."""
-        self._over.set()
-        self._ahead = None
 
 
 @dataclass(kw_only=True)
@@ -106,58 +57,62 @@ class Delivery:
 
     Attributes:
         name: The store's name.
+        database: Where the spool and the dead letters are.
         pool: Where bodies are encoded and compressed.
-        account: Where the points went.
+        account: Where the points are.
         recovered: Set once it knows what a former one left on disk.
     """
 
     name: str
     sink: Sink
     buffer: Buffer
-    lane: Lane
-    spool: Spool
-    dead: DeadLetters
-    outage: Outage
+    database: Database
     limits: Limits
     pool: Executor
     clock: Clock
     log: Any
-    account: Account = field(default_factory=Account)
 
     def __post_init__(self) -> None:
+        limits, clock, log = self.limits, self.clock, self.log
         self.recovered = asyncio.Event()
-        shared = {"account": self.account, "clock": self.clock, "log": self.log}
-        self.space = SpoolSpace(buffer=self.buffer, spool=self.spool, **shared)
-        self.sender = Sender(
-            sink=self.sink,
-            outage=self.outage,
-            dead=self.dead,
-            space=self.space,
-            pool=self.pool,
-            **shared,
+        self.account = Account(clock=clock)
+        self.auditor = Auditor(log)
+        self.lane = Lane(
+            points=limits.points,
+            size_bytes=limits.size_bytes,
+            linger=limits.linger,
+            clock=clock,
         )
+        self.spool = Spool(self.database, self.name, limit_bytes=limits.spool_bytes, clock=clock)
+        self.dead = DeadLetters(self.database, self.name, clock=clock)
+        self.outage = Outage(
+            first=limits.first_retry, longest=limits.longest_retry, clock=clock, log=log
+        )
+        shared = {"account": self.account, "limits": limits, "log": log}
+        self.space = SpoolSpace(buffer=self.buffer, spool=self.spool, clock=clock, **shared)
+        shared |= {"outage": self.outage, "space": self.space}
+        self.sender = Sender(sink=self.sink, dead=self.dead, pool=self.pool, **shared)
         self.drain = Drain(
-            sender=self.sender,
-            spool=self.spool,
-            outage=self.outage,
-            space=self.space,
-            limits=self.limits,
-            **shared,
+            sender=self.sender, spool=self.spool, audit=self.audit, clock=clock, **shared
         )
 
     async def run(self) -> None:
         """Deliver until the lane is closed and empty."""
-        await self.spool.open()
-        await self.dead.open()
-        if not self.recovered.is_set():
-            self.account.inherited = self.spool.holds.points + self.dead.count
-            self.recovered.set()
+        await self.recover()
         self.drain.look()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.drain.run(), name=f"ingestd[{self.name}].drain")
             await self._live()
             self.give_up()
         await self.sink.close()
+
+    async def recover(self) -> None:
+        """Learn what a former delivery left on disk."""
+        await self.spool.open()
+        await self.dead.open()
+        if not self.recovered.is_set():
+            self.account.inherited = self.spool.holds.points + self.dead.count
+            self.recovered.set()
 
     def give_up(self) -> None:
         """Stop sending: what is in memory goes to the spool, and what is there stays."""
@@ -181,7 +136,7 @@ class Delivery:
         if not self.spooled or oldest_at is None:
             return ""
         # With write_ahead everything passes through the spool, so only what stays there counts.
-        if self.limits.write_ahead and self.clock.now() - oldest_at < PASSING:
+        if self.limits.write_ahead and self.clock.now() - oldest_at < self.limits.passing:
             return ""
         return f"store {self.name} has a backlog in its spool"
 
@@ -196,44 +151,51 @@ class Delivery:
         return self.spool.holds.points - self.account.drained
 
     @property
-    def balance(self) -> int:
-        """What the accounting identity is off by; always 0."""
-        account = self.account
-        ends = account.stored + self.spooled + self.dead.count + account.dropped + self.in_memory
-        return self.lane.accepted + account.inherited - ends
+    def balance(self) -> Balance:
+        """Both sides of the accounting identity."""
+        return Balance(
+            accepted=self.lane.accepted,
+            inherited=self.account.inherited,
+            stored=self.account.stored,
+            spooled=self.spooled,
+            dead=self.dead.count,
+            dropped=self.account.dropped,
+            in_memory=self.in_memory,
+        )
+
+    def audit(self) -> None:
+        """Log an error if the points do not add up."""
+        self.auditor.look(self.balance)
 
     async def retry(self, letters: Sequence[DeadLetter]) -> int:
-        """Put dead letters back into the queue; return how many could be."""
-        work = partial(self._rejoined, letters)
-        sendable, data = await asyncio.get_running_loop().run_in_executor(self.pool, work)
-        if not sendable:
+        """Put dead letters into the spool to be sent again; return how many.
+
+        A letter that this kind of store cannot be sent stays where it is: the store's type
+        was changed, or no body can hold the point.
+        """
+        work = partial(sendable, self.sink, letters)
+        good, data = await asyncio.get_running_loop().run_in_executor(self.pool, work)
+        if len(good) < len(letters):
+            self.log.warning(
+                "dead letters stay, since this kind of store cannot be sent them",
+                points=len(letters) - len(good),
+            )
+        if not good:
             return 0
-        ids = [each.id for each in sendable]
-        # Whatever comes from now on may correct them, so it has to queue behind them.
+        ids = [each.id for each in good]
+        # Every point that comes from now on may correct them, so it has to queue behind them.
         now_us = int(self.clock.now() * MICROSECONDS)
-        body = Body(data, len(sendable), 0, now_us)
+        body = Body(data, len(good), 0, now_us)
         await self.spool.append(body, droppable=False, also=lambda db: delete(db, ids))
-        self.dead.count -= len(sendable)
+        self.dead.removed(len(good))
         self.drain.look()
-        return len(sendable)
+        return len(good)
 
     async def purge(self, ids: Sequence[int]) -> int:
         """Forget dead letters; return how many there were."""
         removed = await self.dead.remove(ids)
-        self.account.dropped += removed
+        self.account.drop_from_disk(removed)
         return removed
-
-    def _rejoined(self, letters: Sequence[DeadLetter]) -> tuple[list[DeadLetter], bytes]:
-        sendable = [each for each in letters if self._is_sendable(each.payload)]
-        payloads = [each.payload for each in sendable]
-        return sendable, self.sink.join(payloads) if payloads else b""
-
-    def _is_sendable(self, payload: bytes) -> bool:
-        """Say whether a dead letter can be sent at all; some were refused because they cannot."""
-        try:
-            return bool(self.sink.join([payload]))
-        except UnsendablePayload:
-            return False
 
     async def _live(self) -> None:
         slots = asyncio.Semaphore(IN_FLIGHT)
@@ -244,123 +206,88 @@ class Delivery:
                 batch = await self.lane.next_batch()
                 if batch is None:
                     return
-                if not self.account.in_flight:
-                    self.account.moved(self.clock)
-                self.account.in_flight += len(batch)
-                in_flight = InFlight(batch, ahead)
-                task = group.create_task(
-                    self._deliver(in_flight), name=f"ingestd[{self.name}].deliver"
-                )
+                self.account.to_flight(len(batch))
+                flight = InFlight(batch, ahead)
+                name = f"ingestd[{self.name}].deliver"
+                task = group.create_task(self._deliver(flight), name=name)
                 task.add_done_callback(lambda _: slots.release())
-                ahead = in_flight
+                ahead = flight
 
-    async def _deliver(self, in_flight: InFlight) -> None:
+    async def _deliver(self, flight: InFlight) -> None:
         raw_bytes = 0
         try:
-            raw_bytes = await self._make_safe(in_flight)
+            raw_bytes = await self._make_safe(flight)
         except Exception:  # border: a bug of ours; no cursor passes these points
-            self.log.exception("a batch could not be delivered", points=len(in_flight.batch))
+            self.log.exception("a batch could not be delivered", points=len(flight.batch))
         else:
-            in_flight.batch.settle()
+            flight.batch.settle()
         finally:
-            in_flight.end()
-            self.lane.done(in_flight.batch, raw_bytes=raw_bytes)
+            flight.end()
+            self.lane.done(flight.batch, raw_bytes=raw_bytes)
+            self.audit()
 
-    async def _make_safe(self, in_flight: InFlight) -> int:
-        """Bring every point somewhere durable; return the size before compression."""
-        droppable, spooled_before = in_flight.batch.droppable, self.spool.appended
-        # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
-        in_turn = self.limits.write_ahead
-        horizon_us = None if in_turn else self.spool.holds.horizon_us
-        before = () if in_turn else in_flight.points_ahead
-        work = partial(self._prepare, in_flight.batch.points, before, horizon_us=horizon_us)
-        prepared = await asyncio.get_running_loop().run_in_executor(self.pool, work)
+    async def _make_safe(self, flight: InFlight) -> int:
+        """Bring every point of a batch somewhere durable; return the size before compression.
+
+        What this kind of store cannot have is a dead letter. What may correct a point in
+        the spool goes behind it. The rest is sent, if the store is up: some of it is stored,
+        some are dead letters, and what the store does not take now goes to the spool.
+        """
+        spooled_before, droppable = self.spool.appended, flight.batch.droppable
+        prepared = await self._prepared(flight)
         if prepared.corrects:
-            await in_flight.its_turn()
-        await self.sender.bury(prepared.refused, self.account.landed)
+            await flight.its_turn()
+        await self.sender.bury(prepared.refused, Origin.FLIGHT)
         for body in prepared.fresh:
-            left = await self._store(body)
-            await in_flight.its_turn()
-            if left is None and self.spool.appended > spooled_before:
-                left = self._behind_an_earlier_one(body)
+            left = await self._sent(body)
+            await flight.its_turn()
+            if left is None and self.spool.appended > spooled_before and self._may_correct(body):
+                self.account.back_to_flight(body.points)
+                left = body
             if left is not None:
-                await self._set_down(left, droppable=droppable)
-        await in_flight.its_turn()
+                await self._spool(left, droppable=droppable)
+        await flight.its_turn()
         for body in prepared.behind:
-            await self._set_down(body, droppable=droppable)
+            await self._spool(body, droppable=droppable)
         return prepared.raw_bytes
 
-    def _prepare(
-        self, points: Sequence[Point], before: Sequence[Point], *, horizon_us: int | None
-    ) -> Prepared:
-        """Encode points, apart by whether they may overtake the spool; runs in a thread."""
-        ahead: Sequence[Point]
-        behind: Sequence[Point]
-        if horizon_us is None or min(map(TIME_OF, points)) > horizon_us:
-            ahead, behind = points, []
-        else:
-            ahead = [point for point in points if point[1] > horizon_us]
-            behind = [point for point in points if point[1] <= horizon_us]
-        bodies: tuple[list[Body], list[Body]] = [], []
-        refused: list[tuple[bytes, str]] = []
-        raw_bytes = 0
-        for some, into in zip((ahead, behind), bodies, strict=True):
-            for encoded in self._encode(some):
-                refused += encoded.refused
-                raw_bytes += encoded.raw_bytes
-                if encoded.body is not None:
-                    into.append(encoded.body)
-        return Prepared(bodies[0], bodies[1], refused, raw_bytes, repeats(points, before))
+    async def _prepared(self, flight: InFlight) -> Prepared:
+        # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
+        in_turn = self.limits.write_ahead
+        work = partial(
+            prepare,
+            self.sink,
+            flight.batch.points,
+            size_bytes=self.limits.size_bytes,
+            horizon_us=None if in_turn else self.spool.holds.horizon_us,
+            ahead=() if in_turn else flight.points_ahead,
+        )
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 
-    def _encode(self, points: Sequence[Point]) -> Iterator[Encoded]:
-        """Encode points into as many bodies as the size limit asks for."""
-        if not points:
-            return
-        encoded = self.sink.encode(points)
-        if encoded.raw_bytes <= self.limits.size_bytes or len(points) == 1:
-            yield encoded
-            return
-        middle = len(points) // 2
-        yield from self._encode(points[:middle])
-        yield from self._encode(points[middle:])
-
-    async def _store(self, body: Body) -> Body | None:
+    async def _sent(self, body: Body) -> Body | None:
         """Send a fresh body if its store is up; return what is left of it."""
         if not self.outage.up or self.limits.write_ahead or self.sender.giving_up.is_set():
             return body
-        return await self.sender.send(body, self.account.landed)
+        return await self.sender.send(body, Origin.FLIGHT)
 
-    def _behind_an_earlier_one(self, body: Body) -> Body | None:
-        """Return a stored body if one that was spooled meanwhile could overwrite it."""
-        if self.spool.is_beyond_horizon(body.first_us):
-            return None
-        self.account.stored -= body.points
-        self.account.in_flight += body.points
-        return body
+    def _may_correct(self, body: Body) -> bool:
+        """Say whether a body may correct a point that waits in the spool."""
+        return not self.spool.is_beyond_horizon(body.first_us)
 
-    async def _set_down(self, body: Body, *, droppable: bool) -> None:
-        """Spool a body; while there is no room for it, keep trying both ways."""
+    async def _spool(self, body: Body, *, droppable: bool) -> None:
+        """Spool a body; while there is no room for it, try the store and the disk in turns."""
         left: Body | None = body
         while left is not None:
-            self.account.moved(self.clock)
+            self.account.progress()
             if await self.space.spool(left, droppable=droppable):
-                self.account.landed(left.points)
+                self.account.to_spool(left.points)
                 self.drain.look()
                 return
             # What may correct a point in the spool must not get ahead of it, even now.
-            if self.spool.is_beyond_horizon(left.first_us) and self.outage.probe():
-                left = await self.sender.send(left, self.account.landed)
+            if not self._may_correct(left) and self.outage.probe():
+                left = await self.sender.send(left, Origin.FLIGHT)
             elif droppable:
                 self.space.drop(left)
-                self.account.landed(left.points)
                 return
             else:
-                await wait_at_most(self.outage.is_up, RETRY, clock=self.clock)
-
-
-def repeats(points: Sequence[Point], before: Sequence[Point]) -> bool:
-    """Say whether any point has the series and the time of one that goes before it."""
-    if not before or min(map(TIME_OF, points)) > max(map(TIME_OF, before)):
-        return False
-    known = {(series.name, time_us) for series, time_us, _ in before}
-    return any((series.name, time_us) in known for series, time_us, _ in points)
+                await wait_at_most(self.outage.is_up, self.limits.disk_retry, clock=self.clock)

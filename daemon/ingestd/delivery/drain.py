@@ -1,28 +1,27 @@
 """Sends what waits in the spool, the oldest first, once its store is up again.
 
-This is also what probes a store that is down: whoever finds it down spools, so
+This is also what probes a store that is down: a batch that finds it down is spooled, so
 there is something here to try it with.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from ingestd.clock import Clock, wait_at_most
-from ingestd.delivery.account import Account
+from ingestd.delivery.account import Account, Origin
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool, Spooled
-from ingestd.delivery.spoolspace import RETRY, SpoolSpace
+from ingestd.delivery.spoolspace import SpoolSpace
 from ingestd.errors import StateError, UnreadableBody
 from ingestd.model import Body
 
 # A backoff may be cut short meanwhile, see ``Outage.try_now``.
 LOOK_AGAIN: Final = 1.0  # seconds
-AHEAD: Final = 8  # bodies read at a time
 
 
 @dataclass(kw_only=True)
@@ -30,6 +29,9 @@ class Drain:
     """The way from the spool to the store: one request at a time.
 
     The next body leaves while those before it are being deleted.
+
+    Attributes:
+        audit: Called after each turn, when the numbers should add up.
     """
 
     sender: Sender
@@ -38,6 +40,7 @@ class Drain:
     space: SpoolSpace
     account: Account
     limits: Limits
+    audit: Callable[[], None]
     clock: Clock
     log: Any
 
@@ -59,11 +62,12 @@ class Drain:
                 return
             try:
                 await self._drain_or_wait()
+                self.audit()
             except Exception as error:  # noqa: BLE001
                 # Border: the disk may fail, and so may we; the live side must not stop for that.
                 log = self.log.error if isinstance(error, StateError) else self.log.exception
                 log("the spool cannot be drained for now", error=str(error))
-                await wait_at_most(self.sender.giving_up, RETRY, clock=self.clock)
+                await wait_at_most(self.sender.giving_up, self.limits.disk_retry, clock=self.clock)
 
     async def _drain_or_wait(self) -> None:
         await self._expire()
@@ -83,11 +87,11 @@ class Drain:
             return
         points = await self.spool.expire(self.clock.now() - self.limits.spool_age)
         if points:
-            self.account.dropped += points
+            self.account.drop_from_disk(points)
             self.log.error("spooled points grew too old and were dropped", points=points)
 
     async def _drain_some(self) -> None:
-        spooled, lost = await self.spool.oldest(self.limits.points * AHEAD)
+        spooled, lost = await self.spool.oldest(self.limits.points * self.limits.read_ahead)
         self._lost(lost, "damaged on disk")
         sent: list[Spooled] = []
         async with asyncio.TaskGroup() as group:
@@ -109,7 +113,7 @@ class Drain:
         """Send some bodies as one; return whether nothing of them is left."""
         try:
             body = await self.sender.joined([each.body for each in together])
-            left = await self.sender.send(body, self.account.taken)
+            left = await self.sender.send(body, Origin.SPOOL)
         except UnreadableBody:
             if removing is not None:
                 await removing
@@ -125,7 +129,7 @@ class Drain:
         """Send bodies one by one, setting aside those that are not of this kind of store."""
         for each in together:
             try:
-                left = await self.sender.send(each.body, self.account.taken)
+                left = await self.sender.send(each.body, Origin.SPOOL)
             except UnreadableBody as error:
                 why = f"not of this kind of store: {error}"
                 aside = partial(self.spool.set_aside, [each], why)
@@ -145,12 +149,12 @@ class Drain:
 
     async def _take_out(self, spooled: Sequence[Spooled], points: int, left: Body | None) -> None:
         await self.space.persist(lambda: self.spool.replace(spooled, left))
-        self.account.drained -= points - (left.points if left else 0)
+        self.account.out_of_spool(points - (left.points if left else 0))
         self.space.look_again()
 
     def _lost(self, points: int, why: str) -> None:
         if points:
-            self.account.dropped += points
+            self.account.drop_from_disk(points)
             self.log.error("spooled points were set aside", points=points, reason=why)
 
 

@@ -6,31 +6,29 @@ store that names the bad ones is believed.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
-from ingestd.clock import Clock
-from ingestd.delivery.account import Account
+from ingestd.delivery.account import Account, Origin
 from ingestd.delivery.deadletters import DeadLetters
+from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.spoolspace import SpoolSpace
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreError, StoreUnavailable
 from ingestd.model import Body
 from ingestd.sinks import Sink
 
-# A body that is all bad costs two requests a point; past this, pieces are no longer halved.
-MOST_REQUESTS: Final = 256
-
 T = TypeVar("T")
-# Called with a number of points that were stored or buried.
-Moved = Callable[[int], None]
+# Payloads of one point each, with the reason why the store does not take them.
+Refused = Sequence[tuple[bytes, str]]
 
 
 @dataclass(kw_only=True)
 class Sender:
-    """Our only way to one store.
+    """The only way to one store.
 
     Attributes:
         pool: Where bodies are taken apart and put together.
@@ -42,8 +40,8 @@ class Sender:
     dead: DeadLetters
     space: SpoolSpace
     account: Account
+    limits: Limits
     pool: Executor
-    clock: Clock
     log: Any
 
     def __post_init__(self) -> None:
@@ -57,38 +55,44 @@ class Sender:
         for timeout in self._waiting:
             timeout.reschedule(0)
 
-    async def send(self, body: Body, moved: Moved) -> Body | None:
-        """Give a body to the store; return what it may take later.
+    async def send(self, body: Body, origin: Origin) -> Body | None:
+        """Give a body to the store; return the part that it may take later, if any.
+
+        What the store takes is stored. When it takes nothing now, what it has not answered
+        is returned. What it does not take as it is, too large or refused, is tried again in
+        pieces, until each point is either stored or a dead letter.
 
         Raises:
             UnreadableBody: It was made for another kind of store.
         """
-        waiting, requests = [body], 0
-        while waiting:
-            piece = waiting.pop()
+        pieces, requests = [body], 0
+        while pieces:
+            piece = pieces.pop()
             requests += 1
             try:
                 await self._write(piece.data)
             except StoreUnavailable as error:
                 if not self.giving_up.is_set():
                     self.outage.failed(str(error), retry_after=error.retry_after)
-                return await self.joined([piece, *reversed(waiting)])
-            except (BodyRejected, BodyTooLarge) as error:
-                self.outage.succeeded()  # it refuses this body, but it is there
-                enough = requests >= MOST_REQUESTS
-                waiting += reversed(await self._sift(piece, error, moved, give_up=enough))
+                return await self.joined([piece, *reversed(pieces)])
+            except (BodyTooLarge, BodyRejected) as error:
+                self.outage.succeeded()  # it does not take this body, but it is there
+                last = requests >= self.limits.requests
+                sift = partial(sifted, self.sink, piece, error, last=last)
+                refused, again = await self._off_loop(sift)
+                await self.bury(refused, origin)
+                pieces += reversed(again)
             else:
                 self.outage.succeeded()
-                self.account.stored += piece.points
-                moved(piece.points)
+                self.account.to_store(piece.points, origin)
         return None
 
-    async def bury(self, refused: Sequence[tuple[bytes, str]], moved: Moved) -> None:
-        """Put payloads with the dead letters, each with its reason."""
+    async def bury(self, refused: Refused, origin: Origin) -> None:
+        """Put payloads with the dead letters."""
         if not refused:
             return
         await self.space.persist(lambda: self.dead.add(refused))
-        moved(len(refused))
+        self.account.to_dead(len(refused), origin)
         self.log.error("points refused for good", points=len(refused), reason=refused[0][1])
 
     async def joined(self, bodies: Sequence[Body]) -> Body:
@@ -97,11 +101,13 @@ class Sender:
         Raises:
             UnreadableBody: One of them was made for another kind of store.
         """
-        return bodies[0] if len(bodies) == 1 else await self._off_loop(self._join, bodies)
+        if len(bodies) == 1:
+            return bodies[0]
+        return await self._off_loop(partial(join, self.sink, bodies))
 
     async def _write(self, data: bytes) -> None:
         """Write to the sink, unless we give up first."""
-        self.account.moved(self.clock)
+        self.account.progress()
         try:
             async with asyncio.timeout(0 if self.giving_up.is_set() else None) as timeout:
                 self._waiting.add(timeout)
@@ -124,39 +130,50 @@ class Sender:
             self._opened = True
         await self.sink.write(data)
 
-    async def _sift(
-        self, body: Body, error: BodyRejected | BodyTooLarge, moved: Moved, *, give_up: bool
-    ) -> list[Body]:
-        """Bury what a store refused for certain; return what is to be tried again."""
-        payloads = await self._off_loop(self.sink.split, body.data)
-        if len(payloads) == 1 or give_up:
-            await self.bury([(payload, str(error)) for payload in payloads], moved)
-            return []
-        if isinstance(error, BodyRejected) and error.bad:
-            rest = await self._bury_named(payloads, error.bad, moved)
-            return [await self._off_loop(self._part, body, rest)] if rest else []
-        middle = len(payloads) // 2
-        halves = (payloads[:middle], payloads[middle:])
-        return [await self._off_loop(self._part, body, half) for half in halves]
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 
-    async def _bury_named(
-        self, payloads: Sequence[bytes], bad: Mapping[int, str], moved: Moved
-    ) -> list[bytes]:
-        """Bury the payloads that the store named; return the others."""
-        await self.bury([(payloads[at], why) for at, why in bad.items()], moved)
-        return [payload for at, payload in enumerate(payloads) if at not in bad]
 
-    async def _off_loop(self, function: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+def sifted(
+    sink: Sink, body: Body, error: BodyRejected | BodyTooLarge, *, last: bool
+) -> tuple[Refused, Sequence[Body]]:
+    """Sort out a body that a store did not take; return what it refuses, and what to try again.
 
-    def _join(self, bodies: Sequence[Body]) -> Body:
-        payloads = [payload for body in bodies for payload in self.sink.split(body.data)]
-        return Body(
-            self.sink.join(payloads),
-            len(payloads),
-            min(body.first_us for body in bodies),
-            max(body.last_us for body in bodies),
-        )
+    Args:
+        sink: The kind of store.
+        body: The body.
+        error: What the store said.
+        last: Whether there are to be no more pieces.
 
-    def _part(self, body: Body, payloads: Sequence[bytes]) -> Body:
-        return Body(self.sink.join(payloads), len(payloads), body.first_us, body.last_us)
+    Raises:
+        UnreadableBody: It was made for another kind of store.
+    """
+    payloads = sink.split(body.data)
+    if len(payloads) == 1 or last:
+        return [(payload, str(error)) for payload in payloads], []
+    if isinstance(error, BodyRejected) and error.bad:
+        good = [payload for at, payload in enumerate(payloads) if at not in error.bad]
+        refused = [(payloads[at], why) for at, why in error.bad.items()]
+        return refused, [part(sink, body, good)] if good else []
+    middle = len(payloads) // 2
+    return [], [part(sink, body, half) for half in (payloads[:middle], payloads[middle:])]
+
+
+def part(sink: Sink, body: Body, payloads: Sequence[bytes]) -> Body:
+    """Make a body of some of the payloads of another."""
+    return Body(sink.join(payloads), len(payloads), body.first_us, body.last_us)
+
+
+def join(sink: Sink, bodies: Sequence[Body]) -> Body:
+    """Make one body of several.
+
+    Raises:
+        UnreadableBody: One of them was made for another kind of store.
+    """
+    payloads = [payload for body in bodies for payload in sink.split(body.data)]
+    return Body(
+        sink.join(payloads),
+        len(payloads),
+        min(body.first_us for body in bodies),
+        max(body.last_us for body in bodies),
+    )

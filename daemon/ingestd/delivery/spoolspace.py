@@ -6,17 +6,15 @@ the disk for the daemon to go on is tried until it does.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from ingestd.clock import Clock
 from ingestd.delivery.account import Account
 from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.limits import Limits
 from ingestd.delivery.spool import Spool
 from ingestd.errors import DiskFull, StateError
 from ingestd.model import Body
-
-RETRY: Final = 5.0  # seconds
-RESUME_BELOW: Final = 0.9  # of the spool's limit
 
 T = TypeVar("T")
 
@@ -29,10 +27,17 @@ class SpoolSpace:
     """
 
     def __init__(
-        self, *, buffer: Buffer, spool: Spool, account: Account, clock: Clock, log: Any
+        self,
+        *,
+        buffer: Buffer,
+        spool: Spool,
+        account: Account,
+        limits: Limits,
+        clock: Clock,
+        log: Any,
     ) -> None:
         self._buffer, self._spool, self._account = buffer, spool, account
-        self._clock, self._log = clock, log
+        self._limits, self._clock, self._log = limits, clock, log
         self.exhausted = False
 
     async def spool(self, body: Body, *, droppable: bool) -> bool:
@@ -51,8 +56,9 @@ class SpoolSpace:
         return True
 
     def drop(self, body: Body) -> None:
-        """Give up a body that may be, since there is no room for it anywhere."""
-        self._dropped(body.points)
+        """Give up a body in flight that may be dropped, since there is no room for it anywhere."""
+        self._ran_out(self._at_its_limit)
+        self._account.drop_in_flight(body.points)
 
     async def persist(self, action: Callable[[], Awaitable[T]]) -> T:
         """Do what needs the disk, however long it takes to have it."""
@@ -61,12 +67,12 @@ class SpoolSpace:
                 return await action()
             except StateError as error:
                 self._ran_out(str(error))
-                self._account.moved(self._clock)
-                await self._clock.sleep(RETRY)
+                self._account.progress()
+                await self._clock.sleep(self._limits.disk_retry)
 
     def look_again(self) -> None:
         """Let collectors go on if there is room again."""
-        room = self._spool.holds.size_bytes <= RESUME_BELOW * self._spool.limit_bytes
+        room = self._spool.holds.size_bytes <= self._limits.resume_below * self._spool.limit_bytes
         if self.exhausted and room:
             self.exhausted = False
             self._buffer.resume(self._spool.store)
@@ -91,13 +97,10 @@ class SpoolSpace:
         except StateError as error:
             self._ran_out(str(error))
             return 0
-        self._dropped(points)
-        return points
-
-    def _dropped(self, points: int) -> None:
         if points:
             self._ran_out(self._at_its_limit)
-            self._account.dropped += points
+            self._account.drop_from_disk(points)
+        return points
 
     @property
     def _at_its_limit(self) -> str:
