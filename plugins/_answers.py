@@ -6,33 +6,43 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
 CHUNK: Final = 64 * 1024
 LARGEST: Final = 64 * 1024 * 1024
+HEAD: Final = 2000  # bytes that are enough to tell people what came
+MOST_SHOWN: Final = 200
+# What aiohttp raises when there is no answer, or a part of one.
+NO_ANSWER: Final = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 
 class AnswerError(Exception):
     """A server gave something else than it was asked for, or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a server said.
 
     Attributes:
         where: The request, for people; without secrets.
+        location: Where a redirect leads, for people, or an empty text.
         content_type: What the server says that the body is.
+        charset: How the server says that the body is encoded, or None.
+        data: The body.
     """
 
     where: str
     status: int
     reason: str
+    location: str
     content_type: str
+    charset: str | None
     data: bytes
 
     @property
@@ -40,20 +50,42 @@ class Answer:
         """Whether the server did what it was asked for."""
         return 200 <= self.status < 300
 
-    def text(self, encoding: str = "utf-8-sig") -> str:
-        """Return the body, whatever it takes."""
-        return self.data.decode(encoding, errors="replace")
+    @property
+    def status_line(self) -> str:
+        """Status and reason, and where a redirect leads."""
+        line = f"{self.status} {self.reason}".strip()
+        return f"{line} to {self.location}" if self.location else line
 
-    def document(self) -> Any:
-        """Return the JSON in the body, or None if it holds none."""
+    def text(self, encoding: str | None = None, *, errors: str = "replace") -> str:
+        """Return the body as text, without a byte order mark.
+
+        Args:
+            encoding: How it is encoded; None: as the server says, or else UTF-8.
+            errors: What to do with bytes that mean nothing, as for ``bytes.decode``.
+        """
         try:
-            return json.loads(self.text())
-        except (ValueError, RecursionError):
-            return None
+            found = self.data.decode(encoding or self.charset or "utf-8", errors=errors)
+        except LookupError:  # the server made the encoding up
+            found = self.data.decode(errors=errors)
+        return found.removeprefix("\ufeff")
+
+    def json(self) -> Any:
+        """Return the JSON in the body.
+
+        NaN is let through, because some servers write it and only one reading need
+        suffer. The content type is not asked: much JSON travels as plain text.
+
+        Raises:
+            AnswerError: It holds none.
+        """
+        try:
+            return json.loads(self.text(errors="strict"))
+        except (ValueError, RecursionError) as error:
+            raise self.unexpected("JSON", hint=str(error)) from None
 
     def object(self) -> dict[str, Any]:
         """Return the JSON object in the body; if it holds none, an empty one."""
-        found = self.document()
+        found = self._lenient()
         return found if isinstance(found, dict) else {}
 
     def list_at(self, *path: str) -> list[Any]:
@@ -62,32 +94,36 @@ class Answer:
         Raises:
             AnswerError: It is not there.
         """
-        found = self.document()
+        found = self._lenient()
         for key in path:
             found = found.get(key) if isinstance(found, dict) else None
         if self.good and isinstance(found, list):
             return found
         raise self.unexpected(f"a list of {path[-1]}" if path else "a list")
 
+    def _lenient(self) -> Any:
+        """Return the JSON in the body, or None; a name with a broken letter costs no reading."""
+        try:
+            return json.loads(self.text())
+        except (ValueError, RecursionError):
+            return None
+
     def unexpected(self, expected: str = "200", *, hint: str = "") -> AnswerError:
         """Return the error that says what came instead."""
-        status = f"{self.status} {self.reason}".strip()
-        got = f"{status}: {self.content_type}: {beginning(self.data)}"
+        body = f"{self.content_type}: {beginning(self.data)}" if self.data else "an empty body"
+        got = f"{self.status_line}: {body}"
         return AnswerError(f"{self.where}: expected {expected}, got {got}{hint and f' ({hint})'}")
 
 
 async def fetch(
     http: Any, method: str, url: Any, *, where: str, limit: int = LARGEST, **options: Any
 ) -> Answer:
-    """Ask, and return the answer whatever its status is.
-
-    Redirects are not followed: most lead to a login page, and the others would be
-    handed the secrets that were meant for this server.
+    """Ask, and return the whole answer whatever its status is.
 
     Args:
         http: The session.
         method: How.
-        url: Whom.
+        url: The address.
         where: The request, for people; without secrets.
         limit: How large the answer may be, in bytes.
         options: What aiohttp takes for a request.
@@ -95,19 +131,113 @@ async def fetch(
     Raises:
         AnswerError: There is no whole answer.
     """
-    data = bytearray()
+    async with await ask(http, method, url, where=where, **options) as reply:
+        return await read(reply, where=where, limit=limit)
+
+
+async def ask(
+    http: Any, method: str, url: Any, *, where: str, **options: Any
+) -> aiohttp.ClientResponse:
+    """Ask, and return the head of the answer; the caller reads the body and closes it.
+
+    Redirects are not followed: most lead to a login page, and the others would be
+    handed the secrets that were meant for this server.
+
+    Raises:
+        AnswerError: There is no answer.
+    """
     try:
-        async with http.request(method, url, allow_redirects=False, **options) as reply:
-            async for chunk in reply.content.iter_chunked(CHUNK):
-                data += chunk
-                if len(data) > limit:
-                    raise AnswerError(f"{where}: expected at most {limit} bytes, got more")
-            return Answer(where, reply.status, reply.reason or "", reply.content_type, bytes(data))
+        reply: aiohttp.ClientResponse = await http.request(
+            method, url, allow_redirects=False, **options
+        )
     except TimeoutError:
         raise AnswerError(f"{where}: expected an answer in time, got none") from None
-    except aiohttp.ClientError as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise AnswerError(f"{where}: expected an answer, got {problem}") from error
+    except NO_ANSWER as error:
+        # Not raised from it: a traceback would show the address with its query.
+        raise AnswerError(f"{where}: expected an answer, got none: {problem_of(error)}") from None
+    return reply
+
+
+async def read(
+    reply: aiohttp.ClientResponse, *, where: str, limit: int = LARGEST, option: str = ""
+) -> Answer:
+    """Read the body of an answer.
+
+    Args:
+        reply: Its head.
+        where: The request, for people; without secrets.
+        limit: How large it may be, in bytes.
+        option: The name of the option that says so, if it is one.
+
+    Raises:
+        AnswerError: It breaks off, or is larger.
+    """
+    data = bytearray()
+    try:
+        async for chunk in reply.content.iter_chunked(CHUNK):
+            data += chunk
+            if len(data) > limit:
+                break
+        # The session has read the body already if it looked there for how long to wait.
+        data = data or bytearray(await reply.read())
+    except TimeoutError:
+        raise AnswerError(f"{where}: expected an answer in time, got none") from None
+    except NO_ANSWER as error:
+        raise AnswerError(f"{where}: the answer broke off: {problem_of(error)}") from None
+    if len(data) > limit:
+        named = f" ({option})" if option else ""
+        raise AnswerError(f"{where}: expected at most {limit} bytes{named}, got more")
+    return answer_of(reply, bytes(data), where=where)
+
+
+async def read_head(reply: aiohttp.ClientResponse, *, where: str) -> Answer:
+    """Read what is enough to tell people of an answer, also if it breaks off."""
+    data = b""
+    with suppress(*NO_ANSWER):
+        data = await reply.content.read(HEAD) or (await reply.read())[:HEAD]
+    return answer_of(reply, data, where=where)
+
+
+def answer_of(reply: aiohttp.ClientResponse, data: bytes, *, where: str) -> Answer:
+    """Put the head and the body of an answer together."""
+    location = reply.headers.get("Location")
+    return Answer(
+        where=where,
+        status=reply.status,
+        reason=reply.reason or "",
+        location="" if location is None else target(reply.url, location),
+        content_type=reply.content_type,
+        charset=reply.charset,
+        data=data,
+    )
+
+
+def target(url: URL, location: str) -> str:
+    """Return where a redirect from an address leads, for people."""
+    try:
+        return bare(url.join(URL(location)))
+    except ValueError:
+        return "an address that is none"
+
+
+def bare(url: URL) -> str:
+    """Return an address without the parts that may hold secrets."""
+    plain = url.with_query(None).with_fragment(None)
+    return str(plain.with_user(None) if plain.host else plain)
+
+
+def problem_of(error: Exception) -> str:
+    """Return what went wrong with a request, for people.
+
+    Some errors of aiohttp hold the whole address, and with it what it may hold of secrets.
+    """
+    text = str(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        text = f"{error.status} {error.message}"
+    elif isinstance(error, aiohttp.InvalidURL):
+        text = ""
+    text = " ".join(text.split())[:MOST_SHOWN]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class Pace:
@@ -115,7 +245,7 @@ class Pace:
 
     Args:
         pause: How long, in seconds.
-        key: Whose requests; not looked at here, but shared objects have one.
+        key: Names the account that the pause protects; ``ctx.shared`` tells paces apart by it.
     """
 
     def __init__(self, pause: float, *_key: str) -> None:
@@ -136,7 +266,7 @@ class Pace:
 
 def beginning(data: bytes) -> str:
     """Return the beginning of a body, for people."""
-    return repr(" ".join(data[:2000].decode(errors="replace").split())[:200])
+    return repr(" ".join(data[:HEAD].decode(errors="replace").split())[:MOST_SHOWN])
 
 
 def number_in(record: Any, key: str) -> float | None:

@@ -18,6 +18,7 @@ from ingestd.hosts import HOSTS
 from ingestd.loading.check import check_plugins
 from ingestd.loading.loader import Loader
 from ingestd.plugins import http_json, mqtt
+from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.mqtt.options import address, entries_of
 from ingestd.plugins.mqtt.routes import Message, Routes
 from ingestd.testing import collect, context
@@ -197,5 +198,5 @@ async def test_http_json_takes_the_options_of_an_example(params: dict[str, Any])
     app = web.Application()
     app.router.add_get("/", nothing)
     async with TestServer(app) as server, context() as ctx:
-        with pytest.raises(http_json.ReplyError, match="404"):
+        with pytest.raises(AnswerError, match="404"):
             await collect(http_json.run, ctx=ctx, **{**params, "url": str(server.make_url("/"))})

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+from ingestd.plugins._answers import bare
+
 from .api import Api
 from .endpoint import Endpoint, Listing
-from .options import Options, bare
+from .options import Options
 from .problems import ListRefused
 from .session import Session
 from .sources import Source, registers_in, virtual_meters_in

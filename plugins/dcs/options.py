@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from yarl import URL
 
+from ingestd.plugins._answers import bare
 from ingestd.plugins._params import duration, whole
 
 from .periods import PERIODS, Calendar, calendar
@@ -192,11 +193,6 @@ def address(url: Any, *, legacy: bool) -> URL:
     if legacy and not path.lower().endswith("/api"):
         path += "/api"
     return found.with_path(path)
-
-
-def bare(url: URL) -> str:
-    """Return an address without the parts that may hold secrets."""
-    return str(url.with_user(None).with_query(None).with_fragment(None)) if url.host else str(url)
 
 
 def beginning(since: Any) -> Callable[[datetime], datetime]:

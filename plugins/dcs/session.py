@@ -6,7 +6,6 @@ an answer is not what was asked for, its status decides what that means.
 """
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -15,11 +14,13 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from ingestd.plugins._answers import Answer, AnswerError, ask, bare, beginning, read, read_head
+
 from .api import Api
 from .endpoint import Endpoint
-from .options import Options, bare
+from .options import Options
 from .problems import DcsError, ListRefused, RangeTooLong, SourceFailed, SourceRefused
-from .streaming import ENDED_EARLY, beginning, elements
+from .streaming import elements
 from .turns import Turns, Urgency
 
 RANGE: Final = re.compile(r"range|maximum|exceed|too (long|large|many|wide)", re.IGNORECASE)
@@ -27,7 +28,6 @@ JSON: Final = {"Accept": "application/json"}
 # Whoever is cancelled has so many seconds to sign out: less than the daemon's patience.
 PATIENCE: Final = 4.0
 TURN_PATIENCE: Final = 3.0
-MOST_TEXT: Final = 2000
 
 
 class Session:
@@ -58,14 +58,11 @@ class Session:
         async with self._transaction(), self._got(url, {}) as reply:
             if reply.status != 200:
                 kind = ListRefused if reply.status in {401, 403, 404} else DcsError
-                raise kind(f"{where}: expected 200, got {await self._said(reply)}")
+                raise kind(f"{where}: expected 200, got {await self._said(reply, where)}")
             try:
-                return json.loads(await reply.read())
-            except ValueError:
-                start = beginning(await reply.read())
-                raise DcsError(f"{where}: expected JSON, got {start}") from None
-            except ENDED_EARLY as error:
-                raise DcsError(f"{where}: the answer broke off: {error or 'no data'}") from error
+                return (await read(reply, where=where)).json()
+            except AnswerError as error:
+                raise DcsError(str(error)) from error
 
     async def readings(
         self, url: URL, query: Mapping[str, str]
@@ -82,7 +79,7 @@ class Session:
         where = f"GET {bare(url)}"
         async with self._transaction(), self._got(url, query) as reply:
             if reply.status != 200:
-                raise problem(reply, await self._said(reply), where=where)
+                raise problem(reply.status, await self._said(reply, where), where=where)
             async with aclosing(elements(reply, where=where)) as found:
                 async for each in found:
                     yield each
@@ -116,27 +113,24 @@ class Session:
             reply.close()  # a body that was not read to its end takes its connection with it
 
     async def _send(self, method: str, url: URL, **how: Any) -> aiohttp.ClientResponse:
-        """Send a request; a redirect leads to a login page, so none is followed.
+        """Send a request.
 
         Raises:
             DcsError: There is no answer.
         """
         where = f"{method} {bare(url)}"
         try:
-            reply = await self._http.request(
-                method, url, headers=JSON, allow_redirects=False, **how
-            )
-        except ENDED_EARLY as error:
-            got = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise DcsError(f"{where}: expected an answer, got none: {got}") from error
+            reply = await ask(self._http, method, url, where=where, headers=JSON, **how)
+        except AnswerError as error:
+            raise DcsError(str(error)) from error
         self._endpoint.note(reply.status, reply.headers)
         return reply
 
-    async def _said(self, reply: aiohttp.ClientResponse) -> str:
+    async def _said(self, reply: aiohttp.ClientResponse, where: str) -> str:
         """Return what an answer says that is not what was asked for, and heed it."""
-        data = await opening(reply)
-        self._endpoint.note(reply.status, reply.headers, data)
-        return told(reply, data)
+        answer = await read_head(reply, where=where)
+        self._endpoint.note(reply.status, reply.headers, answer.data)
+        return told(answer)
 
     async def _sign_in(self) -> None:
         """Sign in; the session's jar keeps the cookie.
@@ -155,13 +149,13 @@ class Session:
         try:
             if reply.status != 200:
                 self._may_be_in = False
-                got = await self._said(reply)
+                got = await self._said(reply, where)
                 raise DcsError(f"{where}: expected to be signed in as {username!r}, got {got}")
-            text = await reply.read()
-            if not text.lstrip().startswith(b"{"):
-                raise DcsError(f"{where}: expected JSON, got {beginning(text)}")
-        except ENDED_EARLY as error:
-            raise DcsError(f"{where}: the answer broke off: {error or 'no data'}") from error
+            answer = await read(reply, where=where)
+            if not answer.text().lstrip().startswith("{"):
+                raise answer.unexpected("JSON")
+        except AnswerError as error:
+            raise DcsError(str(error)) from error
         finally:
             reply.close()
         self._signed_in = True
@@ -205,39 +199,19 @@ async def signing_out(session: Session) -> AsyncIterator[Session]:
         raise
 
 
-def problem(reply: aiohttp.ClientResponse, got: str, *, where: str) -> Exception:
+def problem(status: int, got: str, *, where: str) -> Exception:
     """Return what an answer without readings means, by its status."""
-    if reply.status == 400 and RANGE.search(got):
+    if status == 400 and RANGE.search(got):
         return RangeTooLong(f"expected readings, got {got}")
-    if reply.status in {400, 403, 404}:
+    if status in {400, 403, 404}:
         return SourceRefused(f"expected readings, got {got}")
-    if reply.status == 500:  # some answer so for a single value that is no number
+    if status == 500:  # some answer so for a single value that is no number
         return SourceFailed(f"expected readings, got {got}")
     return DcsError(f"{where}: expected 200, got {got}")
 
 
-def whither(url: URL, location: str) -> str:
-    """Return where a redirect leads, for people."""
-    try:
-        return bare(url.join(URL(location)))
-    except ValueError:
-        return "an address that is none"
-
-
-async def opening(reply: aiohttp.ClientResponse) -> bytes:
-    """Return the beginning of a body; what retries had to look into is kept whole."""
-    with suppress(*ENDED_EARLY):
-        return await reply.content.read(MOST_TEXT) or (await reply.read())[:MOST_TEXT]
-    return b""
-
-
-def told(reply: aiohttp.ClientResponse, data: bytes) -> str:
-    """Return status and text of an answer, for people."""
-    got = f"{reply.status} {reply.reason or ''}".strip()
-    if location := reply.headers.get("Location"):
-        got += f" to {whither(reply.url, location)}"
-    details = data
-    with suppress(ValueError, AttributeError):
-        found = {key.lower(): value for key, value in json.loads(data).items()}
-        details = str(found["details"]).encode() if "details" in found else data
-    return f"{got}: {beginning(details)}" if details else got
+def told(answer: Answer) -> str:
+    """Return status and text of an answer, for people; its details if it has some."""
+    found = {key.lower(): value for key, value in answer.object().items()}
+    details = str(found["details"]).encode() if "details" in found else answer.data
+    return f"{answer.status_line}: {beginning(details)}" if details else answer.status_line

@@ -23,6 +23,8 @@ import aiohttp
 import ijson  # type: ignore[import-untyped]  # ships no types
 import orjson
 
+from ingestd.plugins._answers import NO_ANSWER, beginning, problem_of
+
 from .problems import BodyLost, DcsError, SourceFailed, Trouble
 
 CHUNK: Final = 2000
@@ -32,9 +34,6 @@ LONGEST_ELEMENT: Final = 64 * 1024
 BLOCK: Final = 64 * 1024
 BOM: Final = b"\xef\xbb\xbf"
 ARRAY: Final = re.compile(rb'(?<!\\)"(readings)"\s*:\s*(\[|[^\s\[])', re.IGNORECASE)
-
-# What aiohttp raises when a body does not come to its end.
-ENDED_EARLY: Final = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 
 class Body:
@@ -152,8 +151,8 @@ async def elements(
             broken = BodyLost(f"{where}: the answer broke off: {told}")
         else:
             broken = SourceFailed(f"expected JSON, got {told}")
-    except ENDED_EARLY as error:
-        broken = BodyLost(f"{where}: the answer broke off: {error or 'no data'}")
+    except NO_ANSWER as error:
+        broken = BodyLost(f"{where}: the answer broke off: {problem_of(error)}")
     if chunk:
         yield chunk
     if broken is not None:
@@ -167,8 +166,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     return [plain(each) for each in value] if isinstance(value, list) else value
-
-
-def beginning(data: bytes) -> str:
-    """Return the beginning of a body, for people."""
-    return repr(" ".join(data[:2000].decode(errors="replace").split())[:200])

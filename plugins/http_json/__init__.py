@@ -25,14 +25,15 @@ from typing import Any, Final
 
 from yarl import URL
 
+from ingestd.plugins._answers import AnswerError, bare
 from ingestd.plugins._params import duration, time_zone, whole
 
 from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
 from .records import Shape, look, shape
-from .source import ReplyError, Source, shown, source
+from .source import Source, source
 
-__all__ = ["ReplyError", "run"]
+__all__ = ["run"]
 
 # Between so many records others get their turn on the event loop.
 SLICE: Final = 500
@@ -116,22 +117,22 @@ async def walk(
     """Yield the pages, each with whether it is the last one that the source has.
 
     Raises:
-        ReplyError: A page is not what it should be.
+        AnswerError: A page is not what it should be.
     """
     following: Request | None = Request(request.url, {**request.query, **turning.first})
     before: Page | None = None
     for number in range(1, max_pages + 1):
         if following is None:
             return
-        where = f"{asking.method} {shown(following.url)}: page {number}"
+        where = f"{asking.method} {bare(following.url)}: page {number}"
         document, link = await asking.get(ctx.http, following)
         try:
             page = Page(following, number, document, finding.records_of(document), link)
             following = turning.following(page)
         except ValueError as error:
-            raise ReplyError(f"{where}: {error}") from None
+            raise AnswerError(f"{where}: {error}") from None
         if before is not None and page.records and page.records == before.records:
-            raise ReplyError(
+            raise AnswerError(
                 f"{where}: expected other records than on the page before, got the same"
             )
         before = page
@@ -177,7 +178,7 @@ def address(url: str) -> URL:
     """
     found = URL(url)
     if found.scheme not in {"http", "https"} or not found.host:
-        raise ValueError(f"url: expected http://… or https://…, got {shown(found)!r}")
+        raise ValueError(f"url: expected http://… or https://…, got {bare(found)!r}")
     return found
 
 

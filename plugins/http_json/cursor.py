@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ingestd.plugins._answers import AnswerError
+
 from .paging import Page
 from .records import format_time, seconds
-from .source import ReplyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Position:
         """Return the state that may be kept after a page.
 
         Raises:
-            ReplyError: Pages do not come in the promised order.
+            AnswerError: Pages do not come in the promised order.
         """
         if self._active:
             self._advance(page, readings)
@@ -117,7 +118,7 @@ class Position:
         if not times:
             return
         if self._cursor.in_order and self._seen is not None and min(times) < self._seen:
-            raise ReplyError(
+            raise AnswerError(
                 f"page {page.number}: expected nothing older than on the pages before "
                 "(order: oldest_first), got older records"
             )

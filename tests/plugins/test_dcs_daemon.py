@@ -120,7 +120,7 @@ def test_each_fault_is_told_and_hurts_nobody_else(
 
     for name, outcome, error in (
         ("wrong", "failed", "expected to be signed in as 'reader', got 401 Unauthorized"),
-        ("page", "failed", "expected JSON, got '<!DOCTYPE html>"),
+        ("page", "failed", "expected JSON, got 200 OK: text/html: '<!DOCTYPE html>"),
         ("bad", "degraded", "R999: expected the id of a source that this account may see"),
         ("good", "ok", ""),
     ):

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from ingestd.plugins.http_json import ReplyError, run
+from ingestd.plugins._answers import AnswerError
+from ingestd.plugins.http_json import run
 from ingestd.plugins.http_json.records import compile_template
 from ingestd.testing import collect, context, results
 
@@ -128,7 +129,7 @@ async def test_value_missing_everywhere_marks_the_run() -> None:
 
 async def test_records_missing_is_an_error_that_names_what_is_there() -> None:
     """A document of another shape fails the run."""
-    with pytest.raises(ReplyError, match=r"records: expected a list .* nothing; .* rows, total"):
+    with pytest.raises(AnswerError, match=r"records: expected a list .* nothing; .* rows, total"):
         await answers({"rows": [], "total": 0}, **PLAIN)
 
 
@@ -140,14 +141,17 @@ async def test_no_records_is_a_quiet_success() -> None:
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (web.Response(status=404, text="no such meter"), "expected 200, got 404 Not Found: 'no su"),
+        (
+            web.Response(status=404, text="no such meter"),
+            "expected 200, got 404 Not Found: text/plain: 'no",
+        ),
         (
             web.Response(status=302, headers={"Location": "/login?next=secret"}),
             r"got 302 Found to http://127.0.0.1:\d+/login: ",
         ),
         (
             web.Response(text="<html>\n<h1>Please log in", content_type="text/html"),
-            "expected JSON, got text/html: '<html> <h1>Please log in'",
+            "expected JSON, got 200 OK: text/html: '<html> <h1>Please log in'",
         ),
         (web.Response(text='{"data": [', content_type="application/json"), "expected JSON, got"),
         (web.Response(text="[" * 100_000), "expected JSON, got"),
@@ -156,7 +160,7 @@ async def test_no_records_is_a_quiet_success() -> None:
 )
 async def test_answer_that_is_no_json_says_what_it_is(reply: web.Response, message: str) -> None:
     """The error names the request and shows the beginning of the answer, but no secret."""
-    with pytest.raises(ReplyError, match=message) as caught:
+    with pytest.raises(AnswerError, match=message) as caught:
         await answers(reply, query={"api_key": "hush"}, **PLAIN)
 
     assert "hush" not in str(caught.value)
@@ -185,7 +189,7 @@ async def test_answer_larger_than_allowed_is_refused_while_it_comes() -> None:
             sent += 50_000
         return reply
 
-    with pytest.raises(ReplyError, match=r"expected at most 100000 bytes \(max_bytes\), got more"):
+    with pytest.raises(AnswerError, match=r"expected at most 100000 bytes \(max_bytes\), got more"):
         await served(endless, max_bytes=100_000, **PLAIN)
 
     assert sent < 50_000_000
@@ -307,13 +311,13 @@ async def test_next_page_elsewhere_is_refused() -> None:
     """A link to another server would be given this one's password."""
     document = {"data": SEVEN, "next": "http://localhost:1/steal"}
 
-    with pytest.raises(ReplyError, match="expected the next page at http://127"):
+    with pytest.raises(AnswerError, match="expected the next page at http://127"):
         await answers(document, paging={"type": "next", "path": "next"}, **PLAIN)
 
 
 async def test_source_that_ignores_the_page_is_found_out() -> None:
     """The same page over and over would look like a hundred pages."""
-    with pytest.raises(ReplyError, match="page 2: expected other records than"):
+    with pytest.raises(AnswerError, match="page 2: expected other records than"):
         await answers({"data": SEVEN}, paging={"type": "page", "param": "p"}, **PLAIN)
 
 
@@ -367,7 +371,7 @@ async def test_cursor_stays_when_a_later_page_fails() -> None:
     async with serving(breaks) as url, context(now=NOW) as ctx:
         found = results(run, ctx=ctx, url=f"{url}/page", **CURSOR)
         first = await anext(found)
-        with pytest.raises(ReplyError):
+        with pytest.raises(AnswerError):
             await anext(found)
 
     assert values_of([first]) == [0, 1, 2]
@@ -384,7 +388,7 @@ async def test_cursor_moves_with_every_page_when_they_come_oldest_first() -> Non
 async def test_broken_promise_of_order_fails_the_run() -> None:
     """A cursor that had moved would skip the older records."""
     async with serving(newest_first) as url, context(now=NOW) as ctx:
-        with pytest.raises(ReplyError, match="page 2: expected nothing older"):
+        with pytest.raises(AnswerError, match="page 2: expected nothing older"):
             await collect(run, ctx=ctx, url=f"{url}/page", order="oldest_first", **CURSOR)
 
 
