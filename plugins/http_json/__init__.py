@@ -30,7 +30,7 @@ from ingestd.plugins._params import duration, time_zone, whole
 
 from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
-from .records import Shape, look, shape
+from .shape import Shape, look, shape
 from .source import Source, source
 
 __all__ = ["run"]

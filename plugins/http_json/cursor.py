@@ -8,7 +8,7 @@ from typing import Any
 from ingestd.plugins._answers import AnswerError
 
 from .paging import Page
-from .records import format_time, seconds
+from .shape import format_time, seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.http_json import run
-from ingestd.plugins.http_json.records import compile_template
+from ingestd.plugins.http_json.shape import compile_template
 from ingestd.testing import collect, context, results
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
