@@ -30,8 +30,8 @@ from ingestd.plugins._params import duration, time_zone, whole
 
 from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
-from .shape import Shape, look, shape
-from .source import Source, source
+from .shape import Shape, look, shape_of
+from .source import Source, source_of
 
 __all__ = ["run"]
 
@@ -73,8 +73,8 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     """Read all pages, yielding a result for each."""
     whole(max_pages, "max_pages", least=1)
     whole(max_bytes, "max_bytes", least=1)
-    asking = source(method=method, headers=headers, auth=auth, body=body, max_bytes=max_bytes)
-    finding = shape(
+    source = source_of(method=method, headers=headers, auth=auth, body=body, max_bytes=max_bytes)
+    shape = shape_of(
         records=records,
         time=time,
         series=series,
@@ -97,19 +97,19 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     window = cursor.window(newest=newest, now=now, start=start, end=end)
     request = Request(address(url), {**texts(query), **window})
     position = Position(cursor, newest=newest, now=now, backfill=start is not None)
-    turning = paging_of(paging)
-    async for page, last in walk(ctx, asking, finding, turning, request, max_pages=max_pages):
-        readings = await readings_of(finding, page)
+    pages = paging_of(paging)
+    async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
+        readings = await readings_of(shape, page)
         state = position.after(page, readings, last=last, full=page.number == max_pages)
-        problem = state.pop("script_error", "") or misfit(page, readings)
+        problem = state.pop("script_error", "") or missing_everywhere(page, readings)
         yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
 
 
 async def walk(
     ctx: Any,
-    asking: Source,
-    finding: Shape,
-    turning: Paging,
+    source: Source,
+    shape: Shape,
+    pages: Paging,
     request: Request,
     *,
     max_pages: int,
@@ -119,16 +119,16 @@ async def walk(
     Raises:
         AnswerError: A page is not what it should be.
     """
-    following: Request | None = Request(request.url, {**request.query, **turning.first})
+    following: Request | None = Request(request.url, {**request.query, **pages.first})
     before: Page | None = None
     for number in range(1, max_pages + 1):
         if following is None:
             return
-        where = f"{asking.method} {bare(following.url)}: page {number}"
-        document, link = await asking.get(ctx.http, following)
+        where = f"{source.method} {bare(following.url)}: page {number}"
+        document, link = await source.get(ctx.http, following)
         try:
-            page = Page(following, number, document, finding.records_of(document), link)
-            following = turning.following(page)
+            page = Page(following, number, document, shape.records_of(document), link)
+            following = pages.following(page)
         except ValueError as error:
             raise AnswerError(f"{where}: {error}") from None
         if before is not None and page.records and page.records == before.records:
@@ -139,17 +139,17 @@ async def walk(
         yield page, following is None
 
 
-async def readings_of(finding: Shape, page: Page) -> list[tuple[Any, ...]]:
+async def readings_of(shape: Shape, page: Page) -> list[tuple[Any, ...]]:
     """Return the readings of a page, letting others run in between."""
     readings: list[tuple[Any, ...]] = []
     for at in range(0, len(page.records), SLICE):
         for record in page.records[at : at + SLICE]:
-            readings += finding.readings(record)
+            readings += shape.readings(record)
         await asyncio.sleep(0)
     return readings
 
 
-def misfit(page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
+def missing_everywhere(page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
     """Say so if no record of a page has what every record should have.
 
     One record without a value is an unusable reading. All of them without it is

@@ -105,7 +105,7 @@ class Shape:
                 yield time, series(record), value(record)
 
 
-def shape(  # noqa: PLR0913 -- one for each option
+def shape_of(  # noqa: PLR0913 -- one for each option
     *,
     records: str | None,
     time: str | None,

@@ -45,7 +45,7 @@ class Source:
             return answer.json(), next_of(reply)
 
 
-def source(
+def source_of(
     *,
     method: str,
     headers: Mapping[str, str] | None,
