@@ -58,13 +58,47 @@ class Keyring:
     """The newest tokens of one collector in this process, and whose turn it is to renew them.
 
     Args:
-        names: Whose; not looked at here, but shared objects have a name.
+        names: Of collector and application; ``ctx.shared`` tells keyrings apart by them.
     """
 
     def __init__(self, *_names: str) -> None:
         self.newest: Tokens | None = None
         self.spent: set[str] = set()
         self.lock = asyncio.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Something that a token server takes once for the first tokens.
+
+    Attributes:
+        value: What the operator wrote, or None.
+        asked: How it travels.
+    """
+
+    value: str | None = field(repr=False)
+    asked: Mapping[str, str] = field(repr=False)
+
+
+def first_grants(
+    *, code: str | None, by_code: Mapping[str, str], refresh_token: str | None
+) -> dict[str, Grant]:
+    """Return the two ways into an account that a vendor knows, by the names of their params.
+
+    Args:
+        code: The authorization code that the operator wrote, or None.
+        by_code: What travels with it.
+        refresh_token: The refresh token that the operator wrote, or None.
+    """
+    return {
+        "code": Grant(code, {**by_code, "code": code or ""}),
+        "refresh_token": Grant(refresh_token, refreshing(refresh_token or "")),
+    }
+
+
+def refreshing(token: str) -> dict[str, str]:
+    """Return how a refresh token travels."""
+    return {"grant_type": "refresh_token", "refresh_token": token}
 
 
 class Account:
@@ -75,7 +109,7 @@ class Account:
         exchange: Asks the token server; given the grant as it travels.
         client: The name of the application, which no token outlives.
         stored: The tokens of the runs before, from `hidden`.
-        grants: Param name -> what the operator wrote, and how it is asked for.
+        grants: Param name -> what is taken once, in this order.
     """
 
     def __init__(
@@ -85,12 +119,12 @@ class Account:
         *,
         client: str,
         stored: Any,
-        grants: Mapping[str, tuple[str | None, Mapping[str, str]]],
+        grants: Mapping[str, Grant],
     ) -> None:
         self._ctx, self._exchange = ctx, exchange
         self._keyring: Keyring = ctx.shared(Keyring, ctx.collector, client)
         self._grants = grants
-        self._given = {name: value for name, (value, _) in grants.items() if value is not None}
+        self._given = {name: each.value for name, each in grants.items() if each.value is not None}
         self._on_disk = tokens_in(stored)
         self._newest = self._keyring.newest = newer(self._on_disk, self._keyring.newest)
 
@@ -111,7 +145,7 @@ class Account:
         """
         for name, value in self._given.items():
             if value not in self._keyring.spent:
-                await self._renewed(self._grants[name][1], spending=value)
+                await self._renewed(self._grants[name].asked, spending=value)
                 return
         if self._tokens.expires - MARGIN <= self._ctx.now().timestamp():
             await self.renewed()
@@ -124,8 +158,7 @@ class Account:
         Raises:
             AnswerError: The server gives none.
         """
-        grant = {"grant_type": "refresh_token", "refresh_token": self._tokens.refresh}
-        await self._renewed(grant)
+        await self._renewed(refreshing(self._tokens.refresh))
 
     async def _renewed(self, grant: Mapping[str, str], *, spending: str | None = None) -> None:
         keyring = self._keyring
@@ -194,15 +227,15 @@ async def to_its_end(asking: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({task}, timeout=PATIENCE)
         if not task.cancel() and not task.cancelled():
-            task.exception()  # nobody is left to tell
+            task.exception()  # no caller is left to tell
         raise
 
 
 def tokens_of(answer: Answer, *, refresh: str, now: datetime) -> Tokens:
     """Return what a token server gave.
 
-    Nothing but a missing access token is an error here: whatever else is odd about
-    the answer, the token in it is the only one that works.
+    Nothing but a missing access token is an error here: whichever other part of the
+    answer is odd, the token in it is the only one that works.
 
     Args:
         answer: What it said.

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from ingestd.plugins._answers import Pace
 from ingestd.plugins._params import duration
-from ingestd.plugins._tokens import Account, signed_in
+from ingestd.plugins._tokens import Account, first_grants, signed_in
 
 from .api import Api
 from .collecting import Job, Position, Span, collect, collect_past
@@ -64,13 +64,9 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         api.exchange,
         client=f"ecobee {api_key}",
         stored=tokens,
-        grants={
-            "code": (code, {"grant_type": "ecobeePin", "code": code or ""}),
-            "refresh_token": (
-                refresh_token,
-                {"grant_type": "refresh_token", "refresh_token": refresh_token or ""},
-            ),
-        },
+        grants=first_grants(
+            code=code, by_code={"grant_type": "ecobeePin"}, refresh_token=refresh_token
+        ),
     )
     now = ctx.now().timestamp()
     job = Job(

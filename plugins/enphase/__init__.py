@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from ingestd.plugins._answers import Pace
 from ingestd.plugins._params import duration
-from ingestd.plugins._tokens import Account, signed_in
+from ingestd.plugins._tokens import Account, first_grants, signed_in
 
 from .api import Api
 from .collecting import KINDS, Job, Span, collect, collect_past
@@ -57,19 +57,16 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     """Open the account, and read what is new of each system, or, with a window, that."""
     pace = ctx.shared(Pace, duration(pause, "pause"), f"enphase {api_key}")
     api = Api(ctx.http, url.rstrip("/"), api_key, (client_id, client_secret), pace, ctx.now)
-    by_code = {"grant_type": "authorization_code", "redirect_uri": redirect_uri}
     account = Account(
         ctx,
         api.exchange,
         client=f"enphase {client_id}",
         stored=tokens,
-        grants={
-            "code": (code, {**by_code, "code": code or ""}),
-            "refresh_token": (
-                refresh_token,
-                {"grant_type": "refresh_token", "refresh_token": refresh_token or ""},
-            ),
-        },
+        grants=first_grants(
+            code=code,
+            by_code={"grant_type": "authorization_code", "redirect_uri": redirect_uri},
+            refresh_token=refresh_token,
+        ),
     )
     now = ctx.now().timestamp()
     job = Job(
