@@ -16,6 +16,8 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, Final
 
+from ingestd.plugins._limits import LONGEST_NUMBER
+
 Reading = tuple[int, str, float]
 
 # The order counts: "None" begins with "No", and "On" stands in "Voltage On".
@@ -26,9 +28,6 @@ OFF_IN_FRONT: Final = ("No",)
 LEADING: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 WHOLE: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 DIGITS: Final = re.compile(r"[-+]?\d{1,20}", re.ASCII)
-
-# No number that a sender means is longer; what is, only costs time.
-LONGEST_NUMBER: Final = 64
 
 SKIPPED: Final = "no_value"
 SAMPLES: Final = 5

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.collecting import points as readings
-from ingestd.collecting.points import LATEST, Conversion, Naming
+from ingestd.collecting.points import Conversion, Naming
 from ingestd.config.catalogue import Catalogue, Description
 from ingestd.contract.builtins import result_as_builtins
 from ingestd.errors import ReadingError
 from ingestd.model import Point, Series
+from ingestd.plugins._limits import LATEST
 from ingestd.sinks import lineprotocol
 from ingestd.sinks.lineprotocol import Dialect, Prefixes
 from tests.support import influx2

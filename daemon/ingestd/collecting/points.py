@@ -9,19 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from math import inf, isfinite
+from math import isfinite
 from typing import Any, Final
 
 from ingestd.config import Catalogue, Description
 from ingestd.contract import reading_as_builtins, safe_repr
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series
+from ingestd.plugins._limits import LATEST, is_name, is_tag, is_time, name_problem, time_problem
 
-# InfluxDB counts nanoseconds in 63 bits: about 1678 to 2261.
-LATEST: Final = 9_200_000_000
-# Unix seconds reach this in the year 5138; Unix milliseconds did in 1973.
-MILLISECONDS: Final = 100_000_000_000
-LONGEST_NAME: Final = 1024
 SAMPLES: Final = 5
 # How many times to look at before choosing how to convert them.
 GLANCE: Final = 64
@@ -211,12 +207,8 @@ def _name_of(series: Any) -> str:
     name = _digits(series) if type(series) is int else series
     if not isinstance(name, str) or not name.strip():
         raise ReadingError("series", f"expected the name of a series, got {safe_repr(series)}")
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise ReadingError(
-            "series",
-            f"expected a printable name of at most {LONGEST_NAME} characters, "
-            f"got {safe_repr(name)}",
-        )
+    if not is_name(name):
+        raise ReadingError("series", name_problem(safe_repr(name)))
     return name
 
 
@@ -241,16 +233,12 @@ def _tags_of(name: str, tags: Any) -> tuple[tuple[str, str], ...]:
             text = str(value)
         if value is None or text == "":
             continue  # a tag without a value says nothing, and InfluxDB refuses it
-        if not _is_word(key) or not _is_word(text) or key == "series":
+        if not is_tag(key, text):
             raise ReadingError(
                 "tags", f"{name}: expected text tags, got {safe_repr(key)}: {safe_repr(value)}"
             )
         found.append((key, text))
     return tuple(sorted(found))
-
-
-def _is_word(text: Any) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= LONGEST_NAME and text.isprintable()
 
 
 def _number(name: str, value: Any) -> float:
@@ -293,14 +281,9 @@ def _microseconds(name: str, time: Any, *, zone: tzinfo | None) -> int:
             "time",
             f"{name}: expected Unix seconds, an aware datetime or None, got {safe_repr(time)}",
         )
-    if MILLISECONDS <= abs(time) < inf:
-        raise ReadingError(
-            "milliseconds", f"{name}: expected Unix seconds, got {safe_repr(time)}, milliseconds?"
-        )
-    if abs(time) > LATEST:
-        raise ReadingError(
-            "time", f"{name}: expected a year from 1679 to 2261, got {safe_repr(time)}"
-        )
+    if not is_time(time):
+        reason, message = time_problem(time, safe_repr(time))
+        raise ReadingError(reason, f"{name}: {message}")
     microseconds: int = round(time * MICROSECONDS)
     return microseconds
 

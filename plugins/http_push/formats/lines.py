@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
 
-from .message import LONGEST_NUMBER, FormatError, Found, Message, Reading, is_name, sift
+from ingestd.plugins._limits import LONGEST_NUMBER, is_word
+
+from .message import FormatError, Found, Message, Reading, sift
 
 # What one second is in the unit of the times. Both versions of the API in one table.
 PRECISIONS: Final[Mapping[str, float]] = {
@@ -119,7 +121,7 @@ def parse(text: str, at: int) -> tuple[Line | str, int]:
     time = TIME.match(text, position)
     if problem or time is None:
         return problem or f"expected a time, got {text[position : position + 40]!r}", at
-    if not all(map(is_name, (*tags, *tags.values()))):
+    if not all(map(is_word, (*tags, *tags.values()))):
         return f"expected printable tags, got {tags!r:.80}", at
     stamp = None if time[1] is None else int(time[1])
     return Line(plain(head[1]), tags, fields, stamp), time.end()

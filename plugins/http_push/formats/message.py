@@ -11,15 +11,9 @@ import orjson
 from dateutil import parser as dates  # type: ignore[import-untyped]  # ships no types
 
 from ingestd.plugins import _bmon
+from ingestd.plugins._limits import LONGEST_NUMBER, is_name, is_time, name_problem, time_problem
 
 SAMPLES: Final = 5
-# What the daemon stores; whatever else is told to the sender, who may mend it.
-LATEST: Final = 9_200_000_000
-MILLISECONDS: Final = 100_000_000_000
-LONGEST_NAME: Final = 1024
-# What it takes to write any number that senders mean.
-LONGEST_NUMBER: Final = _bmon.LONGEST_NUMBER
-
 # What one reading takes besides its texts, until it is safe.
 READING_BYTES: Final = 100
 
@@ -114,21 +108,14 @@ def size_of(reading: Reading) -> int:
 
 
 def problem_of(reading: Reading) -> str:
-    """Say why a reading cannot be stored, or nothing."""
+    """Say why the daemon will not store a reading, so that its sender may mend it; or nothing."""
     time, name, *_ = reading
-    if not isinstance(name, str) or not is_name(name):
-        limit = f"at most {LONGEST_NAME} characters"
-        return f"expected a printable name of {limit}, got {name!r:.80}"
-    if abs(time) >= MILLISECONDS:
-        return f"{name}: expected Unix seconds, got {time!r:.80}, milliseconds?"
-    if abs(time) > LATEST:
-        return f"{name}: expected a year from 1679 to 2261, got {time!r:.80}"
+    if not is_name(name):
+        return name_problem(f"{name!r:.80}")
+    if not is_time(time):
+        _, problem = time_problem(time, f"{time!r:.80}")
+        return f"{name}: {problem}"
     return ""
-
-
-def is_name(text: str) -> bool:
-    """Say whether a text can name a series or a tag."""
-    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and not text.isspace()
 
 
 def parse_json(body: bytes) -> Any:
@@ -179,7 +166,8 @@ def text_in(document: Mapping[str, Any], *names: str) -> str:
 
 def finite(value: Any) -> float | None:
     """Return the number that a value is, or writes, as a float; None if it is no finite one."""
-    if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+    # Only Python reads "1_000" as a number.
+    if isinstance(value, str) and (len(value) > LONGEST_NUMBER or "_" in value):
         return None
     try:
         found = float(value) if isinstance(value, int | float | str) else None

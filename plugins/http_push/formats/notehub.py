@@ -8,8 +8,9 @@ from ast import literal_eval
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ingestd.plugins._limits import LONGEST_NUMBER
+
 from .message import (
-    LONGEST_NUMBER,
     FormatError,
     Found,
     Message,

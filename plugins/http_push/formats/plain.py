@@ -1,9 +1,12 @@
 """Plain JSON: readings as a plugin of ingestd writes them."""
 
 from datetime import datetime
+from itertools import starmap
 from typing import Any
 
-from .message import FormatError, Found, Message, finite, is_name, sift
+from ingestd.plugins._limits import is_tag
+
+from .message import FormatError, Found, Message, finite, sift
 
 
 class UnusableError(ValueError):
@@ -44,7 +47,7 @@ def reading(told: Any, message: Message) -> tuple[Any, ...]:
         raise UnusableError(f"expected [time, series, value], got {told!r:.80}")
     time, series, value, *rest = told
     tags = rest[0] if rest else {}
-    if not isinstance(tags, dict) or not all(map(is_tag, tags.items())):
+    if not isinstance(tags, dict) or not all(starmap(is_tag, tags.items())):
         raise UnusableError(f"{series!s:.80}: expected an object of text tags, got {tags!r:.80}")
     return moment(time, message, series), series, number(value, series), tags
 
@@ -80,9 +83,3 @@ def number(value: Any, series: Any) -> float:
     if found is None:
         raise UnusableError(f"{series!s:.80}: expected a finite number, got {value!r:.80}")
     return found
-
-
-def is_tag(pair: tuple[str, Any]) -> bool:
-    """Say whether a tag can be stored."""
-    name, text = pair
-    return name != "series" and is_name(name) and isinstance(text, str) and is_name(text)
