@@ -9,7 +9,7 @@ before the deliveries, and what collectors remember is committed behind both.
 import asyncio
 import dataclasses
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
@@ -18,7 +18,6 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from ingestd import looplag
 from ingestd.backfilling import Backfills, BackfillServices
 from ingestd.calling import PluginInfo, Threads, Workers
 from ingestd.clock import Clock, SystemClock
@@ -33,6 +32,7 @@ from ingestd.filewatch import edits
 from ingestd.hosts import HOSTS
 from ingestd.loading import Loader, check_plugins
 from ingestd.logs import Threshold
+from ingestd.looplag import LoopWatch
 from ingestd.metrics import Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
@@ -148,6 +148,16 @@ class Daemon:
     def _reads(self, backfill: int) -> bool:
         work = self.backfills.running(backfill)
         return work is not None and work.running is not None
+
+    def _plugins_running(self) -> Iterator[tuple[str, Path]]:
+        """Yield each collector that runs or reads its past, with where its plugin is."""
+        for name, each in list(self.collectors.by_name.items()):
+            if (run := each.running) is not None:
+                yield name, run.plugin.source.root
+        for record in self.backfills.unfinished:
+            work = self.backfills.running(record.id)
+            if work is not None and (window := work.running) is not None:
+                yield record.collector, window.plugin.source.root
 
     def flush(self) -> None:
         """Send what is in memory without waiting for batches to fill."""
@@ -316,7 +326,8 @@ class Daemon:
         self._note_config("")
         for job in (self._tend, self._feed_watchdog, self._watch_files):
             self._tasks.start(job.__name__.strip("_"), job)
-        self._tasks.start("looplag", partial(looplag.watch, self.collectors.by_name, self.log))
+        watch = LoopWatch(self._plugins_running, log=self.log, status=self._notifier.status)
+        self._tasks.start("looplag", watch.run)
         self.ready.set()
         self._notifier.ready(self.status_line())
         self.log.info(
