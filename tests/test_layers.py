@@ -14,7 +14,7 @@ PLUGINS: Final = ROOT / "plugins"
 
 # What everything is called; every package may import these modules.
 WORDS: Final = frozenset(
-    ["backoff", "clock", "errors", "logs", "metrics", "model", "redaction", "systemd", "tasks"]
+    ["clock", "errors", "logs", "metrics", "model", "redaction", "systemd", "tasks"]
 )
 # Package -> the packages that it may import beside the words.
 MAY_IMPORT: Final = {
@@ -33,7 +33,9 @@ MAY_IMPORT: Final = {
     "backfilling": "calling collecting disk sinks",
 }
 # The rules that the daemon shares with the plugins, which may import nothing else of it.
-RULES: Final = frozenset(["_bmon", "_limits", "_listening", "_localtime", "_retryafter", "_units"])
+RULES: Final = frozenset(
+    ["_backoff", "_bmon", "_limits", "_listening", "_localtime", "_retryafter", "_units"]
+)
 # The assembly and the faces of the daemon: modules at the top, and two packages.
 ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"])
 FACES: Final = {

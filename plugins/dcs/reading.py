@@ -1,13 +1,14 @@
 """One span of one source: cut into windows, each asked for until it is all there."""
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from ingestd.plugins._backoff import Backoff
 
 from .api import Api
 from .elements import Chunk, Reader
@@ -19,8 +20,9 @@ from .problems import BodyLost, DcsError, RangeTooLong, SourceRefused, Trouble
 from .session import Session
 from .sources import Source
 
-# Seconds before an answer that broke off is asked for again.
-PAUSES: Final = (0.0, 1.0, 2.0, 4.0, 8.0)
+# An answer that broke off is asked for again at once, and then after these pauses.
+BACKOFF: Final = Backoff(first=1.0, longest=8.0)
+MOST_BREAKS: Final = 5
 # So many chunks are kept in memory, so that the server is free again before anybody
 # waits for the store; an answer that has more keeps its server until it is taken.
 AHEAD: Final = 25
@@ -126,6 +128,6 @@ async def pause(breaks: int, error: BodyLost) -> None:
     Raises:
         DcsError: It has broken off too often without any progress.
     """
-    if breaks > len(PAUSES):
+    if breaks > MOST_BREAKS:
         raise DcsError(str(error)) from error
-    await asyncio.sleep(PAUSES[max(breaks, 1) - 1] * random.uniform(0.5, 1.0))  # noqa: S311
+    await asyncio.sleep(BACKOFF.spread_pause(breaks - 1))

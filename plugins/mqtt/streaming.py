@@ -1,18 +1,18 @@
 """Connection after connection, as one stream of batches."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
+
+from ingestd.plugins._backoff import Backoff
 
 from .client import BrokerError, BrokerRefused, Settings
 from .inbox import Inbox
 from .link import Link, connected
 from .routes import Routes
 
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
+BACKOFF: Final = Backoff(first=0.5, longest=30.0)
 # So many connections in a row that lasted no longer than this, in seconds, mean a quarrel.
 SHORT: Final = 5.0
 SHORT_ENOUGH: Final = 3
@@ -84,7 +84,7 @@ class Outage:
         self._log, self._settings = log, settings
         self._connected = 0.0  # when, on the monotonic clock; 0 for never
         self._away_since: float | None = None
-        self._pause = FIRST_PAUSE
+        self._pauses = 0
         self._short_in_a_row = 0
 
     def over(self, *, session_lost: bool) -> None:
@@ -119,7 +119,7 @@ class Outage:
                 f"ended within seconds ({link.lost}); does another client call itself {client!r}?"
             )
         if not short:
-            self._pause = FIRST_PAUSE
+            self._pauses = 0
         self._tell(link.lost)
 
     def goes_on(self, error: BrokerError) -> None:
@@ -139,5 +139,5 @@ class Outage:
 
     async def pause(self) -> None:
         """Wait before the next attempt, longer each time, and not in step with others."""
-        await asyncio.sleep(self._pause * random.uniform(0.5, 1.0))  # noqa: S311 -- spreads load
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self._pauses += 1
+        await asyncio.sleep(BACKOFF.spread_pause(self._pauses))

@@ -14,6 +14,7 @@ import pytest
 
 from ingestd import tasks
 from ingestd.clock import SystemClock
+from ingestd.plugins._backoff import Backoff
 from ingestd.plugins.dcs import DcsError, collecting, reading, run, session
 from ingestd.plugins.dcs.endpoint import Endpoint
 from ingestd.testing import TestContext, collect, context, results
@@ -531,13 +532,13 @@ async def test_answer_that_always_breaks_off_fails_the_run(
     dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a few attempts without any progress."""
-    monkeypatch.setattr(reading, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(reading, "BACKOFF", Backoff(first=0.0, longest=0.0))
     dcs.fail(match="readings", cut=40, times=0)
 
     found, said = await outcome(dcs, registers=["R733"], since=SINCE)
 
     assert "the answer broke off" in said
-    assert len(dcs.asked_for("readings")) == 3
+    assert len(dcs.asked_for("readings")) == reading.MOST_BREAKS + 1
     assert state(found) == {}
 
 

@@ -24,13 +24,13 @@ from typing import Any, Final, NoReturn
 
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.windows import SHORTEST, Span, format_window, next_window
-from ingestd.backoff import Backoff
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collecting import Collector, WindowRun
 from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout
 from ingestd.metrics import Metrics
 from ingestd.model import Receipt
+from ingestd.plugins._backoff import Backoff
 from ingestd.redaction import Redactor
 
 BACKOFF: Final = Backoff(first=10.0, longest=300.0)

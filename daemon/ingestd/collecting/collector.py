@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ingestd.backoff import Backoff
 from ingestd.calling import CallOptions, Isolation, Plugin
 from ingestd.clock import Alarm, Clock, wait_at_most
 from ingestd.collecting.committer import StateCommitter
@@ -27,6 +26,7 @@ from ingestd.delivery import Buffer
 from ingestd.errors import NotNow, PluginError, PluginLoadError, RunTimeout
 from ingestd.loading import Blocking, CurrentPlugin, Loader
 from ingestd.metrics import Metrics
+from ingestd.plugins._backoff import Backoff
 from ingestd.records import Outcome, RunRecord, StateStore
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind

@@ -9,10 +9,10 @@ from typing import Final
 import aiohttp
 
 from ingestd import __version__
-from ingestd.backoff import spread
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
 from ingestd.errors import PluginError
+from ingestd.plugins._backoff import spread
 from ingestd.plugins._retryafter import retry_after_in_body, retry_after_seconds
 
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})

@@ -8,8 +8,8 @@ import asyncio
 from enum import StrEnum
 from typing import Any
 
-from ingestd.backoff import Backoff
 from ingestd.clock import Clock
+from ingestd.plugins._backoff import Backoff
 
 
 class Health(StrEnum):

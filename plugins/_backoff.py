@@ -3,6 +3,9 @@
 The pause doubles with each failure in a row, up to a bound. What many daemons may have
 lost together, such as a server, is tried again after a pause that is shortened at random,
 so that they do not come back together.
+
+Imported by its full name, so that a copy of a plugin works in any folder. The daemon
+uses it, too.
 """
 
 import random

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.backoff import Backoff, spread
+from ingestd.plugins._backoff import Backoff, spread
 
 
 @pytest.mark.parametrize(
