@@ -15,10 +15,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+from ingestd.redaction import Redactor
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 # What the journal reads at the start of a line.
@@ -35,16 +37,6 @@ STYLES: Final = {"info": "32", "warning": "33", "error": "31", "critical": "31",
 STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 Event = dict[str, Any]
-
-
-class Redactor(Protocol):
-    """Hides secrets."""
-
-    def text(self, text: str) -> str:
-        """Return the text without secrets."""
-
-    def value(self, value: Any) -> Any:
-        """Return a copy without secrets, those included that only their key tells."""
 
 
 @dataclass(slots=True)
@@ -169,7 +161,7 @@ class Finish:
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> str:
         """Return the line."""
         try:
-            seen = self.redactor.value(plain(event))
+            seen = self.redactor.value(jsonable(event))
             return self.render({key: shortened(value) for key, value in seen.items()})
         except Exception as exc:  # noqa: BLE001 -- the border: plugins' values write themselves
             return self.render(
@@ -177,7 +169,7 @@ class Finish:
             )
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def jsonable(value: Any, depth: int = 0) -> Any:
     """Return a value made of what JSON knows."""
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -186,9 +178,9 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Mapping | list | tuple | set | frozenset) and depth == DEEPEST:
         return "..."
     if isinstance(value, Mapping):
-        return {str(key): plain(each, depth + 1) for key, each in value.items()}
+        return {str(key): jsonable(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(each, depth + 1) for each in value]
+        return [jsonable(each, depth + 1) for each in value]
     return str(value) or repr(value)  # some exceptions have no words
 
 

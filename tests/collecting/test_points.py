@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ingestd.collecting import points as readings
 from ingestd.collecting.points import Conversion, Naming
-from ingestd.config.catalogue import Catalogue, Description
+from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.contract.builtins import result_as_builtins
 from ingestd.errors import ReadingError
 from ingestd.model import Point, Series
@@ -27,7 +27,7 @@ NOW: Final = 1_700_000_000.0
 ALASKA: Final = ZoneInfo("America/Anchorage")
 
 
-def naming(zone: ZoneInfo | None = None, **series: Description) -> Naming:
+def naming(zone: ZoneInfo | None = None, **series: SeriesDescription) -> Naming:
     """Name readings as a collector with a measurement and a tag of its own would."""
     return Naming(
         measurement="power",
@@ -44,7 +44,7 @@ def point(reading: Any, zone: ZoneInfo | None = None) -> tuple[str, int, float]:
     return series.name, time_us, value
 
 
-def refused(*some: Any, zone: ZoneInfo | None = None, **series: Description) -> Conversion:
+def refused(*some: Any, zone: ZoneInfo | None = None, **series: SeriesDescription) -> Conversion:
     """Sort readings of which at least one is unusable, with a good one on either side."""
     found = naming(zone, **series).sort([(1, "first", 1), *some, (2, "last", 2)], now=NOW)
     assert [(s.name, us, v) for s, us, v in found.points][:: len(found.points) - 1] == [
@@ -212,7 +212,9 @@ def test_series_may_be_a_number() -> None:
 
 def test_tags_of_reading_catalogue_and_collector_are_merged() -> None:
     """The nearer to the reading, the stronger; numbers become text, empty tags go."""
-    named = naming(level=Description(tags={"site": "town", "floor": "2"}, measurement="water"))
+    named = naming(
+        level=SeriesDescription(tags={"site": "town", "floor": "2"}, measurement="water")
+    )
 
     series, _, _ = named.point(
         (1, "level", 1, {"floor": 3, "room": "a", "none": None, "empty": ""}), now=NOW
@@ -236,7 +238,7 @@ def test_same_name_and_tags_are_the_same_series() -> None:
 
 def test_catalogue_scales_and_bounds_values() -> None:
     """An implausible value is counted, judged after scaling."""
-    said = Description(scale=0.5, offset=1, low=0, high=10)
+    said = SeriesDescription(scale=0.5, offset=1, low=0, high=10)
 
     found = refused((1, "level", 18), (1, "level", 19), (1, "level", -3), level=said)
 
@@ -246,7 +248,7 @@ def test_catalogue_scales_and_bounds_values() -> None:
 
 def test_value_that_overflows_when_scaled_is_counted() -> None:
     """What is finite as written may not be once it is scaled."""
-    found = refused((1, "level", 1e308), level=Description(scale=100))
+    found = refused((1, "level", 1e308), level=SeriesDescription(scale=100))
 
     assert found.unusable == {"non_finite": 1}
 

@@ -6,7 +6,7 @@ import pytest
 
 from ingestd.collecting.points import SAMPLES
 from ingestd.collecting.run import SLICE
-from ingestd.config.catalogue import Catalogue, Description
+from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.contract.memory import Memory
 from tests.support.collecting import site
 
@@ -124,7 +124,7 @@ async def test_series_are_named_anew_in_the_middle_of_a_stream(tmp_path: Path) -
         )
         await here.until(lambda: len(here.stored) >= 2)
 
-        here.collectors.rename(Catalogue({"level": Description(scale=10)}))
+        here.collectors.rename(Catalogue({"level": SeriesDescription(scale=10)}))
 
         await here.until(lambda: 10.0 in here.values())
         assert len(here.ended()) == 0

@@ -4,7 +4,7 @@ from time import perf_counter
 
 import pytest
 
-from ingestd.config.catalogue import NOTHING_KNOWN, Catalogue, Description
+from ingestd.config.catalogue import NOTHING_KNOWN, Catalogue, SeriesDescription
 from tests.support.config import ConfigFolder
 
 HEADER = "series,measurement,field,unit,scale,offset,min,max,tag:site"
@@ -14,10 +14,10 @@ def test_a_name_wins_over_patterns_and_of_those_the_first() -> None:
     """There is one description for a series, and what decides is easy to see."""
     catalogue = Catalogue(
         {
-            "roof-*": Description(unit="first"),
-            "*-temp": Description(unit="second"),
-            "roof-temp": Description(unit="own"),
-            "meter[12]": Description(unit="set"),
+            "roof-*": SeriesDescription(unit="first"),
+            "*-temp": SeriesDescription(unit="second"),
+            "roof-temp": SeriesDescription(unit="own"),
+            "meter[12]": SeriesDescription(unit="set"),
         }
     )
 
@@ -31,12 +31,12 @@ def test_a_name_wins_over_patterns_and_of_those_the_first() -> None:
         "set",
         "",
     ]
-    assert Catalogue().describe("x") == NOTHING_KNOWN == Description()
+    assert Catalogue().describe("x") == NOTHING_KNOWN == SeriesDescription()
 
 
 def test_the_order_of_patterns_matters() -> None:
     """Catalogues with the same entries in another order are not the same."""
-    one, two = ("a*", Description(unit="a")), ("*b", Description(unit="b"))
+    one, two = ("a*", SeriesDescription(unit="a")), ("*b", SeriesDescription(unit="b"))
 
     assert Catalogue(dict([one, two])) == Catalogue(dict([one, two]))
     assert Catalogue(dict([one, two])) != Catalogue(dict([two, one]))
@@ -44,8 +44,8 @@ def test_the_order_of_patterns_matters() -> None:
 
 def test_thousands_of_names_are_no_burden() -> None:
     """A known name is found at once, however many there are."""
-    names = {f"meter-{index}": Description(unit=str(index)) for index in range(20_000)}
-    catalogue = Catalogue({**names, "a*": Description(), "b*": Description()})
+    names = {f"meter-{index}": SeriesDescription(unit=str(index)) for index in range(20_000)}
+    catalogue = Catalogue({**names, "a*": SeriesDescription(), "b*": SeriesDescription()})
     catalogue.describe("x")
 
     start = perf_counter()
@@ -69,7 +69,7 @@ def test_yaml_and_tables_say_the_same(folder: ConfigFolder) -> None:
     )
 
     assert config.catalogue.describe("main") == config.catalogue.describe("again")
-    assert config.catalogue.describe("main") == Description(
+    assert config.catalogue.describe("main") == SeriesDescription(
         measurement="electricity",
         field="energy",
         unit="kWh",
@@ -89,8 +89,8 @@ def test_tables_as_spreadsheets_write_them(folder: ConfigFolder) -> None:
     catalogue = folder.load("series_file: x.csv").catalogue
 
     assert catalogue.entries == {
-        'a, "b"': Description(unit="°C"),
-        "c": Description(tags={"site": "roof"}),
+        'a, "b"': SeriesDescription(unit="°C"),
+        "c": SeriesDescription(tags={"site": "roof"}),
     }
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestd.config import nodes, options
-from ingestd.config.section import Context, Section
+from ingestd.config.findings import Findings
+from ingestd.config.section import Section
 from ingestd.errors import ConfigError
 from ingestd.plugins._units import duration
 
@@ -23,13 +24,13 @@ class Read:
                 raise ValueError(f"{path}: cannot be read")
             return files[str(path)]
 
-        self.context = Context(read)
-        self.section = Section(nodes.compose(text, "/etc/x.yaml"), "", self.context)
+        self.findings = Findings(read)
+        self.section = Section(nodes.compose(text, "/etc/x.yaml"), "", self.findings)
 
     @property
     def problems(self) -> list[str]:
         """The problems so far, as text."""
-        return [str(problem) for problem in self.context.problems]
+        return [str(problem) for problem in self.findings.problems]
 
 
 def test_options_are_read_as_they_were_written() -> None:
@@ -166,7 +167,7 @@ def test_secrets_are_noted() -> None:
     assert read.section.secret("token") == "abc"
     assert read.section.secret("password") == "hunter22"
     assert read.section.secret("other") is None
-    assert read.context.secrets == {"abc", "hunter22"}
+    assert read.findings.secrets == {"abc", "hunter22"}
     assert read.problems == []
 
 
@@ -221,7 +222,7 @@ def test_params_are_ordinary_yaml() -> None:
     """A plugin gets what any YAML file would give it."""
     read = Read("params: {a: 1, b: 1.5, c: yes, d: [x, {1: y}], e: ~, f: '1', password: hunter22}")
 
-    assert read.section.plain("params") == {
+    assert read.section.mapping("params") == {
         "a": 1,
         "b": 1.5,
         "c": True,
@@ -230,7 +231,7 @@ def test_params_are_ordinary_yaml() -> None:
         "f": "1",
         "password": "hunter22",
     }
-    assert read.context.secrets == {"hunter22"}
+    assert read.findings.secrets == {"hunter22"}
     assert read.problems == []
 
 
@@ -252,7 +253,7 @@ def test_params_are_ordinary_yaml() -> None:
 def test_params_that_yaml_cannot_read_are_problems(params: str, problem: str) -> None:
     """Nothing but plain data gets through, and the rest is told at its place."""
     read = Read(f"params: {params}")
-    read.section.plain("params")
+    read.section.mapping("params")
 
     assert len(read.problems) == 1
     assert problem in read.problems[0]
@@ -304,7 +305,7 @@ def _read_everything(section: Section) -> None:
             section.get(name, reader, None)
         section.secret(name)
         section.paths(name)
-        section.plain(name)
+        section.mapping(name)
         section.texts(name, options.tag_name)
         _read_everything(section.section(name))
     section.done()

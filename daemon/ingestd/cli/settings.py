@@ -108,24 +108,24 @@ def load_daemon(path: Path) -> "Config | None":
     Whoever has just broken the configuration of a running daemon still wants to
     talk to it. None if its section ``daemon:`` is damaged too.
     """
-    from ingestd.config import (  # noqa: PLC0415  # noqa: PLC0415
+    from ingestd.config import (  # noqa: PLC0415
         Config,
-        Context,
         DaemonConfig,
         Expansion,
+        Findings,
         Section,
         nodes,
     )
     from ingestd.config import file as configfile  # noqa: PLC0415 -- takes its time
     from ingestd.errors import ConfigError  # noqa: PLC0415
 
-    context = Context(_read)
-    expansion = Expansion(os.environ, _read, context.problems, context.secrets)
+    findings = Findings(_read)
+    expansion = Expansion(os.environ, findings)
     try:
         text = _section_text(path.read_text("utf-8-sig"), "daemon")
         root = nodes.compose(text, str(path.absolute()))
         expansion.expand(root)
-        section = Section(root, "", context).section("daemon")
+        section = Section(root, "", findings).section("daemon")
     except (OSError, UnicodeDecodeError, ConfigError):
         return None
     fallback = configfile.default_state_dir(os.environ, root=os.geteuid() == 0)

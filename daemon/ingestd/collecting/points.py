@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from math import isfinite
 from typing import Any, Final
 
-from ingestd.config import Catalogue, Description
+from ingestd.config import Catalogue, SeriesDescription
 from ingestd.contract import reading_as_builtins, safe_repr
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series
@@ -190,7 +190,7 @@ class Naming:
         return known
 
     def _make(
-        self, name: str, tags: tuple[tuple[str, str], ...], said: Description
+        self, name: str, tags: tuple[tuple[str, str], ...], said: SeriesDescription
     ) -> ScaledSeries:
         merged = {**self._tags, **said.tags, **dict(tags)}
         series = Series(

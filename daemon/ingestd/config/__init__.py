@@ -1,10 +1,11 @@
 """What the operator wrote: read, checked and typed."""
 
 from ingestd.config import file, nodes
-from ingestd.config.catalogue import Catalogue, Description
+from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.config.changes import Plan, changes_of, plan
 from ingestd.config.cron import CronExpression
 from ingestd.config.file import load
+from ingestd.config.findings import Findings
 from ingestd.config.model import (
     BufferConfig,
     CollectorConfig,
@@ -16,7 +17,7 @@ from ingestd.config.model import (
     StoreConfig,
     VictoriaStore,
 )
-from ingestd.config.section import Context, Section
+from ingestd.config.section import Section
 from ingestd.config.variables import Expansion
 from ingestd.plugins._units import duration, format_duration
 
@@ -25,16 +26,16 @@ __all__ = [
     "Catalogue",
     "CollectorConfig",
     "Config",
-    "Context",
     "CronExpression",
     "DaemonConfig",
-    "Description",
     "EmbeddedStore",
     "Expansion",
+    "Findings",
     "HttpConfig",
     "InfluxStore",
     "Plan",
     "Section",
+    "SeriesDescription",
     "StoreConfig",
     "VictoriaStore",
     "changes_of",

@@ -29,7 +29,7 @@ _READERS: Final[Mapping[str, Callable[[str], str | float]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class SeriesDescription:
     """What becomes of the readings of a series.
 
     Attributes:
@@ -53,11 +53,11 @@ class Description:
     high: float | None = None
 
 
-NOTHING_KNOWN: Final = Description()
+NOTHING_KNOWN: Final = SeriesDescription()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One description, and where it was written.
 
     Attributes:
@@ -67,7 +67,7 @@ class Entry:
     """
 
     name: str
-    description: Description
+    description: SeriesDescription
     where: str
 
 
@@ -75,7 +75,7 @@ class Entry:
 class Catalogue:
     """Descriptions by the name of the series or a pattern, in the order they were written."""
 
-    entries: Mapping[str, Description] = dataclasses.field(default_factory=dict)
+    entries: Mapping[str, SeriesDescription] = dataclasses.field(default_factory=dict)
 
     # The order of patterns has a meaning, which comparing mappings would miss.
     def __eq__(self, other: object) -> bool:
@@ -85,7 +85,7 @@ class Catalogue:
 
     __hash__ = None  # type: ignore[assignment]  # like every mapping
 
-    def describe(self, series: str) -> Description:
+    def describe(self, series: str) -> SeriesDescription:
         """Return what is known of a series.
 
         Its own name wins over patterns, and of those the one written first.
@@ -99,7 +99,7 @@ class Catalogue:
         return NOTHING_KNOWN
 
     @cached_property
-    def _patterns(self) -> Sequence[tuple[re.Pattern[str], Description]]:
+    def _patterns(self) -> Sequence[tuple[re.Pattern[str], SeriesDescription]]:
         return [
             (re.compile(translate(name)), description)
             for name, description in self.entries.items()
@@ -107,9 +107,9 @@ class Catalogue:
         ]
 
 
-def build(entries: Sequence[Entry], problems: list[Problem]) -> Catalogue:
+def build(entries: Sequence[CatalogueEntry], problems: list[Problem]) -> Catalogue:
     """Make a catalogue; a name that comes twice is a problem."""
-    first: dict[str, Entry] = {}
+    first: dict[str, CatalogueEntry] = {}
     for entry in entries:
         known = first.setdefault(entry.name, entry)
         if known is not entry:
@@ -118,7 +118,7 @@ def build(entries: Sequence[Entry], problems: list[Problem]) -> Catalogue:
     return Catalogue({name: entry.description for name, entry in first.items()})
 
 
-def parse(name: str, section: Section) -> Entry:
+def parse(name: str, section: Section) -> CatalogueEntry:
     """Build an entry from YAML."""
     given: dict[str, Any] = {
         option: section.get(option, read, None) for option, read in _READERS.items()
@@ -127,10 +127,10 @@ def parse(name: str, section: Section) -> Entry:
     section.done()
     if _are_crossed(given):
         section.problem(_CROSSED, "min")
-    return Entry(name, _describe(given, tags), section.where)
+    return CatalogueEntry(name, _describe(given, tags), section.where)
 
 
-def parse_csv(text: str, file: str, problems: list[Problem]) -> list[Entry]:
+def parse_csv(text: str, file: str, problems: list[Problem]) -> list[CatalogueEntry]:
     """Build entries from a table with one row for each series or pattern.
 
     Args:
@@ -140,7 +140,7 @@ def parse_csv(text: str, file: str, problems: list[Problem]) -> list[Entry]:
         problems: Grows by everything the operator should mend.
     """
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    entries: list[Entry] = []
+    entries: list[CatalogueEntry] = []
     header: list[str] = []
     try:
         for row in rows:
@@ -188,7 +188,7 @@ def _header_problems(header: Sequence[str]) -> Iterator[str]:
         yield f"the column {name!r:.80} comes twice"
 
 
-def _parse_row(cells: dict[str, str], where: str, problems: list[Problem]) -> list[Entry]:
+def _parse_row(cells: dict[str, str], where: str, problems: list[Problem]) -> list[CatalogueEntry]:
     given: dict[str, Any] = dict.fromkeys(_READERS)
     wrong = [] if "series" in cells else [Problem(where, "series", "missing, but required")]
     for column, cell in cells.items():
@@ -204,7 +204,7 @@ def _parse_row(cells: dict[str, str], where: str, problems: list[Problem]) -> li
         for column, text in given.items()
         if column.startswith(_TAG) and text is not None
     }
-    return [] if wrong else [Entry(given["series"], _describe(given, tags), where)]
+    return [] if wrong else [CatalogueEntry(given["series"], _describe(given, tags), where)]
 
 
 def _are_crossed(given: Mapping[str, Any]) -> bool:
@@ -212,8 +212,8 @@ def _are_crossed(given: Mapping[str, Any]) -> bool:
     return low is not None and high is not None and low > high
 
 
-def _describe(given: Mapping[str, Any], tags: Mapping[str, str]) -> Description:
-    return Description(
+def _describe(given: Mapping[str, Any], tags: Mapping[str, str]) -> SeriesDescription:
+    return SeriesDescription(
         measurement=given["measurement"],
         field=given["field"],
         unit=given["unit"] or "",

@@ -10,8 +10,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ingestd.config import nodes
 from ingestd.config import parse as configparse
+from ingestd.config.findings import Findings
 from ingestd.config.model import Config
-from ingestd.config.section import Context, Section
+from ingestd.config.section import Section
 from ingestd.config.variables import Expansion
 from ingestd.errors import ConfigError, Problem
 from ingestd.redaction import Redactor
@@ -102,19 +103,19 @@ def _parse(
     environ: Mapping[str, str],
     hosts: Sequence[str],
 ) -> Config:
-    context = Context(reader.read_reference)
-    expansion = Expansion(environ, reader.read_reference, context.problems, context.secrets)
+    findings = Findings(reader.read_reference)
+    expansion = Expansion(environ, findings)
     for root in roots:
         expansion.expand(root)
-    section = Section(_merge(roots, context.problems), "", context)
+    section = Section(_merge(roots, findings.problems), "", findings)
     state_dir = default_state_dir(environ, root=os.geteuid() == 0)
-    config = configparse.parse(section, context, state_dir=state_dir, hosts=hosts)
-    if context.problems:
-        raise _error(context.problems, context.secrets)
+    config = configparse.parse(section, findings, state_dir=state_dir, hosts=hosts)
+    if findings.problems:
+        raise _error(findings.problems, findings.secrets)
     return dataclasses.replace(
         config,
-        secrets=frozenset(context.secrets),
-        secret_variables=frozenset(expansion.variables),
+        secrets=frozenset(findings.secrets),
+        secret_variables=frozenset(findings.secret_variables),
     )
 
 

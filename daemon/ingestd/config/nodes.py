@@ -128,15 +128,17 @@ def entries(
     return own | {name: entry for name, entry in merged.items() if name not in own}
 
 
-def plain(node: Node, key: str, problems: list[Problem]) -> Any:
+def value_of(node: Node, key: str, problems: list[Problem]) -> Any:
     """Return a node's value as ordinary YAML has it: numbers, dates, lists and so on."""
     if isinstance(node, MappingNode) and node.tag == MAPPING:
         return {
-            _scalar(key_node, key, problems): plain(value_node, join(key, name), problems)
+            _scalar(key_node, key, problems): value_of(value_node, join(key, name), problems)
             for name, (key_node, value_node) in entries(node, key, problems).items()
         }
     if isinstance(node, SequenceNode) and node.tag in {SEQUENCE, TUPLE}:
-        items = [plain(item, f"{key}[{index}]", problems) for index, item in enumerate(node.value)]
+        items = [
+            value_of(item, f"{key}[{index}]", problems) for index, item in enumerate(node.value)
+        ]
         return items if node.tag == SEQUENCE else tuple(items)
     return _scalar(node, key, problems)
 

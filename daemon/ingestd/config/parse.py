@@ -1,6 +1,6 @@
 """From sections of YAML to the typed configuration, with the checks across options.
 
-Pure: `ingestd.configfile` reads the files. Whether params suit their plugin is
+Pure: `ingestd.config.file` reads the files. Whether params suit their plugin is
 for the application to check, which knows the plugins.
 """
 
@@ -11,6 +11,7 @@ from typing import Final, TypedDict
 from ingestd.config import catalogue, options
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.cron import CronExpression
+from ingestd.config.findings import Findings
 from ingestd.config.model import (
     BatchConfig,
     BufferConfig,
@@ -26,7 +27,7 @@ from ingestd.config.model import (
     VictoriaStore,
 )
 from ingestd.config.options import bounded, one_of
-from ingestd.config.section import Context, Section
+from ingestd.config.section import Section
 from ingestd.errors import Problem
 from ingestd.plugins._localtime import time_zone
 from ingestd.plugins._units import duration, format_duration, size
@@ -50,12 +51,14 @@ _V1_ONLY: Final = ("database", "retention_policy", "username", "password", "pass
 _V2_ONLY: Final = ("org", "bucket", "token", "token_file")
 
 
-def parse(root: Section, context: Context, *, state_dir: Path, hosts: Sequence[str] = ()) -> Config:
-    """Build the configuration, noting every problem in the context.
+def parse(
+    root: Section, findings: Findings, *, state_dir: Path, hosts: Sequence[str] = ()
+) -> Config:
+    """Build the configuration, noting every problem in the findings.
 
     Args:
         root: The merged files.
-        context: The one that the section was made with.
+        findings: The one that the section was made with.
         state_dir: The state directory, if the configuration names none.
         hosts: The systems that plugins may have been written for, as ``compat`` has them.
     """
@@ -69,7 +72,7 @@ def parse(root: Section, context: Context, *, state_dir: Path, hosts: Sequence[s
         stores=_stores(root, daemon.state_dir),
         buffer=_buffer(root.section("buffer")),
         collectors=collectors,
-        catalogue=_catalogue(root, context),
+        catalogue=_catalogue(root, findings),
     )
     root.done()
     return config
@@ -238,7 +241,7 @@ def _collector(
         memory_limit=section.get("memory_limit", bounded(size, "64MiB"), None),
         isolation=section.get("isolation", one_of(_ISOLATION), None),
         compat=section.get("compat", one_of(hosts), None),
-        settings=section.plain("settings"),
+        settings=section.mapping("settings"),
         revisit=section.get("revisit", duration, None),
         revisit_full=section.get("revisit_full", bounded(duration, "1h"), None),
         cadence=section.get("cadence", bounded(duration, "1s"), None),
@@ -246,7 +249,7 @@ def _collector(
         measurement=section.get("measurement", options.text, None),
         field=section.get("field", options.field_name, None),
         tags=section.texts("tags", options.tag_name),
-        params=section.plain("params"),
+        params=section.mapping("params"),
         http=_http(section.section("http")),
         where=section.where,
     )
@@ -299,13 +302,13 @@ def _check_label(name: str, section: Section) -> None:
         section.problem(f"{exc}, got {name!r:.80}")
 
 
-def _catalogue(root: Section, context: Context) -> Catalogue:
+def _catalogue(root: Section, findings: Findings) -> Catalogue:
     entries = [catalogue.parse(name, section) for name, section in root.sections("series")]
     for path, where in root.paths("series_file"):
         try:
-            text = context.read(path)
+            text = findings.read(path)
         except ValueError as exc:
-            context.problems.append(Problem(where, "series_file", str(exc)))
+            findings.problems.append(Problem(where, "series_file", str(exc)))
         else:
-            entries += catalogue.parse_csv(text, str(path), context.problems)
-    return catalogue.build(entries, context.problems)
+            entries += catalogue.parse_csv(text, str(path), findings.problems)
+    return catalogue.build(entries, findings.problems)

@@ -6,7 +6,6 @@ that one look at the file finds everything an operator has to mend.
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, Final, TypeVar
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ingestd.config import nodes, options
+from ingestd.config.findings import Findings
 from ingestd.errors import Problem
 from ingestd.redaction import MASK, Redactor, find_secrets, in_url, looks_secret
 
@@ -23,39 +23,24 @@ D = TypeVar("D")
 _LONGEST_SHOWN: Final = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the sections of one configuration share.
-
-    Attributes:
-        read: Returns the text of a file, or raises ValueError saying why not.
-        problems: Grows by everything the operator should mend.
-        secrets: Grows by every value that must not be shown.
-    """
-
-    read: Callable[[Path], str]
-    problems: list[Problem] = field(default_factory=list)
-    secrets: set[str] = field(default_factory=set, repr=False)
-
-
 class Section:
     """A mapping in the file.
 
     Args:
         node: The mapping.
         key: Its dotted path, or an empty string at the top.
-        context: Shared by all sections.
+        findings: Shared by all sections of one configuration.
         where: ``file:line`` of its name, if it has one.
     """
 
     def __init__(
-        self, node: MappingNode, key: str, context: Context, *, where: str | None = None
+        self, node: MappingNode, key: str, findings: Findings, *, where: str | None = None
     ) -> None:
         self.key = key
         self.where = where or nodes.where(node)
-        self._context = context
+        self._findings = findings
         self._entries = {
-            str(name): entry for name, entry in nodes.entries(node, key, context.problems).items()
+            str(name): entry for name, entry in nodes.entries(node, key, findings.problems).items()
         }
         self._known: set[str] = set()
 
@@ -80,7 +65,7 @@ class Section:
         where, key = (
             (self.where, self.key) if name is None else (self.where_is(name), self._key(name))
         )
-        self._context.problems.append(Problem(where, key, message))
+        self._findings.problems.append(Problem(where, key, message))
 
     def get(self, name: str, read: Callable[[str], T], default: D) -> T | D:
         """Return an option, or the default where it is missing or wrong.
@@ -110,7 +95,7 @@ class Section:
                 self.problem(f"expected either {name} or {name}_file, got both", name)
             value = self._read_secret(name, path)
         if value is not None:
-            self._context.secrets.add(value)
+            self._findings.secrets.add(value)
         return value
 
     def path(self, name: str, default: D) -> Path | D:
@@ -135,24 +120,24 @@ class Section:
                 section.problem(f"{exc}, got {each!r:.80}", each)
         return {each: section.get(each, options.text, "") for each in section.names()}
 
-    def plain(self, name: str) -> dict[str, Any]:
+    def mapping(self, name: str) -> dict[str, Any]:
         """Return a mapping as ordinary YAML has it, such as params."""
-        node = self._mapping(name)
+        node = self._take_mapping(name)
         if node is None:
             return {}
-        values = nodes.plain(node, self._key(name), self._context.problems)
+        values = nodes.value_of(node, self._key(name), self._findings.problems)
         if not isinstance(values, dict):  # it had a tag, which is now a problem
             return {}
         for each in values:
             if not isinstance(each, str):
                 self.problem(f"expected text as a name, got {each!r:.80}; put it in quotes", name)
-        self._context.secrets.update(find_secrets(values))
+        self._findings.secrets.update(find_secrets(values))
         return values
 
     def section(self, name: str) -> "Section":
         """Return a section within this one; an empty one if it is missing."""
-        node = self._mapping(name) or nodes.empty_mapping("")
-        return Section(node, self._key(name), self._context, where=self.where_is(name))
+        node = self._take_mapping(name) or nodes.empty_mapping("")
+        return Section(node, self._key(name), self._findings, where=self.where_is(name))
 
     def sections(self, name: str) -> Iterator[tuple[str, "Section"]]:
         """Yield the named sections within one of this section's, such as the stores."""
@@ -175,12 +160,12 @@ class Section:
         self._known.add(name)
         return self._entries[name][1] if name in self._entries else None
 
-    def _mapping(self, name: str) -> MappingNode | None:
+    def _take_mapping(self, name: str) -> MappingNode | None:
         node = self._take(name)
         if node is None or nodes.is_nothing(node) or nodes.is_lost(node):
             return None
         if not isinstance(node, MappingNode):
-            self.problem(f"expected a mapping, got {_shown(name, node)}", name)
+            self.problem(f"expected a mapping, got {_masked(name, node)}", name)
             return None
         return node
 
@@ -192,12 +177,12 @@ class Section:
             # Where there is no single value, the reader knows best what it expected.
             return read(node.value if written and not nodes.is_nothing(node) else "")
         except ValueError as exc:
-            self.problem(f"{exc}, got {_shown(name, node)}", name)
+            self.problem(f"{exc}, got {_masked(name, node)}", name)
             return default
 
     def _read_secret(self, name: str, path: Path) -> str | None:
         try:
-            value = self._context.read(path).strip()
+            value = self._findings.read(path).strip()
         except ValueError as exc:
             self.problem(str(exc), f"{name}_file")
             return None
@@ -217,7 +202,7 @@ def _path_from(node: Node) -> Callable[[str], Path]:
     return read
 
 
-def _shown(name: str, node: Node) -> str:
+def _masked(name: str, node: Node) -> str:
     """Return a wrong value for a message, if it can be shown."""
     if not isinstance(node, ScalarNode) or nodes.is_nothing(node):
         return nodes.kind_of(node)

@@ -5,7 +5,7 @@ into more YAML than the one scalar it stands in.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Final
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ingestd.config import nodes
+from ingestd.config.findings import Findings
 from ingestd.config.nodes import CORE
 from ingestd.errors import Problem
 from ingestd.redaction import MASK, looks_secret
@@ -31,21 +32,16 @@ _TYPES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """Where the values come from, and where findings go.
+    """Replaces references by what they refer to.
 
     Attributes:
         environ: The environment variables.
-        read: Returns the text of a file, or raises ValueError saying why not.
-        problems: Grows by every reference that leads nowhere.
-        secrets: Grows by every value that must not be shown.
-        variables: Grows by the name of every environment variable that a secret came from.
+        findings: How files are read; grows by every reference that leads nowhere, and by
+            every value that must not be shown.
     """
 
     environ: Mapping[str, str] = field(repr=False)
-    read: Callable[[Path], str]
-    problems: list[Problem]
-    secrets: set[str] = field(repr=False)
-    variables: set[str] = field(default_factory=set)
+    findings: Findings
 
     def expand(self, root: Node) -> None:
         """Replace every reference below a node."""
@@ -62,13 +58,13 @@ class Expansion:
         try:
             node.value = _REFERENCE.sub(partial(self._resolve, base=base, secret=secret), text)
         except ValueError as exc:
-            self.problems.append(Problem(nodes.where(node), key, str(exc)))
+            self.findings.problems.append(Problem(nodes.where(node), key, str(exc)))
             nodes.lose(node)
             return
         if secret and node.value != text:
-            self.secrets.add(node.value)
+            self.findings.secrets.add(node.value)
         whole = _REFERENCE.fullmatch(text)
-        if whole and whole[1] and not node.style and node.value not in self.secrets:
+        if whole and whole[1] and not node.style and node.value not in self.findings.secrets:
             node.tag = next((t for kind, t in _TYPES if kind.fullmatch(node.value)), node.tag)
 
     def _resolve(self, found: re.Match[str], *, base: Path, secret: bool) -> str:
@@ -100,9 +96,9 @@ class Expansion:
             state = "empty" if value == "" else "not set"
             raise ValueError(f"the environment variable {name} is {state}: {reason}")
         if looks_secret(name):
-            self.secrets.add(value)
+            self.findings.secrets.add(value)
         if secret or looks_secret(name):
-            self.variables.add(name)
+            self.findings.secret_variables.add(name)
         return value
 
     def _credential(self, name: str) -> str:
@@ -117,10 +113,10 @@ class Expansion:
         return self._secret(Path(directory) / name)
 
     def _secret(self, path: Path) -> str:
-        value = self.read(path).strip()
+        value = self.findings.read(path).strip()
         if not value:
             raise ValueError(f"{path} is empty")
-        self.secrets.add(value)
+        self.findings.secrets.add(value)
         return value
 
 

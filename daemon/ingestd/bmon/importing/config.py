@@ -9,8 +9,8 @@ from typing import Any, Final
 import yaml
 
 from ingestd.bmon.importing.export import Setup
-from ingestd.config import Expansion, format_duration, nodes
-from ingestd.errors import ConfigError, Problem, ResultError
+from ingestd.config import Expansion, Findings, format_duration, nodes
+from ingestd.errors import ConfigError, ResultError
 from ingestd.records import yamlvalues
 
 HEADER: Final = (
@@ -44,14 +44,14 @@ def written(entries: Iterable[Entry]) -> str:
 
 def params_stay(params: Mapping[str, Any]) -> bool:
     """Say whether params come back from a file as they are."""
-    problems: list[Problem] = []
+    findings = Findings(_no_file)
     try:
         root = nodes.compose(_yaml({"params": _escaped(dict(params))}), "params")
-        Expansion({}, _no_file, problems, set()).expand(root)
-        back = nodes.plain(root, "", problems)
+        Expansion({}, findings).expand(root)
+        back = nodes.value_of(root, "", findings.problems)
     except (ConfigError, ResultError, yaml.YAMLError):
         return False
-    return not problems and repr(back) == repr({"params": params})
+    return not findings.problems and repr(back) == repr({"params": params})
 
 
 def _collector(entry: Entry) -> str:
