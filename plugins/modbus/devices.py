@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from .options import Options, entries
@@ -51,6 +52,16 @@ class Line:
     baudrate: int = 0
     parity: str = "none"
     stopbits: int = 1
+
+    @property
+    def place(self) -> str:
+        """What tells it apart from all lines of the daemon, whichever link names its file."""
+        return str(Path(self.address).resolve()) if self.host is None else self.address
+
+    @property
+    def numbered(self) -> bool:
+        """Whether an answer says which request it answers."""
+        return self.framing == "tcp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

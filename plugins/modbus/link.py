@@ -2,15 +2,14 @@
 
 How it works
     pymodbus frames, sends and waits; when to repeat and when to connect again is
-    decided here, because pymodbus repeats into a connection that is lost. After a
-    request without an answer a connection over TCP is made anew, so that what
-    arrives late arrives nowhere.
+    decided here, because pymodbus repeats into a connection that is lost.
 
-    A serial line cannot be made anew, and its answers carry no number. What was
-    asked twice may be answered twice, and the second answer would look like the
-    one to the next request to that device. So once a repeated request has been
-    answered, the line is left alone for as long as an answer may take, and what
-    arrives meanwhile is ignored.
+    Where answers are numbered, a connection is made anew after a request without
+    an answer, so that what arrives late arrives nowhere. Elsewhere the connection
+    stays, the request is repeated on it, and before anything else is asked the line
+    is left alone until it owes nothing more (see ``wire``). What arrives
+    meanwhile is thrown away by pymodbus, and noted here: it means that
+    ``request_timeout`` is too short.
 """
 
 import asyncio
@@ -24,6 +23,7 @@ from .devices import Line
 from .problems import BEHIND_GATEWAY, BUSY, DeviceError, LineError, ModbusError, Refused
 from .registers import BITS
 from .requests import Request
+from .wire import Wire
 
 PAUSE: Final = 0.2  # seconds before a request or a connection is tried again
 # How pymodbus calls what reads a table, and the function code of an answer to that.
@@ -34,6 +34,7 @@ CALLS: Final = {
     "discrete": ("read_discrete_inputs", 2),
 }
 FAILED: Final = 0x80
+MANY: Final = 1_000_000
 MISSING: Final = "modbus: expected {} to be installed; pip install 'ingestd[modbus]'"
 
 _ours: ContextVar[bool] = ContextVar("ours", default=False)
@@ -44,51 +45,83 @@ class Link:
 
     Args:
         line: Where it leads.
+        wire: What is known of it; our turn at it has come.
         patience: How long to wait for a connection or an answer, in seconds.
         retries: How often to try again.
     """
 
-    def __init__(self, line: Line, *, patience: float, retries: int) -> None:
-        self._line, self._patience, self._retries = line, patience, retries
+    def __init__(self, line: Line, wire: Wire, *, patience: float, retries: int) -> None:
+        self._line, self._wire = line, wire
+        self._patience, self._retries = patience, retries
         self._client: Any = None
+        self._awaited = False
+        self._late: dict[int, float] = {}  # seconds that each unit took at most; 0 if unknown
 
     async def __aenter__(self) -> Self:
         _ours.set(True)
+        self._wire.opened(patience=self._patience)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._close()
 
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for each device whose answers came late."""
+        return [
+            f"{self._line.address} unit {unit}: expected each answer within {self._patience:g} s, "
+            + (
+                f"got one after {took:.2f} s; a longer request_timeout would be right"
+                if took > self._patience
+                else "got one that nothing waited for any more; a longer request_timeout may help"
+            )
+            for unit, took in self._late.items()
+        ]
+
     async def ask(self, request: Request, *, unit: int) -> Sequence[int]:
         """Return the registers, or the bits, that a request names.
 
         Raises:
-            LineError: There is no connection.
+            LineError: There is no connection, or the line does not come to rest.
             DeviceError: There was no answer, however often it was asked.
             Refused: The device will not give them.
         """
-        unanswered, problem = False, ModbusError("never asked")
+        try:
+            found = await self._repeat(request, unit=unit)
+        except ModbusError as error:
+            if isinstance(error, DeviceError):
+                self._wire.given_up()
+            await self._settle()
+            raise
+        await self._settle()
+        return found
+
+    async def _repeat(self, request: Request, *, unit: int) -> Sequence[int]:
+        problem = ModbusError("never asked")
         for left in range(self._retries, -1, -1):
             try:
                 found = await self._ask_once(request, unit=unit)
             except (DeviceError, LineError) as error:
-                unanswered, problem = True, error
-            except Refused as error:
                 problem = error
+            except Refused as error:
                 if error.code not in BUSY:
-                    await self._settle(unanswered=unanswered)
+                    self._wire.answered()
                     raise
+                problem = error  # and what was asked may be answered all the same
             else:
-                await self._settle(unanswered=unanswered)
+                self._wire.answered()
                 return found
             if left:
                 await asyncio.sleep(PAUSE)
         raise problem
 
-    async def _settle(self, *, unanswered: bool) -> None:
-        """Let answers pass by that come twice, where they could be taken for others."""
-        if unanswered and self._line.host is None:
-            await asyncio.sleep(self._patience)
+    async def _settle(self) -> None:
+        """Let answers pass by that may still come, where they could be taken for others."""
+        if self._line.numbered or self._client is None or not self._wire.owes:
+            return
+        if not (await self._wire.still() and self._client.connected):
+            self._wire.owes = True
+            self._close()
 
     async def _ask_once(self, request: Request, *, unit: int) -> Sequence[int]:
         from pymodbus.exceptions import ModbusException  # noqa: PLC0415 -- an extra, see require
@@ -100,18 +133,21 @@ class Link:
             answer = await call(request.address, count=request.count, device_id=unit)
         except (ModbusException, OSError) as error:
             lost = not client.connected
-            if lost or self._line.host is not None:
+            if lost or self._line.numbered:
                 self._close()
             if lost:
                 raise DeviceError("expected an answer, but the connection was closed") from error
             raise DeviceError(
                 f"expected an answer within {self._patience:g} s, got none"
             ) from error
+        finally:
+            self._awaited = False
         if answer.function_code == code | FAILED:
             self._refuse(answer.exception_code)
         found: Sequence[int] = answer.bits if request.table in BITS else answer.registers
         if answer.function_code != code or len(found) != size_of(request):
-            self._close()
+            if self._line.numbered:
+                self._close()
             raise DeviceError(
                 f"expected an answer to function {code} with {size_of(request)} values, got "
                 f"one to {answer.function_code} with {len(found)}"
@@ -125,15 +161,44 @@ class Link:
         raise refused
 
     async def _connected(self) -> Any:
-        """Return a client that is connected."""
+        """Return a client that is connected, to a line on which nothing else may come."""
         if self._client is not None and self._client.connected:
             return self._client
         self._close()
-        self._client = client_of(self._line, patience=self._patience)
+        self._client = client_of(
+            self._line,
+            patience=self._patience,
+            trace_packet=None if self._line.numbered else self._packet,
+            trace_pdu=None if self._line.numbered else self._pdu,
+        )
         if problem := await connect(self._client):
             self._close()
             raise LineError(f"expected a connection within {self._patience:g} s, got {problem}")
+        await self._settle()
+        if self._client is None:
+            raise LineError(
+                f"expected {self._wire.reach:g} s without anything on the line before the next "
+                "request, got bytes all the time, or a connection that was closed"
+            )
         return self._client
+
+    def _packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 -- pymodbus calls it
+        """Note that bytes go out or come in."""
+        if sending:
+            self._awaited = True
+            self._wire.sent()
+        else:
+            self._wire.heard()
+        return data
+
+    def _pdu(self, sending: bool, pdu: Any) -> Any:  # noqa: FBT001 -- pymodbus calls it
+        """Note that an answer comes in whole."""
+        if not sending:
+            took = self._wire.came() or 0.0
+            if not self._awaited:
+                self._late[pdu.dev_id] = max(took, self._late.get(pdu.dev_id, 0.0))
+            self._awaited = False
+        return pdu
 
     def _close(self) -> None:
         if self._client is not None:
@@ -146,8 +211,14 @@ def size_of(request: Request) -> int:
     return -(-request.count // 8) * 8 if request.table in BITS else request.count
 
 
-def client_of(line: Line, *, patience: float) -> Any:
-    """Return a client of pymodbus that neither repeats nor connects again by itself."""
+def client_of(line: Line, *, patience: float, **traces: Any) -> Any:
+    """Return a client of pymodbus that neither repeats nor connects again by itself.
+
+    Args:
+        line: Where it leads.
+        patience: How long to wait for a connection or an answer, in seconds.
+        traces: What pymodbus calls with the bytes and answers that pass.
+    """
     from pymodbus.client import (  # noqa: PLC0415 -- an extra, see require
         AsyncModbusSerialClient,
         AsyncModbusTcpClient,
@@ -163,15 +234,19 @@ def client_of(line: Line, *, patience: float) -> Any:
             timeout=patience,
             retries=0,
             reconnect_delay=0,
+            **traces,
         )
-    return AsyncModbusTcpClient(
+    client = AsyncModbusTcpClient(
         line.host,
         port=line.port,
-        framer=FramerType.SOCKET if line.framing == "tcp" else FramerType.RTU,
+        framer=FramerType.SOCKET if line.numbered else FramerType.RTU,
         timeout=patience,
         retries=0,
         reconnect_delay=0,
+        **traces,
     )
+    client.set_max_no_responses(MANY)  # to hang up is up to us
+    return client
 
 
 async def connect(client: Any) -> str:

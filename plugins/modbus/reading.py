@@ -10,6 +10,7 @@ from .devices import Device, Line
 from .link import Link
 from .problems import NOT_TOGETHER, DeviceError, LineError, Refused
 from .requests import Request, requests
+from .wire import Wire
 
 Reading = tuple[datetime, str, float, dict[str, str]]
 
@@ -22,16 +23,11 @@ class Found:
 
     Attributes:
         readings: As the daemon takes them.
-        problems: One sentence for each device that gave less than it should.
+        problems: One sentence for each device that gave less than it should, or gave it late.
     """
 
     readings: list[Reading] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-
-
-def turn(_: str) -> asyncio.Lock:
-    """Return what only one collector at a time holds; there is one for each line."""
-    return asyncio.Lock()
 
 
 async def read_all(
@@ -47,12 +43,10 @@ async def read_all(
     """
 
     async def read_line(line: Line, devices: Sequence[Device]) -> Found:
-        found = Found()
-        async with (
-            ctx.shared(turn, line.address),
-            Link(line, patience=patience, retries=retries) as link,
-        ):
+        found, wire = Found(), ctx.shared(Wire, line.place)
+        async with wire.turn, Link(line, wire, patience=patience, retries=retries) as link:
             await read_devices(link, devices, found, now=ctx.now)
+        found.problems += link.problems
         return found
 
     async with asyncio.TaskGroup() as group:

@@ -13,7 +13,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from ingestd.plugins.modbus import run
 from ingestd.testing import collect, context
-from tests.support.modbus import NOW, Action, device, read, register, serving, values
+from tests.support.modbus import HASTE, NOW, Action, device, read, register, serving, values
 
 
 async def test_registers_become_readings_of_the_time_of_the_answer() -> None:
@@ -167,7 +167,11 @@ async def test_rtu_goes_over_tcp_too() -> None:
     """As some converters have it."""
     async with serving(device(4), framer=FramerType.RTU) as server:
         result = await read(
-            port=server.port, unit=4, framing="rtu", registers=[register(0), register(2)]
+            **HASTE,
+            port=server.port,
+            unit=4,
+            framing="rtu",
+            registers=[register(0), register(2)],
         )
 
     assert values(result) == {"r0": 10, "r2": 30}

@@ -3,11 +3,13 @@
 import asyncio
 import os
 import tty
+from pathlib import Path
 
 import pytest
 from pymodbus.framer.rtu import FramerRTU
 
-from ingestd.plugins.modbus import ModbusError
+from ingestd.plugins.modbus import ModbusError, run
+from ingestd.testing import collect, context
 from tests.support.modbus import (
     HASTE,
     bus,
@@ -21,6 +23,7 @@ from tests.support.modbus import (
 )
 
 
+@pytest.mark.slow
 async def test_serial_line_is_read() -> None:
     """Devices on it take turns, and one that is dead is named."""
     async with bus(device(1, {0: [1]}), silent(2), device(3, {0: [3]})) as path:
@@ -94,3 +97,19 @@ async def test_second_answer_on_a_serial_line_is_not_taken_for_the_next() -> Non
 
     assert values(result) == {"r0": 100, "r2": 102}
     assert len(heard) == 3
+
+
+@pytest.mark.slow
+async def test_collectors_take_turns_at_one_line_by_any_of_its_names(tmp_path: Path) -> None:
+    """A serial line has several paths, since those that stay the same are links."""
+    async with bus(device(1)) as path, context() as ctx, context(beside=ctx) as other:
+        (tmp_path / "by-id").symlink_to(path)
+
+        results = await asyncio.gather(
+            collect(run, ctx=ctx, serial=path, registers=[register(0)], **HASTE),
+            collect(
+                run, ctx=other, serial=str(tmp_path / "by-id"), registers=[register(2)], **HASTE
+            ),
+        )
+
+    assert [values(result) for (result,) in results] == [{"r0": 10}, {"r2": 30}]
