@@ -30,7 +30,7 @@ MAY_IMPORT: Final = {
     "sinks": "config disk",
     "delivery": "config disk sinks",
     "collecting": "calling config context contract delivery loading records worker",
-    "backfilling": "calling collecting disk sinks",
+    "backfilling": "calling collecting contract disk sinks",
 }
 # The rules that the daemon shares with the plugins, which may import nothing else of it.
 RULES: Final = frozenset(

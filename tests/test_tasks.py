@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ingestd import tasks as tasks_module
-from ingestd.tasks import AFTER_A_BUG, Tasks
+from ingestd.tasks import AFTER_A_BUG, Tasks, first_of
 from tests.support.clock import VirtualClock, settle
 
 
@@ -100,3 +100,34 @@ async def test_task_that_does_not_end_is_named_and_left(monkeypatch: pytest.Monk
 
     let_go.set()
     await asyncio.wait({task})
+
+
+async def test_first_of_ends_with_what_it_waits_for() -> None:
+    """What that raised is raised to the one who waits."""
+
+    async def fail() -> None:
+        raise KeyError("bug")
+
+    assert await first_of(asyncio.sleep(0), asyncio.Event())
+    with pytest.raises(KeyError, match="bug"):
+        await first_of(fail(), asyncio.Event())
+
+
+@pytest.mark.parametrize("within", [None, 0.01])
+async def test_first_of_is_cut_short(within: float | None) -> None:
+    """By the event or by the time; what is not done by then is cancelled."""
+    event, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    waiting = asyncio.create_task(first_of(endless(), event, within=within))
+    await settle()
+    if within is None:
+        event.set()
+
+    assert not await waiting
+    await cancelled.wait()

@@ -138,26 +138,19 @@ class Daemon:
         """Name what a stop has to wait for."""
         collectors = [n for n, each in self.collectors.by_name.items() if each.running]
         stores = [n for n, each in self.deliveries.by_store.items() if each.in_memory]
-        backfills = [each.collector for each in self.backfills.unfinished if self._reads(each.id)]
         return [
             *(f"a run of {n}" for n in collectors),
-            *(f"a window of {n}" for n in backfills),
+            *(f"a window of {n}" for n in self.backfills.windows),
             *(f"readings for {n}" for n in stores),
         ]
-
-    def _reads(self, backfill: int) -> bool:
-        work = self.backfills.running(backfill)
-        return work is not None and work.running is not None
 
     def _plugins_running(self) -> Iterator[tuple[str, Path]]:
         """Yield each collector that runs or reads its past, with where its plugin is."""
         for name, each in list(self.collectors.by_name.items()):
             if (run := each.running) is not None:
                 yield name, run.plugin.source.root
-        for record in self.backfills.unfinished:
-            work = self.backfills.running(record.id)
-            if work is not None and (window := work.running) is not None:
-                yield record.collector, window.plugin.source.root
+        for name, window in self.backfills.windows.items():
+            yield name, window.plugin.source.root
 
     def flush(self) -> None:
         """Send what is in memory without waiting for batches to fill."""
@@ -408,7 +401,7 @@ class Daemon:
         """Bring everything to safety, in order."""
         self._notifier.stopping()
         self.log.info("stopping")
-        await asyncio.gather(self.collectors.finish(), self.backfills.finish())
+        await asyncio.gather(self.collectors.stop(), self.backfills.stop())
         await self.deliveries.finish(patience=FLUSH, hurry=self._hurry)
         try:
             async with asyncio.timeout(FLUSH):

@@ -1,4 +1,4 @@
-"""Tasks of one owner, each kept from taking the others down."""
+"""Tasks of one owner, each kept from taking the others down; and a wait that can be cut short."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -48,3 +48,29 @@ class Tasks:
             except Exception:  # noqa: BLE001 -- border: a bug in one task must not stop the others
                 self._log.exception("task failed, and is started again", task=name)
             await self._clock.sleep(AFTER_A_BUG)
+
+
+async def first_of(
+    awaitable: Awaitable[object], event: asyncio.Event, *, within: float | None = None
+) -> bool:
+    """Wait until an awaitable is done, an event is set, or a time has passed.
+
+    Args:
+        awaitable: It is cancelled if it is not done by then.
+        event: Cuts the wait short.
+        within: The longest wait, in seconds of the event loop, or None for no limit.
+
+    Returns:
+        Whether the awaitable is done; what it raised is raised here.
+    """
+    doing = asyncio.ensure_future(awaitable)
+    cutting_short = asyncio.ensure_future(event.wait())
+    try:
+        both = {doing, cutting_short}
+        await asyncio.wait(both, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+        return doing.done()
+    finally:
+        doing.cancel()
+        cutting_short.cancel()

@@ -427,7 +427,7 @@ async def test_degraded_window_counts_as_done(tmp_path: Path) -> None:
 async def test_window_and_run_go_on_beside_each_other(tmp_path: Path) -> None:
     """Live readings do not wait for a window that takes an hour."""
     async with past(tmp_path) as it:
-        collector = await it.here.start(
+        await it.here.start(
             """
             async def run(*, ctx, start=None, end=None, **_):
                 if start is None:
@@ -438,7 +438,7 @@ async def test_window_and_run_go_on_beside_each_other(tmp_path: Path) -> None:
             """
         )
         record = await it.ask(hours(5))
-        await it.here.until(lambda: collector.window is not None)
+        await it.here.until(lambda: "probe" in it.backfills.windows)
         await it.here.until(lambda: len(it.here.stored) == 5)
 
         assert it.here.values() == [1.0] * 5
@@ -563,7 +563,7 @@ async def test_cancelled_backfill_is_not_begun_anew_while_its_window_ends(tmp_pa
         assert cancelled is not None
         assert cancelled.status is Status.CANCELLED
         assert len(it.windows()) == 1
-        assert it.backfills.running(record.id) is None
+        assert "probe" not in it.backfills.windows
 
 
 async def test_two_who_cancel_a_backfill_get_the_same_answer(tmp_path: Path) -> None:
@@ -782,7 +782,7 @@ async def test_stop_lets_the_window_end_within_the_grace_period(tmp_path: Path) 
         await it.here.start(HOURLY, every=1e9)
         record = await it.ask(hours(60), chunk=20 * HOUR, rate=10)
         await it.here.until(lambda: len(it.windows()) == 1)
-        await it.here.clock.drive(it.backfills.finish())
+        await it.here.clock.drive(it.backfills.stop())
         (kept,) = await it.backfills.listed(limit=1)
         with pytest.raises(NotNow):
             await it.ask(hours(1), name="other")
@@ -798,7 +798,7 @@ async def test_stop_gives_a_long_window_up(tmp_path: Path) -> None:
         await it.here.start(HOURLY, every=1e9)
         record = await it.ask(hours(60), rate=0.001)
         await it.here.until(lambda: len(it.windows()) == 1)
-        await it.backfills.finish()
+        await it.backfills.stop()
 
         assert len(it.here.logged("closed")) == 1
         assert (record.position, record.over) == (START, False)

@@ -476,7 +476,7 @@ async def test_stream_begins_anew_when_somebody_else_has_loaded_the_edit(tmp_pat
         await here.until(lambda: here.values() == [1.0])
 
         here.plugins.write("probe", STREAM.replace('"level", n + 1', '"level", 100 * (n + 1)'))
-        await here.clock.drive(collector.plugin())
+        await here.clock.drive(collector.setup.plugin())
 
         await here.until(lambda: here.values() == [1.0, 200.0])
         assert len(here.logged("plugin changed, and was read again")) == 1

@@ -116,7 +116,7 @@ async def test_stop_lets_runs_finish_within_the_grace_period(tmp_path: Path) -> 
     async with site(tmp_path, grace=5) as here:
         await slow_run(here)
 
-        await here.clock.drive(here.collectors.finish())
+        await here.clock.drive(here.collectors.stop())
         await here.clock.advance(100)
 
         assert steps(here) == ["old begins 0", "old ends"]
@@ -129,7 +129,7 @@ async def test_stop_cancels_runs_after_the_grace_period(tmp_path: Path) -> None:
     async with site(tmp_path, grace=0.3) as here:
         await slow_run(here)
 
-        await here.collectors.finish()  # the grace is in real time, and virtual time stands still
+        await here.collectors.stop()  # the grace is in real time, and virtual time stands still
 
         assert steps(here) == ["old begins 0", "old is cancelled"]
         assert here.collectors.by_name["probe"].committer.memory == Memory()
@@ -141,7 +141,7 @@ async def test_second_signal_skips_the_grace_period(tmp_path: Path) -> None:
     """An operator in a hurry is not kept waiting."""
     async with site(tmp_path, grace=3600) as here:
         await slow_run(here)
-        finishing = asyncio.create_task(here.collectors.finish())
+        finishing = asyncio.create_task(here.collectors.stop())
         await asyncio.sleep(0)
 
         here.hurry.set()
@@ -158,7 +158,7 @@ async def test_stop_waits_for_the_run_of_a_collector_that_was_just_replaced(
         await slow_run(here)
         await here.restart(params={"who": "new"})
 
-        await here.clock.drive(here.collectors.finish())
+        await here.clock.drive(here.collectors.stop())
 
         assert steps(here) == ["old begins 0", "old ends"]
 
@@ -172,7 +172,7 @@ async def test_stream_has_no_grace_period(tmp_path: Path) -> None:
         await here.restart(stream=True, params={"who": "new"})
         await here.until(lambda: steps(here) == ["old begins 0", "new begins 1"])
 
-        await asyncio.wait_for(here.collectors.finish(), 5)
+        await asyncio.wait_for(here.collectors.stop(), 5)
 
 
 async def test_reset_makes_a_collector_begin_anew(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import structlog
 
 from ingestd.calling.pool import Workers
 from ingestd.calling.threads import Threads
-from ingestd.collecting.collector import Collector, Services
+from ingestd.collecting.collector import Collector
 from ingestd.collecting.collectors import Collectors
+from ingestd.collecting.services import Services
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.model import CollectorConfig
 from ingestd.context.context import Reader, Shared

@@ -139,7 +139,7 @@ async def test_reload_pauses_a_backfill_and_lets_it_go_on(daemon_folder: DaemonF
     shut = "{plugin: hourly, every: 1h, params: {gate: /nowhere}"
     async with daemon_folder.daemon(f"collectors: {{m: {shut}}}}}\n") as it:
         asked = await it.post("backfills", {"collector": "m", "spans": [SPAN]})
-        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+        await it.until(lambda: "m" in it.daemon.backfills.windows)
         daemon_folder.config(f"collectors: {{m: {shut}, enabled: false}}}}\n")
         await it.post("reload")
         paused = await it.get(f"backfills/{asked['id']}")
@@ -159,7 +159,7 @@ async def test_next_daemon_goes_on_where_the_last_one_was(daemon_folder: DaemonF
     async with daemon_folder.daemon(text) as it:
         body = {"collector": "m", "spans": [SPAN], "rate": 1e6}
         asked = await it.post("backfills", body)
-        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+        await it.until(lambda: "m" in it.daemon.backfills.windows)
     async with daemon_folder.daemon(ONE) as it:
         done = await ended(it, asked["id"])
 
@@ -181,7 +181,7 @@ async def test_window_takes_no_worker_from_the_runs(daemon_folder: DaemonFolder)
     text = "collectors: {m: {plugin: slow, every: 1h}}\n"
     async with daemon_folder.daemon(text, workers="1") as it:
         asked = await it.post("backfills", {"collector": "m", "spans": [SPAN]})
-        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+        await it.until(lambda: "m" in it.daemon.backfills.windows)
         record = await it.post("collectors/m/run")
         cancelled = await it.post(f"backfills/{asked['id']}/cancel")
 
@@ -195,7 +195,7 @@ async def test_used_up_grace_does_not_hold_up_a_stop(daemon_folder: DaemonFolder
     text = "collectors: {m: {plugin: hourly, every: 1h, params: {gate: /nowhere}}}\n"
     async with daemon_folder.daemon(text, grace="100ms") as it:
         await it.post("backfills", {"collector": "m", "spans": [SPAN]})
-        await it.until(lambda: it.daemon.collectors.by_name["m"].window)
+        await it.until(lambda: "m" in it.daemon.backfills.windows)
         it.daemon.stop()
         async with asyncio.timeout(10):
             await it.done

@@ -23,10 +23,11 @@ from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from ingestd.backfilling.records import BackfillRecord, Status
+from ingestd.backfilling.windowrun import WindowRun
 from ingestd.backfilling.windows import SHORTEST, Span, format_window, next_window
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
-from ingestd.collecting import Collector, WindowRun
+from ingestd.collecting import Collector
 from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout
 from ingestd.metrics import Metrics
 from ingestd.model import Receipt
@@ -88,6 +89,9 @@ class Backfill:
         collector: Whose plugin reads the windows.
         save: Brings the record to the disk.
         services: What it shares with the others.
+
+    Attributes:
+        running: The run over the window under way, or None.
     """
 
     def __init__(
@@ -101,31 +105,27 @@ class Backfill:
         self.record, self.collector = record, collector
         self._save, self._services, self._clock = save, services, services.clock
         self._log = services.log.bind(collector=record.collector, backfill=record.id)
-        self._http = collector.session_beside()
+        self._http = collector.setup.http.beside()
         self._pace = Pace(record.rate, clock=services.clock)
         self._longest = record.chunk  # seconds that a window may be long to be read in time
-        self._again, self._finishing = asyncio.Event(), False
-
-    @property
-    def running(self) -> WindowRun | None:
-        """The window under way, or None."""
-        return self.collector.window
+        self._again, self._stopping = asyncio.Event(), False
+        self.running: WindowRun | None = None
 
     async def run(self) -> bool:
         """Read window after window; return whether that was all."""
         try:
             while window := self._next_window():
                 await self._wait_for_idle_stores()
-                if self._finishing:
+                if self._stopping:
                     return False
                 await self._attempt(window)
             return True
         finally:
             await self._http.close()
 
-    def finish(self) -> None:
+    def stop(self) -> None:
         """Begin no other window."""
-        self._finishing = True
+        self._stopping = True
         self._again.set()
 
     def hurry(self) -> None:
@@ -184,8 +184,8 @@ class Backfill:
         return next_window(record.spans, chunk=self._longest, position=record.position)
 
     async def _wait_for_idle_stores(self) -> None:
-        """Return when the stores have nothing better to do, or it is to finish."""
-        while not self._finishing and (why := self._services.behind()):
+        """Return when the stores have nothing better to do, or it is to stop."""
+        while not self._stopping and (why := self._services.behind()):
             self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
             await wait_at_most(self._again, LOOK_AGAIN, clock=self._clock)
             self._again.clear()
@@ -207,21 +207,45 @@ class Backfill:
 
     async def _read(self, window: Span) -> None:
         """Read a window, and move on when all of it is safe."""
-        run = await self.collector.window_run(
-            admission=self, processes=self._services.processes, log=self._log
-        )
-        self.collector.window = run
+        run = self.running = await self._prepare(window)
         began = asyncio.get_running_loop().time()  # as the deadline does
-        start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
         try:
-            await run.collect(
-                self.collector.extras(run, http=self._http, log=self._log, window=(start, end))
-            )
+            await run.collect()
             self._reach_out(asyncio.get_running_loop().time() - began)
             await run.receipts.settled()
         finally:
-            self.collector.window = None
+            self.running = None
         await self._move_on(run, window)
+
+    async def _prepare(self, window: Span) -> WindowRun:
+        """Make the run over a window, which may go on beside the scheduled ones.
+
+        Raises:
+            PluginError: The plugin does not load, or takes no window.
+        """
+        setup = self.collector.setup
+        plugin = await setup.plugin()
+        if not plugin.wants_window:
+            raise PluginError(
+                f"{setup.config.plugin}: expected a run that declares start and end, so that it "
+                f"can be given a window, got {', '.join(plugin.parameters.names) or 'none'}"
+            )
+        start, end = (datetime.fromtimestamp(time, tz=UTC) for time in window)
+        return WindowRun(
+            plugin=plugin,
+            setup=setup,
+            options=setup.call_options(
+                # Of its own: what keeps an earlier window busy does not keep the runs away.
+                name=f"{setup.config.name}.backfill",
+                timeout=setup.config.timeout,
+                processes=self._services.processes,
+                log=self._log,
+            ),
+            http=self._http,
+            started=self._clock.now(),
+            admission=self,
+            span=(start, end),
+        )
 
     def _reach_out(self, seconds: float) -> None:
         """Let windows that were halved grow again, if one has ended long before its deadline."""
@@ -257,5 +281,5 @@ class Backfill:
 
     def _stand(self, status: Status, why: str = "") -> None:
         """Say how it stands; whoever has taken the work over says it, too."""
-        if not self._finishing:
+        if not self._stopping:
             self.record.status, self.record.why = status, why

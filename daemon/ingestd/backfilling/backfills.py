@@ -1,4 +1,4 @@
-"""All backfills: asked for, gone on with after a start or a reload, cancelled, ended.
+"""All backfills: asked for, gone on with after a start or a reload, cancelled, stopped.
 
 One of each collector is unfinished at most. It belongs to the collector's name:
 when that is configured anew, the window under way is begun again with the new
@@ -7,6 +7,7 @@ configuration; while there is no such collector, the backfill pauses.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -14,14 +15,36 @@ from ingestd.backfilling import records as backfillrecords
 from ingestd.backfilling import windows
 from ingestd.backfilling.backfill import Backfill, BackfillServices
 from ingestd.backfilling.records import BackfillRecord, Status
+from ingestd.backfilling.windowrun import WindowRun
 from ingestd.backfilling.windows import CHUNK, Span
 from ingestd.collecting import Collectors
 from ingestd.disk import Database
 from ingestd.errors import NotNow, NotPossible, PluginLoadError, StateError
-from ingestd.tasks import Task, Tasks
+from ingestd.tasks import Task, Tasks, first_of
 
 RETRY: Final = 5.0  # seconds
 NO_COLLECTOR: Final = "its collector is disabled, or no longer configured"
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """A backfill that is neither done nor cancelled, and what goes on for it.
+
+    Attributes:
+        record: How far it has come.
+        work: Who reads its windows now, or None while it rests.
+        task: Where that goes on.
+        stopping: The end of the work before and of all work before that, or None.
+        cancelling: The end of its cancellation, or None unless that has begun.
+        over: Set when it is done or cancelled.
+    """
+
+    record: BackfillRecord
+    work: Backfill | None = None
+    task: Task | None = None
+    stopping: Task | None = None
+    cancelling: Task | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Backfills:
@@ -30,7 +53,7 @@ class Backfills:
     Args:
         collectors: Whose plugins read.
         tasks: Where the work goes on.
-        hurry: Set when nobody wants to wait for the end of a window any longer.
+        hurry: Set when the wait for the end of a window is to be cut short.
         services: What the work needs besides.
     """
 
@@ -46,13 +69,9 @@ class Backfills:
         self._collectors, self._database, self._tasks = collectors, database, tasks
         self._hurry, self._services = hurry, services
         self._clock, self._log = services.clock, services.log
-        self._unfinished: dict[int, BackfillRecord] = {}
-        self._work: dict[int, tuple[Backfill, Task]] = {}
-        self._ending: dict[int, Task] = {}
-        self._giving_up: dict[int, Task] = {}
-        self._over: dict[int, asyncio.Event] = {}
+        self._unfinished: dict[int, Unfinished] = {}
         self._asking = asyncio.Lock()
-        self._finishing = False
+        self._stopping = False
 
     async def remember(self) -> None:
         """Learn which were not finished when the daemon ended; ``follow`` goes on with them.
@@ -66,12 +85,13 @@ class Backfills:
         for problem in damage:
             self._log.error("a backfill was damaged, and is given up", problem=problem)
         for record in found:
-            self._add(record)
+            self._unfinished[record.id] = Unfinished(record)
 
     def follow(self) -> None:
         """Go on with the collectors as they are now."""
-        for record in self._unfinished.values():
-            if self._go_on(record):
+        for each in self._unfinished.values():
+            if self._go_on(each):
+                record = each.record
                 self._log.info(
                     "backfill goes on",
                     collector=record.collector,
@@ -82,19 +102,19 @@ class Backfills:
     @property
     def unfinished(self) -> Sequence[BackfillRecord]:
         """Those that are neither done nor cancelled, in the order in which they were asked for."""
-        return list(self._unfinished.values())
+        return [each.record for each in self._unfinished.values()]
 
-    def running(self, number: int) -> Backfill | None:
-        """Return the work on one, or None if it rests."""
-        work = self._work.get(number)
-        return work[0] if work else None
+    @property
+    def windows(self) -> dict[str, WindowRun]:
+        """The runs over windows that are under way, by the names of their collectors."""
+        work = [each.work for each in list(self._unfinished.values()) if each.work is not None]
+        return {each.record.collector: each.running for each in work if each.running is not None}
 
     def told(self, record: BackfillRecord) -> dict[str, Any]:
         """Return one for a listing, with what its window under way has given so far."""
-        shape = record.as_dict()
-        work = self.running(record.id)
-        if work is not None and work.running is not None:
-            counts = work.running.counts
+        shape, found = record.as_dict(), self._unfinished.get(record.id)
+        if found and found.work and found.work.running:
+            counts = found.work.running.counts
             shape["readings"] += counts.readings
             shape["points"] += counts.points
         return shape
@@ -124,9 +144,8 @@ class Backfills:
             raise NotPossible(problem)
         spans = tuple((float(start), float(end)) for start, end in spans)
         async with self._asking:
-            for record in self._unfinished.values():
-                if record.collector == collector:
-                    return await self._asked_again(record, spans, chunk=chunk, rate=rate)
+            if unfinished := self._of(collector):
+                return await self._asked_again(unfinished, spans, chunk=chunk, rate=rate)
             await self._check(collector)
             record = BackfillRecord(
                 collector=collector,
@@ -138,14 +157,14 @@ class Backfills:
             )
             row = backfillrecords.encode(record)
             record.id = await self._database.write(partial(backfillrecords.insert, row=row))
-            self._add(record)
+            self._unfinished[record.id] = asked = Unfinished(record)
         self._log.info(
             "backfill begins",
             collector=collector,
             backfill=record.id,
             span=windows.format_window((spans[0][0], spans[-1][1])),
         )
-        self._go_on(record)
+        self._go_on(asked)
         return record
 
     async def cancel(self, number: int) -> BackfillRecord | None:
@@ -155,7 +174,7 @@ class Backfills:
             NotNow: It is done already.
         """
         if number in self._unfinished:
-            await asyncio.wait({self._give_up(self._unfinished[number])})
+            await asyncio.wait({self._cancel(self._unfinished[number])})
         found = await self.find(number)
         if found is not None and found.status is Status.DONE:
             raise NotNow(f"backfill {number}: is done already")
@@ -167,8 +186,8 @@ class Backfills:
         Raises:
             StateError: The database failed.
         """
-        if number in self._over:
-            await self._over[number].wait()
+        if number in self._unfinished:
+            await self._unfinished[number].over.wait()
         return await self.find(number)
 
     async def find(self, number: int) -> BackfillRecord | None:
@@ -178,7 +197,7 @@ class Backfills:
             StateError: The database failed.
         """
         if number in self._unfinished:
-            return self._unfinished[number]
+            return self._unfinished[number].record
         return await self._database.read(partial(backfillrecords.find, number=number))
 
     async def listed(self, collector: str | None = None, *, limit: int) -> list[BackfillRecord]:
@@ -190,36 +209,34 @@ class Backfills:
         found = await self._database.read(
             partial(backfillrecords.listed, collector=collector, limit=limit)
         )
-        return [self._unfinished.get(each.id, each) for each in found]
+        current = {number: each.record for number, each in self._unfinished.items()}
+        return [current.get(each.id, each) for each in found]
 
-    async def finish(self) -> None:
+    async def stop(self) -> None:
         """Let windows under way come to their end within the grace period; begin no others."""
-        self._finishing = True
-        for work, _ in self._work.values():
-            work.finish()
-        under_way = {task for _, task in self._work.values()}
+        self._stopping = True
+        under_way = set()
+        for each in self._unfinished.values():
+            if each.work is not None and each.task is not None:
+                each.work.stop()
+                under_way.add(each.task)
         if under_way:
-            over = asyncio.ensure_future(asyncio.wait(under_way))
-            hurried = asyncio.ensure_future(self._hurry.wait())
-            await asyncio.wait(
-                {over, hurried},
-                timeout=self._collectors.grace,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            over.cancel()
-            hurried.cancel()
-        await self._cancelled(under_way)
+            grace = self._collectors.grace
+            await first_of(asyncio.wait(under_way), self._hurry, within=grace)
+        await self._cancel_tasks(under_way)
 
     # -- one of them
 
-    def _add(self, record: BackfillRecord) -> None:
-        self._unfinished[record.id] = record
-        self._over[record.id] = asyncio.Event()
+    def _of(self, collector: str) -> Unfinished | None:
+        """Return the unfinished one of a collector, or None."""
+        found = (each for each in self._unfinished.values() if each.record.collector == collector)
+        return next(found, None)
 
     async def _asked_again(
-        self, record: BackfillRecord, spans: Sequence[Span], *, chunk: float, rate: float | None
+        self, unfinished: Unfinished, spans: Sequence[Span], *, chunk: float, rate: float | None
     ) -> BackfillRecord:
-        if record.id in self._giving_up:
+        record = unfinished.record
+        if unfinished.cancelling is not None:
             raise NotNow(f"{record.collector}: its backfill {record.id} is being cancelled")
         if (record.spans, record.chunk) != (spans, chunk):
             raise NotNow(
@@ -228,17 +245,17 @@ class Backfills:
             )
         record.rate = rate
         await self._save(record)
-        if work := self.running(record.id):
-            work.hurry()
+        if unfinished.work is not None:
+            unfinished.work.hurry()
         return record
 
     async def _check(self, name: str) -> None:
         """Refuse a collector that cannot read windows."""
         collector = self._collectors.by_name.get(name)
-        if collector is None or self._finishing:
+        if collector is None or self._stopping:
             raise NotNow(f"{name}: is disabled, has not been started yet, or is being stopped")
         try:
-            plugin = await collector.plugin()
+            plugin = await collector.setup.plugin()
         except PluginLoadError as error:
             raise NotPossible(str(error)) from error
         if not plugin.wants_window:
@@ -247,85 +264,81 @@ class Backfills:
                 f"given a window; {plugin.name} does not"
             )
 
-    def _go_on(self, record: BackfillRecord) -> bool:
+    def _go_on(self, unfinished: Unfinished) -> bool:
         """Work on one with its collector as it is now; return whether that begins anew."""
-        if record.id in self._giving_up:
+        record, work = unfinished.record, unfinished.work
+        if unfinished.cancelling is not None:
             return False
         collector = self._collectors.by_name.get(record.collector)
-        if (work := self.running(record.id)) and work.collector is collector:
+        if work is not None and work.collector is collector:
             return False
-        ended = self._end(record.id)
+        stopping = self._stop(unfinished)
         if collector is None:
             record.status, record.why = Status.PAUSED, NO_COLLECTOR
             return False
-        if self._finishing:
+        if self._stopping:
             return False
         work = Backfill(record, collector, save=self._save, services=self._services)
 
         async def go_on() -> None:
-            if ended is not None:
-                await asyncio.wait({ended})
+            if stopping is not None:
+                await asyncio.wait({stopping})
             if await work.run():
-                await self._close(record, Status.DONE)
+                await self._finish(record, Status.DONE)
 
-        task = self._tasks.start(f"{record.collector}.backfill", go_on)
-        self._work[record.id] = work, task
+        unfinished.work = work
+        unfinished.task = self._tasks.start(f"{record.collector}.backfill", go_on)
         return True
 
-    def _end(self, number: int) -> Task | None:
-        """Begin to end the work on one; return the end of it and of all before it."""
-        work, earlier = self._work.pop(number, None), self._ending.get(number)
-        if work is None:
+    def _stop(self, unfinished: Unfinished) -> Task | None:
+        """Begin to stop the work on one; return the end of it and of all before it."""
+        work, task, earlier = unfinished.work, unfinished.task, unfinished.stopping
+        if work is None or task is None:
             return earlier
-        work[0].finish()
+        unfinished.work = unfinished.task = None
+        work.stop()
 
-        async def end() -> None:
-            await self._cancelled({work[1]})
+        async def stop() -> None:
+            await self._cancel_tasks({task})
             if earlier is not None:
                 await asyncio.wait({earlier})
 
-        name = f"{work[0].record.collector}.backfill-end"
-        ending = self._ending[number] = self._tasks.start(name, end)
-        return ending
+        name = f"{unfinished.record.collector}.backfill-stop"
+        unfinished.stopping = self._tasks.start(name, stop)
+        return unfinished.stopping
 
-    def _give_up(self, record: BackfillRecord) -> Task:
+    def _cancel(self, unfinished: Unfinished) -> Task:
         """Begin to cancel one, unless that has begun; return the end of that.
 
-        From now on nothing begins to work on it any more. A task of its own waits
-        for the window under way, which may outlast the patience of whoever asked.
+        From now on no work on it begins any more. A task of its own waits for the
+        window under way, which may outlast the patience of the one who asked.
         """
-        number = record.id
-        if number in self._giving_up:
-            return self._giving_up[number]
-        ending = self._end(number)
+        if unfinished.cancelling is not None:
+            return unfinished.cancelling
+        record, stopping = unfinished.record, self._stop(unfinished)
 
-        async def give_up() -> None:
-            if ending is not None:
-                await asyncio.wait({ending})
+        async def cancel() -> None:
+            if stopping is not None:
+                await asyncio.wait({stopping})
             # It may just have been done, or nearly.
-            await self._close(record, record.status if record.over else Status.CANCELLED)
+            await self._finish(record, record.status if record.over else Status.CANCELLED)
 
-        name = f"{record.collector}.backfill-cancel"
-        giving_up = self._giving_up[number] = self._tasks.start(name, give_up)
-        return giving_up
+        unfinished.cancelling = self._tasks.start(f"{record.collector}.backfill-cancel", cancel)
+        return unfinished.cancelling
 
-    async def _cancelled(self, tasks: set[Task]) -> None:
+    async def _cancel_tasks(self, tasks: set[Task]) -> None:
         if tasks:
             for name in await self._tasks.cancel(tasks):
                 self._log.error("a plugin does not end when it is cancelled", task=name)
 
-    async def _close(self, record: BackfillRecord, status: Status) -> None:
-        """Bring one to its end."""
+    async def _finish(self, record: BackfillRecord, status: Status) -> None:
+        """Bring the record of one to its end."""
         if record.id not in self._unfinished:
             return  # a plugin that ignored its cancellation has come to the end of all windows
         record.status, record.why, record.ended = status, "", self._clock.now()
         record.failures, record.error = 0, ""
         await self._save(record)
-        del self._unfinished[record.id]
-        self._work.pop(record.id, None)
-        self._ending.pop(record.id, None)
-        self._giving_up.pop(record.id, None)
-        self._over.pop(record.id).set()
+        self._unfinished.pop(record.id).over.set()
         self._log.info(
             f"backfill {status}",
             collector=record.collector,

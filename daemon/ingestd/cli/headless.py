@@ -148,7 +148,7 @@ async def _live(
     @asynccontextmanager
     async def instead_of_serving(daemon: Daemon) -> AsyncIterator[str]:
         if not backfills:
-            await daemon.backfills.finish()  # before any of them has begun
+            await daemon.backfills.stop()  # before any of them has begun
         working = asyncio.create_task(work(), name="ingestd[once]")
         try:
             yield ""

@@ -1,16 +1,20 @@
 """Looks after one collector: its ticks, its runs, their points, and the state behind them."""
 
-from ingestd.collecting.collector import Collector, Services
+from ingestd.collecting.collector import Collector
 from ingestd.collecting.collectors import Collectors, naming_of, schedule_of
 from ingestd.collecting.committer import StateCommitter
-from ingestd.collecting.windowrun import WindowRun
+from ingestd.collecting.run import SLICE, Run
+from ingestd.collecting.services import Services
+from ingestd.collecting.setup import RunSetup
 
 __all__ = [
+    "SLICE",
     "Collector",
     "Collectors",
+    "Run",
+    "RunSetup",
     "Services",
     "StateCommitter",
-    "WindowRun",
     "naming_of",
     "schedule_of",
 ]

@@ -1,20 +1,40 @@
-"""All collectors: started, replaced and ended; what they remember outlives them."""
+"""All collectors: started, replaced and stopped; what they remember outlives them."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
 from typing import Any
 
 from ingestd.collecting import schedule
-from ingestd.collecting.collector import Collector, Services
+from ingestd.collecting.collector import Collector
 from ingestd.collecting.committer import StateCommitter
 from ingestd.collecting.points import Naming
+from ingestd.collecting.services import Services
 from ingestd.config import Catalogue, CollectorConfig
 from ingestd.contract import Memory
 from ingestd.model import Series
 from ingestd.records import Kept, StateStore
-from ingestd.tasks import Task, Tasks
+from ingestd.tasks import Task, Tasks, first_of
+
+
+@dataclass(slots=True)
+class Place:
+    """What there is under the name of a collector, beside the collector itself.
+
+    Attributes:
+        running: The task of the one that runs, or None.
+        stopping: The end of the one that ran last and of all before it, or None if none has ended.
+        committer: What they remember, once the first of them was made.
+        found: What was on disk when the daemon started, until there is a committer.
+    """
+
+    running: Task | None = None
+    stopping: Task | None = None
+    committer: StateCommitter | None = None
+    found: Kept | None = None
 
 
 class Collectors:
@@ -24,7 +44,10 @@ class Collectors:
         states: Where their memories and records are kept.
         tasks: Where they run.
         grace: How long a run may go on when its collector has to end, in seconds.
-        hurry: Set when nobody wants to wait for that any longer.
+        hurry: Set when that is to be cut short.
+
+    Attributes:
+        by_name: Those that run, or are about to.
     """
 
     def __init__(
@@ -39,14 +62,12 @@ class Collectors:
         self._states, self._tasks = states, tasks
         self.grace, self._hurry, self._log = grace, hurry, log
         self.by_name: dict[str, Collector] = {}
-        self._running: dict[str, Task] = {}
-        self._retired: dict[str, Task] = {}
-        self._committers: dict[str, StateCommitter] = {}
-        self._found: dict[str, Kept] = {}
+        self._places: defaultdict[str, Place] = defaultdict(Place)
 
     async def remember(self) -> None:
         """Read at once what all collectors remember, before they are started."""
-        self._found = await self._states.load_all()
+        for name, kept in (await self._states.load_all()).items():
+            self._places[name].found = kept
 
     async def make(
         self, config: CollectorConfig, *, catalogue: Catalogue, services: Services
@@ -65,7 +86,7 @@ class Collectors:
             config,
             schedule=schedule_of(config),
             naming=self._naming(config, catalogue),
-            committer=await self._committer_of(config.name, services),
+            committer=await self._committer_for(config.name, services),
             last=self._states.last_runs().get(config.name),
             services=services,
         )
@@ -73,37 +94,37 @@ class Collectors:
     def start(self, collector: Collector) -> None:
         """Start a collector, in the place of the one of that name."""
         name = collector.name
-        before, retired = self.by_name.get(name), self._retire(name)
+        before, stopping = self.by_name.get(name), self._stop(name)
         if before is not None:
             collector.follow(before)
         self.by_name[name] = collector
 
         async def collect() -> None:
-            if retired is not None:
-                await asyncio.wait({retired})
+            if stopping is not None:
+                await asyncio.wait({stopping})
                 # Its last run may have ended only now.
                 collector.last = self._states.last_runs().get(name)
             await collector.run()
 
-        self._running[name] = self._tasks.start(name, collect)
+        self._places[name].running = self._tasks.start(name, collect)
 
     def remove(self, name: str) -> Task | None:
-        """Begin to end a collector, and return its end; what it remembers stays."""
-        retired = self._retire(name)
+        """Begin to stop a collector, and return its end; what it remembers stays."""
+        stopping = self._stop(name)
         del self.by_name[name]
-        return retired
+        return stopping
 
     def rename(self, catalogue: Catalogue) -> None:
         """Name series by another catalogue from now on."""
         for collector in self.by_name.values():
             collector.naming = self._naming(collector.config, catalogue)
 
-    async def finish(self) -> None:
-        """End all collectors, letting runs finish within the grace period."""
+    async def stop(self) -> None:
+        """Stop all collectors, letting runs under way end within the grace period."""
         for name in self.by_name:
-            self._retire(name)
-        if self._retired:
-            await asyncio.wait(set(self._retired.values()))
+            self._stop(name)
+        if stopping := {each.stopping for each in self._places.values() if each.stopping}:
+            await asyncio.wait(stopping)
 
     @property
     def stuck(self) -> list[str]:
@@ -116,8 +137,8 @@ class Collectors:
         Raises:
             StateError: The database failed.
         """
-        if name in self._committers:
-            return self._committers[name].memory
+        if committer := self._committer(name):
+            return committer.memory
         kept = await self._states.load(name)
         return None if kept.changed is None else kept.memory
 
@@ -129,60 +150,62 @@ class Collectors:
         """
         if name in self.by_name:
             return await self.by_name[name].reset(masks=masks)
-        if name in self._committers:
-            forgot = self._committers[name].reset(masks=masks)
-            await self._committers[name].committed()
+        if committer := self._committer(name):
+            forgot = committer.reset(masks=masks)
+            await committer.committed()
             return forgot
         return await self._states.reset(name, masks=masks)
 
     async def committed(self) -> None:
         """Return when everything that they remember is on disk."""
-        for committer in list(self._committers.values()):  # a reload may be adding some
-            await committer.committed()
+        for place in list(self._places.values()):  # a reload may be adding some
+            if place.committer is not None:
+                await place.committer.committed()
 
     def _naming(self, config: CollectorConfig, catalogue: Catalogue) -> Naming:
         return naming_of(config, catalogue, met=partial(self._states.note_series, config.name))
 
-    async def _committer_of(self, name: str, services: Services) -> StateCommitter:
-        if name not in self._committers:
-            kept = self._found.pop(name, None) or await self._states.load(name)
+    def _committer(self, name: str) -> StateCommitter | None:
+        return self._places[name].committer if name in self._places else None
+
+    async def _committer_for(self, name: str, services: Services) -> StateCommitter:
+        """Return what holds the memory of a name, made when it is first wanted."""
+        place = self._places[name]
+        if place.committer is None:
+            kept, place.found = place.found or await self._states.load(name), None
             log = self._log.bind(collector=name)
             if kept.damage:
                 log.error("state was damaged", problem=kept.damage)
             services.redactor.add(kept.memory.hidden.values(), owner=name)
-            committer = StateCommitter(
+            place.committer = StateCommitter(
                 name, kept.memory, store=self._states, clock=services.clock, log=log
             )
-            self._committers[name] = committer
-            self._tasks.start(f"{name}.keep", committer.run)
-        return self._committers[name]
+            self._tasks.start(f"{name}.commit", place.committer.run)
+        return place.committer
 
-    def _retire(self, name: str) -> Task | None:
-        """Begin to end the collector of a name; return the end of it and of all before it.
+    def _stop(self, name: str) -> Task | None:
+        """Begin to stop the collector of a name; return the end of it and of all before it.
 
         A task of its own does it, because the collector that waits for it may
         itself be replaced meanwhile, and must not leave the first one running.
         """
-        task, earlier = self._running.pop(name, None), self._retired.get(name)
+        place = self._places[name]
+        task, earlier = place.running, place.stopping
         if task is None:
             return earlier
-        collector = self.by_name[name]
+        collector, place.running = self.by_name[name], None
 
-        async def retire() -> None:
-            await self._end(collector, task)
+        async def stop() -> None:
+            await self._end_run(collector, task)
             if earlier is not None:
                 await asyncio.wait({earlier})
 
-        retired = self._retired[name] = self._tasks.start(f"{name}.retire", retire)
-        return retired
+        place.stopping = self._tasks.start(f"{name}.stop", stop)
+        return place.stopping
 
-    async def _end(self, collector: Collector, task: Task) -> None:
+    async def _end_run(self, collector: Collector, task: Task) -> None:
         """Let the run under way come to its end, if it can, and cancel the rest."""
-        over = asyncio.ensure_future(collector.finish())
-        hurried = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait({over, hurried}, timeout=self.grace, return_when=asyncio.FIRST_COMPLETED)
-        over.cancel()
-        hurried.cancel()
+        await first_of(collector.stop(), self._hurry, within=self.grace)
         for name in await self._tasks.cancel({task}):
             self._log.error("a plugin does not end when it is cancelled", task=name)
 

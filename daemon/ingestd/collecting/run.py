@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.calling import CallOptions, Plugin, PluginResult, results
-from ingestd.clock import Clock
 from ingestd.collecting.committer import StateCommitter
-from ingestd.collecting.points import SAMPLES, Conversion, Naming
-from ingestd.context import Receipts
+from ingestd.collecting.points import SAMPLES, Conversion
+from ingestd.collecting.setup import RunSetup
+from ingestd.context import Context, Http, Receipts
 from ingestd.contract import (
+    Memory,
     Result,
     arguments,
     reading_as_builtins,
@@ -24,9 +26,7 @@ from ingestd.contract import (
     remember_secrets,
     take_apart,
 )
-from ingestd.delivery import Buffer
 from ingestd.model import Point, Priority, Receipt
-from ingestd.redaction import Redactor
 
 # A list of millions is handed over in slices, so that the event loop stays alive.
 SLICE: Final = 20_000
@@ -61,42 +61,37 @@ class Run:
     """One call of a collector's plugin.
 
     Attributes:
-        params: What the operator wrote.
+        plugin: What is called.
+        setup: What every run of the collector is made of.
+        options: How the plugin is called.
+        http: Makes the session that ``ctx.http`` gives.
         started: When it began, in seconds since the Unix epoch.
-        fingerprint: Makes the mark of a param's value.
         counts: What it has given so far.
         receipts: Those of its points that are not settled yet.
         hidden: The secrets that it knows: what it began with, and what it has given since.
     """
 
     plugin: Plugin
-    params: Mapping[str, Any] = field(repr=False)
+    setup: RunSetup
     options: CallOptions
-    naming: Callable[[], Naming]
-    committer: StateCommitter
-    buffer: Buffer
-    clock: Clock
-    redactor: Redactor
-    fingerprint: Callable[[Any], str]
-    started: float = 0.0
+    http: Http
+    started: float
     counts: RunCounts = field(default_factory=RunCounts)
     receipts: Receipts = field(default_factory=Receipts)
     hidden: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    async def collect(self, extras: Mapping[str, Any]) -> None:
+    async def collect(self) -> None:
         """Call the plugin to its end.
-
-        Args:
-            extras: Arguments that only the daemon can give.
 
         Raises:
             PluginError: The run failed, in the way that its class says.
         """
-        memory = self.committer.memory
+        memory = self.setup.committer.memory
         self.hidden = deepcopy(memory.hidden)  # the plugin may change what it gets in place
-        self.redactor.add(memory.hidden.values(), owner=self.committer.collector)
-        kwargs = arguments(memory, self.params, fingerprint=self.fingerprint)
-        async with aclosing(results(self.plugin, {**kwargs, **extras}, self.options)) as everything:
+        self._hide(memory.hidden)
+        remembered = arguments(memory, self._params, fingerprint=self._fingerprint)
+        kwargs = {**remembered, **self._extras()}
+        async with aclosing(results(self.plugin, kwargs, self.options)) as everything:
             async for given in everything:
                 await self._take(given)
 
@@ -107,21 +102,14 @@ class Run:
             ResultError: They cannot be kept.
         """
         result = take_apart(given)
-        self.redactor.add(result.hidden.values(), owner=self.committer.collector)
+        self._hide(result.hidden)
         self.hidden = {**self.hidden, **result.hidden}
-        self.committer.amend(
-            partial(
-                remember_secrets,
-                result=result,
-                params=self.params,
-                fingerprint=self.fingerprint,
-            )
-        )
+        self._committer.amend(self._with_secrets_of(result))
 
     async def _take(self, given: PluginResult) -> None:
         """Hand over one result: its points to the buffer, its state to the committer."""
         result = take_apart(given.result)
-        self.redactor.add(result.hidden.values(), owner=self.committer.collector)
+        self._hide(result.hidden)
         self.counts.output = given.output
         self.counts.degraded = result.degraded or self.counts.degraded
         priority = self._priority(given, result)
@@ -130,10 +118,65 @@ class Run:
             for start in range(0, len(result.readings), self._slice)
             if (receipt := await self._put(result.readings[start : start + self._slice], priority))
         ]
-        up_to_date = reconciled(result, began=self.hidden, now=self.committer.memory.hidden)
+        up_to_date = reconciled(result, began=self.hidden, now=self._committer.memory.hidden)
         self.hidden = {**self.hidden, **result.hidden}
         self._keep(given, up_to_date, receipts)
         await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
+
+    def _with_secrets_of(self, result: Result) -> Callable[[Memory], Memory]:
+        """Return what makes of any memory the one that knows the secrets of a result, too."""
+        return partial(
+            remember_secrets, result=result, params=self._params, fingerprint=self._fingerprint
+        )
+
+    def _hide(self, secrets: Mapping[str, Any]) -> None:
+        """Take care that no log and no answer tells secrets."""
+        self.setup.services.redactor.add(secrets.values(), owner=self.setup.config.name)
+
+    def _extras(self) -> dict[str, Any]:
+        """Return the arguments that only the daemon can give, if the plugin declares them."""
+        plugin = self.plugin
+        extras: dict[str, Any] = {
+            name: None if seconds is None else timedelta(seconds=seconds)
+            for name, seconds in self.setup.config.revisits.items()
+            if plugin.wants(name)
+        }
+        if plugin.wants_window:
+            extras |= dict(zip(("start", "end"), self._span, strict=True))
+        if plugin.wants_ctx:
+            extras["ctx"] = self._context()
+        return extras
+
+    def _context(self) -> Context:
+        services = self.setup.services
+        return Context(
+            collector=self.setup.config.name,
+            log=self.options.log,
+            clock=services.clock,
+            receipts=self.receipts,
+            stopping=services.stopping,
+            reader=services.reader,
+            http=self.http,
+            shared=services.shared,
+            keep=self.keep_hidden,
+        )
+
+    @property
+    def _span(self) -> tuple[datetime | None, datetime | None]:
+        """The window of the past that the plugin is asked for; a scheduled run has none."""
+        return None, None
+
+    @property
+    def _params(self) -> Mapping[str, Any]:
+        return self.setup.config.params
+
+    @property
+    def _fingerprint(self) -> Callable[[Any], str]:
+        return self.setup.services.states.fingerprint
+
+    @property
+    def _committer(self) -> StateCommitter:
+        return self.setup.committer
 
     @property
     def _slice(self) -> int:
@@ -148,13 +191,13 @@ class Run:
     def _keep(self, given: PluginResult, result: Result, receipts: Sequence[Receipt]) -> None:
         """Remember what the plugin wants to be remembered, behind its readings."""
         memory = remember(
-            self.committer.memory,
+            self._committer.memory,
             result,
             yielded=given.yielded,
-            params=self.params,
-            fingerprint=self.fingerprint,
+            params=self._params,
+            fingerprint=self._fingerprint,
         )
-        self.committer.commit_behind(memory, receipts)
+        self._committer.commit_behind(memory, receipts)
 
     async def _put(self, readings: Sequence[Any], priority: Priority) -> Receipt | None:
         """Count some readings and put their points into the buffer, if there are any."""
@@ -176,16 +219,16 @@ class Run:
 
     async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
         """Put points into the buffer, waiting for room."""
-        return await self.buffer.put(points, priority=priority)
+        return await self.setup.services.buffer.put(points, priority=priority)
 
     def _sort(self, readings: Sequence[Any]) -> Conversion:
         """Make points of readings, by the rules of the plugin's host first if it has one."""
-        now = self.clock.now()
+        now = self.setup.services.clock.now()
         host = self.options.host
         if host is None:
-            return self.naming().sort(readings, now=now)
+            return self.setup.naming().sort(readings, now=now)
         converted = host.convert(map(reading_as_builtins, readings), now=now)
-        found = self.naming().sort(converted.readings, now=now)
+        found = self.setup.naming().sort(converted.readings, now=now)
         found.unusable += converted.unusable
         found.samples = [*converted.samples, *found.samples]
         return found

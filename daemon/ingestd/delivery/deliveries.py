@@ -15,7 +15,7 @@ from ingestd.disk import Database
 from ingestd.errors import NotNow
 from ingestd.model import StoredPoint
 from ingestd.sinks import Sink
-from ingestd.tasks import Task, Tasks
+from ingestd.tasks import Task, Tasks, first_of
 
 STALLED: Final = 120.0  # seconds without any progress, beside a store's timeout
 
@@ -114,16 +114,10 @@ class Deliveries:
         running = set(self._running.values())
         if not running:
             return
-        hurried = asyncio.ensure_future(hurry.wait())
-        everything = asyncio.ensure_future(asyncio.wait(running))
-        await asyncio.wait(
-            {hurried, everything}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-        )
-        hurried.cancel()
+        await first_of(asyncio.wait(running), hurry, within=patience)
         for delivery in self.by_store.values():
             delivery.give_up()
-        await asyncio.wait({everything}, timeout=patience)
-        everything.cancel()
+        await asyncio.wait(running, timeout=patience)
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]

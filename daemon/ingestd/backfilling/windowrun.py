@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from datetime import datetime
 from typing import Any, Protocol
 
 from ingestd.calling import PluginResult
-from ingestd.collecting.run import SLICE, Run
-from ingestd.contract import Result, remember_secrets
+from ingestd.collecting import SLICE, Run
+from ingestd.contract import Result
 from ingestd.model import Point, Priority, Receipt
 
 
@@ -39,14 +39,20 @@ class WindowRun(Run):
 
     Attributes:
         admission: Says when readings may be handed over.
+        span: The first time of the window, and the first one after it; aware.
     """
 
     admission: Admission
+    span: tuple[datetime, datetime]
+
+    @property
+    def _span(self) -> tuple[datetime | None, datetime | None]:
+        return self.span
 
     @property
     def _slice(self) -> int:
         # A larger one would need the whole buffer, and keep everybody else out of it.
-        return min(SLICE, self.buffer.most_backfill, self.admission.portion)
+        return min(SLICE, self.setup.services.buffer.most_backfill, self.admission.portion)
 
     def _priority(self, _given: PluginResult, _result: Result) -> Priority:
         return Priority.BACKFILL
@@ -60,8 +66,6 @@ class WindowRun(Run):
 
     def _keep(self, _given: PluginResult, result: Result, _receipts: Sequence[Receipt]) -> None:
         """Keep the secrets alone, at once: a renewed token depends on no readings."""
-        secrets = partial(
-            remember_secrets, result=result, params=self.params, fingerprint=self.fingerprint
-        )
-        if secrets(self.committer.memory) != self.committer.memory:
-            self.committer.amend(secrets)
+        remembering = self._with_secrets_of(result)
+        if remembering(self._committer.memory) != self._committer.memory:
+            self._committer.amend(remembering)

@@ -1,0 +1,75 @@
+"""What the runs of one collector are made of, those on its schedule and those of its backfills."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ingestd.calling import CallOptions, Isolation, Plugin
+from ingestd.collecting.committer import StateCommitter
+from ingestd.collecting.points import Naming
+from ingestd.collecting.services import Services
+from ingestd.config import CollectorConfig
+from ingestd.context import LazySession
+from ingestd.errors import PluginLoadError
+from ingestd.loading import CurrentPlugin
+from ingestd.worker import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSetup:
+    """What every run of one collector is made of.
+
+    Attributes:
+        config: What the operator wrote.
+        services: What the collector shares with the others.
+        committer: What it remembers.
+        naming: Returns how its readings become points; a reload may replace that meanwhile.
+        current: Its plugin, as the file has it now.
+        http: The session of its scheduled runs.
+        log: Bound to the collector.
+    """
+
+    config: CollectorConfig
+    services: Services
+    committer: StateCommitter
+    naming: Callable[[], Naming]
+    current: CurrentPlugin
+    http: LazySession
+    log: Any
+
+    async def plugin(self) -> Plugin:
+        """Return the plugin as it is now.
+
+        Raises:
+            PluginLoadError: It does not load, or is not of the kind that the schedule needs.
+        """
+        plugin, config = await self.current.get(), self.config
+        stream = config.every is None and config.cron is None
+        if stream and plugin.kind is not Kind.GENERATOR:
+            raise PluginLoadError(
+                f"{config.plugin}: expected an async generator, because the collector has "
+                f"neither every: nor cron:, got a {plugin.kind.value}"
+            )
+        return plugin
+
+    def call_options(
+        self, *, name: str, timeout: float | None, processes: Isolation, log: Any
+    ) -> CallOptions:
+        """Return how the plugin is to be called.
+
+        Args:
+            name: Which turn at the workers the run takes: no two runs of a name go on at a time.
+            timeout: The plugin's own time, in seconds, or None for no limit.
+            processes: Where an ordinary function runs, unless it needs a thread.
+            log: Takes what the plugin logs.
+        """
+        config, services = self.config, self.services
+        host = services.hosts.get(config.compat or "")
+        return CallOptions(
+            name=name,
+            timeout=timeout,
+            memory_limit=config.memory_limit,
+            isolation=services.threads if config.isolation == "thread" else processes,
+            log=log,
+            host=host and host.configured(config.settings),
+        )
