@@ -44,7 +44,7 @@ from ingestd.tasks import Tasks
 ENCODERS: Final = 2
 HELPERS: Final = 2
 FLUSH: Final = 5.0  # seconds that stores get at the stop before the spool takes the rest
-TEND: Final = 60.0
+TEND: Final = 60.0  # seconds
 MOST_NAMED: Final = 8  # of what is stuck, in a line of the log
 
 T = TypeVar("T")

@@ -28,7 +28,7 @@ PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical"
 # The journal cuts lines after 48 KiB, and what follows the cut has no priority.
 LONGEST_LINE: Final = 12_000  # characters, of up to four bytes
 LONGEST_TEXT: Final = 8_000  # characters of one value
-DEEPEST: Final = 8  # containers within containers
+DEEPEST_EVENT: Final = 8  # containers within containers
 NO_KEY: Final = re.compile(r"[^\w.-]")
 
 # How a terminal is told about colours.
@@ -175,7 +175,7 @@ def jsonable(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    if isinstance(value, Mapping | list | tuple | set | frozenset) and depth == DEEPEST:
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and depth == DEEPEST_EVENT:
         return "..."
     if isinstance(value, Mapping):
         return {str(key): jsonable(each, depth + 1) for key, each in value.items()}

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
-MICROSECONDS: Final = 1_000_000
+from ingestd.model import MICROSECONDS
+
 # A full queue at systemd's end must not hold up the event loop for long.
 SEND_TIMEOUT: Final = 1.0  # seconds
 

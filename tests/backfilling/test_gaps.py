@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.backfilling.gaps import SAMPLE, SECOND, Bounds, Comparison, Hole, commonest, merged
+from ingestd.backfilling.gaps import SAMPLE, SECOND_US, Bounds, Comparison, Hole, commonest, merged
 
-MINUTE = 60 * SECOND
+MINUTE = 60 * SECOND_US
 HALF_HOUR = 30 * MINUTE
 DAY = 48 * HALF_HOUR
 ALASKA = ZoneInfo("America/Anchorage")
@@ -128,7 +128,7 @@ def test_local_days_and_months_survive_daylight_saving(hour: int) -> None:
 def test_polled_readings_that_come_early_and_late_have_a_cadence() -> None:
     """Clock times of polls are never exact."""
     random = Random(7)
-    times = [n * 15 * MINUTE + random.randrange(20 * SECOND) for n in range(3000) if n % 100]
+    times = [n * 15 * MINUTE + random.randrange(20 * SECOND_US) for n in range(3000) if n % 100]
     found = compared(times)
 
     assert found.cadence_us == pytest.approx(15 * MINUTE, rel=0.01)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.backfilling.windows import CHUNK, Span, fault, format_window, next_window, share_done
+from ingestd.backfilling.windows import (
+    DEFAULT_CHUNK,
+    Span,
+    fault,
+    format_window,
+    next_window,
+    share_done,
+)
 
 TIMES = st.lists(st.integers(-(10**9), 10**10), min_size=2, max_size=12, unique=True).map(sorted)
 
@@ -56,19 +63,19 @@ def test_share_done_counts_the_spans_alone() -> None:
 @pytest.mark.parametrize(
     ("spans", "chunk", "rate", "problem"),
     [
-        ([], CHUNK, None, "spans: expected at least one, got none"),
-        ([(2, 2)], CHUNK, None, "a start before its end"),
-        ([(3, 2)], CHUNK, None, "got [3, 2]"),
-        ([(math.nan, 2)], CHUNK, None, "a start before its end"),
-        ([(1, math.inf)], CHUNK, None, "a start before its end"),
-        ([(-1e12, 1)], CHUNK, None, "a start before its end"),
-        ([(1, 3), (2, 4)], CHUNK, None, "got 2 after 3"),
-        ([(3, 4), (1, 2)], CHUNK, None, "without overlaps"),
+        ([], DEFAULT_CHUNK, None, "spans: expected at least one, got none"),
+        ([(2, 2)], DEFAULT_CHUNK, None, "a start before its end"),
+        ([(3, 2)], DEFAULT_CHUNK, None, "got [3, 2]"),
+        ([(math.nan, 2)], DEFAULT_CHUNK, None, "a start before its end"),
+        ([(1, math.inf)], DEFAULT_CHUNK, None, "a start before its end"),
+        ([(-1e12, 1)], DEFAULT_CHUNK, None, "a start before its end"),
+        ([(1, 3), (2, 4)], DEFAULT_CHUNK, None, "got 2 after 3"),
+        ([(3, 4), (1, 2)], DEFAULT_CHUNK, None, "without overlaps"),
         ([(1, 2)], 0.5, None, "chunk: expected at least 1 s, got 0.5"),
         ([(1, 2)], math.nan, None, "chunk: "),
         ([(1, 2)], math.inf, None, "chunk: "),
-        ([(1, 2)], CHUNK, 0, "rate: expected more than 0 readings in a second, got 0"),
-        ([(1, 2)], CHUNK, math.nan, "rate: "),
+        ([(1, 2)], DEFAULT_CHUNK, 0, "rate: expected more than 0 readings in a second, got 0"),
+        ([(1, 2)], DEFAULT_CHUNK, math.nan, "rate: "),
     ],
 )
 def test_what_cannot_be_read_is_told(

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from ingestd.backfilling.comparing import POINTS, compare
-from ingestd.backfilling.gaps import SECOND, Bounds
+from ingestd.backfilling.gaps import SECOND_US, Bounds
 from ingestd.config.model import EmbeddedStore
 from ingestd.model import Point, Series, StoredPoint
 from ingestd.sinks.embedded import EmbeddedSink
@@ -222,12 +222,12 @@ async def test_neither_decades_nor_dense_series_are_read_at_once(tmp_path: Path)
     sink = Watched(tmp_path / "readings.db")
     sparse, dense = Series("sparse"), Series("dense")
     ten_years = 3652 * DAY
-    await sink.keep([(sparse, n * DAY * SECOND, 1.0) for n in range(3652) if n != 700])
+    await sink.keep([(sparse, n * DAY * SECOND_US, 1.0) for n in range(3652) if n != 700])
     # Under another measurement it is the same series all the same.
     other = Series("sparse", measurement="other")
-    await sink.keep([(other, n * DAY * SECOND, 1.0) for n in range(300)])
-    await sink.keep([(dense, n * SECOND, 1.0) for n in range(200_000) if n != 77_777])
-    bounds = Bounds(0, ten_years * SECOND, from_start=True, to_end=False)
+    await sink.keep([(other, n * DAY * SECOND_US, 1.0) for n in range(300)])
+    await sink.keep([(dense, n * SECOND_US, 1.0) for n in range(200_000) if n != 77_777])
+    bounds = Bounds(0, ten_years * SECOND_US, from_start=True, to_end=False)
     shares: list[float] = []
 
     def tell(done: float, _text: str) -> None:
@@ -254,10 +254,10 @@ async def test_a_thousand_devices_under_one_name_are_read_together(tmp_path: Pat
     sink = Watched(tmp_path / "readings.db")
     devices = [Series("t", (("device", f"{n:04}"),)) for n in range(1000)]
     await sink.keep(
-        [(each, m * 60 * SECOND, 1.0) for each in devices for m in range(60) if m != 30]
+        [(each, m * 60 * SECOND_US, 1.0) for each in devices for m in range(60) if m != 30]
     )
     wanted = [("t", each.tags) for each in devices]
-    bounds = Bounds(0, DAY * SECOND, from_start=True, to_end=False)
+    bounds = Bounds(0, DAY * SECOND_US, from_start=True, to_end=False)
     found = [each async for each in compare(sink, wanted, bounds, None, lambda _, __: None)]
     await sink.close()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.contract.keepable import DEEPEST
+from ingestd.contract.keepable import DEEPEST_STATE
 from ingestd.errors import ResultError, StateError
 from ingestd.records.yamlvalues import dumps, loads
 
@@ -139,7 +139,7 @@ def endless() -> list[Any]:
         ({"a": "\ud800"}, "state.a: cannot be kept: expected text, got a lone surrogate in it"),
         ({"a": 10**5000}, "state.a: cannot be kept: expected fewer digits, got an int"),
         ({"a": endless()}, "state.a[0]: cannot be kept: it contains itself"),
-        (nested(DEEPEST + 1), "expected at most 60 levels"),
+        (nested(DEEPEST_STATE + 1), "expected at most 60 levels"),
         ({"a": lambda: None}, "got function"),
         ({"a": iter([])}, "got list_iterator"),
     ],
@@ -154,7 +154,9 @@ def test_what_cannot_be_kept_is_named_by_its_path(value: Any, message: str) -> N
 
 def test_the_deepest_value_that_may_be_kept_comes_back() -> None:
     """The limit on nesting leaves room for what it allows."""
-    assert loads(dumps(nested(DEEPEST), where="state"), where="state") == nested(DEEPEST)
+    assert loads(dumps(nested(DEEPEST_STATE), where="state"), where="state") == nested(
+        DEEPEST_STATE
+    )
 
 
 def test_an_error_never_shows_the_value() -> None:

@@ -168,7 +168,7 @@ async def test_scan_misses_none_between_chunks(
     to: EmbeddedSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A chunk begins with the very next microsecond."""
-    monkeypatch.setattr(embedded, "ROWS", 3)
+    monkeypatch.setattr(embedded, "ROWS_AT_ONCE", 3)
     await keep(to, *((Series("a"), T + at, float(at)) for at in range(8)))
 
     chunks = [chunk async for chunk in to.scan(start_us=T, end_us=T + 9)]

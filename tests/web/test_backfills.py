@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from ingestd.backfilling.windows import CHUNK
+from ingestd.backfilling.windows import DEFAULT_CHUNK
 from tests.support.daemon import DaemonFolder, RunningDaemon
 
 HOURLY = """
@@ -76,7 +76,7 @@ async def test_unfinished_backfill_is_told_and_can_be_cancelled(
         metrics = (await it.ask("GET", "/metrics")).body
         cancelled = await it.post(f"backfills/{asked['id']}/cancel")
 
-        assert asked["chunk"] == CHUNK
+        assert asked["chunk"] == DEFAULT_CHUNK
         assert (again["id"], again["rate"], other.status) == (asked["id"], 100, 409)
         assert "is not finished yet" in other.body["detail"]
         assert (told["id"], told["status"], told["done"]) == (asked["id"], "running", 0.0)

@@ -4,14 +4,14 @@ from ingestd.backfilling import records
 from ingestd.backfilling.backfill import BackfillServices
 from ingestd.backfilling.backfills import Backfills
 from ingestd.backfilling.comparing import Compared, compare
-from ingestd.backfilling.gaps import SECOND, Bounds, Hole, merged
+from ingestd.backfilling.gaps import SECOND_US, Bounds, Hole, merged
 from ingestd.backfilling.records import OVER, BackfillRecord, Status
-from ingestd.backfilling.windows import CHUNK
+from ingestd.backfilling.windows import DEFAULT_CHUNK
 
 __all__ = [
-    "CHUNK",
+    "DEFAULT_CHUNK",
     "OVER",
-    "SECOND",
+    "SECOND_US",
     "BackfillRecord",
     "BackfillServices",
     "Backfills",

@@ -24,7 +24,7 @@ from typing import Any, Final, NoReturn
 
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.windowrun import WindowRun
-from ingestd.backfilling.windows import SHORTEST, Span, format_window, next_window
+from ingestd.backfilling.windows import SHORTEST_WINDOW, Span, format_window, next_window
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collecting import Collector
@@ -35,8 +35,8 @@ from ingestd.plugins._backoff import Backoff
 from ingestd.redaction import Redactor
 
 BACKOFF: Final = Backoff(first=10.0, longest=300.0)
-LOOK_AGAIN: Final = 1.0  # seconds
-PATIENCE: Final = 30.0  # seconds
+LOOK_AT_STORES: Final = 1.0  # seconds
+STORE_PATIENCE: Final = 30.0  # seconds
 WITH_EASE: Final = 0.25  # of the timeout
 FAILED: Final = "failed, and is tried again every few minutes"
 TOO_LONG: Final = "is too long, and is tried again in shorter windows"
@@ -168,15 +168,15 @@ class Backfill:
     async def _watch_stores(self) -> NoReturn:
         while True:
             await self._until_stores_are_back()
-            await self._clock.sleep(LOOK_AGAIN)
+            await self._clock.sleep(LOOK_AT_STORES)
 
     async def _until_stores_are_back(self) -> None:
-        patient_until = self._clock.monotonic() + PATIENCE
+        patient_until = self._clock.monotonic() + STORE_PATIENCE
         while why := self._services.behind():
             if self._clock.monotonic() >= patient_until:
                 raise NotNow(why)
             self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
-            await self._clock.sleep(LOOK_AGAIN)
+            await self._clock.sleep(LOOK_AT_STORES)
         self._stand(Status.RUNNING)
 
     def _next_window(self) -> Span | None:
@@ -187,7 +187,7 @@ class Backfill:
         """Return when the stores have nothing better to do, or it is to stop."""
         while not self._stopping and (why := self._services.behind()):
             self._stand(Status.PAUSED, f"{why}; it goes on afterwards")
-            await wait_at_most(self._again, LOOK_AGAIN, clock=self._clock)
+            await wait_at_most(self._again, LOOK_AT_STORES, clock=self._clock)
             self._again.clear()
         self._stand(Status.RUNNING)
 
@@ -197,7 +197,7 @@ class Backfill:
         except NotNow as error:  # a store went away
             self._stand(Status.PAUSED, str(error))
         except (RunTimeout, ResultTooLarge) as error:
-            self._longest = max(SHORTEST, (window[1] - window[0]) / 2)
+            self._longest = max(SHORTEST_WINDOW, (window[1] - window[0]) / 2)
             await self._failed(window, str(error), TOO_LONG)
         except PluginError as error:
             await self._failed(window, str(error))

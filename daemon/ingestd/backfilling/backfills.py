@@ -16,7 +16,7 @@ from ingestd.backfilling import windows
 from ingestd.backfilling.backfill import Backfill, BackfillServices
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.windowrun import WindowRun
-from ingestd.backfilling.windows import CHUNK, Span
+from ingestd.backfilling.windows import DEFAULT_CHUNK, Span
 from ingestd.collecting import Collectors
 from ingestd.disk import Database
 from ingestd.errors import NotNow, NotPossible, PluginLoadError, StateError
@@ -124,7 +124,7 @@ class Backfills:
         collector: str,
         spans: Sequence[Span],
         *,
-        chunk: float = CHUNK,
+        chunk: float = DEFAULT_CHUNK,
         rate: float | None = None,
     ) -> BackfillRecord:
         """Begin to read spans of time anew, or go on with them if that was asked before.

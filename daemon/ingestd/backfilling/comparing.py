@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from ingestd.backfilling.gaps import DAY, SECOND, Bounds, Comparison
+from ingestd.backfilling.gaps import DAY_US, SECOND_US, Bounds, Comparison
 from ingestd.model import StoredPoint
 from ingestd.sinks import Sink
 
@@ -17,7 +17,7 @@ Tags = tuple[tuple[str, str], ...]
 
 POINTS: Final = 20_000  # in a slice, more or less
 LARGEST_STEP: Final = 8  # from the width of one slice to that of the next
-NARROWEST: Final = 60 * SECOND
+NARROWEST: Final = 60 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ async def _slices(
 ) -> AsyncGenerator[tuple[Sequence[StoredPoint], float], None]:
     """Yield what there is under a name, slice by slice, and how much of the time that was."""
     tags = dict(kinds[0]) if len(kinds) == 1 else {}
-    width_us, at_us = max(DAY // len(kinds), NARROWEST), bounds.start_us
+    width_us, at_us = max(DAY_US // len(kinds), NARROWEST), bounds.start_us
     while at_us < bounds.end_us:
         until_us = min(at_us + width_us, bounds.end_us)
         points = await sink.read(name, start_us=at_us, end_us=until_us, tags=tags)

@@ -17,12 +17,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-SECOND: Final = 1_000_000
-HOUR: Final = 3600 * SECOND
-DAY: Final = 24 * HOUR
+SECOND_US: Final = 1_000_000
+HOUR_US: Final = 3600 * SECOND_US
+DAY_US: Final = 24 * HOUR_US
 # Between 30 and 31 days people mean a month; on average it is a twelfth of a year.
-MONTH: Final = range(30 * DAY - 2 * HOUR, 31 * DAY + 2 * HOUR + 1)
-MEAN_MONTH: Final = round(365.2425 * DAY / 12)
+MONTH: Final = range(30 * DAY_US - 2 * HOUR_US, 31 * DAY_US + 2 * HOUR_US + 1)
+MEAN_MONTH: Final = round(365.2425 * DAY_US / 12)
 SAMPLE: Final = 1000  # distances to learn from
 ALIKE: Final = 1.1  # the largest of distances that are alike, as a multiple of the smallest
 # Fewer alike than this say that a series comes when it likes: a valve, a door, a bill.
@@ -157,7 +157,7 @@ def before(first_us: int, start_us: int, cadence_us: int) -> Hole | None:
     """
     length = length_of(cadence_us)
     # Of days, which may be an hour short, and of months it need not be quite a whole number.
-    slack = length // 10 if length > 20 * HOUR else 0
+    slack = length // 10 if length > 20 * HOUR_US else 0
     missing = (first_us - start_us + slack) // length
     if missing < 1:
         return None

@@ -14,8 +14,8 @@ from typing import Final
 
 Span = tuple[float, float]
 
-CHUNK: Final = 90 * 86_400.0  # seconds
-SHORTEST: Final = 1.0
+DEFAULT_CHUNK: Final = 90 * 86_400.0  # seconds, unless the operator gives a chunk
+SHORTEST_WINDOW: Final = 1.0  # seconds
 # What a datetime can say, with a day to spare for time zones.
 FIRST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()
 LAST: Final = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
@@ -32,8 +32,8 @@ def fault(spans: Sequence[Span], *, chunk: float, rate: float | None) -> str:
     for (_, end), (start, _) in pairwise(spans):
         if start < end:
             return f"spans: expected an order without overlaps, got {start!r} after {end!r}"
-    if not SHORTEST <= chunk < math.inf:
-        return f"chunk: expected at least {SHORTEST:g} s, got {chunk!r}"
+    if not SHORTEST_WINDOW <= chunk < math.inf:
+        return f"chunk: expected at least {SHORTEST_WINDOW:g} s, got {chunk!r}"
     if rate is not None and not 0 < rate < math.inf:
         return f"rate: expected more than 0 readings in a second, got {rate!r}"
     return ""

@@ -4,7 +4,7 @@ import asyncio
 import os
 from typing import Final
 
-KEPT: Final = 16 * 1024  # bytes
+KEPT_BYTES: Final = 16 * 1024  # bytes
 PIECE: Final = 64 * 1024  # bytes; what a pipe holds
 
 
@@ -50,7 +50,7 @@ class OutputTail:
             self.close()
             return False
         self._tail += piece
-        excess = len(self._tail) - KEPT
+        excess = len(self._tail) - KEPT_BYTES
         if excess > 0:
             del self._tail[:excess]
             self._dropped += excess

@@ -19,7 +19,7 @@ from ingestd.contract import Host
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.worker import Kind, run_failure
 
-PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
+CANCEL_PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _reminder(timeout: float | None, log: Log) -> Iterator[None]:
         yield
         return
     complain = partial(log.error, "run goes on past its deadline", timeout=timeout)
-    reminder = asyncio.get_running_loop().call_later(timeout + PATIENCE, complain)
+    reminder = asyncio.get_running_loop().call_later(timeout + CANCEL_PATIENCE, complain)
     try:
         yield
     finally:

@@ -22,9 +22,9 @@ from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
 from ingestd.model import MICROSECONDS, Point, Series, StoredPoint
 from ingestd.sinks import Sink, make_sink
 
-PATIENCE: Final = 60.0  # seconds that a target may be away
-FIRST_WAIT: Final = 0.5
-SHOWN: Final = 5  # reasons
+TARGET_PATIENCE: Final = 60.0  # seconds that a target may be away
+FIRST_PAUSE: Final = 0.5  # seconds
+REASONS_SHOWN: Final = 5  # reasons
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ def copy(
     click.echo(f"{show.counted(copied.points, 'reading')} copied from {source} to {target}")
     if refused:
         click.echo(f"{show.counted(refused, 'reading')} refused by {target}:", err=True)
-        for reason, count in copied.refused.most_common(SHOWN):
+        for reason, count in copied.refused.most_common(REASONS_SHOWN):
             click.echo(f"  {count:,}: {show.visible(reason)}", err=True)
     return FAILURE if refused else 0
 
@@ -146,7 +146,7 @@ async def _write(sink: Sink, points: Sequence[Point], copied: Copied) -> None:
 
 async def _patiently(sink: Sink, data: bytes) -> None:
     """Write, trying again for a while if the store is away."""
-    deadline, wait = time.monotonic() + PATIENCE, FIRST_WAIT
+    deadline, wait = time.monotonic() + TARGET_PATIENCE, FIRST_PAUSE
     while True:
         try:
             return await sink.write(data)

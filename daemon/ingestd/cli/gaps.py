@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from ingestd.backfilling import SECOND, Bounds, Compared, Hole, compare, merged
+from ingestd.backfilling import SECOND_US, Bounds, Compared, Hole, compare, merged
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, Json, Wanted
 from ingestd.cli.backfill import carried_out, exit_code, pace_options, tell_end
@@ -23,10 +23,10 @@ from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option, known
 from ingestd.cli.stores import opened
 from ingestd.config import Config
 
-RECENT: Final = 30 * 86400.0
-SHOWN: Final = 40  # holes on a terminal
+RECENT: Final = 30 * 86400.0  # seconds to look back, unless the operator says since when
+HOLES_SHOWN: Final = 40  # holes on a terminal
 TOLD: Final = 5  # series that could not be compared
-MINUTE: Final = 60 * SECOND
+MINUTE_US: Final = 60 * SECOND_US
 MOST_SPANS: Final = 1000  # each is at least one call of the plugin
 
 
@@ -114,7 +114,7 @@ async def _compared(config: Config, backend: Backend, question: Question) -> lis
     if not series:
         which = "" if question.series is None else f" that matches {question.series!r}"
         raise CommandError(f"{question.collector}: it has not given any series yet{which}")
-    cadence_us = None if question.cadence is None else round(question.cadence * SECOND)
+    cadence_us = None if question.cadence is None else round(question.cadence * SECOND_US)
     with bar() as progress:
         async with opened(store) as sink:
             found = compare(sink, series, question.bounds, cadence_us, progress.tell)
@@ -130,8 +130,8 @@ def _bounds(start: datetime | None, end: datetime | None) -> Bounds:
         text = f"expected a time before {show.moment(end_at)}, got {show.moment(start_at)}"
         raise click.BadParameter(text, param_hint="--from")
     return Bounds(
-        start_us=round(start_at * SECOND),
-        end_us=round(end_at * SECOND),
+        start_us=round(start_at * SECOND_US),
+        end_us=round(end_at * SECOND_US),
         from_start=start is not None,
         to_end=end is not None,
     )
@@ -143,7 +143,7 @@ def spans(found: Sequence[Compared]) -> list[tuple[float, float]]:
     Not from the first that is missing, because nobody knows exactly when that should be.
     """
     holes = ((hole.after_us, hole.end_us) for _, hole in _holes(found))
-    return [(start / SECOND, end / SECOND) for start, end in merged(holes, MOST_SPANS)]
+    return [(start / SECOND_US, end / SECOND_US) for start, end in merged(holes, MOST_SPANS)]
 
 
 def _holes(found: Sequence[Compared]) -> Iterator[tuple[Compared, Hole]]:
@@ -154,8 +154,8 @@ def _as_json(question: Question, found: Sequence[Compared]) -> Json:
     return {
         "collector": question.collector,
         "store": question.store,
-        "start": question.bounds.start_us / SECOND,
-        "end": question.bounds.end_us / SECOND,
+        "start": question.bounds.start_us / SECOND_US,
+        "end": question.bounds.end_us / SECOND_US,
         "missing": _missing(found),
         "series": list(map(_series_json, found)),
     }
@@ -167,10 +167,10 @@ def _missing(found: Sequence[Compared]) -> int:
 
 def _show(question: Question, found: Sequence[Compared]) -> None:
     holes = list(_holes(found))
-    shown = holes[:SHOWN] if sys.stdout.isatty() else holes
+    shown = holes[:HOLES_SHOWN] if sys.stdout.isatty() else holes
     if shown:
         times = (time_us for _, hole in shown for time_us in (hole.start_us, hole.end_us))
-        seconds = any(time_us % MINUTE for time_us in times)
+        seconds = any(time_us % MINUTE_US for time_us in times)
         headers = ["series", "cadence", "from", "to", "missing"]
         names = Counter(each.name for each in found)
         rows = [
@@ -187,9 +187,9 @@ def _show(question: Question, found: Sequence[Compared]) -> None:
 def _row(series: Compared, hole: Hole, *, seconds: bool, tags: bool) -> list[str]:
     return [
         show.series(series.name, dict(series.tags) if tags else {}),
-        show.span((series.found.cadence_us or 0) / SECOND),
-        show.moment(hole.start_us / SECOND, seconds=seconds),
-        show.moment(hole.end_us / SECOND, seconds=seconds),
+        show.span((series.found.cadence_us or 0) / SECOND_US),
+        show.moment(hole.start_us / SECOND_US, seconds=seconds),
+        show.moment(hole.end_us / SECOND_US, seconds=seconds),
         show.number(hole.missing),
     ]
 
@@ -222,13 +222,13 @@ def _series_json(series: Compared) -> Json:
     return {
         "series": series.name,
         "tags": dict(series.tags),
-        "cadence": None if found.cadence_us is None else found.cadence_us / SECOND,
+        "cadence": None if found.cadence_us is None else found.cadence_us / SECOND_US,
         "readings": found.readings,
         "missing": sum(hole.missing for hole in found.holes),
         "holes": [
             {
-                "start": hole.start_us / SECOND,
-                "end": hole.end_us / SECOND,
+                "start": hole.start_us / SECOND_US,
+                "end": hole.end_us / SECOND_US,
                 "missing": hole.missing,
             }
             for hole in found.holes

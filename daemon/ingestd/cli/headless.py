@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from ingestd.app import Daemon
-from ingestd.backfilling import CHUNK, BackfillRecord
+from ingestd.backfilling import DEFAULT_CHUNK, BackfillRecord
 from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.run import leave_behind, make_daemon
@@ -23,7 +23,7 @@ from ingestd.records import RunRecord
 from ingestd.systemd import Notifier
 
 CENTURY: Final = 36_525 * 86400.0
-LOOK_AGAIN: Final = 0.2  # seconds
+TELL_PROGRESS: Final = 0.2  # seconds
 STOPPING: Final = "stops after the chunk under way; another Ctrl-C gives that up"
 PRINTED: Final = frozenset({"store unavailable", "backfill fails"})
 
@@ -86,7 +86,7 @@ async def backfill_here(
     records: list[BackfillRecord] = []
 
     async def read(daemon: Daemon) -> None:
-        chunk = CHUNK if wanted.chunk is None else wanted.chunk
+        chunk = DEFAULT_CHUNK if wanted.chunk is None else wanted.chunk
         record = await daemon.backfills.ask(
             wanted.collector, wanted.spans, chunk=chunk, rate=wanted.rate
         )
@@ -94,7 +94,7 @@ async def backfill_here(
         over = asyncio.ensure_future(daemon.backfills.ended(record.id))
         stopping = asyncio.ensure_future(daemon.stopping.wait())
         first, seen = asyncio.FIRST_COMPLETED, {over, stopping}
-        while not (await asyncio.wait(seen, timeout=LOOK_AGAIN, return_when=first))[0]:
+        while not (await asyncio.wait(seen, timeout=TELL_PROGRESS, return_when=first))[0]:
             follow(record.as_dict())
         for each in seen:
             each.cancel()

@@ -26,7 +26,7 @@ from ingestd.redaction import Redactor, find_secrets
 if TYPE_CHECKING:
     from ingestd.cli.dryrun import Rehearsal
 
-SHOWN: Final = 40  # readings
+READINGS_SHOWN: Final = 40  # readings
 LISTEN: Final = "10s"
 
 
@@ -205,7 +205,7 @@ def _point(point: Point) -> Json:
 
 def _show(found: "Rehearsal", redactor: Redactor) -> None:
     points = list(map(_point, found.points))
-    shown = points if not sys.stdout.isatty() else points[:SHOWN]
+    shown = points if not sys.stdout.isatty() else points[:READINGS_SHOWN]
     if shown:
         show.readings(shown)
         click.echo()

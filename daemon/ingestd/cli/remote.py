@@ -16,7 +16,7 @@ from ingestd.errors import ConfigError, Problem
 ANSWER: Final = aiohttp.ClientTimeout(total=40)  # a store gets 30 for what is latest
 # A run takes as long as it takes, and the daemon keeps its deadline.
 RUN: Final = aiohttp.ClientTimeout(total=None)
-LOOK_AGAIN: Final = 0.5  # seconds
+TELL_PROGRESS: Final = 0.5  # seconds
 
 
 class Remote:
@@ -119,7 +119,7 @@ class Remote:
             follow(found)
             if found["status"] in OVER:
                 break
-            await asyncio.sleep(LOOK_AGAIN)
+            await asyncio.sleep(TELL_PROGRESS)
             found = await self._get(f"backfills/{found['id']}")
         return found
 

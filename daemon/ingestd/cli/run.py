@@ -25,7 +25,7 @@ from ingestd.web import serve
 # (exceptions, mostly) wait a little longer, and cost some megabytes at worst.
 MORE_OBJECTS: Final = 50_000
 
-PATIENCE: Final = 1.0  # seconds that tasks get at the very end
+EXIT_PATIENCE: Final = 1.0  # seconds that tasks get at the very end
 
 
 @click.command(short_help="Run the daemon in the foreground.")
@@ -104,7 +104,7 @@ async def leave_behind(daemon: Daemon, code: int) -> None:
     for task in left:
         task.cancel()
     if left:
-        _, left = await asyncio.wait(left, timeout=PATIENCE)
+        _, left = await asyncio.wait(left, timeout=EXIT_PATIENCE)
     if left:
         names = sorted(task.get_name() for task in left)
         daemon.log.error("ended without waiting any longer", tasks=names)

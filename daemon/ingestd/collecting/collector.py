@@ -24,11 +24,11 @@ from ingestd.loading import CurrentPlugin
 from ingestd.plugins._backoff import Backoff
 from ingestd.records import Outcome, RunRecord
 
-SCHEDULED_TIMEOUT: Final = 300.0
+SCHEDULED_TIMEOUT: Final = 300.0  # seconds, unless the operator gives a timeout
 BACKOFF: Final = Backoff(first=10.0, longest=300.0)
-FIRST_RESTART: Final = 1.0
-LONGEST_RESTART: Final = 60.0
-LOOK_FOR_CHANGES: Final = 5.0
+FIRST_RESTART: Final = 1.0  # seconds until a stream that ended runs again, at first
+LONGEST_RESTART: Final = 60.0  # seconds, and at last
+LOOK_FOR_CHANGES: Final = 5.0  # seconds
 OVERSLEPT: Final = 60.0  # seconds; then nobody waits for the next tick any more
 
 

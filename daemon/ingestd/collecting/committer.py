@@ -21,9 +21,9 @@ from ingestd.contract import Memory
 from ingestd.errors import StateError
 from ingestd.model import Receipt
 
-RETRY: Final = 5.0
+RETRY: Final = 5.0  # seconds from a failed commit to the next attempt
 REST: Final = 10  # times as long as the commit took
-LONGEST_REST: Final = 1.0
+LONGEST_REST: Final = 1.0  # seconds
 
 
 class MemoryStore(Protocol):

@@ -15,8 +15,7 @@ from typing import Final, Literal, Protocol
 from ingestd.clock import Clock
 from ingestd.collecting.cron import LocalCron
 from ingestd.config import CronExpression
-
-MICROSECONDS: Final = 1_000_000
+from ingestd.model import MICROSECONDS
 
 # Nothing but a look at the wall clock shows that it stepped, or that the machine slept.
 LONGEST_SLEEP: Final = 30.0  # seconds

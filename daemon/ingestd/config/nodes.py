@@ -22,7 +22,7 @@ SEQUENCE: Final = f"{CORE}seq"
 TUPLE: Final = f"{CORE}python/tuple"  # as PyYAML writes one, and our state
 _MERGE: Final = f"{CORE}merge"
 _LOST: Final = "! lost"  # the space keeps it out of any file
-_DEEPEST: Final = 50
+_DEEPEST_FILE: Final = 50
 _MOST_VALUES: Final = 2_000_000
 # Ten times as fast, where PyYAML was built with it.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -177,9 +177,9 @@ def _check_depth(text: str, file: str) -> None:
     for event in yaml.parse(_NamedText(text, file), Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
+        if depth > _DEEPEST_FILE:
             line = event.start_mark.line + 1 if event.start_mark else 1
-            message = f"expected at most {_DEEPEST} levels of nesting"
+            message = f"expected at most {_DEEPEST_FILE} levels of nesting"
             raise ConfigError([Problem(f"{file}:{line}", "", message)])
 
 

@@ -17,8 +17,8 @@ from ingestd.plugins._retryafter import retry_after_in_body, retry_after_seconds
 
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 60.0
+FIRST_PAUSE: Final = 1.0  # seconds
+LONGEST_PAUSE: Final = 60.0  # seconds
 
 
 class Politeness:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from ingestd.errors import ResultError
 
-DEEPEST: Final = 50  # levels of containers
+DEEPEST_RESULT: Final = 50  # levels of containers
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes, date, datetime})
 _SURE: Final = _PLAIN - {datetime}  # its time zone may be of foreign make
@@ -57,8 +57,8 @@ def as_builtins(value: Any, *, where: str, outer: tuple[int, ...] = ()) -> Any:
         return simple
     if id(value) in outer:  # following back references would never end
         raise ResultError(f"{where}: cannot be kept: it contains itself")
-    if len(outer) > DEEPEST:
-        raise ResultError(f"{where}: cannot be kept: nested deeper than {DEEPEST} levels")
+    if len(outer) > DEEPEST_RESULT:
+        raise ResultError(f"{where}: cannot be kept: nested deeper than {DEEPEST_RESULT} levels")
     outer = (*outer, id(value))
     if isinstance(value, Mapping):
         return {

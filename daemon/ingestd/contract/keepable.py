@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ingestd.errors import ResultError
 
-DEEPEST: Final = 60  # levels; the parser and the loader both recurse
+DEEPEST_STATE: Final = 60  # levels; the parser and the loader both recurse
 SCALARS: Final = (type(None), bool, int, float, str, bytes, date, datetime)
 
 
@@ -37,8 +37,9 @@ def _problems(value: Any, where: str, outer: tuple[int, ...]) -> Iterator[str]:
         yield f"{where}: cannot be kept: expected plain YAML values, got {kind.__name__}"
     elif id(value) in outer:
         yield f"{where}: cannot be kept: it contains itself"
-    elif len(outer) >= DEEPEST:
-        yield f"{where}: cannot be kept: expected at most {DEEPEST} levels of containers, got more"
+    elif len(outer) >= DEEPEST_STATE:
+        most = f"at most {DEEPEST_STATE} levels of containers"
+        yield f"{where}: cannot be kept: expected {most}, got more"
     else:
         for path, part in _parts(value, where):
             yield from _problems(part, path, (*outer, id(value)))

@@ -21,7 +21,7 @@ from ingestd.errors import StateError, UnreadableBody
 from ingestd.model import Body
 
 # A backoff may be cut short meanwhile, see ``Outage.try_now``.
-LOOK_AGAIN: Final = 1.0  # seconds
+LOOK_AT_OUTAGE: Final = 1.0  # seconds
 
 
 @dataclass(kw_only=True)
@@ -72,7 +72,7 @@ class Drain:
     async def _drain_or_wait(self) -> None:
         await self._expire()
         if not self.outage.probe():
-            wait = min(max(self.outage.retry_in, 0.01), LOOK_AGAIN)
+            wait = min(max(self.outage.retry_in, 0.01), LOOK_AT_OUTAGE)
             await wait_at_most(self.sender.giving_up, wait, clock=self.clock)
             return
         try:

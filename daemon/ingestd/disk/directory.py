@@ -22,7 +22,7 @@ from ingestd.errors import StateDirectoryBusy, StateError
 
 BALLAST_BYTES: Final = 16 * 1024 * 1024
 # Whoever only asks who holds the lock has it for an instant; starting daemons sit that out.
-PATIENCE: Final = 0.5
+LOCK_PATIENCE: Final = 0.5  # seconds
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -175,7 +175,7 @@ def holder(path: Path) -> Holder | None:
 
 def _read_holder(file: int) -> Holder:
     """Return what the lock file says; pid 0 if it does not say who holds it."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_PATIENCE
     while True:
         try:
             return Holder(**json.loads(os.pread(file, 4096, 0)))
@@ -193,7 +193,7 @@ def _lock(path: Path) -> int:
     except OSError as exc:
         wanted = "expected a directory that this user can write in"
         raise StateError(f"{path}: {wanted}, got {exc.strerror}") from exc
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_PATIENCE
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,7 +23,7 @@ Note = tuple[str, str, Tags]  # collector, name, tags
 
 # A plugin that invents names without end must fill neither memory nor disk.
 MOST_SERIES: Final = 100_000  # of each collector
-MOST_WAITING: Final = 200_000
+MOST_SERIES_WAITING: Final = 200_000
 AT_ONCE: Final = 2_000  # a hundredth of a second, in which other writes wait
 
 
@@ -36,7 +36,7 @@ class SeriesNotes:
 
     def add(self, collector: str, series: Series) -> bool:
         """Note a series; say whether there is something to write."""
-        if collector in self._full or len(self._waiting) >= MOST_WAITING:
+        if collector in self._full or len(self._waiting) >= MOST_SERIES_WAITING:
             return False
         # As a store has it: a tag with an empty value is no tag.
         tags = tuple(pair for pair in series.tags if pair[1])

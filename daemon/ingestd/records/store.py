@@ -34,7 +34,7 @@ from ingestd.records.runs import (
 from ingestd.records.series import Named, SeriesNotes
 
 RECORDS_WAIT: Final = 5.0  # seconds; what a kill may cost
-MOST_WAITING: Final = 10_000  # records, while the disk is full; the oldest go first
+MOST_RECORDS_WAITING: Final = 10_000  # records, while the disk is full; the oldest go first
 PRUNE_EVERY: Final = 20  # runs of a collector
 PRUNE_AT_ONCE: Final = 100  # collectors: a tenth of a second, in which other writes wait
 
@@ -149,7 +149,7 @@ class StateStore:
         record = replace(record, id=self._run)
         self._last[record.collector] = record
         self._waiting[record.id] = record
-        if len(self._waiting) > MOST_WAITING:
+        if len(self._waiting) > MOST_RECORDS_WAITING:
             del self._waiting[next(iter(self._waiting))]
         self._flush_later()
         return record.id

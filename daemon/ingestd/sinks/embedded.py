@@ -72,7 +72,7 @@ PRAGMAS: Final = (
     "cache_size=-32768",
     "busy_timeout=5000",
 )
-ROWS: Final = 10_000
+ROWS_AT_ONCE: Final = 10_000  # points of an answer in memory
 NOT_TEXT: Final = "a name or tag is not valid Unicode"
 SELECT: Final = """
     SELECT series.name, series.tags, series.measurement, series.field, time, value
@@ -229,7 +229,9 @@ class EmbeddedSink:
         """Yield everything from start to before end, series by series."""
         database = await self._opened(QueryError)
         ids = await self._read(database, "SELECT id FROM series ORDER BY id", ())
-        query = f"{SELECT} WHERE id = ? AND time >= ? AND time < ? ORDER BY time LIMIT {ROWS}"
+        query = (
+            f"{SELECT} WHERE id = ? AND time >= ? AND time < ? ORDER BY time LIMIT {ROWS_AT_ONCE}"
+        )
         for (series_id,) in ids:
             after_us = start_us
             while rows := await self._read(database, query, (series_id, after_us, end_us)):

@@ -19,7 +19,7 @@ from ingestd.model import StoredPoint
 from ingestd.redaction import Redactor
 
 T = TypeVar("T")
-CHUNK: Final = 10_000
+ROWS_AT_ONCE: Final = 10_000  # points of an answer in memory
 
 
 def string(text: str) -> str:
@@ -97,7 +97,7 @@ class FluxClient:
         """
         found = self._points(query)
         try:
-            while chunk := await self._run(lambda: list(islice(found, CHUNK)), QueryError):
+            while chunk := await self._run(lambda: list(islice(found, ROWS_AT_ONCE)), QueryError):
                 yield chunk
         finally:
             await self._run(found.close, QueryError)

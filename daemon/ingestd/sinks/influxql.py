@@ -9,7 +9,7 @@ from ingestd.errors import QueryError
 from ingestd.model import StoredPoint
 from ingestd.sinks.connection import Connection
 
-CHUNK: Final = 10_000
+ROWS_AT_ONCE: Final = 10_000  # points of an answer in memory
 
 
 def name(text: str) -> str:
@@ -60,7 +60,7 @@ async def ask(
         "db": database,
         "epoch": "u",
         "chunked": "true",
-        "chunk_size": str(CHUNK),
+        "chunk_size": str(ROWS_AT_ONCE),
     }
     async for line in connection.lines("/query", params):
         try:

@@ -37,7 +37,7 @@ AHEAD_US: Final = 2 * 86_400 * MICROSECONDS
 FIRST_US: Final = 1000
 DAYS: Final[Mapping[str, float]] = {"h": 1 / 24, "d": 1, "w": 7, "": 31, "y": 365}
 ASK_AGAIN: Final = 60.0  # seconds; a server that is started anew may have other flags
-ROWS: Final = 10_000
+ROWS_AT_ONCE: Final = 10_000  # points of an answer in memory
 FLAG: Final = re.compile(r'^-(\S+?)="(.*)"$', re.MULTILINE)
 # An agent has the first, part of a cluster the other: neither knows what is kept.
 PASSING_ON: Final = frozenset({"remoteWrite.url", "storageNode"})
@@ -176,7 +176,7 @@ class VictoriaSink(LineSink):
             "match[]": selector,
             "start": f"{start_us / MICROSECONDS:.3f}",
             "end": f"{end_us / MICROSECONDS:.3f}",
-            "max_rows_per_line": str(ROWS),
+            "max_rows_per_line": str(ROWS_AT_ONCE),
         }
         async for line in self._connection.lines("/api/v1/export", params):
             found = [p for p in exported(line) if start_us <= p.time_us < end_us]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ingestd.backfilling import CHUNK
+from ingestd.backfilling import DEFAULT_CHUNK
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
 
@@ -33,7 +33,7 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
 
     collector: str
     spans: Annotated[list[tuple[float, float]], msgspec.Meta(min_length=1, max_length=10_000)]
-    chunk: float = CHUNK
+    chunk: float = DEFAULT_CHUNK
     rate: float | None = None
 
 

@@ -27,7 +27,9 @@ from ingestd.worker import wire
 from ingestd.worker.failures import run_failure
 from ingestd.worker.importing import Source, call_ordinary, describe, import_run
 
-CHUNK: Final = 5_000  # readings in one message: the daemon's loop turns between two messages
+READINGS_IN_MESSAGE: Final = (
+    5_000  # readings in one message: the daemon's loop turns between two messages
+)
 RESULT_LIMIT: Final = 64 << 20  # bytes: some two million readings
 TOO_MUCH: Final = f"run must give at most {RESULT_LIMIT >> 20} MiB at once"
 PR_SET_PDEATHSIG: Final = 1
@@ -146,9 +148,9 @@ class _Worker:
         """Send all readings but the last few ahead of the result; return those few."""
         readings = result.get("readings", [])
         sent = at = 0
-        while len(readings) - at > CHUNK:
-            sent += self._send(("readings", readings[at : at + CHUNK]))
-            at += CHUNK
+        while len(readings) - at > READINGS_IN_MESSAGE:
+            sent += self._send(("readings", readings[at : at + READINGS_IN_MESSAGE]))
+            at += READINGS_IN_MESSAGE
             # Told by the first ones, before the daemon has unpacked the others in vain.
             if sent / at * len(readings) > RESULT_LIMIT:
                 raise ResultTooLarge(
