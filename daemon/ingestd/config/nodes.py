@@ -26,6 +26,8 @@ _DEEPEST_FILE: Final = 50
 _MOST_VALUES: Final = 2_000_000
 # Ten times as fast, where PyYAML was built with it.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# A value that begins with a sign of YAML's own.
+_MARKED: Final = re.compile(r"(?:^|[:,\[{-]\s)\s*[*&!]")
 # Parsers quote what they stumbled over, and that may be part of a password.
 _QUOTED: Final = re.compile(r" '[^<'][^']{4,}'")
 
@@ -171,7 +173,7 @@ def _check_depth(text: str, file: str) -> None:
     """Refuse deep nesting before it overflows the stack of a recursive composer.
 
     Raises:
-        ConfigError: It is nested deeper than anybody needs.
+        ConfigError: It is nested deeper than any configuration needs to be.
     """
     depth = 0
     for event in yaml.parse(_NamedText(text, file), Loader=_LOADER):
@@ -179,31 +181,43 @@ def _check_depth(text: str, file: str) -> None:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST_FILE:
             line = event.start_mark.line + 1 if event.start_mark else 1
-            message = f"expected at most {_DEEPEST_FILE} levels of nesting"
-            raise ConfigError([Problem(f"{file}:{line}", "", message)])
+            raise ConfigError([_too_deep(f"{file}:{line}")])
 
 
 def _check_aliases(root: Node) -> None:
-    """Refuse aliases that contain themselves, or that multiply without end.
+    """Refuse aliases that contain themselves, multiply without end, or nest deeply.
+
+    What an alias stands for was written before it, so that this recurses no deeper
+    than the text is nested.
 
     Raises:
         ConfigError: There is one.
     """
-    sizes: dict[int, int | None] = {}
+    # id of a node -> how many values it holds, and how deep; None within itself
+    extents: dict[int, tuple[int, int] | None] = {}
 
-    def measure(node: Node) -> int:
-        if id(node) in sizes:
-            known = sizes[id(node)]
+    def measure(node: Node) -> tuple[int, int]:
+        if id(node) in extents:
+            known = extents[id(node)]
             if known is None:
                 raise ConfigError([Problem(where(node), "", "an alias that contains itself")])
             return known
-        sizes[id(node)] = None
-        total = sizes[id(node)] = 1 + sum(map(measure, _children(node)))
-        return total
+        extents[id(node)] = None
+        within = [measure(child) for child in _children(node)]
+        size = 1 + sum(size for size, _ in within)
+        depth = isinstance(node, CollectionNode) + max((depth for _, depth in within), default=0)
+        if depth > _DEEPEST_FILE:
+            raise ConfigError([_too_deep(where(node))])
+        extents[id(node)] = size, depth
+        return size, depth
 
-    if measure(root) > _MOST_VALUES:
+    if measure(root)[0] > _MOST_VALUES:
         message = f"expected at most {_MOST_VALUES} values, counting those behind aliases"
         raise ConfigError([Problem(where(root), "", message)])
+
+
+def _too_deep(place: str) -> Problem:
+    return Problem(place, "", f"expected at most {_DEEPEST_FILE} levels of nesting, got more")
 
 
 def _children(node: Node) -> Iterator[Node]:
@@ -226,7 +240,7 @@ def _syntax_problem(exc: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     hint = ""
     if at_fault.lstrip(" ").startswith("\t"):
         hint = "; indent with spaces, not tabs"
-    elif "alias" in said or "anchor" in said or "tag" in said:
+    elif _MARKED.search(at_fault):
         hint = "; quote a value that begins with '*', '&' or '!'"
     elif re.search(r"[\[{,].*\$\{", at_fault):
         hint = "; quote ${...} inside { } and [ ]"
