@@ -1,8 +1,11 @@
 """Secrets: recognised by name, and kept out of sight wherever they turn up."""
 
 import json
+import re
 import threading
-from time import perf_counter
+from collections.abc import Callable
+from hashlib import sha256
+from time import thread_time
 from typing import Any
 from urllib.parse import quote
 
@@ -155,16 +158,24 @@ def test_secrets_may_be_added_while_others_redact() -> None:
 
 
 def test_many_secrets_do_not_slow_down_the_log() -> None:
-    """A line is redacted in much less than a millisecond, whatever there is to hide."""
-    redactor = Redactor(f"{index * 7919:08x}-{index}" for index in range(1000))
+    """A line is searched in a fraction of the processor time that a plain list of secrets takes."""
+    secrets = [sha256(bytes([n % 256, n // 256])).hexdigest()[: 4 + n % 30] for n in range(1000)]
+    redactor, listed = Redactor(secrets), re.compile("|".join(map(re.escape, secrets)))
     line = "run finished collector=library-meters points=1234 seconds=0.52 " * 3
-    redactor.text(line)
 
-    start = perf_counter()
-    for _ in range(100):
-        redactor.text(line)
+    assert cost(redactor.text, line) < cost(lambda text: listed.sub("***", text), line) / 4
 
-    assert (perf_counter() - start) / 100 < 0.01
+
+def cost(redact: Callable[[str], str], line: str) -> float:
+    """Return the least processor time of some attempts, in seconds."""
+    redact(line)
+    costs = []
+    for _ in range(5):
+        start = thread_time()
+        for _ in range(20):
+            redact(line)
+        costs.append(thread_time() - start)
+    return min(costs)
 
 
 @given(
@@ -175,7 +186,7 @@ def test_many_secrets_do_not_slow_down_the_log() -> None:
     st.lists(st.text() | st.binary() | st.integers()),
 )
 def test_no_secret_survives_in_any_value(value: Any, secrets: list[Any]) -> None:
-    """Whatever a value is made of, no known secret can be read from its copy."""
+    """A copy of a value of any kind holds no secret that can be read from it."""
     redactor = Redactor(secrets)
     texts = [text for text in secrets if isinstance(text, str) and len(text) >= 4]
 
