@@ -400,8 +400,8 @@ def test_lines_of_threads_do_not_mix(tmp_path: Path) -> None:
     assert {len(set(event["text"])) for event in events} == {1}
 
 
-def test_broken_pipe_kills_nobody() -> None:
-    """The daemon goes on, and ends well, when nobody reads its log any more."""
+def test_broken_pipe_does_not_end_the_daemon() -> None:
+    """The daemon goes on, and ends well, when the reader of its log has gone away."""
     program = """
 import logging, structlog
 from ingestd.logs import configure

@@ -39,7 +39,7 @@ async def test_receipt_for_nothing_is_settled() -> None:
 
 
 async def test_waiting_for_a_receipt_hurries_the_stages() -> None:
-    """Somebody who waits should not wait for a batch to fill; a settled one hurries nobody."""
+    """A collector does not wait for a batch to fill; if its points are safe it hurries none."""
     receipt, hurries = receipt_for(1)
     waiters = [asyncio.create_task(receipt.wait()) for _ in range(2)]
     await settle()

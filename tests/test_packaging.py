@@ -94,7 +94,7 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel_names: set[str]) -> Non
 
 
 def test_the_package_is_the_only_top_level_name(wheel_names: set[str]) -> None:
-    """Installing it takes no name from anybody else."""
+    """Installing it takes no name from another package."""
     version = ingestd.__version__
 
     tops = {name.partition("/")[0] for name in wheel_names}

@@ -28,7 +28,7 @@ def dataclasses_of_the_daemon() -> Iterator[type]:
 
 
 def may_be_secret(field: dataclasses.Field[Any]) -> bool:
-    """Tell by a field's name and type whether it can hold what nobody should see."""
+    """Tell by a field's name and type whether it can hold a secret."""
     by_name = field.name in HOLDING or looks_secret(field.name)
     return (by_name or field.type in FOREIGN) and field.name not in SHOWN
 

@@ -114,13 +114,13 @@ def test_environment_is_read_and_cleared() -> None:
         {"WATCHDOG_USEC": "30000000"},
     ],
 )
-def test_watchdog_of_somebody_else_is_not_ours(environ: dict[str, str]) -> None:
+def test_watchdog_of_another_process_is_not_ours(environ: dict[str, str]) -> None:
     """A ping is sent only when systemd watches this very process."""
     assert Notifier.from_environment(environ).watchdog_interval is None
 
 
 def test_unwatched_process_sends_no_pings(listener: Listener) -> None:
-    """The call is there for everybody, the datagram only for the watched."""
+    """The call may always be made; the datagram is sent only where systemd watches."""
     Notifier(listener.address).watchdog()
 
     assert listener.heard_nothing()
@@ -139,8 +139,8 @@ def test_without_systemd_nothing_happens() -> None:
     assert notifier == Notifier("", None)
 
 
-@pytest.mark.parametrize("address", ["{tmp}/gone", "@ingestd-nobody", "vsock:2:9", "x" * 200])
-def test_socket_that_is_gone_harms_nobody(tmp_path: Path, address: str) -> None:
+@pytest.mark.parametrize("address", ["{tmp}/gone", "@ingestd-gone", "vsock:2:9", "x" * 200])
+def test_socket_that_is_gone_does_no_harm(tmp_path: Path, address: str) -> None:
     """The daemon goes on when systemd does not listen, or cannot be spoken to."""
     notifier = Notifier(address.format(tmp=tmp_path), watchdog_interval=1)
 

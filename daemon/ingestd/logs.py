@@ -81,7 +81,7 @@ def configure(
         "json": as_json,
     }
     stamp = structlog.processors.TimeStamper("iso", utc=True)
-    if chosen == "console" and stream.isatty():  # somebody looks on, with a clock on the wall
+    if chosen == "console" and stream.isatty():  # a person looks on, and wants the local time
         stamp = structlog.processors.TimeStamper("%H:%M:%S", utc=False)
     threshold = Threshold(level)
     structlog.configure(
@@ -106,7 +106,7 @@ def configure(
 
 
 def suited_format(stream: TextIO, environ: Mapping[str, str]) -> str:
-    """Return the form that suits whoever reads the stream."""
+    """Return the form that suits the reader of a stream: a terminal, the journal or a file."""
     if stream.isatty():
         return "console"
     with suppress(OSError):
@@ -234,7 +234,7 @@ class Console:
         self._colors, self._columns = colors, columns
 
     def __call__(self, event: Event) -> str:
-        """Return a line, and below it whatever has several lines itself."""
+        """Return a line, and below it each text that has several lines itself."""
         below = {key for key, value in event.items() if isinstance(value, str) and "\n" in value}
         time, level = str(event.pop("timestamp", "")), str(event.pop("level"))
         below.discard("event")

@@ -1,7 +1,7 @@
 """Our own counters, in the names that Prometheus users expect.
 
 What other stages count for themselves (points, spools, stores) is read from
-them when somebody asks; see ``web.metrics``.
+them with each request; see ``web/metrics.py``.
 """
 
 from prometheus_client import (

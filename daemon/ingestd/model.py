@@ -74,7 +74,7 @@ class Receipt:
     Args:
         points: How many points it is for.
         stores: How many stores are to take each.
-        hurry: Called when somebody begins to wait.
+        hurry: Called when a collector begins to wait for it.
     """
 
     __slots__ = ("_callbacks", "_hurry", "_outstanding", "_waiter", "points")

@@ -69,7 +69,7 @@ class Notifier:
             self._send("WATCHDOG=1")
 
     def _send(self, *lines: str) -> None:
-        """Send one datagram, if there is anybody to send it to."""
+        """Send one datagram, if systemd listens."""
         if not self.address or not lines:
             return
         # The kernel writes the "@" of an abstract name as a zero byte.

@@ -316,7 +316,7 @@ ${X}: 1""".splitlines()
 @given(st.lists(LINES, max_size=12).map("\n".join) | st.text())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_arbitrary_files_are_read_or_refused(folder: ConfigFolder, text: str) -> None:
-    """Whatever is in the file, a configuration or a ConfigError comes out."""
+    """Every text in the file is a configuration, or ends in a ConfigError."""
     folder.main.write_text(text, encoding="utf-8")
     try:
         configfile.load(folder.main, {"X": "5"})

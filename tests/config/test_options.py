@@ -90,7 +90,7 @@ def test_bad_values_are_refused_with_what_was_expected(
     ],
 )
 def test_only_loopback_addresses_are_private(listen: str, *, private: bool) -> None:
-    """Whatever another machine can reach is not private."""
+    """An address that another machine can reach is not private."""
     assert options.is_private(options.listen(listen)) is private
 
 

@@ -40,7 +40,7 @@ def params(
     ],
 )
 def test_variables_are_replaced_in_any_value(folder: ConfigFolder, text: str, value: str) -> None:
-    """A value stays the one text that it is, whatever the variable holds."""
+    """A value stays the one text that it is, with all YAML that the variable holds."""
     environ = {
         "HOST": "meter.example.org",
         "PORT": "8443",

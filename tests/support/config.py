@@ -13,7 +13,7 @@ from ingestd.hosts import HOSTS
 
 
 class ConfigFolder:
-    """A folder with an ``ingestd.yaml`` and whatever lies beside it."""
+    """A folder with an ``ingestd.yaml`` and the files beside it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

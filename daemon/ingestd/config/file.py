@@ -51,7 +51,7 @@ def load(path: Path, environ: Mapping[str, str], *, hosts: Iterable[str] = ()) -
 
 
 def default_path(environ: Mapping[str, str], *, root: bool) -> Path:
-    """Return where the configuration is if nobody said so on the command line.
+    """Return where the configuration is if the command line does not say so.
 
     Args:
         environ: The environment variables.

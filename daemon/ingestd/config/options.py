@@ -1,7 +1,7 @@
 """What the text of an option may be: each function reads one kind or says what it expected.
 
-They raise ValueError with the first half of a message, "expected ..."; whoever
-knows the place and the key adds "got ...", unless the option is a secret.
+They raise ValueError with the first half of a message, "expected ..."; the section,
+which knows the place and the key, adds "got ...", unless the option is a secret.
 """
 
 import ipaddress

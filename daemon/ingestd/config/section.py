@@ -146,7 +146,7 @@ class Section:
             yield each, parent.section(each)
 
     def done(self) -> None:
-        """Note every option that nobody asked for."""
+        """Note every option that was not asked for, and so is none."""
         known = sorted(self._known)
         for name in self._entries.keys() - self._known:
             near = get_close_matches(name, known, n=1)
