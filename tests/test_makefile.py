@@ -36,7 +36,7 @@ def fake_python(path: Path, script: str) -> Path:
 
 @pytest.mark.parametrize("target", ["run", "test", "check"])
 def test_an_old_python_is_named_as_the_reason(checkout: Path, target: str) -> None:
-    """A Python that is too old, or none at all."""
+    """The reason is told of a Python that is too old, and where there is none at all."""
     old = fake_python(checkout / "python3", "exit 1")
 
     answer = make(checkout, target, f"PYTHON={old} {checkout}/none")
@@ -48,7 +48,7 @@ def test_an_old_python_is_named_as_the_reason(checkout: Path, target: str) -> No
 
 
 def test_a_python_without_venv_is_named_as_the_reason(checkout: Path) -> None:
-    """As Debian has it, until python3-venv is installed."""
+    """Debian's Python is like this until python3-venv is installed."""
     bare = fake_python(checkout / "python3", 'case "$2" in *ensurepip*) exit 1;; esac')
 
     answer = make(checkout, "run", f"PYTHON={bare}")

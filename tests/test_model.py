@@ -14,7 +14,7 @@ def receipt_for(number: int, *, stores: int = 1) -> tuple[Receipt, list[str]]:
 
 
 async def test_receipt_is_settled_when_every_store_has_every_point() -> None:
-    """Not a point, nor a store, earlier."""
+    """It waits for the last point in the last store."""
     receipt, _ = receipt_for(3, stores=2)
     calls: list[bool] = []
     receipt.when_settled(lambda: calls.append(receipt.settled))

@@ -85,7 +85,7 @@ def files_below(path: Path) -> set[str]:
 
 
 def test_every_file_of_the_package_is_in_the_wheel(wheel_names: set[str]) -> None:
-    """Modules, plugins, pages and the marker for type checkers."""
+    """Modules, plugins, pages and the marker for type checkers are installed."""
     missing = {f"ingestd/{name}" for name in files_below(ROOT / "daemon" / "ingestd")} - wheel_names
 
     assert sorted(missing) == []
@@ -103,7 +103,7 @@ def test_the_package_is_the_only_top_level_name(wheel_names: set[str]) -> None:
 
 
 def test_what_an_operator_needs_is_shared(wheel_names: set[str]) -> None:
-    """The unit with its drop-in, the sample configs and the dashboards."""
+    """The unit with its drop-in, the sample configs and the dashboards are installed."""
     prefix = f"ingestd-{ingestd.__version__}.data/data/share/ingestd/"
     shared = {name.removeprefix(prefix) for name in wheel_names if name.startswith(prefix)}
     wanted = files_below(ROOT / "conf") | {f"systemd/{n}" for n in files_below(ROOT / "systemd")}

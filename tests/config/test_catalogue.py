@@ -1,6 +1,6 @@
 """What the operator says of single series."""
 
-from time import perf_counter
+from time import thread_time
 
 import pytest
 
@@ -43,16 +43,24 @@ def test_the_order_of_patterns_matters() -> None:
 
 
 def test_thousands_of_names_are_no_burden() -> None:
-    """A known name is found at once, however many there are."""
-    names = {f"meter-{index}": SeriesDescription(unit=str(index)) for index in range(20_000)}
-    catalogue = Catalogue({**names, "a*": SeriesDescription(), "b*": SeriesDescription()})
-    catalogue.describe("x")
+    """A known name is found by itself: among thousands as quickly as among a few."""
+    few, many = (
+        Catalogue({f"meter-{index}": SeriesDescription() for index in range(size)})
+        for size in (20, 20_000)
+    )
 
-    start = perf_counter()
-    for index in range(20_000):
-        catalogue.describe(f"meter-{index}")
+    assert cost(many) < 20 * cost(few)
 
-    assert perf_counter() - start < 1
+
+def cost(catalogue: Catalogue) -> float:
+    """Return the least processor time of some attempts to find known names, in seconds."""
+    costs = []
+    for _ in range(5):
+        start = thread_time()
+        for index in range(2000):
+            catalogue.describe(f"meter-{index % 20}")
+        costs.append(thread_time() - start)
+    return min(costs)
 
 
 def test_yaml_and_tables_say_the_same(folder: ConfigFolder) -> None:
@@ -95,7 +103,7 @@ def test_tables_as_spreadsheets_write_them(folder: ConfigFolder) -> None:
 
 
 def test_a_series_that_is_described_twice_is_a_problem(folder: ConfigFolder) -> None:
-    """Wherever the two are."""
+    """Both may stand in YAML, both in a table, or one in each."""
     folder.write("series\na\nb\nb\n", "x.csv")
 
     assert folder.problems("series_file: [x.csv]\nseries: {a: {}}") == [

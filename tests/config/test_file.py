@@ -266,7 +266,7 @@ def test_messages_hold_no_secrets(folder: ConfigFolder) -> None:
     ],
 )
 def test_where_the_configuration_is(environ: Mapping[str, str], *, root: bool, path: str) -> None:
-    """The variable, then systemd's directory, then the usual place of root or of a user."""
+    """The variable decides, else systemd's directory, else whether it is root or a user."""
     assert configfile.default_path(environ, root=root) == Path(path)
 
 
@@ -281,7 +281,7 @@ def test_where_the_configuration_is(environ: Mapping[str, str], *, root: bool, p
     ],
 )
 def test_where_the_state_is(environ: Mapping[str, str], *, root: bool, path: str) -> None:
-    """Systemd's directory, then the usual place of root or of a user."""
+    """Systemd's directory decides, else whether it is root or a user."""
     assert configfile.default_state_dir(environ, root=root) == Path(path)
 
 

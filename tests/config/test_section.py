@@ -191,7 +191,7 @@ def test_secrets_that_cannot_be_used_are_problems(text: str, problem: str) -> No
 
 
 def test_relative_paths_start_at_the_file() -> None:
-    """One path or several, relative or absolute."""
+    """An option may be one path or several, and each relative or absolute."""
     section = Read("a: ../x\nb: [y, /z]\nc: y").section
 
     assert section.path("a", None) == Path("/x")

@@ -180,7 +180,7 @@ def test_files_and_credentials_are_secrets(folder: ConfigFolder, tmp_path: Path)
 
 
 def test_variables_that_hold_secrets_are_noted(folder: ConfigFolder) -> None:
-    """By where they stand or by their own name; plugins are not to have them."""
+    """They are known by where they stand or by their own name, and kept from plugins."""
     environ = {"SITE": "north", "METER": "abcd", "MY_TOKEN": "efgh", "UNUSED_TOKEN": "ijkl"}
 
     config = folder.load(
