@@ -1,6 +1,8 @@
-"""The fixtures themselves: servers that go away must come back with what they held."""
+"""The servers of the tests: each has a port of its own, and comes back with what it held."""
 
 import socket
+import subprocess
+import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.servers import RealServer, accepts, influxd, mosquitto, victoria_metrics
 
 
@@ -26,6 +29,28 @@ def test_killed_server_comes_back_where_it_was(
         assert server.url == url
         assert accepts(url)
     assert not accepts(url)
+
+
+def test_server_is_not_mistaken_for_another_on_its_port(tmp_path: Path) -> None:
+    """A server whose port is taken has not started, though the other one answers there."""
+    with mosquitto(tmp_path / "first") as first:
+        (tmp_path / "second").mkdir()
+        second = RealServer(first.argv, url=first.url, folder=tmp_path / "second", ready=accepts)
+
+        with pytest.raises(pytest.fail.Exception, match=r"(?s)did not start.*in use"):
+            second.start()
+
+
+def test_processes_are_given_different_ports() -> None:
+    """Workers of one session and of another never wait for the same port."""
+    code = "from tests.support.ports import free_port; print(*(free_port() for _ in range(90)))"
+    ours = {free_port() for _ in range(90)}
+
+    asked = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    theirs = {int(port) for port in asked.stdout.split()}
+    assert (len(ours), len(theirs)) == (90, 90)
+    assert not ours & theirs
 
 
 def test_shared_servers_answer(influxdb_url: str, victoriametrics_url: str, mqtt_url: str) -> None:

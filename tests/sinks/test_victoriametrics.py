@@ -119,7 +119,7 @@ async def test_default_retention_is_a_month(tmp_path: Path) -> None:
     """Without the flag it drops what is older than a month, so that is warned of and refused."""
     server = victoria_metrics(tmp_path / "a", "-dedup.minScrapeInterval=1ms")
     plain = RealServer(
-        [each for each in server._argv if "retention" not in each],
+        [each for each in server.argv if "retention" not in each],
         url=server.url,
         folder=server.folder,
         ready=server._ready,
@@ -247,7 +247,7 @@ async def test_server_that_is_told_to_keep_more_is_believed_at_once(
         async with victoria(server.url) as to:
             ((old, _),) = to.encode(aged(unique, 100)).refused
             server.stop()
-            server._argv[-1] = "-retentionPeriod=100y"
+            server.argv[-1] = "-retentionPeriod=100y"
             server.start()
 
             await to.write(to.join([old]))

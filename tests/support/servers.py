@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from tests.support.ports import free_port
@@ -36,6 +37,7 @@ class RealServer:
     """A server process that can be stopped, killed and started again, on one port and folder.
 
     Attributes:
+        argv: The command that starts it.
         url: Where clients reach it.
         host: Its address.
         port: Its port.
@@ -48,7 +50,7 @@ class RealServer:
         self.url, self.folder = url, folder
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "", parts.port or 0
-        self._argv, self._ready = list(argv), ready
+        self.argv, self._ready = list(argv), ready
         self._process: subprocess.Popen[bytes] | None = None
 
     def running(self) -> bool:
@@ -69,15 +71,25 @@ class RealServer:
 
     def start(self) -> None:
         """Start the process and return once it answers."""
-        assert not self.running(), f"{self._argv[0]} is running already"
+        assert not self.running(), f"{self.argv[0]} is running already"
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(self._argv, stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(self.argv, stdout=log, stderr=log, cwd=self.folder)
         deadline = time.monotonic() + START_TIMEOUT
-        while not self._ready(self.url):
+        while not (self._listens() and self._ready(self.url)):
             if not self.running() or time.monotonic() > deadline:
                 self.kill()
-                pytest.fail(f"{self._argv[0]} did not start:\n{self.log[-2000:]}")
+                pytest.fail(f"{self.argv[0]} did not start:\n{self.log[-2000:]}")
             time.sleep(0.005)
+
+    def _listens(self) -> bool:
+        """Whether it is this process that has the port, and not another server."""
+        try:
+            sockets = psutil.Process(self.pid).net_connections("tcp4")
+        except psutil.NoSuchProcess:
+            return False
+        return any(
+            each.status == psutil.CONN_LISTEN and each.laddr.port == self.port for each in sockets
+        )
 
     def stop(self) -> None:
         """Ask the process to end and wait until it has."""
