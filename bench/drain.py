@@ -123,8 +123,8 @@ def drained(
         # spool is empty only for an instant: what counts is when the flood is gone.
         end, cpu = running.wait_until_empty(), running.cpu - cpu
         time.sleep(calm)
-    if absent.points() < readings:
-        raise RuntimeError(f"expected {readings} points in the store, got {absent.points()}")
+    if (points := absent.points()) < readings:
+        raise RuntimeError(f"expected at least {readings} points in the store, got {points}")
     found = pace(spooled, seconds=end - began, cpu=cpu)
     if absent.ages is None:
         return found, None

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bench import daemon, nullstore, peers
 from bench.figures import Pace, Row, Scale, compared, middle, pace, spread
+from tests.support.searchable import make_searchable
 from tests.support.servers import victoria_metrics
 
 SIZES: Final = (5_000, 10_000)  # points in a batch; the first is the default
@@ -69,8 +70,7 @@ def victoria_target(folder: Path) -> Iterator[Target]:
 
 def points_in(url: str) -> int:
     """Count everything that a VictoriaMetrics has."""
-    with urllib.request.urlopen(f"{url}/internal/force_flush", timeout=60):
-        pass
+    make_searchable(url)
     query = urllib.parse.urlencode({"query": 'sum(count_over_time({__name__!=""}[20y]))'})
     with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=120) as reply:
         found = json.load(reply)["data"]["result"]
@@ -142,7 +142,11 @@ def flooded(target: Target, folder: Path, readings: int, mode: Mode) -> Pace:
 
 
 def check(target: Target, points: int) -> None:
-    """See that the store has as many points as were sent."""
+    """See that the store has as many points as were sent.
+
+    Raises:
+        RuntimeError: Points were lost or repeated; the store shows all that it accepted.
+    """
     found = target.points()
     if found != points:
-        raise RuntimeError(f"expected {points} points in the store, got {found}")
+        raise RuntimeError(f"{target.url}: expected {points} points in the store, got {found}")

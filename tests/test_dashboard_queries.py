@@ -23,6 +23,7 @@ from tests.support import grafana
 from tests.support.daemon import DaemonFolder, RunningDaemon
 from tests.support.grafana import MACHINES, Line, Source, variables
 from tests.support.ports import free_port
+from tests.support.searchable import make_searchable
 
 pytestmark = pytest.mark.slow
 
@@ -125,14 +126,8 @@ async def machine(
             url = request.getfixturevalue("victoriametrics_url")
             sink = VictoriaSink(VictoriaStore(name="s", url=url))
             await fill(sink, measurement=unique, tags=tags)
-            flush(url)
+            make_searchable(url)
             yield Shown(name, grafana.prometheus(url), metric=f"{unique}_value", **chosen)
-
-
-def flush(url: str) -> None:
-    """Let VictoriaMetrics answer with what it has just been sent."""
-    with urlopen(f"{url}/internal/force_flush"):
-        pass
 
 
 def test_every_query_finds_the_machine(machine: Shown) -> None:
@@ -233,7 +228,7 @@ async def test_every_query_finds_the_daemon(
     """No panel of the daemon's dashboard is empty while a store is away and a collector broken."""
     for text, age in zip(metrics, (180, 120), strict=True):
         scraped(text, victoriametrics_url, instance=unique, age=age)
-    flush(victoriametrics_url)
+    make_searchable(victoriametrics_url)
     daemon = Shown("ingestd.json", grafana.prometheus(victoriametrics_url), instance=unique)
 
     found = daemon.lines()

@@ -8,10 +8,10 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import aiohttp
 import pytest
 
 from ingestd.config.model import EmbeddedStore, InfluxStore, VictoriaStore
@@ -23,6 +23,7 @@ from ingestd.sinks.protocol import Sink
 from ingestd.sinks.victoriametrics import VictoriaSink
 from tests.support.influx2 import Influx2
 from tests.support.ports import free_port
+from tests.support.searchable import make_searchable
 
 pytestmark = pytest.mark.slow
 
@@ -53,14 +54,14 @@ class Store:
         prefix: Begins the name of every series of this test.
         unit_us: The finest difference of time it keeps, in microseconds.
         digits: How much of a number it keeps, as a relative error.
-        refresh: Makes what was written visible.
+        make_searchable: Returns once what was written can be read, if that takes a while.
     """
 
     sink: Sink
     prefix: str
     unit_us: int
     digits: float
-    refresh: str = ""
+    make_searchable: Callable[[], None] | None = None
 
     async def keep(self, *points: Point) -> None:
         """Write points and see that none was refused."""
@@ -73,9 +74,8 @@ class Store:
 
     async def settle(self) -> None:
         """Wait until what was written can be read."""
-        if self.refresh:
-            async with aiohttp.ClientSession() as session, session.get(self.refresh) as reply:
-                assert reply.status == 200
+        if self.make_searchable:
+            self.make_searchable()
 
     async def read(self, name: str, **tags: str) -> list[StoredPoint]:
         """Return everything of a series."""
@@ -112,8 +112,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, unique: str, server: In
         return Store(InfluxSink2(config), unique, 1, 0)
     if kind == "victoriametrics":
         url = request.getfixturevalue("victoriametrics_url")
-        refresh = f"{url}/internal/force_flush"
-        return Store(VictoriaSink(VictoriaStore(name="s", url=url)), unique, 1000, 1e-11, refresh)
+        sink = VictoriaSink(VictoriaStore(name="s", url=url))
+        return Store(sink, unique, 1000, 1e-11, partial(make_searchable, url))
     return Store(EmbeddedSink(EmbeddedStore(name="s", path=tmp_path / "readings.db")), unique, 1, 0)
 
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from ingestd.model import Point, Series, StoredPoint
 from ingestd.sinks.victoriametrics import VictoriaSink, exported, retention_us
 from tests.support.pipeline import running, until
 from tests.support.ports import free_port
+from tests.support.searchable import make_searchable
 from tests.support.servers import RealServer, victoria_metrics
 
 DAY_US = 86_400_000_000
@@ -40,13 +40,7 @@ async def keep(to: VictoriaSink, url: str, *points: Point) -> None:
     assert encoded.body is not None
     assert not encoded.refused
     await to.write(encoded.body.data)
-    await flush(url)
-
-
-async def flush(url: str) -> None:
-    """Make what was written visible."""
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/internal/force_flush"):
-        pass
+    make_searchable(url)
 
 
 async def test_window_is_exactly_what_the_server_keeps(
@@ -149,7 +143,7 @@ def aged(name: str, *days: float) -> list[Point]:
 
 async def kept(at: VictoriaSink, url: str, name: str) -> list[float]:
     """Return the values that the server holds of a series."""
-    await flush(url)
+    make_searchable(url)
     found = await at.read(name, start_us=0, end_us=NOW_US + DAY_US, tags={})
     return [point.value for point in found]
 

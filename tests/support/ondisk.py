@@ -21,6 +21,7 @@ import orjson
 import yaml
 
 from ingestd.sinks import linebodies
+from tests.support.searchable import make_searchable
 from tests.support.source import readings
 
 # Series -> time in Unix microseconds -> every value stored for it.
@@ -117,7 +118,7 @@ def victoriametrics(url: str) -> Look:
 
     def look() -> Contents:
         found: Contents = defaultdict(lambda: defaultdict(list))
-        _fetch(f"{url}/internal/force_flush")
+        make_searchable(url)
         # It remembers for a while which series a selector found; this one is always new.
         selector = f'{{series!="",never!="{secrets.token_hex()}"}}'
         query = urllib.parse.urlencode({"match[]": selector, "start": "0"})
