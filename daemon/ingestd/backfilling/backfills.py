@@ -284,7 +284,7 @@ class Backfills:
             if stopping is not None:
                 await asyncio.wait({stopping})
             if await work.run():
-                await self._finish(record, Status.DONE)
+                await self._mark_over(record, Status.DONE)
 
         unfinished.work = work
         unfinished.task = self._tasks.start(f"{record.collector}.backfill", go_on)
@@ -321,7 +321,7 @@ class Backfills:
             if stopping is not None:
                 await asyncio.wait({stopping})
             # It may just have been done, or nearly.
-            await self._finish(record, record.status if record.over else Status.CANCELLED)
+            await self._mark_over(record, record.status if record.over else Status.CANCELLED)
 
         unfinished.cancelling = self._tasks.start(f"{record.collector}.backfill-cancel", cancel)
         return unfinished.cancelling
@@ -331,7 +331,7 @@ class Backfills:
             for name in await self._tasks.cancel(tasks):
                 self._log.error("a plugin does not end when it is cancelled", task=name)
 
-    async def _finish(self, record: BackfillRecord, status: Status) -> None:
+    async def _mark_over(self, record: BackfillRecord, status: Status) -> None:
         """Bring the record of one to its end."""
         if record.id not in self._unfinished:
             return  # a plugin that ignored its cancellation has come to the end of all windows
