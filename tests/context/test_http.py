@@ -18,7 +18,7 @@ from ingestd.clock import SystemClock
 from ingestd.config.model import HttpConfig
 from ingestd.context.http import LazySession
 from ingestd.errors import PluginError
-from tests.support.clock import VirtualClock
+from tests.support.clock import VirtualClock, stirs
 from tests.support.ports import free_port
 
 
@@ -264,7 +264,8 @@ async def test_requests_keep_to_the_concurrency() -> None:
         asked = asyncio.gather(*(get(session, source) for _ in range(6)))
         while source.at_once < 2:  # noqa: ASYNC110 -- the server is on the same loop
             await asyncio.sleep(0.005)
-        await asyncio.sleep(0.05)
+        while await stirs(0.02):
+            pass  # others would be on their way
         source.go_on.set()
 
         await clock.drive(asked)

