@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from ingestd.loading import Blocking
+from ingestd.tasks import Blocking
 
 Files = Callable[[], Sequence[Path]]
 

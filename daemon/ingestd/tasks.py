@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from ingestd.clock import Clock
 
@@ -11,6 +11,14 @@ ABANDONED: Final = 5.0  # seconds
 
 Job = Callable[[], Awaitable[None]]
 Task = asyncio.Task[None]
+T = TypeVar("T")
+
+
+class Blocking(Protocol):
+    """Calls functions that block, away from the event loop."""
+
+    async def __call__(self, function: Callable[..., T], *args: Any) -> T:
+        """Return what the function returns."""
 
 
 class Tasks:

@@ -10,10 +10,11 @@ from ingestd.clock import Clock
 from ingestd.context import Reader, Shared
 from ingestd.contract import Host
 from ingestd.delivery import Buffer
-from ingestd.loading import Blocking, Loader
+from ingestd.loading import Loader
 from ingestd.metrics import Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
+from ingestd.tasks import Blocking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

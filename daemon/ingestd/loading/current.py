@@ -1,20 +1,11 @@
 """A collector's plugin as its file has it now, or as it last worked."""
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from ingestd.calling import Plugin
 from ingestd.errors import PluginLoadError
 from ingestd.loading.loader import Loader
-
-T = TypeVar("T")
-
-
-class Blocking(Protocol):
-    """Calls what blocks, away from the event loop."""
-
-    async def __call__(self, function: Callable[..., T], *args: Any) -> T:
-        """Return what the function returns."""
+from ingestd.tasks import Blocking
 
 
 class CurrentPlugin:
@@ -45,7 +36,7 @@ class CurrentPlugin:
     async def edited(self, running: Plugin) -> bool:
         """Say whether there is a version that loads beyond one that runs.
 
-        It may have been given out already, to somebody who runs beside that one.
+        The loader may have given it out already, to a run beside that one.
         """
         return await self.get() is not running
 
