@@ -18,4 +18,5 @@ pytest_plugins = [
     "tests.support.plugins",
     "tests.support.servers",
     "tests.support.source",
+    "tests.support.workers",
 ]

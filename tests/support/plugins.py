@@ -1,8 +1,10 @@
 """Plugin files for tests, and a log that remembers."""
 
+import re
+import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -10,6 +12,11 @@ from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished
 from ingestd.hosts import HOSTS
 from ingestd.loading.loader import Loader
+
+# The three shapes of a plugin, with nothing to say.
+FUNCTION: Final = "def run(**_):\n    return {}\n"
+COROUTINE: Final = "async def run(**_):\n    return {}\n"
+GENERATOR: Final = "async def run(**_):\n    yield {}\n"
 
 
 class PluginFolder:
@@ -53,6 +60,11 @@ class LogLines:
     def error(self, event: str, **values: Any) -> None:
         """Keep a line."""
         self.lines.append(("error", event, values))
+
+
+def imported(name: str) -> list[str]:
+    """Return the modules that plugins of a name were imported as, in this process."""
+    return [each for each in sys.modules if re.match(rf"ingestd_plugin_\d+_{name}\b", each)]
 
 
 def state_of(finished: Finished) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""Calls of plugins in worker processes, and what is left of these."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Protocol
+
+import psutil  # type: ignore[import-untyped]  # ships no types
+import pytest
+
+from ingestd.calling.plugin import Plugin
+from ingestd.calling.pool import Finished, Workers
+from ingestd.errors import PluginError
+from tests.support.plugins import LogLines
+
+WHO_AM_I: Final = "import os\ndef run(**_):\n    return {'pid': os.getpid()}\n"
+HANG: Final = "import time\ndef run(**_):\n    time.sleep(600)\n"
+
+
+class InWorker(Protocol):
+    """Calls a plugin in a worker process, with the arguments that most tests leave alone."""
+
+    async def __call__(
+        self,
+        plugin: Plugin,
+        *,
+        limit: float | None = 30,
+        memory_limit: int | None = None,
+        **kwargs: Any,
+    ) -> Finished:
+        """Call it.
+
+        Args:
+            plugin: An ordinary function.
+            limit: The deadline of the run, in seconds.
+            memory_limit: In bytes.
+            kwargs: What ``run`` gets.
+        """
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[Workers]:
+    """Give a pool of two."""
+    async with Workers(2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def worker_log() -> LogLines:
+    """Give the log of the plugins that ``in_worker`` calls."""
+    return LogLines()
+
+
+@pytest.fixture
+def in_worker(workers: Workers, worker_log: LogLines) -> InWorker:
+    """Give a short way to call a plugin in one of two workers."""
+
+    async def calling(
+        plugin: Plugin,
+        *,
+        limit: float | None = 30,
+        memory_limit: int | None = None,
+        **kwargs: Any,
+    ) -> Finished:
+        return await workers.call(
+            plugin, kwargs, name="probe", timeout=limit, memory_limit=memory_limit, log=worker_log
+        )
+
+    return calling
+
+
+@pytest.fixture
+def process_count() -> Callable[[], int]:
+    """Give what counts the children that this test has started, dead ones included.
+
+    There may be others, such as the real servers of other tests.
+    """
+    others = {child.pid for child in psutil.Process().children()}
+    return lambda: len({child.pid for child in psutil.Process().children()} - others)
+
+
+async def failure(calling: Any) -> PluginError:
+    """Return the error that a call ends with."""
+    with pytest.raises(PluginError) as caught:
+        await calling
+    return caught.value
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return once another process has made something true."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (another process has no event of ours)
+            await asyncio.sleep(0.01)
