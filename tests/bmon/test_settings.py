@@ -240,11 +240,3 @@ async def test_a_django_that_is_configured_is_left_alone(
 
     assert unconfigured["in_run"] == "one"
     assert configured["in_run"] == "real"
-
-
-def test_the_mark_of_settings_tells_nothing_of_them() -> None:
-    """It differs where they do, and neither it nor the repr holds any."""
-    one, two = BmonHost({"API_KEY": "one"}), BmonHost({"API_KEY": "two"})
-
-    assert one.mark == BmonHost({"API_KEY": "one"}).mark != two.mark
-    assert "one" not in repr(one) + one.mark

@@ -4,76 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ingestd.bmon.importing.config import Entry, params_stay, written
-from ingestd.bmon.importing.export import Setup, setups
+from ingestd.bmon.importing.config import params_stay
+from ingestd.bmon.importing.export import setups
 from ingestd.config import file as configfile
 from ingestd.errors import ConfigError
 from ingestd.hosts import HOSTS
-
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(10**20), 10**20),
-    st.floats(allow_nan=False),
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])),
-    st.dates(),
-    st.binary(max_size=20),
-    st.sampled_from(["yes", "0123", "1e3", "${HOME}", "$$", "12:30", "2016-01-01", "", "~", "!x"]),
-)
-PARAMS = st.dictionaries(
-    st.from_regex(r"[a-z_]{1,10}", fullmatch=True),
-    st.recursive(
-        SCALARS,
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=3),
-            st.tuples(inner, inner),
-            st.dictionaries(st.text("abcdef$", min_size=1, max_size=5), inner, max_size=3),
-        ),
-        max_leaves=8,
-    ),
-    max_size=4,
-)
-
-
-def setup(**changes: Any) -> Setup:
-    """Return what one record means."""
-    (found,) = setups([{"id": 3, "script_file_name": "okofen", "period": 3600, **changes}])
-    return found
-
-
-@given(params=PARAMS)
-def test_params_come_back_from_the_file_as_they_were(
-    params: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """With every type, and with text that looks like something else."""
-    found = setup()
-    made = Setup(**{**{name: getattr(found, name) for name in Setup.__slots__}, "params": params})
-    path = tmp_path_factory.mktemp("config") / "ingestd.yaml"
-
-    if params_stay(params):
-        path.write_text(written([Entry(made, Path("/a$b/okofen.py"), enabled=True)]), "utf-8")
-        (collector,) = configfile.load(path, {}, hosts=HOSTS).collectors.values()
-
-        assert repr(collector.params) == repr(params)
-        assert collector.plugin == "/a$b/okofen.py"
-
-
-@pytest.mark.parametrize(
-    "params", [{"a": {1, 2}}, {"a": {(1, 2): 3}}, {"a": {1: 2, "1": 3}}, {"a": object()}]
-)
-def test_params_that_would_not_are_told_apart(params: dict[str, Any]) -> None:
-    """Sets and keys that are no scalars have no place in a configuration."""
-    assert not params_stay(params)
-
-
-@pytest.mark.parametrize("params", [{}, {"a": "${X} $"}, {"a": (1, [2.5, None])}, {"a": b"\0"}])
-def test_params_that_would_are_too(params: dict[str, Any]) -> None:
-    """Or else nothing would be written as it is."""
-    assert params_stay(params)
-
+from tests.support.bmonexport import setup
 
 LEFT_OUT = "script_parameters: expected YAML, got damaged text in line 1: left out"
 
