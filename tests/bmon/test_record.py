@@ -26,7 +26,7 @@ def run(n=0, **kwargs):
 
 @pytest.mark.slow
 async def test_the_last_run_stands_beside_the_state(daemon_folder: DaemonFolder) -> None:
-    """Where an administrator of BMON looks for it, whoever answers, and with no secret in it."""
+    """State and record tell it without secrets, from the API and from the command line."""
     daemon_folder.plugin("tells", TELLS)
     config = """
         collectors:

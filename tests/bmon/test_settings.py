@@ -212,7 +212,7 @@ def test_a_script_can_be_looked_at_without_its_settings(written: Written) -> Non
 
 
 async def test_only_scripts_of_bmon_find_the_stand_in(written: Written) -> None:
-    """Nobody else should meet half a Django."""
+    """A plugin that was not written for BMON must not find half a Django."""
     path = written(AT_IMPORT)
     async with Workers(1) as workers:
         await called(workers, path, BmonHost({"API_KEY": "one"}))
@@ -224,7 +224,7 @@ async def test_only_scripts_of_bmon_find_the_stand_in(written: Written) -> None:
 async def test_a_django_that_is_configured_is_left_alone(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has set one up wants what is in it; of any other only the settings are ours."""
+    """An operator who has set one up wants its settings; of any other the settings are ours."""
     conf = tmp_path / "site" / "django" / "conf" / "__init__.py"
     conf.parent.mkdir(parents=True)
     conf.write_text("class settings:\n    API_KEY = 'real'\n")

@@ -46,7 +46,7 @@ async def test_process_is_replaced_after_many_calls(
     plugin_folder: PluginFolder, in_worker: InWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A plugin that leaks gets a fresh process now and then."""
-    monkeypatch.setattr(pool, "CALLS", 2)
+    monkeypatch.setattr(pool, "MOST_CALLS", 2)
     plugin = plugin_folder.plugin(WHO_AM_I)
 
     pids = [(await in_worker(plugin)).result["pid"] for _ in range(4)]
@@ -58,7 +58,7 @@ async def test_idle_process_is_let_go(
     plugin_folder: PluginFolder, in_worker: InWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A daily plugin does not keep its libraries in memory all day."""
-    monkeypatch.setattr(pool, "IDLE", 0.05)
+    monkeypatch.setattr(pool, "IDLE_TIMEOUT", 0.05)
     plugin = plugin_folder.plugin(WHO_AM_I)
 
     first = (await in_worker(plugin)).result["pid"]
@@ -117,7 +117,7 @@ async def test_stuck_run_leaves_the_other_processes_to_others(
 async def test_runs_that_keep_hanging_leave_half_of_the_processes_to_others(
     plugin_folder: PluginFolder, worker_log: LogLines, process_count: Callable[[], int]
 ) -> None:
-    """As many as there are processes hang; from the second time on nobody else waits for them."""
+    """As many as there are processes hang; from the second time on no other run waits for them."""
     hanging, healthy = plugin_folder.plugin(HANG, "stuck"), plugin_folder.plugin(WHO_AM_I)
     async with asyncio.timeout(20), Workers(2) as workers:
         call = partial(workers.call, kwargs={}, memory_limit=None, log=worker_log)
@@ -178,7 +178,7 @@ async def test_cancelling_kills_the_run_and_all_that_it_started(
 
 
 def is_dead(note: Path) -> bool:
-    """Whether the process is a zombie that nobody has collected in this container."""
+    """Whether the process is a zombie, because this container has no init that collects it."""
     try:
         return bool(psutil.Process(int(note.read_text())).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

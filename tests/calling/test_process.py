@@ -105,7 +105,7 @@ async def test_run_is_killed_at_its_deadline(
 async def test_megabytes_of_output_neither_block_nor_pile_up(
     plugin_folder: PluginFolder, in_worker: InWorker, capfd: pytest.CaptureFixture[str], shout: str
 ) -> None:
-    """The end of what is printed is kept, whoever prints it, and the daemon prints nothing."""
+    """The end of what plugin, C code or child prints is kept, and the daemon prints nothing."""
     rounds = 20 if "subprocess" in shout else 30_000
     plugin = plugin_folder.plugin(
         f"""

@@ -1,4 +1,4 @@
-"""Whatever shape run has, and however it ends, what it gave comes out in one way."""
+"""Results come out in one way from all kinds of run, and so do their failures."""
 
 import asyncio
 from contextlib import aclosing
@@ -126,7 +126,7 @@ async def test_cancelled_run_is_cancelled(plugin_folder: PluginFolder) -> None:
 async def test_task_of_the_plugin_that_was_cancelled_fails_the_run(
     plugin_folder: PluginFolder,
 ) -> None:
-    """Nobody cancelled the run itself, so it is not over without a word."""
+    """The run itself was not cancelled, so it ends with an error."""
     error = await failure(
         plugin_folder,
         """

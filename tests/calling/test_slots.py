@@ -1,4 +1,4 @@
-"""Who comes next: whom the place suits, else who waited longest; and nobody waits for ever."""
+"""Slots go to calls that they suit, else to the one that waited longest; none waits for ever."""
 
 import asyncio
 import random
@@ -10,11 +10,11 @@ from tests.support.clock import settle
 
 
 class Desk:
-    """One place, and who held it.
+    """One slot, and which calls held it.
 
     Attributes:
-        suited: The keys that it suits.
-        held: Who has had it, in order.
+        suited: The keys that the slot suits.
+        held: The calls that have had it, in order.
     """
 
     def __init__(self) -> None:
@@ -24,17 +24,17 @@ class Desk:
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def queue(self, *names: str) -> None:
-        """Have some wait, whose keys are their first letters."""
+        """Have some calls wait, whose keys are their first letters."""
         for name in names:
             self.tasks[name] = asyncio.create_task(self._visit(name))
             await settle()
 
     async def _visit(self, name: str) -> None:
-        async with self.slots.place(name[0]):
+        async with self.slots.hold(name[0]):
             self.held.append(name)
 
     async def serve(self) -> list[str]:
-        """Let everybody have a turn; return who had one, in order."""
+        """Let all calls have the slot; return them in the order in which they had it."""
         self.slots.release()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
         return self.held
@@ -42,29 +42,29 @@ class Desk:
 
 @pytest.fixture
 async def desk() -> Desk:
-    """A desk whose place is taken."""
+    """Give a desk whose slot is held."""
     desk = Desk()
     await desk.slots.acquire()
     return desk
 
 
 async def test_first_come_first_served(desk: Desk) -> None:
-    """Where the place suits nobody better than others."""
+    """If the slot suits none better than others, the order in which they came decides."""
     await desk.queue("a1", "b1", "a2", "c1")
 
     assert await desk.serve() == ["a1", "b1", "a2", "c1"]
 
 
-async def test_whom_the_place_suits_goes_first(desk: Desk) -> None:
-    """The first of those, and then the others in their order."""
+async def test_call_that_the_slot_suits_goes_first(desk: Desk) -> None:
+    """The calls that the slot suits go in their order, and then the others in theirs."""
     desk.suited = {"b"}
     await desk.queue("a1", "b1", "a2", "b2")
 
     assert await desk.serve() == ["b1", "b2", "a1", "a2"]
 
 
-async def test_nobody_is_passed_over_for_ever(desk: Desk) -> None:
-    """However many come whom the place suits better."""
+async def test_no_call_is_passed_over_for_ever(desk: Desk) -> None:
+    """The one that has waited longest goes after a bounded number that the slot suits better."""
     desk.suited = {"b"}
     others = [f"b{number}" for number in range(MOST_PASSED + 10)]
     await desk.queue("a1", *others)
@@ -74,8 +74,8 @@ async def test_nobody_is_passed_over_for_ever(desk: Desk) -> None:
     assert [name for name in held if name != "a1"] == others
 
 
-async def test_who_gives_up_leaves_the_place_to_others(desk: Desk) -> None:
-    """Also in the moment in which it would have come."""
+async def test_cancelled_call_leaves_the_slot_to_others(desk: Desk) -> None:
+    """That holds also for a slot that was granted just before the cancellation."""
     await desk.queue("a1", "b1", "c1", "d1")
     desk.tasks["b1"].cancel()
     await settle()
@@ -88,8 +88,8 @@ async def test_who_gives_up_leaves_the_place_to_others(desk: Desk) -> None:
         await desk.slots.acquire()
 
 
-async def test_place_that_is_free_is_had_although_somebody_gives_up(desk: Desk) -> None:
-    """Who has given up but does not know it yet stands in nobody's way."""
+async def test_free_slot_is_granted_beside_a_cancelled_call(desk: Desk) -> None:
+    """A call that was cancelled and does not know it yet is in the way of no other."""
     await desk.queue("a1")
     desk.tasks["a1"].cancel()
     desk.slots.release()
@@ -98,14 +98,14 @@ async def test_place_that_is_free_is_had_although_somebody_gives_up(desk: Desk) 
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_no_place_is_lost_or_given_twice(seed: int) -> None:
-    """Whoever comes, stays and gives up, in whatever order."""
+async def test_no_slot_is_lost_or_given_twice(seed: int) -> None:
+    """Calls come, stay and are cancelled at random; the number of slots is what it was."""
     chance = random.Random(seed)
     slots, inside, most = Slots(3, suits=lambda: {chance.randrange(4)}), 0, 0
 
     async def visit() -> None:
         nonlocal inside, most
-        async with slots.place(chance.randrange(4)):
+        async with slots.hold(chance.randrange(4)):
             inside += 1
             most = max(most, inside)
             try:

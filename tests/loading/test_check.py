@@ -64,7 +64,7 @@ def test_undeclared_param_is_suspicious_even_if_anything_goes(plugin_folder: Plu
 def test_plugin_that_declares_no_param_takes_any(
     plugin_folder: PluginFolder, declared: str
 ) -> None:
-    """It reads them by name from its ``**kwargs``, and nobody can know which."""
+    """It reads them by name from its ``**kwargs``, so its signature does not tell which."""
     plugin = plugin_folder.plugin(f"def run({declared}**params):\n    return {{}}\n")
 
     check = check_params(plugin, ["anything"])

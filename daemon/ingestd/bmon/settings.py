@@ -36,7 +36,7 @@ def _in_force() -> Mapping[str, Any] | None:
 
 
 class Settings:
-    """Has the settings of whoever asks as its attributes."""
+    """Has as its attributes the settings of the collector whose script asks."""
 
     def __getattr__(self, name: str) -> Any:
         """Return a setting.
@@ -56,7 +56,7 @@ class Settings:
 
 
 class Nothing(dict[str, Any]):
-    """Settings that are all empty, for a look at a script without its collector."""
+    """Settings that are all empty, so that a script can be described without its collector."""
 
     def __missing__(self, name: str) -> str:
         """Return what lets most scripts be imported."""
@@ -77,7 +77,7 @@ class _StandIn(MetaPathFinder, Loader):
         path: Sequence[str] | None = None,  # noqa: ARG002 (Python passes it)
         target: ModuleType | None = None,  # noqa: ARG002 (Python passes it)
     ) -> ModuleSpec | None:
-        """Say where a module is, if it is one of ours and whoever asks has settings."""
+        """Say where a module is, if it is one of ours and the script that asks has settings."""
         if _in_force() is None:
             return None
         if fullname == CONF or (fullname == DJANGO and not _installed()):

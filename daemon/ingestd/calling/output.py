@@ -4,8 +4,8 @@ import asyncio
 import os
 from typing import Final
 
-KEPT_BYTES: Final = 16 * 1024  # bytes
-PIECE: Final = 64 * 1024  # bytes; what a pipe holds
+KEPT_BYTES: Final = 16 * 1024
+PIECE_BYTES: Final = 64 * 1024  # what a pipe of Linux holds
 
 
 class OutputTail:
@@ -34,16 +34,16 @@ class OutputTail:
         return text
 
     def close(self) -> None:
-        """Let go of the pipe."""
+        """Close the pipe; what was read stays until it is taken."""
         if self._open:
             self._open = False
             asyncio.get_running_loop().remove_reader(self._pipe)
             os.close(self._pipe)
 
     def _read(self) -> bool:
-        """Read what is there; return whether there may be more."""
+        """Read once from the pipe; return whether there may be more."""
         try:
-            piece = os.read(self._pipe, PIECE)
+            piece = os.read(self._pipe, PIECE_BYTES)
         except BlockingIOError:
             return False
         if not piece:

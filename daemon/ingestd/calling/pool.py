@@ -1,13 +1,13 @@
-"""Worker processes: run ordinary plugin functions so that they can hurt nobody.
+"""Worker processes: run ordinary plugin functions so that they hurt neither daemon nor each other.
 
 Theory of operation. A worker is a fresh Python process that serves one version
 of one plugin, so what that plugin does to its process (working directory,
 patched modules, leaked threads) stays its own. The daemon keeps a few, and
-prefers one that has already imported what is wanted; one that comes free goes first
-to those who wait for its plugin (``slots``). To each there are two
-ways: a socket for messages (``wire``), and a pipe that takes everything the
-plugin and its children print. The daemon reads the pipe as it comes, so printing
-never blocks, and keeps only the end of it.
+prefers one that has already imported the plugin; one that becomes free goes first
+to a call that waits for its plugin (``slots``). Each is reached in two ways: by a
+socket for messages (``wire``), and by a pipe that takes everything the plugin and
+its children print. The daemon reads the pipe as it fills, so printing never blocks,
+and keeps only the end of the text.
 
 A worker is the leader of its own process group: Ctrl-C does not reach it, and
 killing it kills what the plugin has started. The kernel kills it when the
@@ -37,8 +37,8 @@ from ingestd.contract import Host
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from ingestd.worker import Source
 
-IDLE: Final = 300.0  # seconds; a plugin that runs more often keeps its worker
-CALLS: Final = 500  # then a worker is replaced, for plugins that leak
+IDLE_TIMEOUT: Final = 300.0  # seconds; a plugin that runs more often keeps its worker
+MOST_CALLS: Final = 500  # then a worker is replaced, for plugins that leak
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Finished:
 
 
 class Isolation(Protocol):
-    """A place where ordinary functions run."""
+    """Where ordinary functions run: in processes or in threads."""
 
     async def call(
         self,
@@ -84,8 +84,8 @@ class Workers:
         self.withheld = withheld
         self._max = max_workers
         self._slots = Slots(max_workers, suits=self._imported)
-        # A few that hang must not take every slot for as long as their timeouts,
-        # over and over: whoever was stopped the last time has to wait here first.
+        # A few collectors that hang must not take every slot for as long as their timeouts,
+        # over and over: one whose last run was stopped has to wait here first.
         self._slots_of_late = asyncio.Semaphore(max(1, max_workers // 2))
         self._late: set[str] = set()
         self._idle: list[WorkerProcess] = []  # the one that was used last stands last
@@ -104,14 +104,14 @@ class Workers:
         traceback: TracebackType | None,
     ) -> None:
         self._closed = True
-        for worker in list(self._busy):  # somebody still waits for their calls
+        for worker in list(self._busy):  # their calls are still waited for
             await worker.end(kill=True)
         for _ in range(self._max):
             await self._slots.acquire()
         for worker in self._idle:
             self._retire(worker)
         await asyncio.gather(*self._ending)
-        for _ in range(self._max):  # whoever waits still is told
+        for _ in range(self._max):  # calls that still wait are refused
             self._slots.release()
 
     async def call(
@@ -149,7 +149,7 @@ class Workers:
             self._late.discard(name)
             try:
                 async with asyncio.timeout(timeout) as deadline:
-                    result = await worker.converse(message, log)
+                    result = await worker.exchange(message, log)
             except TimeoutError:
                 if not deadline.expired():
                     raise
@@ -166,11 +166,11 @@ class Workers:
         async with contextlib.AsyncExitStack() as stack:
             if name in self._late:
                 await stack.enter_async_context(self._slots_of_late)
-            await stack.enter_async_context(self._slots.place(key))
+            await stack.enter_async_context(self._slots.hold(key))
             yield
 
     def _imported(self) -> set[Key]:
-        """Return what can be run at once."""
+        """Return the keys of the calls for which an idle worker is ready."""
         return {worker.key for worker in self._idle if worker.fit}
 
     def _key(self, source: Source, host: Host | None) -> Key:
@@ -179,22 +179,22 @@ class Workers:
 
     @contextlib.asynccontextmanager
     async def _worker(self, source: Source, host: Host | None) -> AsyncIterator[WorkerProcess]:
-        """Lend a worker; only one that has answered and is in good order comes back."""
+        """Check out a worker; only one that has answered and is in good order is kept."""
         if self._closed:
             raise WorkerDied("the daemon is stopping; the run was not started")
         self._runs += 1
         try:
-            worker = await self._take(self._key(source, host))
+            worker = await self._check_out(self._key(source, host))
             self._busy.add(worker)
             try:
                 yield worker
             finally:
                 self._busy.discard(worker)
-                await self._give_back(worker)
+                await self._check_in(worker)
         finally:
             self._runs -= 1
 
-    async def _take(self, key: Key) -> WorkerProcess:
+    async def _check_out(self, key: Key) -> WorkerProcess:
         for dead in [each for each in self._idle if not each.fit]:
             self._idle.remove(dead)
             self._retire(dead)
@@ -204,17 +204,17 @@ class Workers:
                 self._retire(self._idle.pop(0))
             return await WorkerProcess.start(key)
         self._idle.remove(worker)
-        worker.wake()
+        worker.prepare_call()
         return worker
 
-    async def _give_back(self, worker: WorkerProcess) -> None:
+    async def _check_in(self, worker: WorkerProcess) -> None:
         if not worker.fit:
             await worker.end(kill=True)
-        elif worker.calls >= CALLS:
+        elif worker.calls >= MOST_CALLS:
             self._retire(worker)
         else:
             self._idle.append(worker)
-            worker.rest(IDLE, lambda: self._expire(worker))
+            worker.await_call(IDLE_TIMEOUT, lambda: self._expire(worker))
 
     def _expire(self, worker: WorkerProcess) -> None:
         if worker in self._idle:

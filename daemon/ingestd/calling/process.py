@@ -19,15 +19,15 @@ from ingestd.errors import (
 )
 from ingestd.worker import Fingerprint, wire
 
-FAREWELL: Final = 2.0  # seconds that a process gets to be gone
+EXIT_TIMEOUT: Final = 2.0  # seconds that a process gets to be gone
 
 _ERRORS: Final = {
     each.__name__: each
     for each in (PluginError, PluginLoadError, ResultError, ResultTooLarge, WorkerDied)
 }
 
-# The path and looks of a plugin's files, a mark of what is its host, and the environment
-# variables withheld from it.
+# What a worker serves: the path and fingerprint of a plugin, the mark of its host, and the
+# environment variables that are withheld from it.
 Key = tuple[str, Fingerprint, str, frozenset[str]]
 
 
@@ -44,11 +44,17 @@ class Log(Protocol):
         """Log what was not expected."""
 
     def error(self, event: str, **values: Any) -> object:
-        """Log what somebody must look at."""
+        """Log what a person must look at."""
 
 
 class WorkerProcess:
-    """The daemon's end of one worker process."""
+    """The daemon's end of one worker process.
+
+    Attributes:
+        key: What it serves.
+        output: The end of what it prints.
+        calls: How many requests it has got.
+    """
 
     def __init__(
         self,
@@ -98,11 +104,11 @@ class WorkerProcess:
 
     @property
     def fit(self) -> bool:
-        """Whether it can take another call."""
-        return self._fit and not self._exit.done() and not self._hung_up()
+        """Whether the process can take another call."""
+        return self._fit and not self._exit.done() and not self._has_hung_up()
 
-    def _hung_up(self) -> bool:
-        """Whether it is dead though the event loop has not heard of that yet."""
+    def _has_hung_up(self) -> bool:
+        """Whether the process is dead though the event loop has not heard of that yet."""
         try:
             return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -110,18 +116,25 @@ class WorkerProcess:
         except OSError:
             return True
 
-    def rest(self, seconds: float, expire: Callable[[], None]) -> None:
-        """Wait for the next call, or call back when none has come for so long."""
+    def await_call(self, seconds: float, expire: Callable[[], None]) -> None:
+        """Wait for the next call.
+
+        Args:
+            seconds: How long.
+            expire: Called if none has come by then.
+        """
         self._expiry = asyncio.get_running_loop().call_later(seconds, expire)
 
-    def wake(self) -> None:
-        """Make ready for a call."""
+    def prepare_call(self) -> None:
+        """Make the process ready for a call after it has been idle."""
         if self._expiry is not None:
             self._expiry.cancel()
         self.output.take()  # what its threads printed since the last run belongs to no run
 
-    async def converse(self, message: Mapping[str, Any], log: Log) -> dict[str, Any] | None:
-        """Send a request and return the result, or None if there was none and need not be.
+    async def exchange(self, message: Mapping[str, Any], log: Log) -> dict[str, Any] | None:
+        """Send a request and return the result, or None if the plugin gave none.
+
+        It must give one unless it was written for a host.
 
         Raises:
             PluginError: The run failed, or the process ended before it answered.
@@ -153,11 +166,11 @@ class WorkerProcess:
                 case ("failed", error, text, details, spoiled):
                     self._fit = not spoiled
                     raise _ERRORS[error](text, details=details)
-        raise WorkerDied(await self._obituary())
+        raise WorkerDied(await self._cause_of_exit())
 
     async def _message(self) -> Any:
         """Return the next message, or None when there will be no more."""
-        # Without this, a row of buffered messages would not let others run.
+        # Without this, a row of buffered messages would not let other tasks run.
         await asyncio.sleep(0)
         try:
             length = int.from_bytes(await self._reader.readexactly(wire.LENGTH_BYTES))
@@ -171,9 +184,9 @@ class WorkerProcess:
         except Exception as exc:  # noqa: BLE001 (the border to foreign code: it may be garbled)
             raise ResultError(f"run gave what cannot be read: {exc}") from None
 
-    async def _obituary(self) -> str:
+    async def _cause_of_exit(self) -> str:
         with contextlib.suppress(TimeoutError):
-            code = await asyncio.wait_for(asyncio.shield(self._exit), FAREWELL)
+            code = await asyncio.wait_for(asyncio.shield(self._exit), EXIT_TIMEOUT)
             if code >= 0:
                 return f"the worker process exited with status {code} in the middle of the run"
             why = " (out of memory?)" if -code == signal.SIGKILL else ""
@@ -193,7 +206,7 @@ class WorkerProcess:
             self._kill_group()
         self._writer.close()
         try:
-            await asyncio.wait_for(asyncio.shield(self._exit), FAREWELL)
+            await asyncio.wait_for(asyncio.shield(self._exit), EXIT_TIMEOUT)
         except TimeoutError:
             pass
         finally:
@@ -202,12 +215,12 @@ class WorkerProcess:
 
     def _has_exited(self, _: asyncio.Task[int]) -> None:
         self._signal_group()  # nothing that the plugin started stays
-        # A channel that somebody else still holds open would hide the death from us.
+        # A channel that another process still holds open would hide the death from us.
         abort = self._writer.transport.abort
-        asyncio.get_running_loop().call_later(FAREWELL / 2, abort)
+        asyncio.get_running_loop().call_later(EXIT_TIMEOUT / 2, abort)
 
     def _kill_group(self) -> None:
-        if not self._exit.done():  # or else the number may belong to somebody else by now
+        if not self._exit.done():  # or else the number may belong to another process by now
             self._signal_group()
 
     def _signal_group(self) -> None:

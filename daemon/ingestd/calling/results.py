@@ -24,7 +24,7 @@ CANCEL_PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its can
 
 @dataclass(frozen=True, slots=True)
 class PluginResult:
-    """A result, as it came.
+    """A result as the plugin gave it, unchecked.
 
     Attributes:
         result: What the plugin gave.
@@ -39,7 +39,7 @@ class PluginResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """How a plugin is run.
+    """How a plugin is called.
 
     Attributes:
         name: The collector's name.
@@ -88,7 +88,7 @@ async def results(
     except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
             raise
-        if deadline.expired():  # whatever came of it: it may have caught the cancellation
+        if deadline.expired():  # also if the plugin turned its cancellation into an error
             text = f"run must end within {options.timeout:g} s; it was stopped"
             raise RunTimeout(text) from None
         raise run_failure(error, plugin.source.root) from None
@@ -96,7 +96,7 @@ async def results(
 
 @contextmanager
 def _reminder(timeout: float | None, log: Log) -> Iterator[None]:
-    """Complain of a plugin that swallows its cancellation; nothing else can be done to it."""
+    """Log an error if the plugin swallows its cancellation; nothing else can be done about it."""
     if timeout is None:
         yield
         return

@@ -1,9 +1,9 @@
-"""Who of those that wait for one of a few places comes next.
+"""Which of the calls that wait for a slot gets the next free one.
 
-The one that waited longest, as a rule. But a place may suit some better than
+As a rule the call that has waited longest. But a free slot may suit some better than
 others: a worker that has imported a plugin runs it at once, where another one would
-have to be started. So one whom it suits goes first, as long as nobody is passed
-over too often.
+have to be started. So a call that the slot suits goes first, as long as no other is
+passed over too often.
 """
 
 import asyncio
@@ -13,33 +13,39 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-MOST_PASSED: Final = 50
+MOST_PASSED: Final = 50  # times that others go ahead of the call that has waited longest
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
-    """Somebody who waits, and how often others went first."""
+class Waiter:
+    """A call that waits for a slot.
+
+    Attributes:
+        key: What a slot has to suit.
+        granted: Done once the call has its slot.
+        passed: How often others went ahead while it had waited longest.
+    """
 
     key: Hashable
-    come: asyncio.Future[None]
+    granted: asyncio.Future[None]
     passed: int = 0
 
 
 class Slots:
-    """Places for so many at once.
+    """So many calls may go on at once; the others wait.
 
     Args:
-        places: How many.
-        suits: Returns the keys of those whom a free place suits best.
+        slots: How many.
+        suits: Returns the keys of the calls that a free slot suits best.
     """
 
-    def __init__(self, places: int, *, suits: Callable[[], Collection[Hashable]]) -> None:
-        self._free, self._suits = places, suits
-        self._waiting = deque[Turn]()
+    def __init__(self, slots: int, *, suits: Callable[[], Collection[Hashable]]) -> None:
+        self._free, self._suits = slots, suits
+        self._waiting = deque[Waiter]()
 
     @asynccontextmanager
-    async def place(self, key: Hashable) -> AsyncIterator[None]:
-        """Hold a place."""
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        """Wait for a slot and hold it."""
         await self.acquire(key)
         try:
             yield
@@ -47,37 +53,37 @@ class Slots:
             self.release()
 
     async def acquire(self, key: Hashable = None) -> None:
-        """Return once a place is ours."""
-        if self._free:  # then nobody waits who could still come
+        """Return once the caller has a slot."""
+        if self._free:  # those that still wait have been cancelled and do not know it yet
             self._free -= 1
             return
-        turn = Turn(key, asyncio.get_running_loop().create_future())
-        self._waiting.append(turn)
+        waiter = Waiter(key, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
         try:
-            await turn.come
+            await waiter.granted
         except asyncio.CancelledError:
-            if turn.come.cancelled():
-                self._waiting.remove(turn)
+            if waiter.granted.cancelled():
+                self._waiting.remove(waiter)
             else:
-                self.release()  # it was ours already
+                self.release()  # the slot had been granted before the cancellation came
             raise
 
     def release(self) -> None:
-        """Give a place back, to whoever comes next."""
-        waiting = [turn for turn in self._waiting if not turn.come.done()]
+        """Give a slot back, to the call that comes next if any waits."""
+        waiting = [each for each in self._waiting if not each.granted.done()]
         if not waiting:
             self._free += 1
             return
-        turn = self._next(waiting)
-        self._waiting.remove(turn)
-        turn.come.set_result(None)
+        waiter = self._next(waiting)
+        self._waiting.remove(waiter)
+        waiter.granted.set_result(None)
 
-    def _next(self, waiting: list[Turn]) -> Turn:
+    def _next(self, waiting: list[Waiter]) -> Waiter:
         first = waiting[0]
         if first.passed >= MOST_PASSED:
             return first
         suited = self._suits()
-        turn = next((each for each in waiting if each.key in suited), first)
-        if turn is not first:
+        waiter = next((each for each in waiting if each.key in suited), first)
+        if waiter is not first:
             first.passed += 1
-        return turn
+        return waiter

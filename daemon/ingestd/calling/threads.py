@@ -1,4 +1,4 @@
-"""``isolation: thread``: ordinary functions in threads, for those who opt out of processes.
+"""``isolation: thread``: ordinary functions in threads, for collectors that opt out of processes.
 
 A thread cannot be stopped. At its deadline a run is reported as timed out and
 left behind, and its collector starts no other until it has come to its end.
@@ -95,7 +95,7 @@ def _start(
     future: asyncio.Future[dict[str, Any] | None] = loop.create_future()
 
     def settle(result: dict[str, Any] | None, error: PluginError | None) -> None:
-        if future.done():  # nobody waits any longer
+        if future.done():  # the call was cancelled or timed out meanwhile
             return
         if error is not None:
             future.set_exception(error)

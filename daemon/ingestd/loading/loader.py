@@ -182,7 +182,7 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
         run, doc = import_run(source, unavailable_modules(process.hosts))
         seen = describe(run, doc, source)
         # A wrapper that is no coroutine function itself may still return what the
-        # `async def` below it gives; whoever calls it looks at the result.
+        # `async def` below it gives; ``calling.results`` looks at the result.
         kind = seen.kind if seen.kind is not Kind.FUNCTION else description.kind
         description = Description(kind, seen.parameters, doc)
     return Plugin(

@@ -2,9 +2,9 @@
 
 Nothing foreign gets past here: exceptions become text where they were caught,
 because they may refuse to be copied, sent or even printed, and their traceback
-starts at the plugin's first frame, because nobody wants to read ours.
+starts at the plugin's first frame, because ours do not help its author.
 
-``root`` is everywhere the file or folder that holds the plugin's code.
+In every function ``root`` is the file or folder that holds the plugin's code.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ def is_inside(filename: str, root: Path) -> bool:
 
 
 def one_line(exc: BaseException) -> str:
-    """Return ``TypeName: text``, whatever the exception's own methods do."""
+    """Return ``TypeName: text``, even if the exception's own methods fail."""
     text = "its text cannot be shown"
     with contextlib.suppress(Exception):  # the border to foreign code: __str__ may do anything
         text = str(exc)[:MESSAGE_LIMIT]

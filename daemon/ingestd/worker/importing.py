@@ -31,7 +31,7 @@ Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 class Kind(Enum):
-    """The three shapes of ``run``."""
+    """The three kinds of ``run``."""
 
     FUNCTION = "function"
     COROUTINE = "coroutine"
@@ -42,7 +42,7 @@ class Kind(Enum):
 class Source:
     """A plugin's code as it was when it was read.
 
-    The modules that were imported from it stay for as long as somebody holds it.
+    The modules that were imported from it stay for as long as there is a reference to it.
 
     Attributes:
         path: The file, or the ``__init__.py`` of a package.

@@ -1,4 +1,4 @@
-"""An export of BMON is understood, whatever its administrators and scripts have put into it."""
+"""An export of BMON is understood with all that administrators and scripts have put into it."""
 
 from pathlib import Path
 from typing import Any

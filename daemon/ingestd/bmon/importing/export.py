@@ -32,7 +32,7 @@ class Setup:
         description: What the administrator called it.
         every: The time from one run to the next, in seconds.
         enabled: Whether it ran.
-        notes: What somebody should look at.
+        notes: What a person should look at.
     """
 
     name: str
