@@ -40,8 +40,9 @@ RULES: Final = frozenset(
 ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"])
 FACES: Final = {
     "testing": "contract context",
-    "web": "app backfilling calling collecting config context contract delivery records",
-    "cli": "app hosts web " + " ".join(MAY_IMPORT),
+    "views": "calling config contract delivery records",
+    "web": "app backfilling collecting config context contract delivery views",
+    "cli": "app hosts views web " + " ".join(MAY_IMPORT),
     "__main__": "cli",
 }
 MOST_AT_THE_TOP: Final = 20

@@ -208,7 +208,7 @@ class Daemon:
     def status_line(self) -> str:
         """Say in one line how things are."""
         down = [n for n, each in self.deliveries.by_store.items() if not each.outage.up]
-        failing = [n for n, each in self.collectors.by_name.items() if each.failures]
+        failing = [n for n, each in self.collectors.by_name.items() if each.failing]
         parts = [f"{len(self.collectors.by_name)} collectors"]
         parts += [f"{len(failing)} failing"] if failing else []
         parts += [f"store {name} down" for name in down]

@@ -1,6 +1,10 @@
 """The commands that change something: states, dead letters; with a daemon and without."""
 
+import json
+import sqlite3
 import urllib.request
+from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 
@@ -134,11 +138,69 @@ def test_dead_letters_are_stored_once_the_store_takes_them(
     assert (said.code, said.out) == (0, "influx: 1 reading queued again\n")
     assert cli.json("dead-letters", "list") == []
     if not running:
-        assert [each["points"] for each in cli.json("spool")] == [1]
         daemon.start()
     (stored,) = eventually(lambda: cli.json("latest", "--within", "36500d"))
     assert (stored["series"], stored["value"]) == ("level", 4.5)
-    assert cli.json("spool")[0]["points"] == 0
+    eventually(lambda: not cli.json("spool")[0]["points"])
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_dead_letters_that_can_never_be_sent_stay_and_keep_no_other_back(
+    daemon: DaemonProcess, cli: CommandLine, *, running: bool
+) -> None:
+    """The end is the same with a daemon and without: the good one is stored, the other is there."""
+    daemon.plugin("meter", "def run(**_):\n    return {}\n")
+    daemon.configure(
+        stores={"here": {"type": "embedded"}},
+        collectors={"m": {"plugin": "meter", "every": "365d"}},
+    )
+    cli("once", "m")
+    names = {"series": "old", "tags": {}, "measurement": "reading", "field": "value", "unit": "m"}
+    good = json.dumps({**names, "time": 1_600_000_000_000_000, "value": 1.0}).encode()
+    bury_payloads(daemon, "here", [b"unsendable", good])
+    bad_id, good_id = (each["id"] for each in cli.json("dead-letters", "list"))
+    if running:
+        daemon.start()
+
+    said = cli("dead-letters", "retry", "--store", "here", "--all")
+    again = cli("dead-letters", "retry", "--store", "here", str(bad_id), str(good_id))
+
+    assert (said.code, said.out) == (0, "here: 1 reading queued again\n")
+    assert (again.code, again.out) == (1, "")
+    assert "2 numbers of 2 are no dead letters of this store that can be sent" in again.err
+    assert [each["id"] for each in cli.json("dead-letters", "list")] == [bad_id]
+    if not running:
+        daemon.start()
+    (stored,) = eventually(lambda: cli.json("latest", "--within", "36500d"))
+    assert (stored["series"], stored["value"]) == ("old", 1)
+    daemon.assert_balanced()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_dead_letters_of_a_store_whose_type_was_changed_stay(
+    daemon: DaemonProcess, cli: CommandLine, *, running: bool
+) -> None:
+    """They are written as the former type had them, which the new one cannot send."""
+    bury(daemon, cli, 2)
+    daemon.configure(**{**daemon.config, "stores": {"vm": {"type": "embedded"}}})
+    if running:
+        daemon.start()
+
+    said = cli("dead-letters", "retry", "--store", "vm", "--all")
+
+    assert (said.code, said.out) == (0, "vm: 0 readings queued again\n")
+    assert len(cli.json("dead-letters", "list")) == 2
+    purged = cli("dead-letters", "purge", "--store", "vm", "--all")
+    assert (purged.code, purged.out) == (0, "vm: 2 readings deleted\n")
+
+
+def bury_payloads(daemon: DaemonProcess, store: str, payloads: Sequence[bytes]) -> None:
+    """Leave dead letters in the files of a daemon that does not run."""
+    rows = [(store, 1.7e9, "refused by a former version", payload) for payload in payloads]
+    with closing(sqlite3.connect(daemon.state_dir / "state.db")) as db, db:
+        db.executemany(
+            "INSERT INTO dead_letters (store, at, reason, payload) VALUES (?, ?, ?, ?)", rows
+        )
 
 
 def post(url: str, body: bytes) -> None:

@@ -66,7 +66,7 @@ def retry(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Pa
     """Send them again, after the store or its limits have been put right."""
     wanted = _ids(ids, everything=everything)
     count = ask(config_path, lambda backend: backend.retry(store, wanted))
-    return _tell(store, wanted, count, "queued again")
+    return _tell(store, wanted, count, "queued again", lacking=" that can be sent")
 
 
 @dead_letters.command(short_help="Delete them.")
@@ -84,8 +84,18 @@ def _ids(ids: Sequence[int], *, everything: bool) -> Sequence[int] | None:
     return None if everything else sorted(set(ids))
 
 
-def _tell(store: str, ids: Sequence[int] | None, count: int, done: str) -> int:
-    """Say what was done, and of how many numbers it could not be."""
+def _tell(
+    store: str, ids: Sequence[int] | None, count: int, done: str, *, lacking: str = ""
+) -> int:
+    """Say what was done, and of how many numbers it could not be.
+
+    Args:
+        store: The store.
+        ids: The numbers that were given, or None for all there are.
+        count: How many dead letters it was done to.
+        done: What was done, as a participle.
+        lacking: What else a number may lack than being that of a dead letter.
+    """
     unknown = 0 if ids is None else len(ids) - count
     if count or not unknown:
         click.echo(f"{store}: {show.counted(count, 'reading')} {done}")
@@ -93,6 +103,6 @@ def _tell(store: str, ids: Sequence[int] | None, count: int, done: str) -> int:
         return 0
     verb = "is no dead letter" if unknown == 1 else "are no dead letters"
     numbers = show.counted(unknown, "number")
-    text = f"{numbers} of {len(ids or ())} {verb} of this store; see ingestd dead-letters list"
-    click.echo(f"{store}: {text}", err=True)
+    text = f"{numbers} of {len(ids or ())} {verb} of this store{lacking}"
+    click.echo(f"{store}: {text}; see ingestd dead-letters list", err=True)
     return FAILURE

@@ -1,6 +1,7 @@
-"""A daemon in this process with one collector alone, for one run or one backfill.
+"""A daemon in this process for as long as one command takes, with what that needs.
 
-So readings and state take the way they always take.
+So what is changed while no daemon runs is changed by the same rules: readings and
+state take the way they always take, and dead letters are sorted as they always are.
 """
 
 import asyncio
@@ -8,19 +9,23 @@ import dataclasses
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from ingestd.app import Daemon
 from ingestd.backfilling import DEFAULT_CHUNK, BackfillRecord
 from ingestd.cli.backend import Follow, Json, Wanted
 from ingestd.cli.exitcodes import FAILURE, CommandError
-from ingestd.cli.run import leave_behind, make_daemon
-from ingestd.config import CollectorConfig, Config
+from ingestd.cli.statedir import refuse_foreign_root
+from ingestd.config import CollectorConfig, Config, StoreConfig
 from ingestd.records import RunRecord
 from ingestd.systemd import Notifier
+
+if TYPE_CHECKING:
+    from ingestd.app import Daemon
+
+T = TypeVar("T")
 
 CENTURY: Final = 36_525 * 86400.0
 TELL_PROGRESS: Final = 0.2  # seconds
@@ -54,11 +59,11 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
     """
     records: list[RunRecord] = []
 
-    async def run(daemon: Daemon) -> None:
+    async def run(daemon: "Daemon") -> None:
         (collector,) = daemon.collectors.by_name.values()
         records.append(await collector.run_now())
 
-    daemon = await _live(config, collector, run, backfills=False)
+    daemon = await _live(_with(config, collector), run)
     if not records:
         raise CommandError(f"{collector.name}: stopped before it had run")
     if any(each.in_memory for each in daemon.deliveries.by_store.values()):
@@ -85,7 +90,7 @@ async def backfill_here(
     """
     records: list[BackfillRecord] = []
 
-    async def read(daemon: Daemon) -> None:
+    async def read(daemon: "Daemon") -> None:
         chunk = DEFAULT_CHUNK if wanted.chunk is None else wanted.chunk
         record = await daemon.backfills.ask(
             wanted.collector, wanted.spans, chunk=chunk, rate=wanted.rate
@@ -101,32 +106,62 @@ async def backfill_here(
         if daemon.stopping.is_set():
             follow({**record.as_dict(), "why": STOPPING})
 
-    await _live(config, collector, read, backfills=True)
+    await _live(_with(config, collector), read, backfills=True)
     if not records:
         raise CommandError(f"{collector.name}: stopped before it had begun")
     follow(records[0].as_dict())
     return records[0].as_dict()
 
 
-async def _live(
+async def change(
     config: Config,
-    collector: CollectorConfig,
-    job: Callable[[Daemon], Awaitable[None]],
+    job: Callable[["Daemon"], Awaitable[T]],
     *,
-    backfills: bool,
-) -> Daemon:
-    """Be the daemon with one collector alone, until a job is done or this process is to stop.
+    store: StoreConfig | None = None,
+) -> T:
+    """Have a daemon without collectors change what is on disk, and return what that gives.
 
     Args:
         config: What the operator wrote.
-        collector: The collector.
-        job: What it is to do once the daemon is ready.
+        job: Changes something.
+        store: The one that the job is about, if it may be sent something.
+
+    Raises:
+        StateDirectoryBusy: A daemon runs there.
+        CommandError: It would leave files that its owner cannot read.
+        IngestError: The job cannot be done.
+    """
+    results: list[T] = []
+
+    async def do(daemon: "Daemon") -> None:
+        results.append(await job(daemon))
+
+    stores = {} if store is None else {store.name: store}
+    await _live(dataclasses.replace(config, stores=stores, collectors={}), do)
+    if not results:
+        raise CommandError("stopped before anything was changed")
+    return results[0]
+
+
+def _with(config: Config, collector: CollectorConfig) -> Config:
+    return dataclasses.replace(config, collectors={collector.name: alone(collector)})
+
+
+async def _live(
+    config: Config, job: Callable[["Daemon"], Awaitable[None]], *, backfills: bool = False
+) -> "Daemon":
+    """Be a daemon that serves no API, until a job is done or this process is to stop.
+
+    Args:
+        config: What it has to work with.
+        job: What it is to do once it is ready.
         backfills: Whether a backfill that is not over goes on meanwhile.
     """
+    from ingestd.cli.run import leave_behind, make_daemon  # noqa: PLC0415 -- is all of a daemon
+
+    refuse_foreign_root(config.daemon.state_dir)
     reduced = dataclasses.replace(
-        config,
-        daemon=dataclasses.replace(config.daemon, listen="off", watch=False),
-        collectors={collector.name: alone(collector)},
+        config, daemon=dataclasses.replace(config.daemon, listen="off", watch=False)
     )
     daemon = make_daemon(
         reduced, config.files[0], Notifier(), log_format="console", log_level="warning"
@@ -146,7 +181,7 @@ async def _live(
                 daemon.stop()
 
     @asynccontextmanager
-    async def instead_of_serving(daemon: Daemon) -> AsyncIterator[str]:
+    async def instead_of_serving(daemon: "Daemon") -> AsyncIterator[str]:
         if not backfills:
             await daemon.backfills.stop()  # before any of them has begun
         working = asyncio.create_task(work(), name="ingestd[once]")

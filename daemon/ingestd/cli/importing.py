@@ -5,11 +5,11 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -18,14 +18,16 @@ from ingestd.cli import show
 from ingestd.cli.bmonscripts import needs_of
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import config_option, load
-from ingestd.cli.statedir import held
-from ingestd.clock import SystemClock
 from ingestd.config import Config, format_duration
 from ingestd.contract import Memory
-from ingestd.disk import Database
 from ingestd.errors import NotPossible, ResultError
-from ingestd.records import StateStore
 from ingestd.redaction import find_secrets
+
+if TYPE_CHECKING:
+    from ingestd.app import Daemon
+    from ingestd.records import StateStore
+
+T = TypeVar("T")
 
 SQLITE: Final = b"SQLite format 3\0"
 
@@ -74,11 +76,11 @@ def bmon(*, file: Path, scripts: Path | None, output: Path | None, config_path: 
     _refuse_taken(plans, config, output)
     text = written(plan.entry for plan in plans)
 
-    async def take_over() -> tuple[bool, Mapping[str, str]]:
-        async with held(config.daemon.state_dir) as database:
-            return _write(output, text), await _remember(plans, database)
+    async def take_over(daemon: "Daemon") -> tuple[bool, Mapping[str, str]]:
+        fresh = _write(output, text)
+        return fresh, {each.entry.setup.name: await _keep(each, daemon.states) for each in plans}
 
-    fresh, states = asyncio.run(take_over())
+    fresh, states = _change(config, take_over)
     _tell(plans, states)
     _tell_file(output, text, fresh=fresh)
     _tell_notes(plans, output)
@@ -184,16 +186,15 @@ def _fill(file: int, text: str) -> None:
         os.fsync(file)
 
 
-async def _remember(plans: Sequence[Plan], database: Database) -> Mapping[str, str]:
-    """Keep what each script remembers, unless there is something already; say what was done."""
-    states = await StateStore.open(database, SystemClock())
-    try:
-        return {plan.entry.setup.name: await _keep(plan.entry.setup, states) for plan in plans}
-    finally:
-        await states.close()
+def _change(config: Config, job: Callable[["Daemon"], Awaitable[T]]) -> T:
+    from ingestd.cli.headless import change  # noqa: PLC0415 -- takes its time
+
+    return asyncio.run(change(config, job))
 
 
-async def _keep(setup: Setup, states: StateStore) -> str:
+async def _keep(plan: Plan, states: "StateStore") -> str:
+    """Keep what a script remembers, unless there is something already; say what was done."""
+    setup = plan.entry.setup
     if not setup.state and not setup.hidden:
         return "nothing to remember"
     if (await states.load(setup.name)).changed is not None:

@@ -19,7 +19,6 @@ from ingestd.config import CollectorConfig, Config, duration
 from ingestd.contract import Memory
 from ingestd.errors import ConfigError
 from ingestd.loading import check_plugins
-from ingestd.model import MICROSECONDS, Point
 from ingestd.records import GOOD_OUTCOMES, Outcome
 from ingestd.redaction import Redactor, find_secrets
 
@@ -180,31 +179,20 @@ def _rehearse(
 
 
 def _as_json(found: "Rehearsal", name: str, redactor: Redactor) -> Json:
-    from ingestd.web import state_json  # noqa: PLC0415 -- takes its time
+    from ingestd.views import point_json, state_json  # noqa: PLC0415 -- takes its time
 
     return {
         "run": found.record.as_dict(),
-        "readings": [_point(point) for point in found.points],
+        "readings": [point_json(point) for point in found.points],
         "before": state_json(name, found.before, redactor),
         "after": state_json(name, found.after, redactor),
     }
 
 
-def _point(point: Point) -> Json:
-    series, time_us, value = point
-    return {
-        "series": series.name,
-        "tags": dict(series.tags),
-        "measurement": series.measurement,
-        "field": series.field,
-        "time": time_us / MICROSECONDS,
-        "value": value,
-        "unit": series.unit,
-    }
-
-
 def _show(found: "Rehearsal", redactor: Redactor) -> None:
-    points = list(map(_point, found.points))
+    from ingestd.views import point_json  # noqa: PLC0415 -- takes its time
+
+    points = list(map(point_json, found.points))
     shown = points if not sys.stdout.isatty() else points[:READINGS_SHOWN]
     if shown:
         show.readings(shown)

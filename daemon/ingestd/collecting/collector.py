@@ -110,6 +110,11 @@ class Collector:
         """The newest time of a reading since the start, in microseconds, or None."""
         return self._report.newest_us
 
+    @property
+    def failing(self) -> bool:
+        """Whether its last run failed, even if that was before the daemon started."""
+        return self.last is not None and self.last.failed
+
     def follow(self, before: "Collector") -> None:
         """Take over what is told of the collector in whose place this one comes."""
         self.last, self._report.newest_us = before.last, before.newest_us

@@ -3,13 +3,14 @@
 from ingestd.records import runs, yamlvalues
 from ingestd.records.memories import decode, raw_rows
 from ingestd.records.runs import FAILED_OUTCOMES, GOOD_OUTCOMES, Outcome, RunRecord
-from ingestd.records.series import list_series
+from ingestd.records.series import Named, list_series
 from ingestd.records.store import Kept, StateStore
 
 __all__ = [
     "FAILED_OUTCOMES",
     "GOOD_OUTCOMES",
     "Kept",
+    "Named",
     "Outcome",
     "RunRecord",
     "StateStore",

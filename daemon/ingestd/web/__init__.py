@@ -6,12 +6,5 @@ before every path; the other modules answer, one for each topic.
 """
 
 from ingestd.web.server import serve
-from ingestd.web.shapes import (
-    latest_json,
-    remembered_json,
-    schedule_text,
-    shown,
-    state_json,
-)
 
-__all__ = ["latest_json", "remembered_json", "schedule_text", "serve", "shown", "state_json"]
+__all__ = ["serve"]

@@ -7,9 +7,9 @@ from ingestd.collecting import Collector
 from ingestd.config import CollectorConfig
 from ingestd.errors import NotNow
 from ingestd.model import MICROSECONDS
+from ingestd.views import Activity, collector_json, series_json
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
-from ingestd.web.shapes import schedule_text
 
 
 async def collectors(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
@@ -35,8 +35,7 @@ async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
 
 async def series(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List the series that a collector has given."""
-    found = await call.daemon.states.series(_config(call).name)
-    return [{"series": name, "tags": dict(tags)} for name, tags in found]
+    return series_json(await call.daemon.states.series(_config(call).name))
 
 
 def _config(call: Call[Nothing, Nothing]) -> CollectorConfig:
@@ -48,41 +47,25 @@ def _config(call: Call[Nothing, Nothing]) -> CollectorConfig:
 
 def _shape(daemon: Daemon, config: CollectorConfig) -> dict[str, Any]:
     found = daemon.collectors.by_name.get(config.name)
-    last = found.last if found else daemon.states.last_runs().get(config.name)
-    return {
-        "name": config.name,
-        "plugin": config.plugin,
-        "schedule": schedule_text(config),
-        "enabled": config.enabled,
-        "next_run": _next_run(daemon, found) if found else None,
-        "running": _running(found) if found else None,
-        "failures": found.failures if found else 0,
-        "backing_off_for": _backoff(daemon, found) if found else 0.0,
-        "last_run": last.as_dict() if last else None,
-        "last_reading": _last_reading(found) if found else None,
-        "where": config.where,
-    }
+    if found is None:
+        return collector_json(config, daemon.states.last_runs().get(config.name))
+    return collector_json(config, found.last, _activity(daemon, found))
 
 
-def _next_run(daemon: Daemon, collector: Collector) -> float | None:
-    schedule = collector.schedule
-    # Ticks while it backs off are no runs.
-    after = daemon.clock.now() + _backoff(daemon, collector)
-    return schedule.next_after(after) if schedule else None
-
-
-def _running(collector: Collector) -> dict[str, Any] | None:
-    run = collector.running
-    return {"since": run.started, "readings": run.counts.readings} if run else None
-
-
-def _backoff(daemon: Daemon, collector: Collector) -> float:
-    return max(0.0, collector.not_before - daemon.clock.monotonic())
-
-
-def _last_reading(collector: Collector) -> float | None:
+def _activity(daemon: Daemon, collector: Collector) -> Activity:
+    run, schedule = collector.running, collector.schedule
+    backoff = max(0.0, collector.not_before - daemon.clock.monotonic())
+    after = daemon.clock.now() + backoff  # ticks while it backs off are no runs
     collector.note()
-    return None if collector.newest_us is None else collector.newest_us / MICROSECONDS
+    newest_us = collector.newest_us
+    return Activity(
+        next_run=schedule.next_after(after) if schedule else None,
+        since=run.started if run else None,
+        readings=run.counts.readings if run else 0,
+        failures=collector.failures,
+        backing_off_for=backoff,
+        last_reading=None if newest_us is None else newest_us / MICROSECONDS,
+    )
 
 
 ROUTES: Final[tuple[Route, ...]] = (

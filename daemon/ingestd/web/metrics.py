@@ -153,7 +153,7 @@ def _snapshot(daemon: Daemon) -> Iterator[Metric]:
         (
             "ingestd_collectors_failing",
             "Collectors whose last run failed.",
-            sum(each.failures > 0 for each in collectors),
+            sum(each.failing for each in collectors),
         ),
     ):
         yield GaugeMetricFamily(name, text, value=value)

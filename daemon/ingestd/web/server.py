@@ -15,12 +15,12 @@ from ingestd.app import Daemon
 from ingestd.context import Handler, is_ours
 from ingestd.errors import ConfigError
 from ingestd.redaction import Redactor
+from ingestd.views import without_secrets
 from ingestd.web.call import Call, Route, Text
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
 from ingestd.web.routes import ROUTES
 from ingestd.web.security import HEADERS, LARGEST_BODY, Guard
-from ingestd.web.shapes import shown
 
 SETTLING: Final = 10.0  # seconds that collectors get to say which paths they answer
 LET_GO: Final = 1.0  # seconds that requests get once everything else has ended
@@ -146,7 +146,7 @@ def _told(daemon: Daemon, request: web.Request, error: Exception) -> web.Respons
 
 def _rendered(value: Any, redactor: Redactor) -> bytes:
     # Not a faster encoder: state may hold integers beyond 64 bits and lone surrogates.
-    return json.dumps(shown(value, redactor), allow_nan=False).encode()
+    return json.dumps(without_secrets(value, redactor), allow_nan=False).encode()
 
 
 async def _body(request: web.Request) -> Any:

@@ -5,9 +5,9 @@ from typing import Any, Final
 import msgspec
 
 from ingestd.contract import Memory
+from ingestd.views import remembered_json
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
-from ingestd.web.shapes import remembered_json
 
 
 class ResetBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -3,10 +3,8 @@
 import os
 from typing import Any, Final
 
-from ingestd import __version__
-from ingestd.app import Daemon
-from ingestd.calling import PluginInfo
 from ingestd.errors import NotNow
+from ingestd.views import Process, plugin_json, status_json
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.stores import all_stores
 
@@ -15,27 +13,27 @@ async def status(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Say how the daemon, its stores and its collectors are."""
     daemon = call.daemon
     collectors = daemon.collectors.by_name.values()
-    return {
-        "version": __version__,
-        "pid": os.getpid(),
-        "started": daemon.started,
-        "uptime": max(0.0, daemon.clock.now() - daemon.started),
-        "config": _config(daemon),
-        "state_dir": str(daemon.config.daemon.state_dir),
-        "stopping": daemon.stopping.is_set(),
-        "buffer": {
-            "points": daemon.buffer.held,
-            "capacity": daemon.buffer.capacity,
-            "paused": sorted(daemon.buffer.paused),
-        },
-        "stores": await all_stores(daemon),
-        "collectors": {
-            "total": len(collectors),
-            "running": sum(each.running is not None for each in collectors),
-            "failing": sum(each.failures > 0 for each in collectors),
-        },
-        "backfills": [daemon.backfills.told(each) for each in daemon.backfills.unfinished],
-    }
+    process = Process(
+        pid=os.getpid(),
+        started=daemon.started,
+        uptime=max(0.0, daemon.clock.now() - daemon.started),
+        last_reload=daemon.last_reload,
+        config_ok=daemon.config_ok,
+        refused_at=daemon.refused_at,
+        loaded_at=daemon.loaded_at,
+        stopping=daemon.stopping.is_set(),
+        buffered=daemon.buffer.held,
+        paused=list(daemon.buffer.paused),
+        running=sum(each.running is not None for each in collectors),
+    )
+    return status_json(
+        daemon.config,
+        daemon.config_path,
+        process,
+        stores=await all_stores(daemon),
+        failing=sum(each.failing for each in collectors),
+        backfills=[daemon.backfills.told(each) for each in daemon.backfills.unfinished],
+    )
 
 
 async def reload(call: Call[Nothing, Nothing]) -> dict[str, Any]:
@@ -48,27 +46,7 @@ async def reload(call: Call[Nothing, Nothing]) -> dict[str, Any]:
 
 async def plugins(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List the plugins that have a name."""
-    return [_plugin(each) for each in await call.daemon.available_plugins()]
-
-
-def _config(daemon: Daemon) -> dict[str, Any]:
-    return {
-        "path": str(daemon.config_path.absolute()),
-        "last_reload": daemon.last_reload,
-        "ok": daemon.config_ok,
-        "refused_at": daemon.refused_at,
-        "loaded_at": daemon.loaded_at,
-    }
-
-
-def _plugin(info: PluginInfo) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "path": str(info.path),
-        "kind": info.kind.value if info.kind else None,
-        "summary": info.summary,
-        "error": info.error,
-    }
+    return [plugin_json(each) for each in await call.daemon.available_plugins()]
 
 
 ROUTES: Final[tuple[Route, ...]] = (

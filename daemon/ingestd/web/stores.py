@@ -1,20 +1,26 @@
 """The stores: their queues, their dead letters, and the newest points in them."""
 
-import sqlite3
+import dataclasses
 from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from ingestd.app import Daemon
-from ingestd.delivery import Contents, Delivery, deadletters, spool
+from ingestd.delivery import Delivery, deadletters
 from ingestd.model import MICROSECONDS
+from ingestd.views import (
+    OnDisk,
+    Traffic,
+    held_for_others,
+    latest_json,
+    spool_json,
+    store_json,
+)
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
-from ingestd.web.shapes import latest_json
 
 DAY: Final = 86_400.0
-FORMER: Final = "no longer in the configuration"
 
 
 class DeadLettersQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,10 +65,7 @@ class LatestQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 async def spools(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List what waits on disk for each store."""
-    return [
-        {"store": each["name"], **each["spool"], "health": each["health"]}
-        for each in await all_stores(call.daemon)
-    ]
+    return spool_json(await all_stores(call.daemon))
 
 
 async def dead_letters(call: Call[DeadLettersQuery, Nothing]) -> list[dict[str, Any]]:
@@ -97,15 +100,12 @@ async def latest(call: Call[LatestQuery, Nothing]) -> list[dict[str, Any]]:
 async def all_stores(daemon: Daemon) -> list[dict[str, Any]]:
     """Return how every store is, those among them that are only left on disk."""
     by_store = daemon.deliveries.by_store
-    left = await daemon.database.read(partial(_left, known=frozenset(by_store)))
-    former = [_former(name, *what, daemon) for name, what in left.items()]
-    return [_configured(daemon, each) for each in by_store.values()] + former
-
-
-def _left(db: sqlite3.Connection, *, known: frozenset[str]) -> dict[str, tuple[Contents, int]]:
-    """Return what is on disk for stores that are not known: spool and number of dead letters."""
-    names = {*spool.stores(db), *deadletters.stores(db)} - known
-    return {name: (spool.contents(db, name), deadletters.count(db, name)) for name in sorted(names)}
+    left = await daemon.database.read(partial(held_for_others, known=frozenset(by_store)))
+    limit_bytes = daemon.config.buffer.spool_bytes
+    return [
+        *(_configured(daemon, each) for each in by_store.values()),
+        *(store_json(name, None, held, limit_bytes=limit_bytes) for name, held in left.items()),
+    ]
 
 
 def _delivery(daemon: Daemon, store: str) -> Delivery:
@@ -117,46 +117,24 @@ def _delivery(daemon: Daemon, store: str) -> Delivery:
 
 def _configured(daemon: Daemon, delivery: Delivery) -> dict[str, Any]:
     outage, account = delivery.outage, delivery.account
-    config = daemon.config.stores.get(delivery.name)
-    holds, limit_bytes = delivery.spool.holds, delivery.spool.limit_bytes
-    return {
-        "name": delivery.name,
-        "type": config.type if config else None,
-        "health": outage.health.value,
-        "error": outage.message,
-        "since": outage.since,
-        "retry_in": None if outage.up else max(0.0, outage.retry_in),
-        "accepted": delivery.lane.accepted,
-        "inherited": account.inherited,
-        "stored": account.stored,
-        "dropped": account.dropped,
-        "in_memory": delivery.in_memory,
-        "spool": {**_spool(holds, limit_bytes), "points": delivery.spooled},
-        "dead_letters": delivery.dead.count,
-    }
-
-
-def _former(name: str, holds: Contents, dead: int, daemon: Daemon) -> dict[str, Any]:
-    unknown = ("since", "retry_in", "accepted", "inherited", "stored", "dropped", "in_memory")
-    return {
-        "name": name,
-        "type": None,
-        "health": None,
-        "error": FORMER,
-        **dict.fromkeys(unknown),
-        "spool": _spool(holds, daemon.config.buffer.spool_bytes),
-        "dead_letters": dead,
-    }
-
-
-def _spool(holds: Contents, limit_bytes: int) -> dict[str, Any]:
-    return {
-        "bodies": holds.bodies,
-        "points": holds.points,
-        "bytes": holds.size_bytes,
-        "limit_bytes": limit_bytes,
-        "oldest_at": holds.oldest_at,
-    }
+    waiting = dataclasses.replace(delivery.spool.holds, points=delivery.spooled)
+    return store_json(
+        delivery.name,
+        daemon.config.stores.get(delivery.name),
+        OnDisk(waiting=waiting, dead=delivery.dead.count),
+        limit_bytes=delivery.spool.limit_bytes,
+        traffic=Traffic(
+            health=outage.health.value,
+            error=outage.message,
+            since=outage.since,
+            retry_in=None if outage.up else max(0.0, outage.retry_in),
+            accepted=delivery.lane.accepted,
+            inherited=account.inherited,
+            stored=account.stored,
+            dropped=account.dropped,
+            in_memory=delivery.in_memory,
+        ),
+    )
 
 
 ROUTES: Final[tuple[Route, ...]] = (
