@@ -31,17 +31,17 @@ import ijson  # type: ignore[import-untyped]  # ships no types
 from .collecting import Job, collect
 from .current import current_api
 from .endpoint import Endpoint
+from .errors import DcsError
+from .failures import Troubles
 from .legacy import legacy_api
 from .listing import listed
 from .naming import columns_of
 from .options import Options, options_of
 from .periods import Window
 from .positions import Rereading, position_in
-from .problems import DcsError
 from .reading import Asker
 from .session import Session, signing_out
 from .spans import Past, Rounds, Span, normal
-from .troubles import Troubles
 from .turns import Turns, Urgency
 
 __all__ = ["DcsError", "run"]

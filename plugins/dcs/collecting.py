@@ -12,12 +12,12 @@ from operator import itemgetter
 from typing import Any, Final
 
 from .elements import Column, Reader
+from .errors import DcsError, SourceFailed, SourceRefused, summary
+from .failures import Troubles
 from .periods import Window
 from .positions import Progress, position_in
-from .problems import DcsError, SourceFailed, SourceRefused, summary
 from .reading import Asker, Part
 from .spans import NEVER, Rounds, Span
-from .troubles import Troubles
 
 ENOUGH: Final = 2000
 # Nor do readings wait longer than this for others to go with, in seconds.

@@ -7,8 +7,8 @@ from ingestd.plugins._answers import bare
 
 from .api import Api
 from .endpoint import Endpoint, Listing
+from .errors import ListRefused
 from .options import Options
-from .problems import ListRefused
 from .session import Session
 from .sources import Source, registers_in, virtual_meters_in
 

@@ -13,10 +13,10 @@ from ingestd.plugins._backoff import Backoff
 from .api import Api
 from .elements import Chunk, Reader
 from .endpoint import Endpoint
+from .errors import BodyLost, DcsError, RangeTooLong, SourceRefused, Trouble
 from .options import Options
 from .periods import Calendar, Window
 from .positions import Progress
-from .problems import BodyLost, DcsError, RangeTooLong, SourceRefused, Trouble
 from .session import Session
 from .sources import Source
 

@@ -18,8 +18,8 @@ from ingestd.plugins._answers import Answer, AnswerError, ask, bare, beginning, 
 
 from .api import Api
 from .endpoint import Endpoint
+from .errors import DcsError, ListRefused, RangeTooLong, SourceFailed, SourceRefused
 from .options import Options
-from .problems import DcsError, ListRefused, RangeTooLong, SourceFailed, SourceRefused
 from .streaming import elements
 from .turns import Turns, Urgency
 

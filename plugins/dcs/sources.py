@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from .problems import DcsError
+from .errors import DcsError
 
 ID: Final = re.compile(r"(R|VM)(\d+)", re.IGNORECASE)
 

@@ -25,7 +25,7 @@ import orjson
 
 from ingestd.plugins._answers import NO_ANSWER, beginning, problem_of
 
-from .problems import BodyLost, DcsError, SourceFailed, Trouble
+from .errors import BodyLost, DcsError, SourceFailed, Trouble
 
 CHUNK: Final = 2000
 # The keys before the array are few; what is longer is something else.

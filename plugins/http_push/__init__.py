@@ -25,11 +25,11 @@ from ingestd.plugins._params import duration, whole
 
 from .answering import Answering, Rate
 from .bodies import Bodies
-from .complaints import Complaints
 from .inbox import Inbox, settling
 from .keys import Keys
 from .listener import Certificate, serving
 from .options import address_of, certificate_of, check, check_keys, check_sizes, keys_of, rate_of
+from .refusallog import Complaints
 from .replies import Replies
 from .routes import enabled
 

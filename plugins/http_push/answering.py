@@ -11,10 +11,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from .bodies import Bodies
-from .complaints import Complaints
 from .formats.message import Found, Message
 from .inbox import BusyError, Inbox
 from .keys import ForeignPageError, KeyRefusedError, Keys, in_document, key_in_head
+from .refusallog import Complaints
 from .replies import STATUS, RateError, Replies
 from .routes import Route, find
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ingestd.plugins._listening import reason_of, socket_file
 
-from .doorman import KEEP_ALIVE, Doorman
+from .connections import KEEP_ALIVE, Doorman
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

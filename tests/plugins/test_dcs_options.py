@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ingestd.plugins.dcs import run
+from ingestd.plugins.dcs.errors import DcsError
 from ingestd.plugins.dcs.options import beginning, options_of
-from ingestd.plugins.dcs.problems import DcsError
 from ingestd.plugins.dcs.sources import Selection, Source, registers_in, virtual_meters_in
 from ingestd.testing import collect
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.plugins.dcs import streaming
-from ingestd.plugins.dcs.problems import BodyLost, DcsError, SourceFailed, Trouble
+from ingestd.plugins.dcs.errors import BodyLost, DcsError, SourceFailed, Trouble
 
 # Texts and keys made of what could mislead somebody who looks for the end of an element.
 TEXTS: Final = st.text('{}[],:" \\\nä"readings"', max_size=8)

@@ -24,9 +24,9 @@ import trustme
 import yaml
 
 from ingestd.plugins import http_push
-from ingestd.plugins.http_push import bodies, doorman
-from ingestd.plugins.http_push.complaints import MOST_KINDS, Complaints
+from ingestd.plugins.http_push import bodies, connections
 from ingestd.plugins.http_push.formats.message import FormatError, Found, Message
+from ingestd.plugins.http_push.refusallog import MOST_KINDS, Complaints
 from ingestd.plugins.http_push.routes import FORMATS, Route
 from ingestd.testing import collect, context, mounted
 from tests.support.ports import free_port
@@ -680,7 +680,7 @@ async def test_a_crowd_of_silent_connections_keeps_nobody_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The oldest of them is closed for the next one, but none that has sent a request."""
-    monkeypatch.setattr(doorman, "MOST_SILENT", 3)
+    monkeypatch.setattr(connections, "MOST_SILENT", 3)
     async with pushing() as push:
         assert (await push.post("/write", data=LINE)).status == 204
         crowd = [await connected(push) for _ in range(6)]
@@ -696,7 +696,7 @@ async def test_a_crowd_that_never_ends_its_greeting_keeps_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before TLS stands a connection is silent, too: bounded in number, and in time."""
-    monkeypatch.setattr(doorman, "MOST_SILENT", 3)
+    monkeypatch.setattr(connections, "MOST_SILENT", 3)
     ca = trustme.CA()
     files = {"cert_file": str(tmp_path / "push.crt"), "key_file": str(tmp_path / "push.key")}
     write(ca, files)
@@ -704,7 +704,7 @@ async def test_a_crowd_that_never_ends_its_greeting_keeps_nobody_out(
         crowd = [await connected(push) for _ in range(6)]
         ended = [await closed(reader) for reader, _ in crowd[:3]]
         assert (await push.post("/write", data=LINE, key="k", ssl=trust(ca))).status == 204
-        monkeypatch.setattr(doorman, "FIRST_REQUEST", 0.05)
+        monkeypatch.setattr(connections, "FIRST_REQUEST", 0.05)
         reader, late = await connected(push)
         ended.append(await closed(reader))
         for _, writer in (*crowd, (reader, late)):
@@ -718,7 +718,7 @@ async def test_a_crowd_of_idle_connections_keeps_nobody_out(
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of those that have sent something the one is closed that has been idle the longest."""
-    monkeypatch.setattr(doorman, "MOST_IDLE", 2)
+    monkeypatch.setattr(connections, "MOST_IDLE", 2)
     ca = trustme.CA()
     files = {"cert_file": str(tmp_path / "push.crt"), "key_file": str(tmp_path / "push.key")}
     write(ca, files)
@@ -758,7 +758,7 @@ async def test_strangers_keep_no_connection(push: Push, path: str) -> None:
 
 async def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that never comes to the end of its headers."""
-    monkeypatch.setattr(doorman, "FIRST_REQUEST", 0.05)
+    monkeypatch.setattr(connections, "FIRST_REQUEST", 0.05)
     async with pushing() as push:
         reader, writer = await connected(push)
         writer.write(b"POST /write HTTP/1.1\r\nX-Slow: ")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from .problems import DcsError, summary
+from .errors import DcsError, summary
 
 # If so many sources fail in passing before any is read, it may be the server that does.
 MANY: Final = 3
