@@ -32,14 +32,14 @@ from .collecting import Job, collect
 from .current import current_api
 from .endpoint import Endpoint
 from .errors import DcsError
-from .failures import Troubles
+from .failures import Failures
 from .legacy import legacy_api
 from .listing import listed
 from .naming import columns_of
 from .options import Options, options_of
 from .periods import Window
 from .positions import Rereading, position_in
-from .reading import Asker
+from .reading import SpanReader
 from .session import Session, signing_out
 from .spans import Past, Rounds, Span, normal
 from .turns import Turns, Urgency
@@ -108,15 +108,15 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         Rereading(revisit_full, position_in({"full": full}, "full"), begun, now),
         ctx.shared(Rounds, ctx.collector),
     )
-    asker = asker_of(ctx, options, urgency=Urgency.BACKFILL if exactly else Urgency.LIVE)
-    async with signing_out(asker.session):
-        job = await job_of(asker, past, exactly=exactly, now=now)
+    reader = span_reader_of(ctx, options, urgency=Urgency.BACKFILL if exactly else Urgency.LIVE)
+    async with signing_out(reader.session):
+        job = await job_of(reader, past, exactly=exactly, now=now)
         async with aclosing(collect(job, ctx.stopping)) as results:
             async for result in results:
                 yield result
 
 
-def asker_of(ctx: Any, options: Options, *, urgency: Urgency) -> Asker:
+def span_reader_of(ctx: Any, options: Options, *, urgency: Urgency) -> SpanReader:
     """Return what asks the server, with what all who ask it share."""
     api = legacy_api(options) if options.legacy else current_api(options)
     mode = "private" if api.sign_in is not None else "public"
@@ -132,23 +132,23 @@ def asker_of(ctx: Any, options: Options, *, urgency: Urgency) -> Asker:
         endpoint=endpoint,
         urgency=urgency,
     )
-    return Asker(session, options, api, endpoint)
+    return SpanReader(session, options, api, endpoint)
 
 
-async def job_of(asker: Asker, past: Past, *, exactly: Window | None, now: datetime) -> Job:
+async def job_of(reader: SpanReader, past: Past, *, exactly: Window | None, now: datetime) -> Job:
     """Return what to do, for the sources that the server has now.
 
     Raises:
         DcsError: The server does not list them.
     """
-    options = asker.options
-    known, unlisted = await listed(asker.session, options, asker.api, asker.endpoint)
+    options = reader.options
+    known, unlisted = await listed(reader.session, options, reader.api, reader.endpoint)
     sources, unknown = options.selection.choose(known)
-    columns, nameless = columns_of(sources, options, asker.api)
+    columns, nameless = columns_of(sources, options, reader.api)
     sources = [source for source in sources if source.id in columns]
-    troubles = Troubles(refused={**unlisted, **unknown, **nameless})
+    failures = Failures(refused={**unlisted, **unknown, **nameless})
     if not known:
-        troubles.refused["registers"] = "expected some that this account may see, got none"
+        failures.refused["registers"] = "expected some that this account may see, got none"
     state = {} if past.rereading.every is None or exactly else {"full": now}
     if exactly is None:
         spans = normal(sources, past, since=options.since(now), now=now)
@@ -156,5 +156,14 @@ async def job_of(asker: Asker, past: Past, *, exactly: Window | None, now: datet
         spans = [Span(source, exactly, now) for source in sources]
     begun = dict(past.rereading.reached)
     return Job(
-        asker, spans, columns, troubles, exactly, past.rounds, past.positions, begun, now, state
+        reader,
+        spans,
+        columns,
+        failures,
+        exactly,
+        past.rounds,
+        past.positions,
+        begun,
+        now,
+        state,
     )

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from .elements import Column, Reader
 from .errors import DcsError, SourceFailed, SourceRefused, summary
-from .failures import Troubles
+from .failures import Failures
 from .periods import Window
 from .positions import Progress, position_in
-from .reading import Asker, Part
+from .reading import Part, SpanReader
 from .spans import NEVER, Rounds, Span
 
 ENOUGH: Final = 2000
@@ -48,10 +48,10 @@ class Job:
     """What one run has to do.
 
     Attributes:
-        asker: Reads spans.
+        span_reader: Reads spans.
         spans: What to read, in this order.
         columns: The series of each source.
-        troubles: Takes what goes wrong with single sources.
+        failures: Takes what goes wrong with single sources.
         exactly: For a backfill, what nothing may lie outside of; else None.
         rounds: Notes who has a turn.
         positions: The collector's state, which says who was read last.
@@ -60,10 +60,10 @@ class Job:
         state: What the state is at the end.
     """
 
-    asker: Asker
+    span_reader: SpanReader
     spans: Sequence[Span]
     columns: Mapping[str, Sequence[Column]]
-    troubles: Troubles
+    failures: Failures
     exactly: Window | None
     rounds: Rounds
     positions: Mapping[str, Any]
@@ -81,7 +81,7 @@ class Job:
 
         What failed stays among those that are being read, so it is not forgotten.
         """
-        if span.source.label in self.troubles.failed:
+        if span.source.label in self.failures.failed:
             self.again.setdefault(span.source.id, span.window.start)
         else:
             self.again.pop(span.source.id, None)
@@ -134,20 +134,20 @@ async def everything(job: Job) -> AsyncGenerator[Given, None]:
     Raises:
         DcsError: The server is of no use.
     """
-    troubles, spans = job.troubles, job.spans
+    failures, spans = job.failures, job.spans
     for wait in (0.0,) if job.exactly is None else (0.0, *AGAIN):
         await asyncio.sleep(wait)
-        troubles.failed.clear()
+        failures.failed.clear()
         for span in spans:
             async with aclosing(attempt(job, span)) as found:
                 async for each in found:
                     yield each
-        spans = [span for span in spans if span.source.label in troubles.failed]
+        spans = [span for span in spans if span.source.label in failures.failed]
         if not spans:
             break
-    if job.exactly is not None and troubles.failed and not troubles.works:
-        await blame(job)
-    text = troubles.verdict(backfill=job.exactly is not None)
+    if job.exactly is not None and failures.failed and not failures.works:
+        await check_server(job)
+    text = failures.verdict(backfill=job.exactly is not None)
     yield Given([], {**job.state, **({"script_error": text} if text else {})})
 
 
@@ -157,27 +157,27 @@ async def attempt(job: Job, span: Span) -> AsyncGenerator[Given, None]:
     Raises:
         DcsError: The server is of no use.
     """
-    troubles, source = job.troubles, span.source
+    failures, source = job.failures, span.source
     if span.moves:
         job.rounds.ask(source.id)
     try:
         async with aclosing(parts(job, span)) as found:
             async for each in found:
                 yield each
-        troubles.serve()
+        failures.serve()
     except SourceRefused as error:
-        troubles.refused[source.label] = str(error)
+        failures.refused[source.label] = str(error)
     except SourceFailed as error:
-        troubles.failed[source.label] = str(error)
+        failures.failed[source.label] = str(error)
     except DcsError:
         job.rounds.serve([source.id])  # it may be this one that the server chokes on
         raise
-    if troubles.in_doubt:
-        await blame(job)
+    if failures.in_doubt:
+        await check_server(job)
     yield Given([], job.noted(span) if span.again else {}, source.id)
 
 
-async def blame(job: Job) -> None:
+async def check_server(job: Job) -> None:
     """Find out who is to blame when sources fail before any could be read.
 
     The one that was read most recently is asked for its newest period: the server
@@ -186,8 +186,8 @@ async def blame(job: Job) -> None:
     Raises:
         DcsError: It does not.
     """
-    troubles = job.troubles
-    told = f"{len(troubles.failed)} sources in a row failed: {summary(troubles.failed)}"
+    failures = job.failures
+    told = f"{len(failures.failed)} sources in a row failed: {summary(failures.failed)}"
     span = most_promising(job)
     if span is None:
         raise DcsError(told)
@@ -199,7 +199,7 @@ async def blame(job: Job) -> None:
         raise DcsError(told) from error
     except SourceRefused:
         pass  # it answers, and knows what it may not give
-    troubles.works = True
+    failures.works = True
 
 
 def most_promising(job: Job) -> Span | None:
@@ -207,7 +207,7 @@ def most_promising(job: Job) -> Span | None:
     ranked = []
     for place, span in enumerate(job.spans):
         position = position_in(job.positions, span.source.id)
-        well = span.source.label not in job.troubles.failed
+        well = span.source.label not in job.failures.failed
         if well or position is not None:
             rank = (well and position is not None, position or NEVER, place)
             ranked.append((rank, span.source, position or job.now))
@@ -225,15 +225,15 @@ async def parts(job: Job, span: Span) -> AsyncGenerator[Given, None]:
         SourceFailed: It does not give this source, this time.
         SourceRefused: Or ever.
     """
-    asker, source = job.asker, span.source
+    span_reader, source = job.span_reader, span.source
     reader = Reader(
-        asker.api.wire,
+        span_reader.api.wire,
         job.columns[source.id],
-        skip=asker.api.skip,
-        status=asker.options.status,
+        skip=span_reader.api.skip,
+        status=span_reader.options.status,
     )
     progress = Progress(span.position, now=span.now)
-    async with aclosing(asker.read(source, reader, span.window, progress)) as found:
+    async with aclosing(span_reader.read(source, reader, span.window, progress)) as found:
         async for part in found:
             readings = part.readings if job.exactly is None else inside(part, job.exactly)
             state: dict[str, Any] = {}

@@ -6,11 +6,11 @@ from typing import Final
 TOLD: Final = 5
 
 
-class Trouble(Exception):
+class ReadError(Exception):
     """Something that keeps us from readings; what came before it counts."""
 
 
-class DcsError(Trouble):
+class DcsError(ReadError):
     """The server is of no use for now, whichever source is asked for."""
 
 
@@ -18,19 +18,19 @@ class ListRefused(DcsError):
     """The server does not let this account see this list."""
 
 
-class SourceRefused(Trouble):
+class SourceRefused(ReadError):
     """The server will not give this source, however often it is asked."""
 
 
-class SourceFailed(Trouble):
+class SourceFailed(ReadError):
     """The server could not give this source this time."""
 
 
-class RangeTooLong(Trouble):
+class RangeTooLong(ReadError):
     """The window holds more than the server gives at once."""
 
 
-class BodyLost(Trouble):
+class BodyLost(ReadError):
     """The answer ended in its middle."""
 
 

@@ -10,7 +10,7 @@ MANY: Final = 3
 
 
 @dataclass(slots=True)
-class Troubles:
+class Failures:
     """What went wrong with single sources.
 
     Attributes:

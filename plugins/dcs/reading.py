@@ -13,7 +13,7 @@ from ingestd.plugins._backoff import Backoff
 from .api import Api
 from .elements import Chunk, Reader
 from .endpoint import Endpoint
-from .errors import BodyLost, DcsError, RangeTooLong, SourceRefused, Trouble
+from .errors import BodyLost, DcsError, RangeTooLong, ReadError, SourceRefused
 from .options import Options
 from .periods import Calendar, Window
 from .positions import Progress
@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class SpanReader:
     """Reads spans of sources at one server."""
 
     session: Session
@@ -93,14 +93,14 @@ class Asker:
         """Yield the readings of one window, the first of them only when some have come."""
         request = self.api.request(source, window)
         ahead: deque[Chunk] = deque()
-        broken: Trouble | None = None
+        broken: ReadError | None = None
         try:
             async with aclosing(self.session.readings(request.url, request.query)) as found:
                 async for each in found:
                     ahead.append(reader.read(each))
                     if len(ahead) > AHEAD:
                         yield ahead.popleft()
-        except Trouble as error:
+        except ReadError as error:
             broken = error  # raised behind what came before it
         while ahead:
             yield ahead.popleft()

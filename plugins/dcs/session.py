@@ -168,7 +168,7 @@ class Session:
             async with self._turns.turn(Urgency.LEAVING):
                 await self._leave()
 
-    async def hurry_out(self) -> None:
+    async def sign_out_quickly(self) -> None:
         """Sign out, but let nobody wait for it for long.
 
         If another transaction will not end, ours is made beside it: it is tiny,
@@ -195,7 +195,7 @@ async def signing_out(session: Session) -> AsyncIterator[Session]:
         yield session
         await session.sign_out()
     except BaseException:
-        await session.hurry_out()
+        await session.sign_out_quickly()
         raise
 
 

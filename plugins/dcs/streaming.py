@@ -25,7 +25,7 @@ import orjson
 
 from ingestd.plugins._answers import NO_ANSWER, beginning, problem_of
 
-from .errors import BodyLost, DcsError, SourceFailed, Trouble
+from .errors import BodyLost, DcsError, ReadError, SourceFailed
 
 CHUNK: Final = 2000
 # The keys before the array are few; what is longer is something else.
@@ -128,7 +128,7 @@ async def elements(
     """
     body = Body(reply, where=where)
     chunk: list[dict[str, Any]] = []
-    broken: Trouble | None = None
+    broken: ReadError | None = None
     try:
         prefix = await body.prefix()
         async with aclosing(body.blocks()) as easy:

@@ -29,7 +29,7 @@ from .inbox import Inbox, settling
 from .keys import Keys
 from .listener import Certificate, serving
 from .options import address_of, certificate_of, check, check_keys, check_sizes, keys_of, rate_of
-from .refusallog import Complaints
+from .refusallog import RefusalLog
 from .replies import Replies
 from .routes import enabled
 
@@ -76,7 +76,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         bodies=Bodies(most_bytes=max_body, within=duration(read_within, "read_within")),
         inbox=inbox,
         replies=Replies(like_bmon=replies == "bmon"),
-        complaints=Complaints(ctx.log),
+        refusal_log=RefusalLog(ctx.log),
         pool=(pool := ThreadPoolExecutor(1, "ingestd-push")),
     )
     try:

@@ -14,7 +14,7 @@ from .bodies import Bodies
 from .formats.message import Found, Message
 from .inbox import BusyError, Inbox
 from .keys import ForeignPageError, KeyRefusedError, Keys, in_document, key_in_head
-from .refusallog import Complaints
+from .refusallog import RefusalLog
 from .replies import STATUS, RateError, Replies
 from .routes import Route, find
 
@@ -73,7 +73,7 @@ class Answering:
     bodies: Bodies
     inbox: Inbox
     replies: Replies
-    complaints: Complaints
+    refusal_log: RefusalLog
     pool: Executor
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -97,7 +97,7 @@ class Answering:
         try:
             return self.replies.taken(route, await self._take(request, route, named)), True
         except tuple(STATUS) as error:
-            self.complaints.note(route.name, request.remote, error)
+            self.refusal_log.note(route.name, request.remote, error)
             return self.replies.refused(route, error), isinstance(error, BusyError)
         except Exception:  # border: whatever a request meets, the others go on
             self.ctx.log.exception("a request met a bug", format=route.name)
@@ -136,7 +136,7 @@ class Answering:
         if found.readings:
             await self.inbox.put(found.readings, size_bytes=found.size_bytes)
         if found.rejected:
-            self.complaints.note_rejected(route.name, request.remote, found)
+            self.refusal_log.note_rejected(route.name, request.remote, found)
         return found
 
     def _read(

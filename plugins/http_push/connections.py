@@ -3,8 +3,8 @@
 A connection has to send its first request within some seconds, and the next ones
 within some more. When too many are waiting to do so, the one that has waited
 longest is closed, so that a crowd never keeps others out. The time runs from the
-beginning: whoever does not even come to the end of TLS is one of them, which is
-why TLS is begun here, and not by the server that accepts.
+beginning, also for one that never comes to the end of the handshake of TLS; so TLS
+is begun here, and not by the server that accepts.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ MOST_IDLE: Final = 128
 GOODBYE: Final = 2.0  # seconds that the other side gets to agree to the end of TLS
 
 
-class Doorman:
+class Connections:
     """Knows every connection, and closes those that say nothing.
 
     Args:
@@ -33,89 +33,91 @@ class Doorman:
         self, make: Callable[[], web.RequestHandler], tls: Callable[[], ssl.SSLContext | None]
     ) -> None:
         self._make, self.tls = make, tls
-        self._guests: dict[Any, Guest] = {}
+        self._known: dict[Any, Connection] = {}
         # Oldest first.
-        self._silent: dict[Guest, asyncio.TimerHandle] = {}
-        self._idle: dict[Guest, asyncio.TimerHandle] = {}
+        self._silent: dict[Connection, asyncio.TimerHandle] = {}
+        self._idle: dict[Connection, asyncio.TimerHandle] = {}
 
-    def connected(self) -> "Guest":
+    def connected(self) -> "Connection":
         """Return what takes a new connection."""
-        speaker = self._make()
-        guest = self._guests[speaker] = Guest(self, speaker)
-        self._watch(guest, self._silent, within=FIRST_REQUEST, most=MOST_SILENT)
-        return guest
+        http = self._make()
+        connection = self._known[http] = Connection(self, http)
+        self._watch(connection, self._silent, within=FIRST_REQUEST, most=MOST_SILENT)
+        return connection
 
-    def began(self, speaker: Any) -> None:
+    def began(self, http: Any) -> None:
         """Note that a request came."""
-        if speaker in self._guests:
-            self._forget(self._guests[speaker])
+        if http in self._known:
+            self._forget(self._known[http])
 
-    def answered(self, speaker: Any) -> None:
+    def answered(self, http: Any) -> None:
         """Note that a request has its answer."""
-        if speaker in self._guests:  # else it has gone meanwhile
-            self._watch(self._guests[speaker], self._idle, within=KEEP_ALIVE, most=MOST_IDLE)
+        if http in self._known:  # else it has gone meanwhile
+            self._watch(self._known[http], self._idle, within=KEEP_ALIVE, most=MOST_IDLE)
 
-    def left(self, guest: "Guest") -> None:
+    def lost(self, connection: "Connection") -> None:
         """Note that a connection is no more."""
-        self._forget(guest)
-        self._guests.pop(guest.speaker, None)
+        self._forget(connection)
+        self._known.pop(connection.http, None)
 
     def _watch(
         self,
-        guest: "Guest",
-        among: "dict[Guest, asyncio.TimerHandle]",
+        connection: "Connection",
+        among: "dict[Connection, asyncio.TimerHandle]",
         *,
         within: float,
         most: int,
     ) -> None:
-        self._forget(guest)
+        self._forget(connection)
         if len(among) >= most:
             self._close(next(iter(among)))
-        among[guest] = asyncio.get_running_loop().call_later(within, self._close, guest)
+        among[connection] = asyncio.get_running_loop().call_later(within, self._close, connection)
 
-    def _forget(self, guest: "Guest") -> None:
+    def _forget(self, connection: "Connection") -> None:
         for among in (self._silent, self._idle):
-            timer = among.pop(guest, None)
+            timer = among.pop(connection, None)
             if timer is not None:
                 timer.cancel()
 
-    def _close(self, guest: "Guest") -> None:
-        self._forget(guest)
-        guest.close()
+    def _close(self, connection: "Connection") -> None:
+        self._forget(connection)
+        connection.close()
 
-    async def leave(self) -> None:
-        """Watch nobody any more, and close those that have not begun to speak HTTP."""
-        guests = list(self._guests.values())
-        for guest in guests:
-            self._forget(guest)
-        greetings = [guest.greeting for guest in guests if guest.greeting is not None]
-        for greeting in greetings:
-            greeting.cancel()
-        if greetings:
-            await asyncio.wait(greetings)
+    async def end(self) -> None:
+        """Watch none any more, and close those that have not begun to speak HTTP."""
+        connections = list(self._known.values())
+        for connection in connections:
+            self._forget(connection)
+        handshakes = [
+            connection.handshake for connection in connections if connection.handshake is not None
+        ]
+        for handshake in handshakes:
+            handshake.cancel()
+        if handshakes:
+            await asyncio.wait(handshakes)
 
 
-class Guest(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection: TLS, if there is any, and then HTTP."""
 
-    def __init__(self, doorman: Doorman, speaker: web.RequestHandler) -> None:
-        self._doorman, self.speaker = doorman, speaker
-        self.greeting: asyncio.Task[None] | None = None
+    def __init__(self, connections: Connections, http: web.RequestHandler) -> None:
+        self._all, self.http = connections, http
+        self.handshake: asyncio.Task[None] | None = None
         self._transport: Any = None
-        self._speaks = False
+        self._is_http = False
         self._early = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with TLS, or else with HTTP."""
         self._transport = transport
-        tls = self._doorman.tls()
+        tls = self._all.tls()
         if tls is None:
-            self._speak()
+            self._begin_http()
         else:
-            name = "ingestd[http_push].greeting"
-            self.greeting = asyncio.create_task(self._greet(tls), name=name)
+            name = "ingestd[http_push].handshake"
+            self.handshake = asyncio.create_task(self._encrypt(tls), name=name)
 
-    async def _greet(self, tls: ssl.SSLContext) -> None:
+    async def _encrypt(self, tls: ssl.SSLContext) -> None:
         plain = self._transport
         try:
             self._transport = await asyncio.get_running_loop().start_tls(
@@ -126,47 +128,47 @@ class Guest(asyncio.Protocol):
                 ssl_handshake_timeout=FIRST_REQUEST,
                 ssl_shutdown_timeout=GOODBYE,
             )
-            self._speak()
+            self._begin_http()
         except OSError:  # it speaks no TLS, or nothing, or has gone
             plain.abort()
-            self._doorman.left(self)
+            self._all.lost(self)
 
-    def _speak(self) -> None:
-        self._speaks = True
-        self.speaker.connection_made(self._transport)
+    def _begin_http(self) -> None:
+        self._is_http = True
+        self.http.connection_made(self._transport)
         if self._early:
-            self.speaker.data_received(bytes(self._early))
+            self.http.data_received(bytes(self._early))
             self._early.clear()
 
     def data_received(self, data: bytes) -> None:
         """Hand over what came; the first of it may come just before we know that TLS stands."""
-        if self._speaks:
-            self.speaker.data_received(data)
+        if self._is_http:
+            self.http.data_received(data)
         else:
             self._early += data
 
     def eof_received(self) -> None:
         """Hand over the end."""
-        if self._speaks:
-            self.speaker.eof_received()
+        if self._is_http:
+            self.http.eof_received()
 
     def pause_writing(self) -> None:
         """Hand over that the other side is slow."""
-        self.speaker.pause_writing()
+        self.http.pause_writing()
 
     def resume_writing(self) -> None:
         """Hand over that it is slow no more."""
-        self.speaker.resume_writing()
+        self.http.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Hand over that it is gone."""
-        self._doorman.left(self)
-        if self._speaks:
-            self.speaker.connection_lost(exc)
+        self._all.lost(self)
+        if self._is_http:
+            self.http.connection_lost(exc)
 
     def close(self) -> None:
         """End it."""
-        if self._speaks:
-            self.speaker.force_close()
+        if self._is_http:
+            self.http.force_close()
         elif self._transport is not None:
             self._transport.abort()

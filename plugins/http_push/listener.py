@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ingestd.plugins._listening import reason_of, socket_file
 
-from .connections import KEEP_ALIVE, Doorman
+from .connections import KEEP_ALIVE, Connections
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -88,16 +88,16 @@ async def serving(
     Raises:
         OSError: The address cannot be used.
     """
-    doorman: Doorman | None = None
+    connections: Connections | None = None
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if doorman is None:
+        if connections is None:
             return await handler(request)
-        doorman.began(request.protocol)
+        connections.began(request.protocol)
         try:
             return await handler(request)
         finally:
-            doorman.answered(request.protocol)
+            connections.answered(request.protocol)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
@@ -113,17 +113,17 @@ async def serving(
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("aiohttp: expected a server after the setup, got none")
-    doorman = Doorman(runner.server, lambda: certificate.context if certificate else None)
+    connections = Connections(runner.server, lambda: certificate.context if certificate else None)
     try:
-        async with listening(address, doorman) as where:
+        async with listening(address, connections) as where:
             yield where
     finally:
-        await doorman.leave()
+        await connections.end()
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def listening(address: Address, doorman: Doorman) -> AsyncIterator[Address]:
+async def listening(address: Address, connections: Connections) -> AsyncIterator[Address]:
     """Accept connections until the context ends; give the address with the real port.
 
     Raises:
@@ -134,10 +134,10 @@ async def listening(address: Address, doorman: Doorman) -> AsyncIterator[Address
         try:
             if address.path:
                 sock = stack.enter_context(socket_file(Path(address.path), mode=MODE))
-                server = await loop.create_unix_server(doorman.connected, sock=sock)
+                server = await loop.create_unix_server(connections.connected, sock=sock)
                 where = address
             else:
-                server = await loop.create_server(doorman.connected, address.host, address.port)
+                server = await loop.create_server(connections.connected, address.host, address.port)
                 where = Address(address.host, server.sockets[0].getsockname()[1])
         except OSError as error:
             problem = f"listen: {address}: {reason_of(error)}; choose another address"

@@ -9,7 +9,7 @@ EVERY: Final = 300.0  # seconds between two lines of a kind
 MOST_KINDS: Final = 200
 
 
-class Complaints:
+class RefusalLog:
     """Counts what is wrong with requests.
 
     Args:

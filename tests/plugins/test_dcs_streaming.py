@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.plugins.dcs import streaming
-from ingestd.plugins.dcs.errors import BodyLost, DcsError, SourceFailed, Trouble
+from ingestd.plugins.dcs.errors import BodyLost, DcsError, ReadError, SourceFailed
 
 # Texts and keys made of what could mislead somebody who looks for the end of an element.
 TEXTS: Final = st.text('{}[],:" \\\nä"readings"', max_size=8)
@@ -62,7 +62,7 @@ class Arriving:
         return piece
 
 
-def parsed(reply: Arriving) -> tuple[list[Any], type[Trouble] | None]:
+def parsed(reply: Arriving) -> tuple[list[Any], type[ReadError] | None]:
     """Return the elements that were found, and how it ended."""
     found: list[Any] = []
 
@@ -76,8 +76,8 @@ def parsed(reply: Arriving) -> tuple[list[Any], type[Trouble] | None]:
             reading.send(None)  # it waits for nothing, so it needs no event loop
     except StopIteration:
         return found, None
-    except Trouble as trouble:
-        return found, type(trouble)
+    except ReadError as caught:
+        return found, type(caught)
 
 
 @settings(deadline=None)
@@ -113,10 +113,10 @@ def test_numbers_of_any_size_are_read(number: float, spacing: str) -> None:
     document = {"id": number, "readings": elements, "to": number}
     body = json.dumps(document).encode()
 
-    found, trouble = parsed(Arriving(body, [7]))
+    found, error = parsed(Arriving(body, [7]))
     short, _ = parsed(Arriving(json.dumps([{"value": number}, {"value": 0}]).encode(), [20]))
 
-    assert trouble is None
+    assert error is None
     assert found == elements
     assert all(type(each["value"]) in {int, float} for each in found)
     assert [float(each["value"]) for each in short] == [float(number), 0.0]
@@ -135,14 +135,14 @@ def test_body_that_breaks_off_is_never_taken_for_a_whole_one(
     """Whether its connection was lost or ended as if all were well."""
     body = json.dumps(SIMPLE if bare else {"readings": SIMPLE, "unit": "kWh"}).encode()
 
-    found, trouble = parsed(Arriving(body[: int(len(body) * cut)], sizes, breaks))
+    found, error = parsed(Arriving(body[: int(len(body) * cut)], sizes, breaks))
 
-    assert trouble is BodyLost
+    assert error is BodyLost
     assert found == SIMPLE[: len(found)]
 
 
 @pytest.mark.parametrize(
-    ("body", "trouble"),
+    ("body", "error"),
     [
         (b"<html>Sign in</html>", DcsError),
         (b'{"details": "none of your business"}', SourceFailed),
@@ -154,12 +154,12 @@ def test_body_that_breaks_off_is_never_taken_for_a_whole_one(
     ],
 )
 def test_what_is_no_list_of_readings_is_said_to_be_none(
-    body: bytes, trouble: type[Trouble]
+    body: bytes, error: type[ReadError]
 ) -> None:
     """Nothing is made of it."""
     found, ended = parsed(Arriving(body))
 
-    assert ended is trouble
+    assert ended is error
     assert len(found) <= 1
 
 

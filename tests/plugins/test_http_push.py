@@ -26,7 +26,7 @@ import yaml
 from ingestd.plugins import http_push
 from ingestd.plugins.http_push import bodies, connections
 from ingestd.plugins.http_push.formats.message import FormatError, Found, Message
-from ingestd.plugins.http_push.refusallog import MOST_KINDS, Complaints
+from ingestd.plugins.http_push.refusallog import MOST_KINDS, RefusalLog
 from ingestd.plugins.http_push.routes import FORMATS, Route
 from ingestd.testing import collect, context, mounted
 from tests.support.ports import free_port
@@ -549,7 +549,7 @@ async def test_formats_that_are_not_enabled_are_not_there() -> None:
         assert (await push.post("/write", data=LINE)).status == 204
 
 
-async def test_complaints_are_counted_not_repeated(push: Push) -> None:
+async def test_refusals_are_counted_not_repeated(push: Push) -> None:
     """A logger that sends nonsense every second does not fill the log."""
     for _ in range(20):
         await push.post(STORE, data=b"{", key="k")
@@ -559,13 +559,13 @@ async def test_complaints_are_counted_not_repeated(push: Push) -> None:
     assert told == ["request refused", "readings rejected"]
 
 
-async def test_complaints_forget_the_oldest_alone(push: Push) -> None:
+async def test_refusals_forget_the_oldest_alone(push: Push) -> None:
     """A crowd of kinds does not have everybody's told again."""
-    complaints = Complaints(push.ctx.log)
+    refusal_log = RefusalLog(push.ctx.log)
     for number in range(MOST_KINDS + 1):
-        complaints.note("influx", f"sender {number}", FormatError("odd"))
+        refusal_log.note("influx", f"sender {number}", FormatError("odd"))
     for number in (MOST_KINDS - 1, 0):
-        complaints.note("influx", f"sender {number}", FormatError("odd"))
+        refusal_log.note("influx", f"sender {number}", FormatError("odd"))
 
     told = [line["sender"] for line in push.ctx.logs if line["event"] == "request refused"]
     assert told == [*(f"sender {number}" for number in range(MOST_KINDS + 1)), "sender 0"]
