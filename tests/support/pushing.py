@@ -12,13 +12,21 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
+
+import trustme
 
 from ingestd.plugins import http_push
 from ingestd.testing import TestContext, context, results
 from tests.support.ports import free_port
 
 SOON: Final = 10.0  # seconds, after which a test has failed
+NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+STORE: Final = "/readingdb/reading/store/"
+LINE: Final = "cpu value=1 1000000000"
+BATCH: Final = {"readings": [[1, "a", 1]]}
 
 
 @dataclass
@@ -133,3 +141,17 @@ async def closed(reader: asyncio.StreamReader) -> bool:
             return await reader.read() == b""
     except ConnectionError:
         return True
+
+
+def write_certificate(ca: trustme.CA, files: dict[str, str]) -> None:
+    """Write a certificate for this machine to ``cert_file`` and ``key_file``."""
+    made = ca.issue_cert("127.0.0.1")
+    Path(files["key_file"]).write_bytes(made.private_key_pem.bytes())
+    Path(files["cert_file"]).write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
+
+
+def trusting(ca: trustme.CA) -> ssl.SSLContext:
+    """Return what trusts one authority alone."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca.configure_trust(tls)
+    return tls
