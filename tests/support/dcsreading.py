@@ -1,16 +1,19 @@
 """Asking a DCS server through the plugin, as tests of it do."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import pytest
+
 from ingestd.clock import Clock, SystemClock
 from ingestd.config.model import HttpConfig
 from ingestd.context.context import Shared
 from ingestd.context.http import LazySession
-from ingestd.plugins.dcs import run
-from ingestd.testing import TestContext, collect, context
+from ingestd.plugins.dcs import DcsError, run
+from ingestd.testing import TestContext, collect, context, results
 from tests.support.dcs import FakeDcs, Reading
 
 NOW: Final = datetime(2024, 3, 15, 12, 10, tzinfo=UTC)
@@ -91,3 +94,28 @@ def values(readings: Iterable[Reading]) -> dict[float, float]:
 def complaint(results: Iterable[Mapping[str, Any]]) -> str:
     """Return what marked a run."""
     return next((str(each["script_error"]) for each in results if "script_error" in each), "")
+
+
+class Impatient(SystemClock):
+    """The real time, but its sleeps are over at once."""
+
+    async def sleep(self, _seconds: float) -> None:
+        """Let the others run."""
+        await asyncio.sleep(0)
+
+
+async def outcome(
+    dcs: FakeDcs, api: str = "current", *, ctx: TestContext | None = None, **more: Any
+) -> tuple[list[Result], str]:
+    """Return the results of a run that fails, and what it says."""
+    dcs.now = NOW
+    found: list[Result] = []
+    if ctx is None:
+        async with context(now=NOW) as fresh:
+            return await outcome(dcs, api, ctx=fresh, **more)
+    try:
+        async for each in results(run, ctx=ctx, **params(dcs, api, **more)):
+            found.append(each)  # noqa: PERF401 -- what came before the error counts
+    except DcsError as error:
+        return found, str(error)
+    pytest.fail("expected a run that fails")
