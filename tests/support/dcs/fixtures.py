@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.support.dcs.client import NOON, Client
 from tests.support.dcs.server import FakeDcs, serving
 
 
@@ -20,3 +22,11 @@ def dcs_apart() -> Iterator[FakeDcs]:
     """Give a server in a thread, for tests that wait for other processes."""
     with serving(FakeDcs()) as server:
         yield server
+
+
+@pytest_asyncio.fixture
+async def dcs_client(dcs: FakeDcs) -> AsyncIterator[Client]:
+    """Give what asks a server at noon of the first of March."""
+    dcs.now = NOON
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield Client(dcs, session)
