@@ -31,6 +31,16 @@ HOURLY: Final = """
             ctx.log.info("closed")
 """
 
+# Fails behind its reading, unless the collector is told that it is not broken.
+FAILING = """
+    async def run(*, ctx, broken=True, start=None, end=None, **_):
+        if start is not None:
+            ctx.log.info("window", start=int(start.timestamp()), end=int(end.timestamp()))
+            yield {"readings": [(start.timestamp(), "level", 1)]}
+            if broken:
+                raise OSError("no server")
+"""
+
 
 def hours(number: int, *, after: int = 0) -> Span:
     """Return a span of so many hours."""

@@ -35,6 +35,12 @@ from tests.support.plugins import PluginFolder
 
 T = TypeVar("T")
 
+# Gives how often it has run.
+COUNTING = """
+    async def run(*, n=0, **_):
+        return {"readings": [(n + 1, "level", n + 1)], "n": n + 1}
+"""
+
 
 @dataclass
 class Site:

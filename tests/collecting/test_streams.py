@@ -1,0 +1,209 @@
+"""Plugins that are edited while they run, and those that run for ever."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.support.collecting import COUNTING, site
+
+
+async def test_edited_plugin_is_read_again_before_the_next_run(tmp_path: Path) -> None:
+    """No reload, no restart."""
+    async with site(tmp_path) as here:
+        await here.start("async def run(**_):\n    return {'version': 1}\n")
+        await here.ran()
+        here.plugins.write("probe", "async def run(**_):\n    return {'version': 'two'}\n")
+
+        await here.ran(2)
+
+        assert here.collectors.by_name["probe"].committer.memory.state == {"version": "two"}
+        assert len(here.logged("plugin changed, and was read again")) == 1
+
+
+async def test_broken_edit_leaves_the_last_good_version_running(tmp_path: Path) -> None:
+    """It is told once, and again when there is something else to tell."""
+    async with site(tmp_path) as here:
+        collector = await here.start(COUNTING)
+        await here.ran()
+        here.plugins.write("probe", "async def run(**_:\n")
+
+        records = await here.ran(4)
+        assert [each.outcome for each in records] == ["ok"] * 4
+        assert collector.committer.memory.state == {"n": 4}
+        assert len(here.logged("plugin does not load, its last good version stays")) == 1
+
+        here.plugins.write("probe", "async def run(**_):\n    return {'mended': True}\n")
+        await here.ran(5)
+        assert collector.committer.memory.state == {"mended": True}
+
+
+async def test_plugin_that_never_loaded_fails_its_runs_until_it_does(tmp_path: Path) -> None:
+    """The others run, and it needs no restart once it is mended."""
+    async with site(tmp_path) as here:
+        await here.start("import nothing_of_that_name\nasync def run(**_): ...\n", every=1.0)
+        (record,) = await here.ran()
+        assert record.outcome == "failed"
+        assert "needs the module 'nothing_of_that_name'" in record.error
+
+        here.plugins.write("probe", "async def run(**_):\n    return {}\n")
+        *_, record = await here.ran(2)
+
+        assert record.outcome == "ok"
+
+
+STREAM = """
+    import asyncio
+    async def run(*, ctx, n=0, **_):
+        ctx.log.info("begins", n=n)
+        yield {"readings": [(n + 1, "level", n + 1)], "n": n + 1}
+        await asyncio.Event().wait()
+"""
+
+
+async def test_stream_starts_at_once_and_goes_on(tmp_path: Path) -> None:
+    """A collector without a schedule is one, with no deadline unless the operator sets one."""
+    async with site(tmp_path) as here:
+        collector = await here.start(STREAM, stream=True)
+
+        await here.until(lambda: here.values() == [1.0])
+        await here.clock.advance(10_000)
+
+        assert collector.running is not None
+        assert here.ended() == []
+
+
+async def test_stream_that_ends_is_restarted_with_growing_pauses(tmp_path: Path) -> None:
+    """From one second to a minute."""
+    async with site(tmp_path) as here:
+        await here.start("async def run(**_):\n    yield {}\n    raise OSError('gone')\n",
+                         stream=True)  # fmt: skip
+
+        records = await here.ran(9)
+
+        starts = [each.started for each in records]
+        pauses = [later - earlier for earlier, later in pairwise(starts)]
+        assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_stream_begins_anew_when_its_plugin_is_edited(tmp_path: Path) -> None:
+    """With its state, within seconds."""
+    async with site(tmp_path) as here:
+        await here.start(STREAM, stream=True)
+        await here.until(lambda: here.values() == [1.0])
+        edited = STREAM.replace('"level", n + 1', '"level", 100 * (n + 1)')
+
+        here.plugins.write("probe", edited)
+
+        await here.until(lambda: here.values() == [1.0, 200.0])
+        assert [each["n"] for each in here.logged("begins")] == [0, 1]
+
+
+async def test_stream_begins_anew_when_somebody_else_has_loaded_the_edit(tmp_path: Path) -> None:
+    """A backfill uses the plugin, too, and may see first that it was edited."""
+    async with site(tmp_path) as here:
+        collector = await here.start(STREAM, stream=True)
+        await here.until(lambda: here.values() == [1.0])
+
+        here.plugins.write("probe", STREAM.replace('"level", n + 1', '"level", 100 * (n + 1)'))
+        await here.clock.drive(collector.setup.plugin())
+
+        await here.until(lambda: here.values() == [1.0, 200.0])
+        assert len(here.logged("plugin changed, and was read again")) == 1
+
+
+async def test_stream_goes_on_after_a_broken_edit(tmp_path: Path) -> None:
+    """Its running version is the last good one."""
+    async with site(tmp_path) as here:
+        await here.start(STREAM, stream=True)
+        await here.until(lambda: here.values() == [1.0])
+
+        here.plugins.write("probe", "async def run(**_:\n")
+        await here.until(
+            lambda: bool(here.logged("plugin does not load, its last good version stays"))
+        )
+        await here.clock.advance(100)
+
+        assert len(here.logged("begins")) == 1
+
+
+async def test_function_cannot_be_a_stream(tmp_path: Path) -> None:
+    """The message says what is missing."""
+    async with site(tmp_path) as here:
+        await here.start(COUNTING, stream=True)
+
+        (record, *_) = await here.ran()
+
+        assert record.outcome == "failed"
+        assert record.error.startswith("probe: expected an async generator, because the collector")
+
+
+async def test_backpressure_stops_a_generator_at_its_yield(tmp_path: Path) -> None:
+    """It resumes when the buffer has room."""
+    async with site(tmp_path, capacity=2) as here:
+        here.store_up.clear()
+        await here.start(
+            """
+            async def run(*, ctx, **_):
+                for n in range(5):
+                    ctx.log.info("yields", n=n)
+                    yield {"readings": [(n, "level", n)]}
+            """
+        )
+        await here.until(lambda: len(here.logged("yields")) == 3)
+        await here.clock.advance(5)
+        assert len(here.logged("yields")) == 3
+
+        here.store_up.set()
+        await here.ran()
+
+        assert len(here.logged("yields")) == 5
+
+
+async def test_settled_waits_until_everything_yielded_is_safe(tmp_path: Path) -> None:
+    """The place to ack a broker: not before, and without waiting for a batch to fill."""
+    async with site(tmp_path) as here:
+        here.store_up.clear()
+        await here.start(
+            """
+            async def run(*, ctx, **_):
+                yield {"readings": [(1, "level", 1)]}
+                yield {"readings": [(2, "level", 2)]}
+                await ctx.settled()
+                ctx.log.info("acked", at=ctx.now().timestamp())
+            """
+        )
+        await here.until(lambda: here.buffer.held == 2)
+        await here.clock.advance(3)
+        assert here.logged("acked") == []
+
+        here.store_up.set()
+        await here.ran()
+
+        assert len(here.logged("acked")) == 1
+        assert here.values() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("result", "droppable"),
+    [
+        ('return {"readings": [(1, "a", 1)]}', True),
+        ('return {"readings": [(1, "a", 1)], "cursor": 1}', False),
+        ('return {"readings": [(1, "a", 1)], "hidden": {"cursor": 1}}', False),
+        ('return {"readings": [(None, "a", 1)], "counter": 1}', True),
+        ('return {"readings": [(1, "a", 1)], "script_error": "b is silent"}', True),
+        ('yield {"readings": [(1, "a", 1)]}', False),
+    ],
+)
+async def test_only_points_without_a_position_behind_them_may_be_dropped(
+    tmp_path: Path,
+    result: str,
+    droppable: bool,  # noqa: FBT001
+) -> None:
+    """A source that can be asked again waits instead."""
+    async with site(tmp_path) as here:
+        await here.start(f"async def run(**_):\n    {result}\n")
+
+        await here.until(lambda: len(here.stored) == 1)
+
+        assert bool(here.droppable) is droppable
