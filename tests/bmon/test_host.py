@@ -75,7 +75,7 @@ async def test_readings_are_converted_by_bmons_rules(tmp_path: Path) -> None:
         )
 
 
-async def test_others_are_not(tmp_path: Path) -> None:
+async def test_readings_of_other_plugins_are_not_converted(tmp_path: Path) -> None:
     """A word is no number for a plugin that was not written for BMON."""
     async with site(tmp_path) as here:
         await here.start(ODD)
@@ -89,7 +89,7 @@ async def test_others_are_not(tmp_path: Path) -> None:
 async def test_state_comes_back_and_survives_a_run_that_raises(
     tmp_path: Path, isolation: str
 ) -> None:
-    """With its dates, bytes and tuples, and without what the host says of a run."""
+    """Dates, bytes and tuples come back as they were; what BMON says of a run is not among them."""
     async with site(tmp_path) as here:
         await here.start(REMEMBERS, compat="bmon", isolation=isolation)
         records = await here.ran(3)
@@ -122,7 +122,7 @@ async def test_a_run_without_a_result_forgets_nothing(tmp_path: Path) -> None:
 
 
 def test_the_mark_of_settings_tells_nothing_of_them() -> None:
-    """It differs where they do, and neither it nor the repr holds any."""
+    """The mark differs where the settings do; neither it nor the repr holds any."""
     one, two = BmonHost({"API_KEY": "one"}), BmonHost({"API_KEY": "two"})
 
     assert one.mark == BmonHost({"API_KEY": "one"}).mark != two.mark

@@ -82,7 +82,7 @@ async def test_the_last_run_stands_beside_the_state(daemon_folder: DaemonFolder)
     ],
 )
 def test_a_run_is_told_in_bmons_words(changes: dict[str, Any], expected: dict[str, Any]) -> None:
-    """No message without readings, and no duration of what came to no end."""
+    """Without readings there is no message, and a run that failed has no duration."""
     record = RunRecord(collector="m", tick=0.0, started=1432327040.5, seconds=1.2345, **changes)
 
     assert as_bmon(record) == {"script_start_time": "2015-05-22 20:37:20 UTC", **expected}

@@ -184,7 +184,7 @@ async def test_modbus(here: Site, them: Vendors) -> None:
 
 
 async def test_sensaphone(here: Site, them: Vendors) -> None:
-    """Contacts say words."""
+    """Contacts give words, which BMON's rules make numbers."""
     inputs = {1: "door", 2: "motion", 3: "temp", 9: "gone"}
     params = {"host": "127.0.0.1", "port": them.dialer, "site_id": "s", "inputs": inputs}
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,16 @@ def written(tmp_path: Path) -> Written:
     return write
 
 
+@pytest.fixture(params=["process", "thread"])
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Isolation]:
+    """Give each of the two places where a script may run."""
+    if request.param == "thread":
+        yield Threads()
+        return
+    async with Workers(1) as workers:
+        yield workers
+
+
 async def called(place: Isolation, path: Path, host: Host | None, **kwargs: Any) -> Any:
     """Run a script once; return its result, or None if it had none."""
     plugin = Loader([], hosts=HOSTS.values()).load(str(path))
@@ -106,17 +116,12 @@ async def called(place: Isolation, path: Path, host: Host | None, **kwargs: Any)
     return None if finished.nothing else finished.result
 
 
-@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
-async def test_each_collector_finds_its_own_settings(
-    place: Callable[[], Any], written: Written
-) -> None:
-    """Also where the script has read them while it was imported, and in turns."""
-    path, where = written(AT_IMPORT), place()
+async def test_each_collector_finds_its_own_settings(place: Isolation, written: Written) -> None:
+    """Scripts that read them at import find them, too, also when collectors run in turns."""
+    path = written(AT_IMPORT)
     hosts = [BmonHost({"API_KEY": "one", "OTHER": 5}), BmonHost({"API_KEY": "two"})]
 
-    results = [await called(where, path, host) for host in [*hosts, *hosts]]
-    if isinstance(where, Workers):
-        await where.__aexit__(None, None, None)
+    results = [await called(place, path, host) for host in [*hosts, *hosts]]
 
     assert [(each["at_import"], each["in_run"], each["other"]) for each in results] == [
         ("one", "one", 5),
@@ -136,24 +141,19 @@ async def test_calls_at_the_same_time_find_their_own(written: Written) -> None:
 
 
 async def test_threads_of_a_script_find_them_too(written: Written) -> None:
-    """In a worker process they belong to the process."""
+    """In a worker process the settings belong to the process."""
     async with Workers(1) as workers:
         result = await called(workers, written(IN_RUN), BmonHost({"API_KEY": "one"}))
 
     assert result["found"] == ["one"]
 
 
-@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
 async def test_a_setting_that_is_missing_says_where_it_belongs(
-    place: Callable[[], Any], written: Written
+    place: Isolation, written: Written
 ) -> None:
-    """By its name and those of the others, never by their values."""
-    where = place()
-
+    """The error has its name and those of the others, never a value."""
     with pytest.raises(PluginError) as failed:
-        await called(where, written(MISSING), BmonHost({"OTHER": "secret", "ANOTHER": 1}))
-    if isinstance(where, Workers):
-        await where.__aexit__(None, None, None)
+        await called(place, written(MISSING), BmonHost({"OTHER": "secret", "ANOTHER": 1}))
 
     assert str(failed.value) == (
         "AttributeError: no setting 'API_KEY': expected it under settings: of the collector, "
@@ -161,17 +161,12 @@ async def test_a_setting_that_is_missing_says_where_it_belongs(
     )
 
 
-@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
-async def test_nothing_of_a_run_stays_in_a_script(
-    place: Callable[[], Any], written: Written
-) -> None:
-    """Neither in its variables nor in a default that it has changed, as in a BMON of its own."""
-    path, where = written(KEEPS), place()
+async def test_nothing_of_a_run_stays_in_a_script(place: Isolation, written: Written) -> None:
+    """As in BMON, neither its variables nor a default that it has changed last longer."""
+    path = written(KEEPS)
     before = set(sys.modules)
 
-    results = [await called(where, path, BmonHost(), name=name) for name in ("one", "two")]
-    if isinstance(where, Workers):
-        await where.__aexit__(None, None, None)
+    results = [await called(place, path, BmonHost(), name=name) for name in ("one", "two")]
     left = {name for name in sys.modules if name.startswith("ingestd_plugin_")} - before
 
     assert results == [
@@ -182,18 +177,15 @@ async def test_nothing_of_a_run_stays_in_a_script(
 
 
 @pytest.mark.parametrize("value", [None, [], "fine", 5])
-@pytest.mark.parametrize("place", [lambda: Workers(1), Threads], ids=["process", "thread"])
 async def test_a_script_may_return_nothing_of_use(
-    value: Any, place: Callable[[], Any], written: Written
+    value: Any, place: Isolation, written: Written
 ) -> None:
     """For BMON that is a run that went well; for others it is a mistake."""
-    path, where = written(OTHERS), place()
+    path = written(OTHERS)
 
-    result = await called(where, path, BmonHost(), value=value)
+    result = await called(place, path, BmonHost(), value=value)
     with pytest.raises(PluginError, match="must give a dict"):
-        await called(where, path, None, value=value)
-    if isinstance(where, Workers):
-        await where.__aexit__(None, None, None)
+        await called(place, path, None, value=value)
 
     assert result is None
 
@@ -205,7 +197,7 @@ async def test_a_script_that_needs_bmon_itself_is_told_so(written: Written) -> N
 
 
 def test_a_script_can_be_looked_at_without_its_settings(written: Written) -> None:
-    """In a process of its own, where all of them are empty."""
+    """A process of its own imports it, where all settings are empty."""
     described = ImportProcess(hosts=HOSTS.values()).describe(read_source(written(AT_IMPORT)))
 
     assert described.parameters.accepts_any

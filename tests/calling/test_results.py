@@ -39,7 +39,7 @@ async def test_coroutine_returns_once(plugin_folder: PluginFolder) -> None:
 
 
 async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None:
-    """As many as it likes, none at all included."""
+    """A generator gives as many results as it likes, none at all included."""
     found = await given(
         plugin_folder, "async def run(**_):\n    for n in range(3):\n        yield {'n': n}\n"
     )
@@ -52,7 +52,7 @@ async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None
 async def test_function_gets_everything_but_the_context_of_the_loop(
     plugin_folder: PluginFolder,
 ) -> None:
-    """Its own comes from the worker; what it printed comes back."""
+    """The worker makes a context of its own; what the function printed comes back."""
     found = await given(
         plugin_folder,
         """
@@ -74,7 +74,7 @@ async def test_function_gets_everything_but_the_context_of_the_loop(
 
 
 async def test_errors_of_the_plugin_come_with_its_traceback(plugin_folder: PluginFolder) -> None:
-    """From its first frame on, in text."""
+    """The traceback begins at the plugin's first frame, and is a text."""
     error = await failure(plugin_folder, "async def run(**_):\n    raise KeyError('x')\n")
 
     assert str(error) == "KeyError: 'x'"
@@ -94,7 +94,7 @@ async def test_timeout_of_the_plugins_own_is_not_the_deadline(plugin_folder: Plu
 async def test_cleanup_that_fails_at_the_deadline_is_still_a_timeout(
     plugin_folder: PluginFolder,
 ) -> None:
-    """The reason is what counts."""
+    """The deadline was the reason, so the error names it."""
     error = await failure(
         plugin_folder,
         """

@@ -65,7 +65,7 @@ async def test_result_that_would_flood_the_daemon_is_refused(
 async def test_too_many_readings_are_refused_before_they_are_sent(
     plugin_folder: PluginFolder, in_worker: InWorker
 ) -> None:
-    """The first of them tell how large all will be."""
+    """The size of the first ones tells how large all will be."""
     plugin = plugin_folder.plugin(
         "def run(**_):\n    return {'readings': [(1, f'{n:10000}', 1) for n in range(8_000)]}\n"
     )

@@ -7,7 +7,6 @@ passed over too often.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ class Slots:
 
     def __init__(self, slots: int, *, suits: Callable[[], Collection[Hashable]]) -> None:
         self._free, self._suits = slots, suits
-        self._waiting = deque[Waiter]()
+        self._waiting: list[Waiter] = []
 
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
@@ -54,7 +53,7 @@ class Slots:
 
     async def acquire(self, key: Hashable = None) -> None:
         """Return once the caller has a slot."""
-        if self._free:  # those that still wait have been cancelled and do not know it yet
+        if self._free:
             self._free -= 1
             return
         waiter = Waiter(key, asyncio.get_running_loop().create_future())
@@ -62,28 +61,26 @@ class Slots:
         try:
             await waiter.granted
         except asyncio.CancelledError:
-            if waiter.granted.cancelled():
-                self._waiting.remove(waiter)
-            else:
-                self.release()  # the slot had been granted before the cancellation came
+            if not waiter.granted.cancelled():  # the slot was granted before the cancellation came
+                self.release()
             raise
 
     def release(self) -> None:
         """Give a slot back, to the call that comes next if any waits."""
-        waiting = [each for each in self._waiting if not each.granted.done()]
-        if not waiting:
+        self._waiting = [each for each in self._waiting if not each.granted.cancelled()]
+        if not self._waiting:
             self._free += 1
             return
-        waiter = self._next(waiting)
+        waiter = self._next()
         self._waiting.remove(waiter)
         waiter.granted.set_result(None)
 
-    def _next(self, waiting: list[Waiter]) -> Waiter:
-        first = waiting[0]
+    def _next(self) -> Waiter:
+        first = self._waiting[0]
         if first.passed >= MOST_PASSED:
             return first
         suited = self._suits()
-        waiter = next((each for each in waiting if each.key in suited), first)
+        waiter = next((each for each in self._waiting if each.key in suited), first)
         if waiter is not first:
             first.passed += 1
         return waiter

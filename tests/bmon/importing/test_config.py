@@ -44,7 +44,7 @@ PARAMS = st.dictionaries(
 def test_params_come_back_from_the_file_as_they_were(
     params: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """With every type, and with text that looks like something else."""
+    """They keep their types, also text that looks like something else."""
     found = setup()
     made = Setup(**{**{name: getattr(found, name) for name in Setup.__slots__}, "params": params})
     path = tmp_path_factory.mktemp("config") / "ingestd.yaml"
@@ -67,5 +67,5 @@ def test_params_that_would_not_are_told_apart(params: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("params", [{}, {"a": "${X} $"}, {"a": (1, [2.5, None])}, {"a": b"\0"}])
 def test_params_that_would_are_too(params: dict[str, Any]) -> None:
-    """Or else nothing would be written as it is."""
+    """Plain values, tuples and bytes have a form in a configuration."""
     assert params_stay(params)

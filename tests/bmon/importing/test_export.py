@@ -32,7 +32,7 @@ LEFT_OUT = "script_parameters: expected YAML, got damaged text in line 1: left o
 def test_types_that_no_configuration_has_become_what_the_docs_say(
     text: str, params: dict[str, Any], notes: tuple[str, ...], tmp_path: Path, *, stays: bool
 ) -> None:
-    """What is taken over of them, and that they are refused where they are written by hand."""
+    """The import takes over what it can; written by hand, they are refused."""
     found = setup(script_parameters=text)
     path = tmp_path / "ingestd.yaml"
     inline = ", ".join(text.splitlines())
@@ -58,7 +58,7 @@ def test_types_that_no_configuration_has_become_what_the_docs_say(
     ],
 )
 def test_periods(period: Any, every: float, enabled: bool) -> None:  # noqa: FBT001 -- a column
-    """What is no period disables a script, and is told."""
+    """A value that is no period disables the script, and is noted."""
     found = setup(period=period)
 
     assert (found.every, found.enabled) == (every, enabled)
