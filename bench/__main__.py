@@ -8,11 +8,11 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench import collectors, dcs, drain, encoding, messages, scripts, throughput
+from bench import against, collectors, dcs, drain, encoding, messages, scripts, throughput
 from bench.figures import Row, Scale, machine, table
 
 ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
@@ -35,13 +35,27 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help=f"which rows: {', '.join(ROWS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="small and once: does it work?")
     parser.add_argument("--rounds", type=int, default=3, help="how often to repeat everything")
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="compare with another build, by turns"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.rows) - set(ROWS):
         parser.error(f"expected some of {', '.join(ROWS)}, got {', '.join(sorted(unknown))}")
-    scale = Scale(quick=asked.quick, rounds=1 if asked.quick else asked.rounds)
+    if asked.against:
+        rows = asked.rows or list(ROWS)
+        try:
+            print(against.compare(asked.against, rows, quick=asked.quick, rounds=asked.rounds))
+        except ValueError as exc:
+            parser.error(str(exc))
+        return
+    print_table(asked.rows or list(ROWS), Scale(asked.quick, 1 if asked.quick else asked.rounds))
+
+
+def print_table(rows: Sequence[str], scale: Scale) -> None:
+    """Run benchmarks and print what they measured."""
     print(machine(), flush=True)
     made: list[Row] = []
-    for name in asked.rows or ROWS:
+    for name in rows:
         with tempfile.TemporaryDirectory(prefix="ingestd-bench-") as folder:
             new = ROWS[name](Path(folder), scale)
         for row in new:

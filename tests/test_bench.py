@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import against
 from tests.support.servers import program
 
 ROOT = Path(__file__).parent.parent
@@ -52,3 +53,44 @@ def test_a_name_of_no_row_is_refused() -> None:
 
     assert done.returncode == 2
     assert "drain" in done.stderr
+
+
+def test_a_comparison_is_of_two_builds() -> None:
+    """A folder without one is refused before anything is measured."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--against", "docs"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "docs: expected a checkout of ingestd" in done.stderr
+
+
+def test_a_comparison_finds_the_figures_of_every_row_of_the_page() -> None:
+    """Whatever a row measures, two builds can be compared by it."""
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+
+    found = dict(against.figures(page))
+
+    drain = "drain of a 10.00 M reading spool into VictoriaMetrics"
+    scripts = next(what for what, _ in found if "scripts of BMON's kind" in what)
+    assert found[drain, "speed"] == 804_000
+    assert found[scripts, "processor time of a run, ms"] == 81
+    assert found["idle daemon with ten collectors", "memory, MiB"] == 56
+    assert {re.sub(r"[\d.]+( [kM]\b)?", "N", what) for what, _ in found} == rows(page)
+
+
+def test_a_comparison_tells_costs() -> None:
+    """A speed of half and a memory of twice as much are both a cost of two."""
+    speed, memory = ("drain", "speed"), ("idle", "memory, MiB")
+
+    text = against.table(
+        {speed: [50.0, 45.0, 40.0], memory: [20.0, 22.0, 20.0]},
+        {speed: [100.0, 90.0, 90.0], memory: [10.0, 10.0, 10.0]},
+    )
+
+    assert "| drain | speed | **2.00x** | 2.00x to 2.25x |" in text
+    assert "| idle | memory, MiB | **2.00x** | 2.00x to 2.20x |" in text
