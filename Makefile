@@ -2,19 +2,23 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# The same with the newest release of everything, whatever setup.cfg says at most.
+NEWEST := .venv-newest
 # The first of these that is Python 3.11 or later makes the virtualenv.
 PYTHON ?= python3.13 python3.12 python3.11 python3
 # More than there are cores, because most tests wait for a process or a server.
 JOBS ?= 4
 
-.PHONY: help run test check bench clean
+.PHONY: help run test test-newest check bench bench-quick clean
 
 help:
-	@echo 'make run     collect readings of this machine and store them, until Ctrl-C'
-	@echo 'make test    run the tests'
-	@echo 'make check   lint, formatting, types, import layers'
-	@echo 'make bench   run the benchmarks and print their table'
-	@echo 'make clean   remove the virtualenv, caches and builds (the readings in .state stay)'
+	@echo 'make run           collect readings of this machine and store them, until Ctrl-C'
+	@echo 'make test          run the tests'
+	@echo 'make test-newest   run them with the newest release of every dependency'
+	@echo 'make check         lint, formatting, types, import layers'
+	@echo 'make bench         run the benchmarks and print their table'
+	@echo 'make bench-quick   see in two minutes that they work'
+	@echo 'make clean         remove virtualenvs, caches and builds (the readings in .state stay)'
 	@echo
 	@echo 'Needs Python 3.11 or later; another one than is found first: make PYTHON=/path/to/python3 ...'
 
@@ -28,6 +32,15 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
 
+test-newest:
+	@$(MAKE) --no-print-directory VENV=$(NEWEST) $(NEWEST)/bin/pip
+	@echo 'Installing the newest release of everything into $(NEWEST)'
+	@$(NEWEST)/bin/python .ci/newest.py >$(NEWEST)/requirements.txt
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --upgrade --upgrade-strategy eager --requirement $(NEWEST)/requirements.txt
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(NEWEST)/bin/python -m pytest -q -n $(JOBS) --dist loadgroup
+
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -37,8 +50,11 @@ check: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench
 
+bench-quick: $(VENV)/.installed-test
+	$(BIN)/python -m bench --quick
+
 clean:
-	rm -rf $(VENV) build dist daemon/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NEWEST) build dist daemon/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Installed again whenever a dependency may have changed.
