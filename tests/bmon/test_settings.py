@@ -18,7 +18,7 @@ from ingestd.errors import PluginError
 from ingestd.hosts import HOSTS
 from ingestd.loading.importprocess import ImportProcess
 from ingestd.loading.loader import Loader
-from ingestd.worker.importing import read_source
+from ingestd.worker.source import read_source
 
 AT_IMPORT = """
 from django.conf import settings

@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from ingestd.calling.plugin import check_params
-from ingestd.worker.importing import Kind, Parameters
+from ingestd.worker.description import Kind, Parameters
 from tests.support.plugins import COROUTINE, FUNCTION, GENERATOR, PluginFolder
 
 WRAPPED = f"""

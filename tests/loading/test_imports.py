@@ -7,7 +7,7 @@ import pytest
 
 from ingestd.errors import PluginLoadError
 from ingestd.loading.importprocess import ImportProcess
-from ingestd.worker.importing import Kind
+from ingestd.worker.description import Kind
 from tests.support.plugins import COROUTINE, FUNCTION, GENERATOR, PluginFolder, imported
 
 NOT_INSTALLED = "{path}:2: needs the module 'x_y_z', which is not installed"

@@ -8,7 +8,7 @@ import pytest
 
 from ingestd.errors import PluginLoadError
 from ingestd.loading.loader import Loader
-from ingestd.worker.importing import Kind
+from ingestd.worker.description import Kind
 from tests.support.plugins import COROUTINE, FUNCTION, PluginFolder, imported
 
 TRIED: Final = (

@@ -1,21 +1,17 @@
 """What runs inside a worker process, and the words that both of its ends speak."""
 
 from ingestd.worker import wire
-from ingestd.worker.failures import load_failure, run_failure
-from ingestd.worker.importing import (
+from ingestd.worker.description import (
     Description,
-    Fingerprint,
     Kind,
     Parameters,
-    Source,
-    call_ordinary,
     describe,
-    fingerprint_of,
-    import_run,
     plain_generator,
     positional_only,
-    read_source,
 )
+from ingestd.worker.failures import load_failure, run_failure
+from ingestd.worker.importing import call_ordinary, import_run
+from ingestd.worker.source import Fingerprint, Source, fingerprint_of, read_source
 
 __all__ = [
     "Description",

@@ -24,8 +24,10 @@ from typing import Any, Final
 from ingestd.contract import FunctionContext, result_as_builtins
 from ingestd.errors import PluginError, ResultTooLarge
 from ingestd.worker import wire
+from ingestd.worker.description import describe
 from ingestd.worker.failures import run_failure
-from ingestd.worker.importing import Source, call_ordinary, describe, import_run
+from ingestd.worker.importing import call_ordinary, import_run
+from ingestd.worker.source import Source
 
 READINGS_IN_MESSAGE: Final = (
     5_000  # readings in one message: the daemon's loop turns between two messages

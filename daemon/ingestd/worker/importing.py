@@ -1,4 +1,4 @@
-"""Foreign code: read a plugin, import it, say what its ``run`` is, call it.
+"""Foreign code: import a plugin, and call its ``run``.
 
 The same few functions serve the daemon and its worker processes.
 
@@ -7,7 +7,6 @@ that the last good version can be started again after a broken edit, and so that
 no stale bytecode is ever met.
 """
 
-import functools
 import importlib
 import importlib.util
 import inspect
@@ -15,8 +14,6 @@ import itertools
 import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -25,100 +22,7 @@ from typing import Any, Final
 
 from ingestd.errors import PluginError, PluginLoadError
 from ingestd.worker.failures import load_failure
-
-# A fingerprint: the files below a plugin, with their times and sizes.
-Fingerprint = tuple[tuple[str, int, int], ...]
-
-
-class Kind(Enum):
-    """The three kinds of ``run``."""
-
-    FUNCTION = "function"
-    COROUTINE = "coroutine"
-    GENERATOR = "async generator"
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Source:
-    """A plugin's code as it was when it was read.
-
-    The modules that were imported from it stay for as long as there is a reference to it.
-
-    Attributes:
-        path: The file, or the ``__init__.py`` of a package.
-        module: The dotted name of a shipped plugin, which is imported as it
-            stands; None for a snapshot.
-        files: Name below the plugin's own (empty for itself) -> path and content.
-        fingerprint: What the files looked like from outside.
-    """
-
-    path: Path
-    module: str | None = None
-    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict, repr=False)
-    fingerprint: Fingerprint = ()
-
-    @property
-    def root(self) -> Path:
-        """The file or folder that holds all of the plugin's code."""
-        return self.path.parent if self.path.name == "__init__.py" else self.path
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """What ``run`` declares.
-
-    Attributes:
-        names: Everything that can be passed by name.
-        required: Those without a default.
-        accepts_any: Whether there is a ``**kwargs`` for all others.
-    """
-
-    names: tuple[str, ...]
-    required: tuple[str, ...]
-    accepts_any: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a plugin says about itself."""
-
-    kind: Kind
-    parameters: Parameters
-    doc: str
-
-
-def fingerprint_of(path: Path) -> Fingerprint:
-    """Look at a plugin's files without reading them.
-
-    Raises:
-        OSError: They are gone, or cannot be read.
-    """
-    looks = ((str(each), each.stat()) for each in _files(path))
-    return tuple((name, look.st_mtime_ns, look.st_size) for name, look in looks)
-
-
-def read_source(path: Path) -> Source:
-    """Take a snapshot of the plugin at a path.
-
-    Raises:
-        OSError: A file is gone, or cannot be read.
-    """
-    fingerprint = fingerprint_of(path)  # before the reading, so that an edit in between shows
-    files = {_below(path, each): (str(each), each.read_bytes()) for each in _files(path)}
-    return Source(path, None, files, fingerprint)
-
-
-def _files(path: Path) -> list[Path]:
-    if path.name != "__init__.py":
-        return [path]
-    return sorted(each for each in path.parent.rglob("*.py") if each.is_file())
-
-
-def _below(path: Path, file: Path) -> str:
-    if file == path:
-        return ""
-    parts = file.relative_to(path.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+from ingestd.worker.source import Source
 
 
 class _Snapshots(MetaPathFinder, Loader):
@@ -192,58 +96,6 @@ def import_run(
     if not callable(run):
         raise PluginLoadError(f"{source.path}: needs a function named run, got {run!r:.80}")
     return run, module.__doc__ or ""
-
-
-def describe(run: Callable[..., Any], doc: str, source: Source) -> Description:
-    """Say what an imported ``run`` is.
-
-    Raises:
-        PluginLoadError: It is something that cannot be a ``run``.
-    """
-    target: Any = inspect.unwrap(run)
-    while isinstance(target, functools.partial):
-        target = inspect.unwrap(target.func)
-    if not inspect.isroutine(target):
-        target = type(target).__call__
-    if inspect.isgeneratorfunction(target):
-        raise PluginLoadError(plain_generator(source.path))
-    kind = Kind.FUNCTION
-    if inspect.isasyncgenfunction(target):
-        kind = Kind.GENERATOR
-    elif inspect.iscoroutinefunction(target):
-        kind = Kind.COROUTINE
-    return Description(kind, _parameters(run, source.path), doc)
-
-
-def plain_generator(where: object) -> str:
-    """Say why a generator that is not asynchronous cannot be a ``run``."""
-    return (
-        f"{where}: run must be a function that returns a dict, or `async def` in order to yield, "
-        "got a plain generator"
-    )
-
-
-def _parameters(run: Callable[..., Any], path: Path) -> Parameters:
-    try:
-        declared = inspect.signature(run).parameters.values()
-    except (TypeError, ValueError):  # written in C: Python cannot tell
-        return Parameters((), (), accepts_any=True)
-    unnamed = [each.name for each in declared if each.kind is each.POSITIONAL_ONLY]
-    if unnamed:
-        raise PluginLoadError(positional_only(path, unnamed[0]))
-    named = [
-        each for each in declared if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
-    ]
-    return Parameters(
-        tuple(each.name for each in named),
-        tuple(each.name for each in named if each.default is each.empty),
-        accepts_any=any(each.kind is each.VAR_KEYWORD for each in declared),
-    )
-
-
-def positional_only(where: object, name: str) -> str:
-    """Say why a parameter cannot be passed."""
-    return f"{where}: run must take its parameters by name, got the positional-only {name!r}"
 
 
 def call_ordinary(run: Callable[..., Any], kwargs: Mapping[str, Any]) -> object:
