@@ -21,7 +21,7 @@ class Log:
 
 
 async def test_job_that_meets_a_bug_is_started_again() -> None:
-    """After a pause, and it is told each time; its neighbour goes on."""
+    """A pause lies before it, and it is logged each time; its neighbour goes on."""
     clock, log = VirtualClock(), Log()
     tasks = Tasks(clock=clock, log=log)
     starts: list[float] = []
@@ -43,7 +43,7 @@ async def test_job_that_meets_a_bug_is_started_again() -> None:
 
 
 async def test_tasks_have_names() -> None:
-    """So that a stack dump says whose they are."""
+    """A stack dump says which collector they belong to."""
     tasks = Tasks(clock=VirtualClock(), log=Log())
     task = tasks.start("main.deliver", asyncio.Event().wait)  # type: ignore[arg-type]
 
@@ -69,7 +69,7 @@ async def test_cancel_ends_all_but_the_one_that_asks() -> None:
 
 
 async def test_cancel_can_end_one_alone() -> None:
-    """The others go on."""
+    """The other tasks go on."""
     tasks = Tasks(clock=VirtualClock(), log=Log())
     one, other = (tasks.start(str(n), asyncio.Event().wait) for n in range(2))  # type: ignore[arg-type]
 
@@ -115,7 +115,7 @@ async def test_first_of_ends_with_what_it_waits_for() -> None:
 
 @pytest.mark.parametrize("within", [None, 0.01])
 async def test_first_of_is_cut_short(within: float | None) -> None:
-    """By the event or by the time; what is not done by then is cancelled."""
+    """The event or the time ends the wait; what is not done by then is cancelled."""
     event, cancelled = asyncio.Event(), asyncio.Event()
 
     async def endless() -> None:

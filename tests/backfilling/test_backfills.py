@@ -31,7 +31,7 @@ LINGERING = """
 
 
 async def test_changed_collector_takes_the_backfill_over(tmp_path: Path) -> None:
-    """From the start of the window under way, with what is configured now."""
+    """It begins at the start of the window under way, with what is configured now."""
     plugin = """
         async def run(*, ctx, name, start=None, end=None, **_):
             if start is None:
@@ -68,7 +68,7 @@ async def test_untouched_collector_keeps_its_window(tmp_path: Path) -> None:
 
 
 async def test_backfill_pauses_without_its_collector(tmp_path: Path) -> None:
-    """And goes on when that comes back."""
+    """It goes on when that comes back."""
     async with past(tmp_path) as it:
         await it.here.start(HOURLY, every=1e9)
         record = await it.ask(hours(50), chunk=10 * HOUR, rate=10 / 60)
@@ -108,7 +108,7 @@ async def test_cancelled_backfill_is_over_when_its_window_has_ended(tmp_path: Pa
 
 
 async def test_cancelled_backfill_is_not_begun_anew_while_its_window_ends(tmp_path: Path) -> None:
-    """Neither a reload nor somebody who asks again may bring it back."""
+    """Neither a reload nor another request may bring it back."""
     async with past(tmp_path) as it:
         await it.here.start(LINGERING, every=1e9)
         record = await it.ask(hours(50))
@@ -129,7 +129,7 @@ async def test_cancelled_backfill_is_not_begun_anew_while_its_window_ends(tmp_pa
 
 
 async def test_two_who_cancel_a_backfill_get_the_same_answer(tmp_path: Path) -> None:
-    """Even if the first of them does not wait for it."""
+    """The second gets it although the first does not wait for it."""
     async with past(tmp_path) as it:
         await it.here.start(LINGERING, every=1e9)
         record = await it.ask(hours(50))
@@ -146,7 +146,7 @@ async def test_two_who_cancel_a_backfill_get_the_same_answer(tmp_path: Path) -> 
 
 
 async def test_window_begins_when_all_before_it_have_ended(tmp_path: Path) -> None:
-    """However often the collector is configured anew meanwhile."""
+    """That holds when the collector is configured anew several times meanwhile."""
     async with past(tmp_path) as it:
         await it.here.start(LINGERING, every=1e9)
         record = await it.ask(hours(50))
@@ -163,7 +163,7 @@ async def test_window_begins_when_all_before_it_have_ended(tmp_path: Path) -> No
 
 
 async def test_window_that_swallows_its_end_does_not_say_that_it_runs(tmp_path: Path) -> None:
-    """How a backfill stands is told by whoever has taken it over."""
+    """How a backfill stands is told by the work that has taken it over."""
     async with past(tmp_path) as it:
         await it.here.start(
             """
@@ -191,7 +191,7 @@ async def test_window_that_swallows_its_end_does_not_say_that_it_runs(tmp_path: 
 
 
 async def test_backfill_that_waits_is_cancelled_at_once(tmp_path: Path) -> None:
-    """Even if its collector is not there."""
+    """It needs no collector for that."""
     async with past(tmp_path) as it:
         await it.here.start(HOURLY, every=1e9)
         it.behind = "store main is down"
@@ -249,8 +249,8 @@ async def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
             await it.ask(hours(1))
         with pytest.raises(NotPossible, match="nothing_like_it"):
             await it.ask(hours(1), name="broken")
-        with pytest.raises(NotNow, match="nobody: is disabled"):
-            await it.ask(hours(1), name="nobody")
+        with pytest.raises(NotNow, match="unknown: is disabled"):
+            await it.ask(hours(1), name="unknown")
         with pytest.raises(NotPossible, match="expected at least one"):
             await it.ask()
 
@@ -274,7 +274,7 @@ async def test_stop_lets_the_window_end_within_the_grace_period(tmp_path: Path) 
 
 
 async def test_stop_gives_a_long_window_up(tmp_path: Path) -> None:
-    """After the grace period, or when somebody is in a hurry; it is begun anew later."""
+    """It is cancelled after the grace period, or when the stop is hurried, and begun anew later."""
     async with past(tmp_path, grace=0.05) as it:
         await it.here.start(HOURLY, every=1e9)
         record = await it.ask(hours(60), rate=0.001)

@@ -56,7 +56,7 @@ def every(cadence_us: int, count: int, *missing: int, start_us: int = 0) -> list
 
 
 def test_nothing_is_missing_between_regular_readings() -> None:
-    """Its cadence is learnt."""
+    """The cadence is learnt from the readings themselves."""
     found = compared(every(HALF_HOUR, 200), start_us=0, end_us=200 * HALF_HOUR)
 
     assert (found.readings, found.cadence_us, found.holes) == (200, HALF_HOUR, [])
@@ -65,7 +65,7 @@ def test_nothing_is_missing_between_regular_readings() -> None:
 
 @pytest.mark.parametrize("cadence_us", [None, HALF_HOUR])
 def test_a_hole_says_from_when_to_when_and_how_many(cadence_us: int | None) -> None:
-    """From the first reading that is missing to the first that is there again."""
+    """It spans from the first reading that is missing to the first that is there again."""
     found = compared(every(HALF_HOUR, 50, 10, 20, 21, 22), cadence_us=cadence_us)
 
     assert found.holes == [
@@ -145,14 +145,14 @@ def test_polled_readings_that_come_early_and_late_have_a_cadence() -> None:
     ],
 )
 def test_what_has_no_cadence_is_not_compared(times: list[int], problem: str) -> None:
-    """Nobody could say what is missing."""
+    """Without a cadence it is unknown what is missing."""
     found = compared(times, start_us=0, end_us=2**60)
 
     assert (found.problem, found.holes, found.cadence_us) == (problem, [], None)
 
 
 def test_a_series_without_readings_is_a_hole_within_bounds() -> None:
-    """If somebody says how often it should have come."""
+    """It counts as one if the operator says how often it should have come."""
     both = compared([], cadence_us=HALF_HOUR, start_us=0, end_us=DAY)
     start_only = compared([], cadence_us=HALF_HOUR, start_us=0)
 
@@ -168,7 +168,7 @@ def test_times_before_1970_are_times() -> None:
 
 
 def test_the_sample_is_looked_through_too() -> None:
-    """What the cadence was learnt from, and what came behind it, in whatever pieces."""
+    """What the cadence was learnt from, and what came behind it, in pieces of any size."""
     times = every(MINUTE, 3 * SAMPLE, 3, SAMPLE - 1, SAMPLE, SAMPLE + 1, SAMPLE + 5, 2 * SAMPLE)
     for piece in (1, 999, 1000, 1001, 10_000):
         found = compared(times, piece=piece)
@@ -177,7 +177,7 @@ def test_the_sample_is_looked_through_too() -> None:
 
 
 def test_only_a_sample_is_kept_to_learn_from() -> None:
-    """So the first readings decide, however many others follow."""
+    """The first readings decide, however many others follow."""
     minutes = every(MINUTE, SAMPLE + 1)
     found = compared([*minutes, *every(HALF_HOUR, 3 * SAMPLE, start_us=minutes[-1] + HALF_HOUR)])
 
@@ -206,7 +206,7 @@ def test_the_commonest_distance_wins_over_the_shortest_and_the_longest() -> None
 
 
 def test_spans_are_joined_where_they_touch() -> None:
-    """Whatever their order."""
+    """They may be given in any order."""
     assert merged([(5, 7), (0, 2), (2, 3), (1, 2), (20, 30), (22, 24)], most=10) == [
         (0, 3),
         (5, 7),

@@ -46,7 +46,7 @@ async def test_all_of_the_spans_is_read_in_chunks(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_ordinary_function_reads_the_past_too(tmp_path: Path) -> None:
-    """In a worker process, as it always does."""
+    """It runs in a worker process, as it always does."""
     async with past(tmp_path) as it:
         await it.here.start(
             """
@@ -165,7 +165,7 @@ async def test_secret_that_a_plugin_changes_in_place_is_changed(tmp_path: Path) 
 
 
 async def test_rate_is_kept_to(tmp_path: Path) -> None:
-    """On average, across windows."""
+    """The rate is an average across windows."""
     async with past(tmp_path) as it:
         await it.here.start(HOURLY, every=1e9)
         began = it.here.clock.monotonic()
@@ -188,7 +188,7 @@ async def test_rate_is_kept_to_within_a_result(tmp_path: Path) -> None:
 
 
 async def test_window_with_more_than_a_function_can_give_is_read_in_pieces(tmp_path: Path) -> None:
-    """It would fail for ever, and nobody could know by how much it is too long."""
+    """It would fail for ever, and by how much it is too long cannot be known."""
     async with past(tmp_path) as it:
         await it.here.start(FLOODING, every=1e9)
         done = await it.ended(await it.ask(hours(10), chunk=10 * HOUR))
@@ -215,7 +215,7 @@ async def test_position_waits_for_the_receipts(tmp_path: Path) -> None:
 
 
 async def test_backfill_goes_on_where_it_was_after_a_restart(tmp_path: Path) -> None:
-    """With the window that was not safe yet."""
+    """It repeats the window that was not safe yet."""
     async with past(tmp_path) as it:
         await it.here.start(HOURLY, every=1e9)
         first = await it.ask(hours(40), chunk=10 * HOUR, rate=10 / 60)
@@ -235,7 +235,7 @@ async def test_backfill_goes_on_where_it_was_after_a_restart(tmp_path: Path) -> 
 
 
 async def test_failed_window_is_tried_again_after_growing_pauses(tmp_path: Path) -> None:
-    """For ever; the failure is format_window, and logged when it changes."""
+    """That has no end; the failure is shown, and logged when it changes."""
     async with past(tmp_path) as it:
         await it.here.start(FAILING, every=1e9)
         record = await it.ask(hours(10), chunk=5 * HOUR)
@@ -279,7 +279,7 @@ NEVER_IF_LONG = """
 async def test_window_that_takes_too_long_is_halved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_ease: float, growth: float
 ) -> None:
-    """Until the plugin can read it in time; they grow again where that is done with ease.
+    """It is halved until it can be read in time; windows grow again when that is easy.
 
     The deadline is in real time. On a busy machine more windows may miss it than those
     that are never read; all are compared with the one before them.

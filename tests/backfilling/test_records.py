@@ -44,7 +44,7 @@ async def find(database: Database, number: int) -> BackfillRecord | None:
 
 
 async def test_record_comes_back_as_it_was(database: Database) -> None:
-    """After an insert, and after an update."""
+    """It is equal after an insert, and after an update."""
     one = await insert(database, record())
     first = await find(database, one.id)
     one.position, one.readings, one.points, one.unusable = 5.0, 7, 6, {"value": 1}
@@ -58,7 +58,7 @@ async def test_record_comes_back_as_it_was(database: Database) -> None:
 
 
 async def test_those_that_go_on_are_found(database: Database) -> None:
-    """In the order in which they were asked for."""
+    """They come in the order in which they were asked for."""
     kept = [
         await insert(database, record(status=status, collector=status))
         for status in (Status.PAUSED, Status.DONE, Status.RUNNING, Status.CANCELLED)
@@ -70,7 +70,7 @@ async def test_those_that_go_on_are_found(database: Database) -> None:
 
 
 async def test_damaged_row_is_set_aside(database: Database) -> None:
-    """The others go on, and somebody is told."""
+    """The others go on, and what was wrong is told."""
     one, two, three = [await insert(database, record(collector=name)) for name in "abc"]
     damaged = [("{", one.id), ('{"spans": [[1]]}', two.id)]
     sql = "UPDATE backfills SET record = ? WHERE id = ?"

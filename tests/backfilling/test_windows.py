@@ -26,7 +26,7 @@ def spans_of(times: Sequence[int]) -> list[Span]:
 
 @given(TIMES, st.integers(10**8, 10**10))
 def test_windows_cover_the_spans_once_and_in_order(times: list[int], chunk: int) -> None:
-    """Whatever the chunk, nothing between the spans is read and nothing of them is left out."""
+    """With any chunk, nothing between the spans is read and nothing of them is left out."""
     spans, position, found = spans_of(times), float(times[0]), []
     while window := next_window(spans, chunk=chunk, position=position):
         found.append(window)
@@ -52,7 +52,7 @@ def test_window_begins_at_the_position() -> None:
 
 
 def test_share_done_counts_the_spans_alone() -> None:
-    """Not the gaps between them."""
+    """The gaps between them count neither as done nor as to do."""
     spans = [(0.0, 100.0), (900.0, 1000.0)]
 
     assert share_done(spans, 50) == 0.25
@@ -81,15 +81,15 @@ def test_share_done_counts_the_spans_alone() -> None:
 def test_what_cannot_be_read_is_told(
     spans: Sequence[Span], chunk: float, rate: float | None, problem: str
 ) -> None:
-    """With what would be right, and what was got."""
+    """The message says what would be right, and what was got."""
     assert problem in fault(spans, chunk=chunk, rate=rate)
 
 
 def test_spans_that_touch_are_fine() -> None:
-    """So is a rate of one reading in a while."""
+    """A span may begin where another ends, and a rate may be below one reading in a second."""
     assert fault([(1, 2), (2, 3)], chunk=1, rate=0.01) == ""
 
 
 def test_window_is_shown_in_utc() -> None:
-    """For people."""
+    """Both ends are told to the minute, with the zone."""
     assert format_window((0, 5400)) == "1970-01-01 00:00 to 1970-01-01 01:30 UTC"

@@ -7,7 +7,7 @@ from tests.support.backfilling import HOUR, HOURLY, START, hours, past
 
 
 async def test_backfill_waits_while_a_store_is_behind(tmp_path: Path) -> None:
-    """And says so, on whom it waits."""
+    """It says which store it waits for."""
     async with past(tmp_path) as it:
         await it.here.start(HOURLY, every=1e9)
         it.behind = "store main is down"

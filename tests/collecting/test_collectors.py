@@ -55,7 +55,7 @@ async def test_replaced_collector_lets_its_run_finish_first(tmp_path: Path) -> N
 
 
 async def test_collector_replaced_twice_during_a_run_never_overlaps(tmp_path: Path) -> None:
-    """The first one's run ends, the second never begins, and nobody goes on for ever."""
+    """The first one's run ends, the second never begins, and none goes on for ever."""
     async with site(tmp_path) as here:
         await slow_run(here)
 
@@ -112,7 +112,7 @@ async def test_replacing_one_collector_leaves_the_runs_of_others_alone(tmp_path:
 
 
 async def test_stop_lets_runs_finish_within_the_grace_period(tmp_path: Path) -> None:
-    """And starts no other."""
+    """A collector that stops starts no other run."""
     async with site(tmp_path, grace=5) as here:
         await slow_run(here)
 
@@ -176,7 +176,7 @@ async def test_stream_has_no_grace_period(tmp_path: Path) -> None:
 
 
 async def test_reset_makes_a_collector_begin_anew(tmp_path: Path) -> None:
-    """In memory and on disk, after the run under way."""
+    """Its memory is empty, and its row on disk, once the run under way has ended."""
     async with site(tmp_path) as here:
         await slow_run(here)
 
@@ -200,7 +200,7 @@ async def test_reset_makes_a_stream_begin_anew_at_once(tmp_path: Path) -> None:
 
 
 async def test_collector_whose_schedule_died_is_stuck(tmp_path: Path) -> None:
-    """It should have woken a minute ago, and nobody else would ever notice."""
+    """It should have woken a minute ago, and nothing but the watchdog would notice."""
     async with site(tmp_path) as here:
         collector = await here.start("async def run(**_):\n    return {}\n", name="probe")
         await here.start("async def run(**_):\n    return {}\n", name="other")
@@ -217,7 +217,7 @@ async def test_collector_whose_schedule_died_is_stuck(tmp_path: Path) -> None:
 
 
 async def test_collector_that_waits_runs_backs_off_or_ends_is_not_stuck(tmp_path: Path) -> None:
-    """However long that takes, and whatever the wall clock does meanwhile."""
+    """None of that counts, for however long, and although the wall clock steps meanwhile."""
     async with site(tmp_path, grace=3600) as here:
         await here.start("async def run(**_):\n    return {}\n", name="rare", every=86400.0)
         await here.start("async def run(**_):\n    raise OSError\n", name="fails", every=1.0)

@@ -123,7 +123,7 @@ async def test_commits_take_a_small_part_of_the_time() -> None:
 
 
 async def test_commit_that_somebody_waits_for_comes_at_once() -> None:
-    """However long the one before it took."""
+    """The rest after a long commit is cut short."""
     async with Kept() as kept:
         kept.shelf.seconds = 0.02
         kept.keep(1)
@@ -188,7 +188,7 @@ async def test_state_that_went_back_is_written_again() -> None:
 
 
 async def test_failing_disk_is_tried_until_it_works_again() -> None:
-    """With one line when it begins and one when it ends, and with the newest state."""
+    """One line tells of the beginning, one of the end, and the newest state is written."""
     async with Kept() as kept:
         kept.shelf.full = True
         kept.keep(1)
@@ -210,7 +210,7 @@ async def test_failing_disk_is_tried_until_it_works_again() -> None:
 
 
 async def test_committed_waits_for_the_disk_too() -> None:
-    """Not only for the receipts."""
+    """Settled receipts alone are not enough."""
     async with Kept() as kept:
         kept.shelf.open.clear()
         kept.keep(1)
@@ -223,7 +223,7 @@ async def test_committed_waits_for_the_disk_too() -> None:
 
 
 async def test_committed_waits_for_the_last_state() -> None:
-    """Not for one that happened to be safe before it."""
+    """One that was safe before it does not end the wait."""
     async with Kept() as kept:
         last = receipt()
         kept.keep(1)
@@ -273,7 +273,7 @@ async def test_amendment_while_another_is_written_is_added_to_it() -> None:
 
 
 async def test_amendment_does_not_wait_until_the_disk_has_rested() -> None:
-    """However long the commit before it took; and only it is in such a hurry."""
+    """The rest after a long commit is cut short for it, and for no other."""
     async with Kept() as kept:
         kept.shelf.seconds = 0.02
         kept.keep(1)
@@ -367,7 +367,7 @@ STEPS = st.lists(
 def test_disk_always_holds_a_prefix_whose_readings_are_safe(
     steps: Sequence[tuple[str, int]],
 ) -> None:
-    """Whatever the order in which receipts are settled, and whatever the disk does."""
+    """Receipts are settled in any order, and commits fail now and then."""
     asyncio.run(play(steps))
 
 

@@ -139,7 +139,7 @@ def test_cron_follows_the_written_rule(
     form: str,
     start_minute: int,
 ) -> None:
-    """Whatever the expression and the zone, the runs are those of the rule in the docs."""
+    """For any expression and zone, the runs are those of the rule in the docs."""
     minutes = set(range(60)) if form == "any minute" else minutes
     hours = set(range(24)) if form == "any hour" else hours
     minute_field = "*" if form == "any minute" else ",".join(map(str, minutes))

@@ -87,7 +87,7 @@ def test_times_are_kept_to_the_microsecond(time: Any, expected_us: int) -> None:
     ],
 )
 def test_naive_times_are_local_where_the_collector_says(time: Any) -> None:
-    """With `timezone:` a naive datetime is local time there; without, nobody can know."""
+    """With `timezone:` a naive datetime is local time there; without, its instant is unknown."""
     assert point((time, "level", 1), zone=ALASKA)[1] == 1_704_067_200_000_000
     assert refused((time, "level", 1)).unusable == {"naive_time": 1}
 
@@ -196,7 +196,7 @@ def test_samples_are_few_and_counts_are_complete() -> None:
 
 @pytest.mark.parametrize("make", [tuple, list, iter])
 def test_reading_may_be_any_sequence(make: Any) -> None:
-    """Not only tuples."""
+    """Lists and other sequences do, beside tuples."""
     assert point(make([5, "level", 1.5])) == ("level", 5_000_000, 1.5)
 
 
@@ -225,7 +225,7 @@ def test_tags_of_reading_catalogue_and_collector_are_merged() -> None:
 
 
 def test_same_name_and_tags_are_the_same_series() -> None:
-    """A series is made once, whatever path its readings take."""
+    """A series is made once, on the fast path and on the slow one."""
     named = naming()
     fast = named.sort([(1, "level", 1.0)], now=NOW).points[0][0]
     slow = named.sort([(1, "level", True)], now=NOW).points[0][0]
@@ -291,7 +291,7 @@ def bare(points: list[Point]) -> list[tuple[str, Any, int, float]]:
 @settings(max_examples=500)
 @pytest.mark.slow
 def test_ordinary_path_agrees_with_the_careful_one(some: list[Any], alone: bool) -> None:  # noqa: FBT001
-    """Whatever is in a list, its points are those that its readings make one by one."""
+    """The points of a list are those that its readings make one by one."""
     named, careful = naming(zone=ALASKA), naming(zone=ALASKA)
     for part in [[each] for each in some] if alone else [some]:
         found = named.sort(part, now=NOW)
@@ -304,7 +304,7 @@ def test_ordinary_path_agrees_with_the_careful_one(some: list[Any], alone: bool)
 @settings(max_examples=500)
 @pytest.mark.slow
 def test_every_point_is_valid_and_can_be_sent(some: list[Any]) -> None:
-    """Whatever a plugin gave, what is left can be stored, and reads back the same."""
+    """What is left of any readings can be stored, and reads back the same."""
     points = naming().sort(some, now=NOW).points
 
     for series, time_us, value in points:
@@ -341,7 +341,7 @@ def test_enum_names_are_their_values() -> None:
 
 
 def test_tells_of_every_series_that_it_meets_once() -> None:
-    """As it will be stored, whichever way its readings take."""
+    """Each is told as it will be stored, from the fast path and from the slow one."""
     met: list[Series] = []
     names = Naming(
         measurement="power", field="kw", tags={"site": "a"}, catalogue=Catalogue(), met=met.append

@@ -44,7 +44,7 @@ def test_interval_ticks_move_forward_and_are_counted(
 
 @given(every=st.floats(1e-3, 1e7), jitter=st.floats(0, 1e7), time=st.floats(0, 4e9))
 def test_a_restart_anywhere_keeps_the_ticks(every: float, jitter: float, time: float) -> None:
-    """Whoever asks at whatever moment is told the same ticks."""
+    """The ticks are the same, from any moment on."""
     first, second = (interval(every, jitter=jitter, key="a") for _ in range(2))
     tick = first.next_after(time)
     following = first.next_after(tick)

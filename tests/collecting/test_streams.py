@@ -9,7 +9,7 @@ from tests.support.collecting import COUNTING, site
 
 
 async def test_edited_plugin_is_read_again_before_the_next_run(tmp_path: Path) -> None:
-    """No reload, no restart."""
+    """Neither a reload nor a restart is needed."""
     async with site(tmp_path) as here:
         await here.start("async def run(**_):\n    return {'version': 1}\n")
         await here.ran()
@@ -74,7 +74,7 @@ async def test_stream_starts_at_once_and_goes_on(tmp_path: Path) -> None:
 
 
 async def test_stream_that_ends_is_restarted_with_growing_pauses(tmp_path: Path) -> None:
-    """From one second to a minute."""
+    """The pauses double from one second to a minute."""
     async with site(tmp_path) as here:
         await here.start("async def run(**_):\n    yield {}\n    raise OSError('gone')\n",
                          stream=True)  # fmt: skip
@@ -87,7 +87,7 @@ async def test_stream_that_ends_is_restarted_with_growing_pauses(tmp_path: Path)
 
 
 async def test_stream_begins_anew_when_its_plugin_is_edited(tmp_path: Path) -> None:
-    """With its state, within seconds."""
+    """The new version goes on from the state of the old one, within seconds."""
     async with site(tmp_path) as here:
         await here.start(STREAM, stream=True)
         await here.until(lambda: here.values() == [1.0])

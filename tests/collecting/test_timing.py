@@ -207,7 +207,7 @@ async def test_run_that_was_asked_for_waits_for_the_one_under_way(tmp_path: Path
 
 
 async def test_second_request_for_a_run_is_refused(tmp_path: Path) -> None:
-    """One is enough; nobody wants a queue of them."""
+    """One that waits is enough; a queue of them would hammer the source."""
     async with site(tmp_path) as here:
         collector = await here.start("async def run(*, ctx, **_):\n    await ctx._clock.sleep(5)\n")
         first = asyncio.create_task(collector.run_now())

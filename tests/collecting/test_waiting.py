@@ -15,7 +15,7 @@ from tests.support.schedules import DAY, HOUR, UTC_ZONE, YEAR, cron
 
 
 class CountingClock(VirtualClock):
-    """Counts how often somebody went to sleep."""
+    """Counts how often a task went to sleep."""
 
     sleeps = 0
 

@@ -38,7 +38,7 @@ def receipt() -> tuple[Receipt, list[str]]:
 
 
 async def test_query_reads_points_back_from_the_store(tmp_path: Path) -> None:
-    """For series that derive from others: from start, to before end, with all the tags."""
+    """A derived series gets the points from start to before end that carry all the tags."""
     sink = EmbeddedSink(EmbeddedStore(name="main", path=tmp_path / "readings.db"))
     series, other = Series("level", tags=(("site", "a"),)), Series("level", tags=(("site", "b"),))
     body = sink.encode(
@@ -76,7 +76,7 @@ async def test_query_reads_points_back_from_the_store(tmp_path: Path) -> None:
 
 
 async def test_query_that_fails_is_the_plugins_to_catch(tmp_path: Path) -> None:
-    """Or it fails the run, in the store's words."""
+    """Uncaught, it fails the run in the store's words."""
 
     class Broken:
         async def read(self, *_: object, **__: object) -> list[StoredPoint]:
@@ -96,7 +96,7 @@ async def test_query_that_fails_is_the_plugins_to_catch(tmp_path: Path) -> None:
 
 
 async def test_query_without_a_store_finds_nothing(tmp_path: Path) -> None:
-    """As in a dry run."""
+    """A plugin in a dry run meets an empty store."""
     async with site(tmp_path) as here:
         collector = await here.start(
             """
@@ -151,7 +151,7 @@ async def test_hidden_is_kept_although_readings_wait_and_the_run_is_cancelled(
 
 
 async def test_what_was_kept_is_the_runs_own(tmp_path: Path) -> None:
-    """So that what it returns afterwards replaces it, and forgets what is not in there."""
+    """What it returns afterwards replaces it, and forgets what is not in there."""
     async with site(tmp_path) as here:
         collector = await here.start(
             """
@@ -166,7 +166,7 @@ async def test_what_was_kept_is_the_runs_own(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_kept_is_an_error_of_the_plugin(tmp_path: Path) -> None:
-    """And nothing is changed."""
+    """It leaves the memory as it was."""
     async with site(tmp_path) as here:
         collector = await here.start(
             "async def run(*, ctx, **_):\n    ctx.keep_hidden({'token': object()})\n    return {}\n"
@@ -223,7 +223,7 @@ async def test_new_version_of_a_plugin_shares_nothing_with_the_old(tmp_path: Pat
 
 
 async def test_revisits_are_given_to_a_plugin_that_declares_them(tmp_path: Path) -> None:
-    """As durations, or None where the operator has not said any."""
+    """They are durations, or None where the operator has not said any."""
     async with site(tmp_path) as here:
         collector = await here.start(
             """

@@ -99,7 +99,7 @@ async def get(session: LazySession, source: Source, method: str = "GET") -> int:
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 async def test_answers_that_pass_are_asked_for_again(status: int) -> None:
-    """After pauses that grow, with jitter."""
+    """The pauses between the attempts grow, with jitter."""
     async with client() as (source, session, clock):
         source.script += [(status, "")] * 3
 
@@ -112,7 +112,7 @@ async def test_answers_that_pass_are_asked_for_again(status: int) -> None:
 
 @pytest.mark.parametrize(("asked", "seconds"), [("7", 7), ("3s", 3), ("500ms", 0.5)])
 async def test_server_says_when_to_come_back(asked: str, seconds: float) -> None:
-    """In any of the spellings that servers use."""
+    """Each of the spellings that servers use is kept to."""
     async with client() as (source, session, clock):
         source.script.append((503, asked))
 
@@ -133,7 +133,7 @@ async def test_server_says_when_to_come_back(asked: str, seconds: float) -> None
 async def test_body_says_when_to_come_back_if_the_header_does_not(
     body: dict[str, object], seconds: float
 ) -> None:
-    """A header that nobody understands counts as none."""
+    """A header that cannot be read counts as none."""
     async with client() as (source, session, clock):
         source.body = body
         source.script.append((429, "soon"))
@@ -204,7 +204,7 @@ async def test_request_with_a_side_effect_is_not_repeated() -> None:
 
 
 async def test_broken_connection_is_tried_again() -> None:
-    """And told when it stays broken."""
+    """The error is raised when it stays broken."""
     async with client(retries=3) as (source, session, clock):
         source.script += [(0, "")] * 3
         assert await clock.drive(get(session, source)) == 200
@@ -274,7 +274,7 @@ async def test_requests_keep_to_the_concurrency() -> None:
 
 
 async def test_session_is_shared_and_made_anew_after_it_was_closed() -> None:
-    """A plugin that closes it hurts nobody."""
+    """A plugin that closes it does no harm to its next run."""
     async with client() as (source, session, clock):
         first = session()
         assert session() is first
@@ -307,7 +307,7 @@ async def test_server_without_a_name_may_set_cookies() -> None:
 
 
 async def test_certificate_of_the_house_is_trusted_with_its_file(tmp_path: Path) -> None:
-    """And not without it."""
+    """Without that file the same server is refused."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     encryption = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

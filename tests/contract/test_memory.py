@@ -46,7 +46,7 @@ def test_yielded_result_updates_what_was_remembered() -> None:
 
 @pytest.mark.parametrize("yielded", [True, False])
 def test_deleted_param_stays_away_from_later_runs(*, yielded: bool) -> None:
-    """delete_params masks a param, whatever later results say."""
+    """delete_params masks a param, and later results do not unmask it."""
     memory = result_of({"delete_params": ["code"]}, Memory(), yielded=yielded, code="x", url="u")
     assert called_with(memory, code="x", url="u") == {"url": "u"}
 
@@ -94,7 +94,7 @@ def test_masking_what_no_param_is_called_changes_nothing() -> None:
 
 
 def test_backfill_leaves_the_state_alone() -> None:
-    """Hidden is updated, whatever the shape of the plugin, and used-up params are masked."""
+    """Hidden is updated for every shape of plugin, and used-up params are masked."""
     before = Memory(state={"n": 1}, hidden={"token": "a", "id": 7}, masks={"old": "'x'"})
     taken = take_apart({"n": 9, "hidden": {"token": "b"}, "delete_params": ["code"]})
 

@@ -1,4 +1,4 @@
-"""What becomes of a result, of whatever types a plugin makes it."""
+"""What becomes of a result, of any types that a plugin makes it of."""
 
 from datetime import UTC, date, datetime
 from typing import Any, Final

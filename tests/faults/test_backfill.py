@@ -89,7 +89,7 @@ def test_kills_repeat_windows_and_skip_none(
             "url": proxy.url,
             "timeout": "300ms",
             "retry_max": "100ms",
-            # So that points stay in memory for as long as anybody allows them to.
+            # So that points stay in memory for as long as is allowed.
             "batch": {"points": 2000, "linger": "1s"},
         }
         configure(daemon, meters, archive, stores={"main": store})

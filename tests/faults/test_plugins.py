@@ -103,7 +103,7 @@ def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
 
 
 def test_a_plugin_that_ignores_its_cancellation(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """It occupies nobody but itself, and at the end the daemon does not wait for it for ever."""
+    """It occupies its own collector alone, and the daemon does not wait for it for ever."""
     began = tmp_path / "began"
     daemon.plugin("function", HEALTHY["function"])
     daemon.plugin(

@@ -18,7 +18,7 @@ RELOAD_OK = "ingestd_config_last_reload_successful"
 
 
 def test_a_broken_configuration_changes_nothing(daemon: DaemonProcess) -> None:
-    """The running one stays, whatever is wrong with the file, and the next good one is taken."""
+    """The running one stays when the file is wrong in any way, and the next good one is taken."""
     daemon.plugin("tick", TICK)
     good = {"collectors": {"tick": {"plugin": "tick", "every": "100ms"}}}
     daemon.configure(**good)
@@ -125,7 +125,7 @@ def test_a_store_that_moves_while_it_is_down_keeps_its_spool(
 
 
 def test_a_watched_file_is_read_when_it_changes(daemon: DaemonProcess) -> None:
-    """Without any signal, and even if it changes while the daemon is still starting."""
+    """It needs no signal, and may change while the daemon is still starting."""
     daemon.plugin("tick", TICK)
     daemon.configure(daemon={"watch": True})
     daemon.start()

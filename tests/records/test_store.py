@@ -73,7 +73,7 @@ async def test_a_memory_comes_back(store: StateStore) -> None:
 
 
 async def test_a_new_collector_begins_with_nothing(store: StateStore) -> None:
-    """What nobody committed is empty, not an error."""
+    """What was never committed is empty, not an error."""
     assert await store.load("lab") == Kept(Memory())
 
 
@@ -260,7 +260,7 @@ async def test_a_fingerprint_cannot_be_guessed_elsewhere(
 
 
 async def test_a_run_is_found_before_and_after_it_is_written(store: StateStore) -> None:
-    """Whoever asks does not notice that records wait to share a commit."""
+    """A record is found at once, although it waits to share a commit."""
     record = ran(
         outcome=Outcome.FAILED, error="no route", details="Traceback\ud800", unusable={"no time": 3}
     )
@@ -281,17 +281,17 @@ async def test_an_unknown_run_is_none(store: StateStore) -> None:
 
 
 async def test_runs_are_listed_newest_first_and_paged(store: StateStore) -> None:
-    """Written and waiting ones together, of everybody or of one collector."""
+    """Written and waiting ones together, of all collectors or of one."""
     for number in range(6):
         store.add_run(ran("even" if number % 2 == 0 else "odd"))
         if number == 3:
             await store.flush()
 
-    everybody = [record.id for record in await store.runs(limit=4)]
-    page = [record.id for record in await store.runs(limit=4, before=everybody[-1])]
+    all_of_them = [record.id for record in await store.runs(limit=4)]
+    page = [record.id for record in await store.runs(limit=4, before=all_of_them[-1])]
     odd = [record.id for record in await store.runs("odd", limit=10)]
 
-    assert everybody == [6, 5, 4, 3]
+    assert all_of_them == [6, 5, 4, 3]
     assert page == [2, 1]
     assert odd == [6, 4, 2]
 
@@ -331,7 +331,7 @@ async def test_old_runs_are_forgotten_and_failures_later(store: StateStore) -> N
 async def test_runs_of_a_month_ago_are_forgotten_but_the_last(
     store: StateStore, clock: VirtualClock
 ) -> None:
-    """However few they are; the last one tells when a collector ran, however long ago."""
+    """Age counts, not number; the last one always tells when a collector ran."""
     for _ in range(PRUNE_EVERY):
         store.add_run(ran(outcome=Outcome.FAILED))
     clock.step(KEPT_SECONDS + 1)
@@ -357,7 +357,7 @@ async def test_records_that_cannot_be_written_wait(store: StateStore, database: 
 async def test_records_are_written_by_themselves(
     store: StateStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within seconds, without anybody asking."""
+    """A timer writes them within seconds, without a flush."""
     monkeypatch.setattr("ingestd.records.store.RECORDS_WAIT", 0.01)
     store.add_run(ran())
 
@@ -396,7 +396,7 @@ async def test_series_are_listed_before_and_after_they_are_written(
     assert before == expected
     assert await store.series("lab") == expected
     assert await again.series("lab") == expected
-    assert await again.series("nobody") == []
+    assert await again.series("unknown") == []
     await again.close()
 
 

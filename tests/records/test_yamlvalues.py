@@ -50,7 +50,7 @@ def shape(value: Any) -> Any:
 
 @given(VALUES)
 def test_every_value_comes_back_as_it_was(value: Any) -> None:
-    """Whatever may be kept is equal afterwards, and of the same types."""
+    """What may be kept is equal afterwards, and of the same types."""
     back = loads(dumps(value, where="state"), where="state")
 
     assert shape(back) == shape(value)
@@ -168,7 +168,7 @@ def test_an_error_never_shows_the_value() -> None:
 
 
 class Secretive:
-    """Shows its secret to whoever asks."""
+    """Shows its secret in its repr."""
 
     def __repr__(self) -> str:
         return "s3cret"

@@ -65,7 +65,7 @@ class Archive(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing when whoever asked was killed."""
+        """Say nothing when the daemon that asked was killed."""
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,8 +1,8 @@
 """A source with a position: meters whose numbered records are read page by page.
 
 It stands for every source that can be asked for what came after a record, and
-holds whoever asks to that: nobody may ask for what comes after a record that was
-never given out.
+notes each request that breaks the rule: only a record that was given out may be
+asked behind.
 """
 
 from collections import defaultdict
@@ -72,12 +72,12 @@ def readings(count: int) -> dict[int, float]:
 
 
 class MeterServer(ThreadingHTTPServer):
-    """Serves the records of meters, which come into being as soon as somebody reads them.
+    """Serves the records of meters, which come into being as soon as they are read.
 
     Attributes:
         head: How many records every meter has.
         served: The last record of each meter that was given out.
-        skipped: What was asked for by somebody who had skipped records.
+        skipped: What was asked for behind records that had been skipped.
         asked: How many requests there were for each meter.
         given: The numbers of all the records that each meter gave.
     """
@@ -94,7 +94,7 @@ class MeterServer(ThreadingHTTPServer):
         self.skipped: list[str] = []
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing when whoever asked was killed."""
+        """Say nothing when the daemon that asked was killed."""
 
     def url(self, meter: str) -> str:
         """Return where the records of a meter are."""

@@ -1,6 +1,6 @@
 """One backfill: gives a plugin one window after the other, and moves on when they are safe.
 
-Theory of operation. A backfill is work of which nobody waits for a part, so it
+Theory of operation. A backfill is the work that can best wait, so it
 yields to everything else: it goes on only while every store is up and without a
 backlog, since its source keeps the data and the spool is for what has nowhere
 else to be. A store that goes away in the middle of a window gets a little
@@ -201,7 +201,7 @@ class Backfill:
             await self._failed(window, str(error), TOO_LONG)
         except PluginError as error:
             await self._failed(window, str(error))
-        except Exception as bug:  # noqa: BLE001 -- border: whatever a plugin does, the others go on
+        except Exception as bug:  # noqa: BLE001 -- border: no plugin may stop the others
             self._log.exception("a window met a bug of the daemon", window=format_window(window))
             await self._failed(window, f"bug in the daemon: {bug!r:.200}")
 
@@ -280,6 +280,6 @@ class Backfill:
         self._again.clear()
 
     def _stand(self, status: Status, why: str = "") -> None:
-        """Say how it stands; whoever has taken the work over says it, too."""
+        """Say how it stands, unless other work has taken its place and says it."""
         if not self._stopping:
             self.record.status, self.record.why = status, why

@@ -45,7 +45,7 @@ async def compare(
     """Yield the series, sorted, each with what it lacks.
 
     Args:
-        sink: The store, or None for one that nobody has written to yet.
+        sink: The store, or None for one that was never written to.
         series: Names and sorted tags.
         bounds: What to look at.
         cadence_us: How far apart readings should be, or None to learn it from each series.

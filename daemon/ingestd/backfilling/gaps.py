@@ -8,7 +8,7 @@ Two neighbours have a hole between them if they are more than one and a half
 cadences apart. That leaves room for readings that are a little early or late, for
 days of 23 and 25 hours, and for months, which are never that unlike. What lies
 before the first and after the last reading is a hole only within a bound that
-somebody gave: the default ones say nothing about when a series began.
+was asked for: the default ones say nothing about when a series began.
 """
 
 from collections.abc import Iterable, Sequence
@@ -115,7 +115,7 @@ class Comparison:
         self.holes = [*filter(None, [head]), *self.holes, *filter(None, [tail])]
 
     def _find_nothing(self, length_us: int) -> None:
-        """Everything is missing, if somebody knows that there should be something."""
+        """Take all of it for a hole if both bounds were asked for; else note that it is empty."""
         start, end = self._bounds.start_us, self._bounds.end_us
         if self._bounds.from_start and self._bounds.to_end:
             self.holes = [Hole(start, start, end, -(-(end - start) // length_us))]

@@ -12,7 +12,7 @@ from ingestd.model import Point, Priority, Receipt
 
 
 class Admission(Protocol):
-    """Keeps a window behind whatever is of more use at the moment."""
+    """Keeps a window behind what is collected now and behind what waits for a store."""
 
     @property
     def portion(self) -> int:
@@ -51,7 +51,7 @@ class WindowRun(Run):
 
     @property
     def _slice(self) -> int:
-        # A larger one would need the whole buffer, and keep everybody else out of it.
+        # A larger one would need the whole buffer, and keep all other points out of it.
         return min(SLICE, self.setup.services.buffer.most_backfill, self.admission.portion)
 
     def _priority(self, _given: PluginResult, _result: Result) -> Priority:

@@ -22,7 +22,7 @@ LAST: Final = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 
 
 def fault(spans: Sequence[Span], *, chunk: float, rate: float | None) -> str:
-    """Say what is wrong with what somebody asks for, or return an empty string."""
+    """Say what is wrong with a backfill that is asked for, or return an empty string."""
     if not spans:
         return "spans: expected at least one, got none"
     for start, end in spans:

@@ -1,7 +1,8 @@
 """One collector: waits for its ticks, runs its plugin, backs off when that fails.
 
-No two runs of a collector overlap, whoever asks for them. A run that fails
-changes nothing but its record and the backoff; its neighbours never notice.
+No two runs of a collector overlap: those of its schedule and those that are asked for
+take turns. A run that fails changes nothing but its record and the backoff; its
+neighbours never notice.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ BACKOFF: Final = Backoff(first=10.0, longest=300.0)
 FIRST_RESTART: Final = 1.0  # seconds until a stream that ended runs again, at first
 LONGEST_RESTART: Final = 60.0  # seconds, and at last
 LOOK_FOR_CHANGES: Final = 5.0  # seconds
-OVERSLEPT: Final = 60.0  # seconds; then nobody waits for the next tick any more
+OVERSLEPT: Final = 60.0  # seconds behind the end of a sleep; the task that slept is dead by then
 
 
 class Stage(Enum):
@@ -116,7 +117,7 @@ class Collector:
         return self.last is not None and self.last.failed
 
     def follow(self, before: "Collector") -> None:
-        """Take over what is told of the collector in whose place this one comes."""
+        """Take over the last record and the newest time of the collector that this one replaces."""
         self.last, self._report.newest_us = before.last, before.newest_us
 
     @property
@@ -158,7 +159,7 @@ class Collector:
     async def run_now(self) -> RunRecord:
         """Run once, apart from the schedule, when no other run is under way.
 
-        The run belongs to the collector: it goes on when nobody waits for it any more.
+        The run belongs to the collector: it goes on when the caller is cancelled.
 
         Raises:
             NotNow: It runs all the time, was asked already, or is being replaced.

@@ -6,7 +6,7 @@ readings and never skips one. What depends on no readings, such as a renewed tok
 goes ahead of all that waits for some.
 
 A memory is written whole, and that of thousands of registers takes a while. So
-commits take a small part of the time, unless somebody waits for one: what a crash
+commits take a small part of the time, unless a caller waits for one: what a crash
 repeats is longer by as much.
 """
 
@@ -116,7 +116,7 @@ class StateCommitter:
             self._ripe.set()
 
     async def run(self) -> None:
-        """Commit whatever has become safe, for ever."""
+        """Commit each memory when its readings are safe, for ever."""
         while True:
             await self._ripe.wait()
             self._ripe.clear()

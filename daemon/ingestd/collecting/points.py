@@ -47,7 +47,14 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class ScaledSeries:
-    """A series with what is done to its values."""
+    """A series with what is done to its values.
+
+    Attributes:
+        scale: What a value is multiplied by.
+        offset: What is added then, in the unit of the series.
+        low: The lowest plausible value, likewise, or None.
+        high: The highest plausible value, likewise, or None.
+    """
 
     series: Series
     scale: float

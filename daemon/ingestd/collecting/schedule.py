@@ -21,7 +21,7 @@ from ingestd.model import MICROSECONDS
 LONGEST_SLEEP: Final = 30.0  # seconds
 # A clock set back further than this was plainly wrong: what ran by it did not run at its time.
 SETBACK: Final = 300.0  # seconds
-# Counting the ticks of a cron expression takes time, and nobody needs to know it better.
+# Counting the ticks of a cron expression takes time, and no operator needs a larger number.
 MOST_COUNTED: Final = 1000
 
 CatchUp = Literal["once", "none"]

@@ -145,8 +145,8 @@ class Context:
         """Answer the requests below a prefix of the daemon's own address, until the context ends.
 
         The context gives that address. The handler is a coroutine function from an
-        aiohttp request to a response. Nobody has checked who sends, and how much:
-        that is up to the handler.
+        aiohttp request to a response. Neither the sender nor the size of a request
+        is checked before: that is up to the handler.
 
         Args:
             prefix: A path such as ``/push``, at which neither the daemon nor another

@@ -1,8 +1,8 @@
-"""What plugins answer below the daemon's own address: which prefix belongs to whom.
+"""What plugins answer below the daemon's own address: which plugin has which prefix.
 
 A plugin brings its own way to know who may send, so what it answers is outside
-the API's. A prefix that was given back stays known: whoever sends there while its
-collector is being replaced is told to come again, and not that there is nothing.
+the API's. A prefix that was given back stays known: a request there while its
+collector is being replaced is answered with "come again", not with "not found".
 """
 
 import re

@@ -34,7 +34,7 @@ class FunctionLog:
         self._line("warning", event, args, values)
 
     def error(self, event: object, *args: object, **values: Any) -> None:
-        """Log what somebody must look at."""
+        """Log what an operator must look at."""
         self._line("error", event, args, values)
 
     def _line(

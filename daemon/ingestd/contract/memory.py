@@ -70,7 +70,7 @@ def remember(
 
 
 def reconciled(result: Result, *, began: Mapping[str, Any], now: Mapping[str, Any]) -> Result:
-    """Return a result that takes back no secret which somebody else has renewed.
+    """Return a result that takes back no secret that was renewed beside it.
 
     A backfill and a run go on beside each other. The one that ends last knows only
     what was hidden when it began, and gives back as it was what it has not renewed.

@@ -18,7 +18,14 @@ Raw = tuple[bytes, bytes, bytes, bytes]  # name, state, hidden, masks
 
 @dataclass(frozen=True, slots=True)
 class MemoryRow:
-    """A collector's memory as it is kept; made where errors can still be told to the plugin."""
+    """A collector's memory as it is kept; made where errors can still be told to the plugin.
+
+    Attributes:
+        state: YAML.
+        hidden: YAML.
+        masks: YAML.
+        changed: When it was committed, in seconds since the Unix epoch.
+    """
 
     collector: str
     state: str

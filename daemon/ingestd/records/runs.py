@@ -38,10 +38,10 @@ class RunRecord:
 
     Attributes:
         id: Its number, ascending in the order in which runs ended; 0 until it is kept.
-        collector: Whose run.
+        collector: The name of the collector that ran.
         tick: The time for which it was scheduled, in seconds since the Unix epoch.
         started: When it really began, likewise.
-        seconds: How long it took.
+        seconds: How long it took, in seconds.
         outcome: How it ended.
         readings: How many the plugin gave.
         points: How many of those can be stored.

@@ -1,4 +1,4 @@
-"""Which series each collector has given, so that somebody can look for what is missing.
+"""Which series each collector has given, so that an operator can look for what is missing.
 
 A series is noted when a collector's ``Naming`` meets it, which costs readings
 nothing. After a start or a reload every series is met again, and the table's key
@@ -66,7 +66,7 @@ class SeriesNotes:
 
 
 def insert_series(db: sqlite3.Connection, notes: Sequence[Note]) -> frozenset[str]:
-    """Keep notes, as many as there is room for; return whose there are enough of."""
+    """Keep notes, as many as there is room for; return the collectors that may have no more."""
     rooms: dict[str, int] = {}
     for collector, name, tags in notes:
         if collector not in rooms:

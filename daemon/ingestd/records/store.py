@@ -98,7 +98,7 @@ class StateStore:
             await self.flush()
 
     def fingerprint(self, value: Any) -> str:
-        """Return a mark of a param's value, by which nobody can guess it without our key."""
+        """Return a mark of a param's value, from which it cannot be guessed without our key."""
         text = repr(_canonical(value)).encode(errors="surrogatepass")
         return hashlib.blake2b(text, key=self._key, digest_size=16).hexdigest()
 
@@ -190,7 +190,7 @@ class StateStore:
         """Return the newest runs, newest first.
 
         Args:
-            collector: Whose, or None for everybody's.
+            collector: The collector that ran, or None for all.
             limit: How many at most.
             before: Only those with a lower number, for the next page.
 
@@ -239,7 +239,7 @@ class StateStore:
         try:
             await self.flush()
         except StateError:
-            # Whoever writes what matters hears of it too, and is the one to complain.
+            # A committer meets the same error, and logs it.
             self._flush_later()
 
     def _flush_later(self) -> None:
