@@ -246,6 +246,27 @@ def test_catalogue_scales_and_bounds_values() -> None:
     assert found.unusable == {"out_of_range": 2}
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        SeriesDescription(scale=0.5),
+        SeriesDescription(offset=1.0),
+        SeriesDescription(low=0.0),
+        SeriesDescription(high=0.0),
+    ],
+    ids=["scale", "offset", "low", "high"],
+)
+def test_catalogue_counts_for_ordinary_readings_too(said: SeriesDescription) -> None:
+    """A list of readings that need no second look is scaled and bounded as each alone is."""
+    names = naming(level=said)
+    ordinary = [(1, "level", 4.0), (2, "level", -4.0)]
+
+    assert bare(names.sort(ordinary, now=NOW).points) == one_by_one(names, ordinary)
+    assert bare(names.sort(ordinary, now=NOW).points) != bare(
+        naming().sort(ordinary, now=NOW).points
+    )
+
+
 def test_value_that_overflows_when_scaled_is_counted() -> None:
     """What is finite as written may not be once it is scaled."""
     found = refused((1, "level", 1e308), level=SeriesDescription(scale=100))

@@ -58,12 +58,7 @@ def interval(every: float, *, offset: float = 0.0, jitter: float = 0.0, key: str
 
 
 def cron(
-    expression: CronExpression,
-    *,
-    zone: tzinfo,
-    offset: float = 0.0,
-    jitter: float = 0.0,
-    key: str = "",
+    expression: CronExpression, *, zone: tzinfo, offset: float, jitter: float, key: str
 ) -> Schedule:
     """Return the ticks of a cron expression.
 
