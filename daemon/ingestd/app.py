@@ -307,10 +307,10 @@ class Daemon:
         for processes in (self._processes, self._backfill_processes):
             processes.withheld |= config.secret_variables
         loader = self.loader.with_dirs(config.daemon.plugin_dirs, withheld=self._processes.withheld)
-        wrong, suspicious = await self.blocking(check_plugins, config, loader)
-        if wrong:
-            raise ConfigError(wrong)
-        self.warnings = list(map(str, suspicious))
+        found = await self.blocking(check_plugins, config, loader)
+        if found.wrong:
+            raise ConfigError(found.wrong)
+        self.warnings = found.warnings
         for problem in self.warnings:
             self.log.warning("config", problem=problem)
         return loader

@@ -38,7 +38,7 @@ def test_revisit_needs_a_plugin_that_declares_it(tmp_path: Path, folder: ConfigF
         """
     )
 
-    wrong, _ = check_plugins(config, plugins.loader)
+    wrong = check_plugins(config, plugins.loader).wrong
 
     assert [f"{each.key}: {each.message}" for each in wrong] == [
         "collectors.a.revisit: run of 'forgetful' declares no 'revisit'",

@@ -1,22 +1,17 @@
 """``ingestd check``: whether the daemon would start with this configuration, and work."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import click
 
 from ingestd.cli import show
 from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
-from ingestd.cli.loading import loader_for
+from ingestd.cli.loading import loader_for, plugin_findings
 from ingestd.cli.settings import config_option, load
 from ingestd.cli.stores import opened
 from ingestd.config import Config, StoreConfig
-from ingestd.disk import open_reader
-from ingestd.errors import IngestError, PluginLoadError, Problem, StoreUnavailable
-from ingestd.loading import check_plugins
-from ingestd.records import decode, raw_rows
+from ingestd.errors import PluginLoadError, Problem, StoreUnavailable
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
 
@@ -31,21 +26,13 @@ def check(*, config_path: Path, connect: bool) -> int:
     --connect a store that cannot be reached gives exit code 69.
     """
     config = load(config_path)
-    loader = loader_for(config)
-    wrong, suspicious = check_plugins(config, loader, remembered=remembered(config))
-    disabled = {
-        f"collectors.{each.name}.plugin" for each in config.collectors.values() if not each.enabled
-    }
-    # Without the others a daemon would run; whoever asks wants this one to run too.
-    unloadable = [
-        each for each in suspicious if each.key.endswith(".plugin") and each.key not in disabled
-    ]
-    wrong += [*unloadable, *_unimportable(config, {each.key for each in unloadable} | disabled)]
+    found = plugin_findings(config)
+    # A daemon would run the other collectors, but those who ask want to know of each.
+    wrong = [*found.wrong, *found.unable, *_unimportable(config)]
     for problem in wrong:
         click.echo(show.visible(str(problem)), err=True)
-    for problem in suspicious:
-        if problem not in unloadable:
-            click.echo(f"warning: {show.visible(str(problem))}", err=True)
+    for problem in found.suspicious:
+        click.echo(f"warning: {show.visible(str(problem))}", err=True)
     if wrong:
         return CONFIG
     collectors = show.counted(len(config.collectors), "collector")
@@ -54,35 +41,21 @@ def check(*, config_path: Path, connect: bool) -> int:
     return asyncio.run(_connect(config)) if connect else 0
 
 
-def _unimportable(config: Config, known: set[str]) -> list[Problem]:
+def _unimportable(config: Config) -> list[Problem]:
     """Import ordinary functions in a process of their own, as a run would."""
     loader = loader_for(config)
     problems = []
     for each in config.collectors.values():
-        key = f"collectors.{each.name}.plugin"
-        if key in known:
-            continue
-        plugin = loader.load(each.plugin)
         try:
-            if plugin.kind is Kind.FUNCTION:
+            plugin = loader.load(each.plugin)
+        except PluginLoadError:
+            continue  # told already
+        try:
+            if each.enabled and plugin.kind is Kind.FUNCTION:
                 loader.verify(plugin)
         except PluginLoadError as error:
-            problems.append(Problem(each.where, key, str(error)))
+            problems.append(Problem(each.where, f"collectors.{each.name}.plugin", str(error)))
     return problems
-
-
-def remembered(config: Config) -> dict[str, frozenset[str]] | None:
-    """Return which names each collector holds in its state; None if we may not look."""
-    path = config.daemon.state_dir / "state.db"
-    try:
-        if not path.exists():
-            return {}
-        with closing(open_reader(path)) as db:
-            rows = raw_rows(db, None)
-            memories = {raw[0].decode(): decode(raw, crc) for _, raw, crc, _ in rows}
-    except (OSError, sqlite3.Error, IngestError):  # whatever it is, the daemon is to tell of it
-        return None
-    return {name: frozenset({*each.state, *each.hidden}) for name, each in memories.items()}
 
 
 async def _connect(config: Config) -> int:

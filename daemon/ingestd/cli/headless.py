@@ -166,7 +166,7 @@ async def _live(
     daemon = make_daemon(
         reduced, config.files[0], Notifier(), log_format="console", log_level="warning"
     )
-    leave_out_what_is_printed()
+    leave_out_what_is_printed(*(() if backfills else ("config",)))
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, daemon.stop)
@@ -196,12 +196,12 @@ async def _live(
     return daemon
 
 
-def leave_out_what_is_printed() -> None:
-    """Keep out of the log what the command prints at its end."""
+def leave_out_what_is_printed(*more: str) -> None:
+    """Keep out of the log what the command prints itself, and ``more`` of such phrases."""
 
     def drop(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         phrase = str(event["event"])
-        if ("run" in event and phrase.startswith("run ")) or phrase in PRINTED:
+        if ("run" in event and phrase.startswith("run ")) or phrase in PRINTED.union(more):
             raise structlog.DropEvent
         return event
 

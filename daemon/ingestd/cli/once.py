@@ -13,12 +13,11 @@ from ingestd.cli import show
 from ingestd.cli.backend import Json
 from ingestd.cli.connecting import connected
 from ingestd.cli.exitcodes import FAILURE, UNAVAILABLE, CommandError
-from ingestd.cli.loading import loader_for
+from ingestd.cli.loading import plugin_findings
 from ingestd.cli.settings import config_option, json_option, known, load
 from ingestd.config import CollectorConfig, Config, duration
 from ingestd.contract import Memory
 from ingestd.errors import ConfigError
-from ingestd.loading import check_plugins
 from ingestd.records import GOOD_OUTCOMES, Outcome
 from ingestd.redaction import Redactor, find_secrets
 
@@ -101,6 +100,7 @@ async def _run(
 
     async with connected(config_path) as backend:
         if isinstance(backend, Offline):
+            _check(config, collector)
             changes = {**config.collectors, collector.name: collector}
             offline = Offline(dataclasses.replace(config, collectors=changes), None)
             return await offline.run_now(collector.name)
@@ -116,17 +116,16 @@ def _collector(config: Config, name: str, params: dict[str, Any]) -> CollectorCo
 
 
 def _check(config: Config, collector: CollectorConfig) -> None:
-    """Compare a collector with its plugin, as a daemon does before it starts one.
+    """Compare a collector with its plugin, as ``ingestd check`` does with all of them.
 
     Raises:
-        ConfigError: They do not fit.
+        ConfigError: They do not fit, or the plugin does not load.
     """
-    only = dataclasses.replace(config, collectors={collector.name: collector})
-    loader = loader_for(config)
-    wrong, suspicious = check_plugins(only, loader)
-    if wrong:
+    enabled = dataclasses.replace(collector, enabled=True)
+    found = plugin_findings(dataclasses.replace(config, collectors={collector.name: enabled}))
+    if wrong := [*found.wrong, *found.unable]:
         raise ConfigError(wrong)
-    for problem in suspicious:
+    for problem in found.suspicious:
         click.echo(f"warning: {show.visible(str(problem))}", err=True)
 
 

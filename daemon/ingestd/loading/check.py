@@ -1,6 +1,7 @@
 """Whether a configuration fits its plugins, and the folders that it names."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from ingestd.calling import check_params
 from ingestd.config import Config, EmbeddedStore
@@ -8,30 +9,47 @@ from ingestd.errors import PluginLoadError, Problem
 from ingestd.loading.loader import Loader
 
 
+@dataclass(frozen=True, slots=True)
+class PluginFindings:
+    """How a configuration fits its plugins.
+
+    Attributes:
+        wrong: What a daemon refuses.
+        unable: What keeps one collector from running; a daemon warns, and runs the others.
+        suspicious: What may be meant.
+    """
+
+    wrong: Sequence[Problem]
+    unable: Sequence[Problem]
+    suspicious: Sequence[Problem]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a daemon that runs with this configuration has to say of it."""
+        return list(map(str, (*self.unable, *self.suspicious)))
+
+
 def check_plugins(
     config: Config, loader: Loader, *, remembered: Mapping[str, Collection[str]] | None = None
-) -> tuple[list[Problem], list[Problem]]:
+) -> PluginFindings:
     """Compare every collector with its plugin.
 
     Args:
         config: What the operator wrote.
         loader: Where the plugins come from.
-        remembered: What collectors hold in their state, by name. A param that is
-            required, not given and not among it is wrong; without knowing that
-            it is suspicious.
-
-    Returns:
-        What makes the configuration wrong, and what is merely suspicious. A
-        plugin that does not load is the latter: the other collectors can run.
+        remembered: What collectors hold in their state, by name, or None if that is not
+            known. A param that is required and not given may be among it.
     """
     wrong: list[Problem] = []
+    unable: list[Problem] = []
     suspicious = missing_folders(config)
     for each in config.collectors.values():
         key = f"collectors.{each.name}"
+        at_rest = unable if each.enabled else suspicious  # what is disabled need not run
         try:
             plugin = loader.load(each.plugin)
         except PluginLoadError as error:
-            suspicious.append(Problem(each.where, f"{key}.plugin", str(error)))
+            at_rest.append(Problem(each.where, f"{key}.plugin", str(error)))
             continue
         found = check_params(plugin, each.params)
         wrong += [
@@ -39,15 +57,16 @@ def check_plugins(
             for name, seconds in each.revisits.items()
             if seconds is not None and not plugin.wants(name)
         ]
-        held = (remembered or {}).get(each.name, ())
-        missing = [f"{name!r} is required" for name in found.missing if name not in held]
-        doubt = "" if remembered is not None else ", unless state holds it"
         wrong += [Problem(each.where, f"{key}.params", text) for text in found.unknown]
         suspicious += [Problem(each.where, f"{key}.params", text) for text in found.suspicious]
-        (suspicious if remembered is None else wrong).extend(
-            Problem(each.where, f"{key}.params", f"{text}{doubt}") for text in missing
+        held = (remembered or {}).get(each.name, ())
+        doubt = "" if remembered is not None else ", unless state holds it"
+        (suspicious if remembered is None else at_rest).extend(
+            Problem(each.where, f"{key}.params", f"{name!r} is required{doubt}")
+            for name in found.missing
+            if name not in held
         )
-    return wrong, suspicious
+    return PluginFindings(wrong, unable, suspicious)
 
 
 def missing_folders(config: Config) -> list[Problem]:
