@@ -21,15 +21,16 @@ MAY_IMPORT: Final = {
     "contract": "",
     "config": "",
     "disk": "",
+    "health": "",
     "context": "config",
-    "records": "contract disk",
+    "records": "contract disk health",
     "bmon": "config contract records",
     "worker": "contract",
     "calling": "contract worker",
     "loading": "calling config contract worker",
     "sinks": "config disk",
     "delivery": "config disk sinks",
-    "collecting": "calling config context contract delivery loading records worker",
+    "collecting": "calling config context contract delivery health loading records worker",
     "backfilling": "calling collecting contract disk sinks",
 }
 # The rules that the daemon shares with the plugins, which may import nothing else of it.
@@ -40,8 +41,8 @@ RULES: Final = frozenset(
 ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"])
 FACES: Final = {
     "testing": "contract context",
-    "views": "calling config contract delivery records",
-    "web": "app backfilling collecting config context contract delivery views",
+    "views": "calling config contract delivery health records",
+    "web": "app backfilling collecting config context contract delivery health views",
     "cli": "app hosts views web " + " ".join(MAY_IMPORT),
     "__main__": "cli",
 }
@@ -51,6 +52,7 @@ PURE: Final = frozenset(
     {
         "config",
         "contract",
+        "health",
         "backfilling.gaps",
         "backfilling.windows",
         "collecting.points",

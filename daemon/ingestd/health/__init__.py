@@ -1,0 +1,27 @@
+"""Says from facts alone how collectors, series and stores are: one model for all faces."""
+
+from ingestd.health.collector import CollectorFacts, CollectorHealth, judge
+from ingestd.health.pace import MARGIN, Pace, PaceKept, allowance
+from ingestd.health.series import LateSeries, SeriesKey, SeriesWatch
+from ingestd.health.states import State, by_trouble
+from ingestd.health.summary import StoreFacts, problems, sentence
+from ingestd.health.words import span
+
+__all__ = [
+    "MARGIN",
+    "CollectorFacts",
+    "CollectorHealth",
+    "LateSeries",
+    "Pace",
+    "PaceKept",
+    "SeriesKey",
+    "SeriesWatch",
+    "State",
+    "StoreFacts",
+    "allowance",
+    "by_trouble",
+    "judge",
+    "problems",
+    "sentence",
+    "span",
+]

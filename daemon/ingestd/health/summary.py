@@ -1,0 +1,98 @@
+"""The one sentence that an operator needs, and the problems behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingestd.health.collector import CollectorHealth
+from ingestd.health.states import by_trouble
+from ingestd.health.words import span
+
+NAMED: Final = 3  # problems in the sentence
+LONGEST: Final = 160  # characters of one of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFacts:
+    """What is known of a store.
+
+    Attributes:
+        down_for: For how long it has taken nothing, in seconds, or None if it takes readings.
+        error: Why.
+        full: Whether its spool is full.
+        dead: How many points it has refused for good.
+    """
+
+    name: str
+    down_for: float | None = None
+    error: str = ""
+    full: bool = False
+    dead: int = 0
+
+
+def problems(
+    collectors: Sequence[CollectorHealth], stores: Sequence[StoreFacts], *, refused: str = ""
+) -> list[str]:
+    """Return a line for everything that is wrong, the worst first.
+
+    Args:
+        collectors: Those that are enabled.
+        stores: All that are configured.
+        refused: Why the configuration on disk is not the one in use, or an empty string.
+    """
+    troubled = sorted(
+        (each for each in collectors if each.state.is_trouble),
+        key=lambda each: by_trouble(each.state),
+    )
+    lines = [f"store {_store(each)}" for each in stores if each.down_for is not None or each.full]
+    lines += map(str, troubled)
+    lines += [
+        f"store {each.name} has refused {each.dead:,} readings" for each in stores if each.dead
+    ]
+    return [*lines, f"the configuration on disk is not in use: {refused}"] if refused else lines
+
+
+def sentence(
+    collectors: Sequence[CollectorHealth], stores: Sequence[StoreFacts], *, refused: str = ""
+) -> str:
+    """Say in one sentence how everything is."""
+    wrong = problems(collectors, stores, refused=refused)
+    if not wrong:
+        return _all_well(collectors)
+    troubled = sum(each.state.is_trouble for each in collectors)
+    down = sum(each.down_for is not None or each.full for each in stores)
+    parts = []
+    if down:
+        parts.append(f"{down} of {_counted(len(stores), 'store')}")
+    if troubled:
+        parts.append(f"{troubled} of {_counted(len(collectors), 'collector')}")
+    need = "needs" if down + troubled == 1 else "need"
+    head = f"{' and '.join(parts)} {need} attention: " if parts else ""
+    shown = [
+        line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..." for line in wrong[:NAMED]
+    ]
+    beyond = len(wrong) - len(shown)
+    return head + "; ".join([*shown, f"and {beyond} more"] if beyond else shown)
+
+
+def _all_well(collectors: Sequence[CollectorHealth]) -> str:
+    if not collectors:
+        return "no collectors are configured"
+    waiting = sum(each.state == "waiting" for each in collectors)
+    number = len(collectors)
+    if not waiting:
+        return "the one collector is fresh" if number == 1 else f"all {number} collectors are fresh"
+    if waiting == number:
+        return f"{_counted(number, 'collector')} started, nothing is due yet"
+    return f"{number - waiting} of {number} collectors are fresh, nothing is due yet of the others"
+
+
+def _store(store: StoreFacts) -> str:
+    if store.down_for is None:
+        return f"{store.name} has a full spool"
+    full = ", and its spool is full" if store.full else ""
+    return f"{store.name} has taken nothing for {span(store.down_for)}{full}: {store.error}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
