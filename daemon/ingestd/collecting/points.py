@@ -30,11 +30,16 @@ class Conversion:
 
     Attributes:
         points: Those that can be stored.
+        newest: The latest time of each series, in microseconds since the Unix epoch, if
+            its readings are in time order or in the reverse of that.
+        newest_us: The latest time of all, or None.
         unusable: How many cannot, by reason.
         samples: A few of the unusable ones, told for people.
     """
 
     points: list[Point] = field(default_factory=list)
+    newest: Mapping[Series, int] = field(default_factory=dict)
+    newest_us: int | None = None
     unusable: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
 
@@ -118,15 +123,18 @@ class Naming:
             readings: As the plugin wrote them.
             now: The time of readings that have none, in seconds since the Unix epoch.
         """
-        points = self._ordinary(readings)
-        if points is not None:
-            return Conversion(points)
+        ordinary = self._ordinary(readings)
+        if ordinary is not None:
+            return ordinary
         result = Conversion()
         for reading in readings:
             try:
                 result.points.append(self.point(reading, now=now))
             except ReadingError as error:
                 result.refuse(error)
+        if result.points:
+            series, times_us, _ = zip(*result.points, strict=True)
+            result.newest, result.newest_us = newest_of(series, times_us)
         return result
 
     def point(self, reading: Any, *, now: float) -> Point:
@@ -144,8 +152,8 @@ class Naming:
         time_us = _microseconds(name, now if time is None else time, zone=self._zone)
         return known.series, time_us, known.adjust(_number(name, value))
 
-    def _ordinary(self, readings: Sequence[Any]) -> list[Point] | None:
-        """Return the points of readings that need no second look, or None."""
+    def _ordinary(self, readings: Sequence[Any]) -> Conversion | None:
+        """Return what becomes of readings that need no second look, or None."""
         if not set(map(type, readings)) <= {tuple, list}:
             return None
         try:
@@ -166,7 +174,10 @@ class Naming:
             series = self._all_as_written(names)
         except (ValueError, OverflowError, ReadingError):  # the first: not all are triples
             return None
-        return list(zip(series, times_us, values, strict=True)) if series and times_us else None
+        if not series or not times_us:
+            return None
+        points = list(zip(series, times_us, values, strict=True))
+        return Conversion(points, *newest_of(series, times_us))
 
     def _all_as_written(self, names: Sequence[Any]) -> list[Series] | None:
         """Return the series of names whose values are stored as they were written."""
@@ -208,6 +219,15 @@ class Naming:
             unit=said.unit,
         )
         return ScaledSeries(series, said.scale, said.offset, said.low, said.high)
+
+
+def newest_of(series: Sequence[Series], times_us: Sequence[int]) -> tuple[dict[Series, int], int]:
+    """Return the latest time of each series, and the latest of all, from two columns."""
+    newest, newest_us = dict(zip(series, times_us, strict=True)), max(times_us)
+    # The last of each is the latest, unless the source begins with what is new.
+    if len(newest) < len(series) and newest_us not in newest.values():
+        newest = dict(zip(reversed(series), reversed(times_us), strict=True))
+    return newest, newest_us
 
 
 def _name_of(series: Any) -> str:

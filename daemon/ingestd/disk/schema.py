@@ -90,6 +90,12 @@ MIGRATIONS: Final = (
         PRIMARY KEY (collector, series, tags)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE series ADD COLUMN newest_us INTEGER;  -- microseconds since the Unix epoch
+    ALTER TABLE series ADD COLUMN moved_at REAL;      -- when that came, in seconds, likewise
+    ALTER TABLE series ADD COLUMN shortest REAL;      -- seconds from one newest to the next
+    ALTER TABLE series ADD COLUMN longest REAL;
+    """,
 )
 PAGE_BYTES: Final = 16384
 JOURNAL_PAGES: Final = 512

@@ -3,7 +3,7 @@
 from ingestd.records import runs, yamlvalues
 from ingestd.records.memories import decode, raw_rows
 from ingestd.records.runs import FAILED_OUTCOMES, GOOD_OUTCOMES, Outcome, RunRecord
-from ingestd.records.series import Named, list_series
+from ingestd.records.series import Named, Paces, list_series, load_paces
 from ingestd.records.store import Kept, StateStore
 
 __all__ = [
@@ -12,10 +12,12 @@ __all__ = [
     "Kept",
     "Named",
     "Outcome",
+    "Paces",
     "RunRecord",
     "StateStore",
     "decode",
     "list_series",
+    "load_paces",
     "raw_rows",
     "runs",
     "yamlvalues",

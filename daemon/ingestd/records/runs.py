@@ -48,6 +48,8 @@ class RunRecord:
         unusable: How many cannot, by reason.
         samples: A few of the unusable ones, told for people.
         degraded: What the plugin itself reported as wrong.
+        late: How many series of the collector had given nothing for too long by its end.
+        late_series: Those of them that had been silent for the longest time.
         error: Why it failed, in a line.
         details: The traceback.
         output: The end of what the plugin printed.
@@ -66,6 +68,8 @@ class RunRecord:
     unusable: Mapping[str, int] = field(default_factory=dict)
     samples: Sequence[str] = field(default_factory=list)
     degraded: str = ""
+    late: int = 0
+    late_series: Sequence[str] = field(default_factory=list)
     error: str = ""
     details: str = ""
     output: str = ""
@@ -85,6 +89,13 @@ class RunRecord:
 
 # Everything else in a stored record was told by a host.
 _FIELDS: Final = frozenset(each.name for each in fields(RunRecord))
+
+
+def first_runs(db: sqlite3.Connection) -> dict[str, float]:
+    """Return when the first run on record of each collector began, by name."""
+    first = "SELECT min(id) FROM runs GROUP BY collector"
+    rows = db.execute(f"SELECT collector, started FROM runs WHERE id IN ({first})")  # noqa: S608 -- our own words
+    return dict(rows.fetchall())
 
 
 def newest_run(db: sqlite3.Connection) -> int:

@@ -1,29 +1,36 @@
-"""Which series each collector has given, so that an operator can look for what is missing.
+"""Which series each collector has given, and how far each has come.
 
 A series is noted when a collector's ``Naming`` meets it, which costs readings
 nothing. After a start or a reload every series is met again, and the table's key
-makes that harmless: what is there already is not written, so nothing has to be
-read at the start and nothing stays in memory. Like the records of runs, notes are
-told, not promised: what a kill costs is met again.
+makes that harmless: what is there already is not written. Beside it stands the pace
+of the series, written every few minutes, so that a daemon which starts knows the
+sensors that had died before. Like the records of runs, notes are told, not promised:
+what a kill costs is met again.
 """
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from ingestd.disk import Database
+from ingestd.health import PaceKept, SeriesKey
 from ingestd.model import Series
 
 Tags = tuple[tuple[str, str], ...]
 Named = tuple[str, Tags]  # name and sorted tags: what a store knows a series by
 Note = tuple[str, str, Tags]  # collector, name, tags
+# What is kept of each series of a collector, and for how long it had been silent by then.
+Paces = Mapping[SeriesKey, tuple[PaceKept, float]]
 
 # A plugin that invents names without end must fill neither memory nor disk.
 MOST_SERIES: Final = 100_000  # of each collector
 MOST_SERIES_WAITING: Final = 200_000
+SEEN_AT: Final = "series_seen_at"  # in the table ``meta``
 AT_ONCE: Final = 2_000  # a hundredth of a second, in which other writes wait
 
 
@@ -32,6 +39,8 @@ class SeriesNotes:
 
     def __init__(self) -> None:
         self._waiting: dict[Note, None] = {}
+        self._paces: dict[Note, PaceKept] = {}
+        self._seen_at: float | None = None
         self._full: frozenset[str] = frozenset()
 
     def add(self, collector: str, series: Series) -> bool:
@@ -43,6 +52,18 @@ class SeriesNotes:
         self._waiting[collector, series.name, tags] = None
         return True
 
+    def keep(self, collector: str, paces: Mapping[SeriesKey, PaceKept], *, seen_at: float) -> None:
+        """Note how far series have come, as they are known at a time.
+
+        Args:
+            collector: Whose.
+            paces: Of each that has moved since it was kept last.
+            seen_at: Until when the silence of all others is known, in seconds since the epoch.
+        """
+        self._seen_at = seen_at
+        if len(self._paces) + len(paces) <= MOST_SERIES_WAITING:
+            self._paces.update({(collector, *key): pace for key, pace in paces.items()})
+
     async def write(self, database: Database) -> None:
         """Write what waits.
 
@@ -53,6 +74,26 @@ class SeriesNotes:
             self._full |= await database.write(partial(insert_series, notes=notes))
             for note in notes:
                 del self._waiting[note]
+        while paces := list(islice(self._paces.items(), AT_ONCE)):
+            await database.write(partial(upsert_paces, paces=paces))
+            for note, pace in paces:
+                if self._paces.get(note) is pace:  # not a newer one
+                    del self._paces[note]
+        if self._seen_at is not None:
+            await database.write(partial(put_seen_at, seen_at=self._seen_at))
+            self._seen_at = None
+
+    async def forget(self, database: Database, collector: str, key: SeriesKey) -> bool:
+        """Forget a series; return whether it was known.
+
+        Raises:
+            StateError: The database failed.
+        """
+        note = (collector, *key)
+        waited = note in self._waiting
+        self._waiting.pop(note, None)
+        self._paces.pop(note, None)
+        return await database.write(partial(delete_series, note=note)) or waited
 
     async def listed(self, database: Database, collector: str) -> list[Named]:
         """Return the series of a collector, sorted.
@@ -72,8 +113,9 @@ def insert_series(db: sqlite3.Connection, notes: Sequence[Note]) -> frozenset[st
         if collector not in rooms:
             rooms[collector] = MOST_SERIES - _count(db, collector)
         if rooms[collector] > 0:
-            row = (collector, name, json.dumps(tags))
-            done = db.execute("INSERT OR IGNORE INTO series VALUES (?, ?, ?)", row)
+            row = (collector, name, _tags(tags))
+            insert = "INSERT OR IGNORE INTO series (collector, series, tags) VALUES (?, ?, ?)"
+            done = db.execute(insert, row)
             rooms[collector] -= done.rowcount
     return frozenset(collector for collector, room in rooms.items() if room <= 0)
 
@@ -81,7 +123,72 @@ def insert_series(db: sqlite3.Connection, notes: Sequence[Note]) -> frozenset[st
 def list_series(db: sqlite3.Connection, collector: str) -> list[Named]:
     """Return what is on disk of a collector's series."""
     rows = db.execute("SELECT series, tags FROM series WHERE collector = ?", (collector,))
-    return [(name, tuple((key, value) for key, value in json.loads(tags))) for name, tags in rows]
+    return [(name, _pairs(tags)) for name, tags in rows]
+
+
+def upsert_paces(db: sqlite3.Connection, paces: Iterable[tuple[Note, PaceKept]]) -> None:
+    """Keep how far series have come."""
+    db.executemany(
+        "INSERT INTO series (newest_us, moved_at, shortest, longest, collector, series, tags)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET newest_us = excluded.newest_us,"
+        " moved_at = excluded.moved_at, shortest = excluded.shortest, longest = excluded.longest",
+        [
+            (kept.newest_us, kept.moved_at, kept.shortest, kept.longest, whose, name, _tags(tags))
+            for (whose, name, tags), kept in paces
+        ],
+    )
+
+
+def put_seen_at(db: sqlite3.Connection, seen_at: float) -> None:
+    """Keep until when it is known what series have given."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (SEEN_AT, repr(seen_at)))
+
+
+def load_paces(db: sqlite3.Connection) -> dict[str, Paces]:
+    """Return what is kept of all series, by collector; what is damaged is left out."""
+    newest = db.execute("SELECT max(moved_at) FROM series").fetchone()
+    noted = db.execute("SELECT value FROM meta WHERE key = ?", (SEEN_AT,)).fetchone()
+    seen_at = max(map(_seconds, (newest, noted)))
+    found: defaultdict[str, dict[SeriesKey, tuple[PaceKept, float]]] = defaultdict(dict)
+    columns = "collector, series, tags, newest_us, moved_at, shortest, longest"
+    for collector, name, tags, *numbers in db.execute(f"SELECT {columns} FROM series"):  # noqa: S608 -- our own words
+        with suppress(ValueError, TypeError):
+            kept = _kept(*numbers)
+            key = SeriesKey(name, _pairs(tags))
+            found[collector][key] = kept, max(0.0, seen_at - (kept.moved_at or seen_at))
+    return dict(found)
+
+
+def delete_series(db: sqlite3.Connection, note: Note) -> bool:
+    """Forget a series; return whether it was there."""
+    collector, name, tags = note
+    done = db.execute(
+        "DELETE FROM series WHERE collector = ? AND series = ? AND tags = ?",
+        (collector, name, _tags(tags)),
+    )
+    return done.rowcount > 0
+
+
+def _seconds(row: Sequence[Any] | None) -> float:
+    with suppress(ValueError, TypeError):
+        return float(row[0]) if row else 0.0
+    return 0.0
+
+
+def _kept(newest_us: Any, moved_at: Any, shortest: Any, longest: Any) -> PaceKept:
+    """Return what a row says; SQLite keeps anything in any column."""
+    if newest_us is None or moved_at is None:
+        return PaceKept()
+    moves = (None, None) if None in (shortest, longest) else (float(shortest), float(longest))
+    return PaceKept(int(newest_us), float(moved_at), *moves)
+
+
+def _tags(tags: Tags) -> str:
+    return json.dumps(tags)
+
+
+def _pairs(text: str) -> Tags:
+    return tuple((str(key), str(value)) for key, value in json.loads(text))
 
 
 def _count(db: sqlite3.Connection, collector: str) -> int:

@@ -20,18 +20,20 @@ from ingestd.clock import Clock
 from ingestd.contract import Memory
 from ingestd.disk import Database
 from ingestd.errors import StateError
+from ingestd.health import PaceKept, SeriesKey
 from ingestd.model import Series
 from ingestd.records.memories import decode, encode, put, raw_rows, set_row_aside
 from ingestd.records.runs import (
     RunRecord,
     find_run,
+    first_runs,
     insert_runs,
     latest_runs,
     list_runs,
     newest_run,
     prune_runs,
 )
-from ingestd.records.series import Named, SeriesNotes
+from ingestd.records.series import Named, Paces, SeriesNotes, load_paces
 
 RECORDS_WAIT: Final = 5.0  # seconds; what a kill may cost
 MOST_RECORDS_WAITING: Final = 10_000  # records, while the disk is full; the oldest go first
@@ -166,6 +168,30 @@ class StateStore:
             StateError: The database failed.
         """
         return await self._series.listed(self._database, collector)
+
+    async def paces(self) -> tuple[dict[str, Paces], dict[str, float]]:
+        """Return what a former daemon left of series, and when collectors ran first.
+
+        Both are by the name of the collector.
+
+        Raises:
+            StateError: The database failed.
+        """
+        paces = await self._database.read(load_paces)
+        return paces, await self._database.read(first_runs)
+
+    def keep_paces(self, collector: str, paces: Mapping[SeriesKey, PaceKept]) -> None:
+        """Keep how far some series of a collector have come, within seconds."""
+        self._series.keep(collector, paces, seen_at=self._clock.now())
+        self._flush_later()
+
+    async def forget_series(self, collector: str, key: SeriesKey) -> bool:
+        """Forget a series of a collector; return whether it was known.
+
+        Raises:
+            StateError: The database failed.
+        """
+        return await self._series.forget(self._database, collector, key)
 
     async def flush(self) -> None:
         """Write the records and notes that wait.
