@@ -157,6 +157,27 @@ def test_broken_edit_is_tried_once(plugin_folder: PluginFolder) -> None:
     assert (plugin_folder.path / "probe.py.tries").read_text() == "x"
 
 
+def test_version_that_was_broken_once_is_loaded_when_it_comes_back(
+    plugin_folder: PluginFolder, tmp_path: Path
+) -> None:
+    """What it lacked may have been installed meanwhile, and an edit taken back with its time."""
+    installed = tmp_path / "installed"
+    path = plugin_folder.write("probe", f"import os\nos.stat({str(installed)!r})\n{COROUTINE}")
+    first = path.stat()
+    with pytest.raises(PluginLoadError, match="FileNotFoundError"):
+        plugin_folder.loader.load("probe")
+    installed.touch()
+    plugin = plugin_folder.loader.load("probe")
+    backup = path.rename(path.with_suffix(".bak"))
+    edited = plugin_folder.loader.refresh(plugin_folder.plugin(COROUTINE))
+    backup.rename(path)
+
+    again = plugin_folder.loader.refresh(edited)
+
+    assert path.stat().st_mtime_ns == first.st_mtime_ns
+    assert again.fingerprint == plugin.fingerprint != edited.fingerprint
+
+
 def test_vanished_file_leaves_the_last_good_version(plugin_folder: PluginFolder) -> None:
     """A plugin whose file is gone says so, and the loaded one stays."""
     plugin = plugin_folder.plugin(COROUTINE)

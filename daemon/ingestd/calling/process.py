@@ -155,13 +155,10 @@ class WorkerProcess:
                     readings += part
                 case ("log", level, event, values):
                     getattr(log, level)(event, **values)
-                case ("done", None):
+                case ("done", dict() | None as result):
                     self._fit = True
-                    return None
-                case ("done", dict(result)):
-                    if readings:
+                    if result is not None and readings:
                         result["readings"] = readings + result["readings"]
-                    self._fit = True
                     return result
                 case ("failed", error, text, details, spoiled):
                     self._fit = not spoiled
