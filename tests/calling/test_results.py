@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestd.calling.pool import Workers
+from ingestd.calling.pool import Finished, Workers
 from ingestd.calling.results import CallOptions, PluginResult, results
 from ingestd.errors import PluginError, RunTimeout
 from tests.support.plugins import LogLines, PluginFolder
@@ -139,3 +139,10 @@ async def test_task_of_the_plugin_that_was_cancelled_fails_the_run(
     )
 
     assert str(error) == "CancelledError"
+
+
+def test_no_repr_shows_what_a_run_gave() -> None:
+    """A result holds secrets, and a repr may end up in a log or a traceback."""
+    result = {"hidden": {"token": "geheim"}}
+
+    assert "geheim" not in repr([PluginResult(result, yielded=False), Finished(result, "")])
