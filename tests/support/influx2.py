@@ -42,6 +42,7 @@ class Behaviour:
         delay: How long it waits first, in seconds.
         hangs: Whether it never answers.
         resets: Whether it breaks the connection.
+        gate: What it waits for before it works as usual or answers with its status, or None.
     """
 
     status: int = 0
@@ -51,6 +52,7 @@ class Behaviour:
     delay: float = 0
     hangs: bool = False
     resets: bool = False
+    gate: asyncio.Event | None = None
 
 
 HANG: Final = Behaviour(hangs=True)
@@ -74,6 +76,11 @@ def answer(
     if retry_after:
         headers["Retry-After"] = retry_after
     return Behaviour(status, text or problem(code, message), headers, stores)
+
+
+def held_until(gate: asyncio.Event) -> Behaviour:
+    """Work as usual, but only when an event comes."""
+    return Behaviour(gate=gate)
 
 
 WORDS: Final = {
@@ -166,6 +173,8 @@ class Influx2:
             self._take(request, text)
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
+        if behaviour.gate is not None:
+            await behaviour.gate.wait()
         if behaviour.hangs:
             await asyncio.Event().wait()
         if behaviour.resets:

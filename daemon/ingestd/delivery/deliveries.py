@@ -1,7 +1,7 @@
 """The deliveries of all stores: started, replaced and ended."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Final
 
@@ -65,16 +65,6 @@ class Deliveries:
             log=self._log.bind(store=store.name),
         )
 
-    async def recover(self, stores: Iterable[StoreConfig], limits: BufferConfig) -> None:
-        """Learn what waits on disk for some stores, and deliver nothing.
-
-        So a command that has taken the state directory can do to spools and dead letters
-        what the daemon would do.
-        """
-        for store in stores:
-            self.by_store[store.name] = delivery = self.make(store, limits)
-            await delivery.recover()
-
     def start(self, delivery: Delivery) -> None:
         """Begin to deliver to a store, in the place of the delivery it had."""
         name = delivery.name
@@ -129,8 +119,8 @@ class Deliveries:
     async def retry(self, store: str, ids: Sequence[int] | None = None) -> int:
         """Put dead letters into the spool of their store to be sent again; return how many.
 
-        This is the one place that decides it, for a running daemon and for a command that
-        has taken the state directory. A letter that the store's kind cannot be sent stays.
+        This is the one place that decides it, for a daemon and for a command that is one for
+        a moment. A letter that the store's kind cannot be sent stays.
 
         Args:
             store: The store.
