@@ -212,6 +212,30 @@ async def test_point_that_may_correct_a_backfill_goes_behind_it(priority: Priori
     assert [each.priority for each in batches] == [Priority.BACKFILL] * 2 + [priority]
 
 
+@pytest.mark.parametrize("corrected", [1, 2])
+async def test_point_that_corrects_the_edge_of_a_backfill_goes_behind_it(corrected: int) -> None:
+    """The first and the last time of what waits may be corrected as well as those between."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, priority=Priority.BACKFILL)
+    await one.put(corrected, corrected)
+
+    batches = [await one.batch() for _ in range(2)]
+
+    assert [seconds(each) for each in batches] == [[1, 2], [corrected, corrected]]
+
+
+@pytest.mark.parametrize("other", [0, 3])
+async def test_point_beside_a_backfill_goes_before_it(other: int) -> None:
+    """It can correct nothing of what waits."""
+    one = OneLane(batch=2)
+    await one.put(1, 2, priority=Priority.BACKFILL)
+    await one.put(other, other)
+
+    batches = [await one.batch() for _ in range(2)]
+
+    assert [seconds(each) for each in batches] == [[other, other], [1, 2]]
+
+
 @pytest.mark.parametrize("first", [Priority.SOURCE_KEEPS, Priority.DROPPABLE])
 async def test_backfill_goes_before_all_that_may_correct_it(first: Priority) -> None:
     """Whichever of those that do has come in first, and whatever came in before them."""

@@ -68,14 +68,19 @@ def slow(seconds: float) -> Behaviour:
 
 
 def answer(
-    status: int, text: str = "", *, retry_after: str = "", stores: bool = False
+    status: int,
+    text: str = "",
+    *,
+    retry_after: str = "",
+    stores: bool = False,
+    gate: asyncio.Event | None = None,
 ) -> Behaviour:
     """Answer with a status, in InfluxDB 2's words unless others are given."""
     code, message = WORDS.get(status, ("internal error", "something went wrong"))
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if retry_after:
         headers["Retry-After"] = retry_after
-    return Behaviour(status, text or problem(code, message), headers, stores)
+    return Behaviour(status, text or problem(code, message), headers, stores, gate=gate)
 
 
 def held_until(gate: asyncio.Event) -> Behaviour:

@@ -20,7 +20,9 @@ from ingestd.disk.directory import StateDirectory
 from ingestd.model import Point, Priority, Receipt, Series
 from ingestd.sinks import influxdb
 from ingestd.sinks.protocol import Sink
+from tests.support.influx2 import Influx2
 
+BUCKET = "energy"
 LEVEL = Series("level")
 UNBALANCED = "bug: the points of a store do not add up"
 
@@ -71,7 +73,12 @@ async def until(condition: Callable[[], bool], *, within: float = 10.0) -> None:
             await asyncio.sleep(0.002)
 
 
-def influx(url: str, *, bucket: str = "energy", timeout: float = 5.0) -> Sink:
+def held(server: Influx2) -> dict[tuple[str, int], float]:
+    """Return what the server holds: (series, seconds) -> value."""
+    return {(name, us // 1_000_000): v for (name, us), v in server.values(BUCKET).items()}
+
+
+def influx(url: str, *, bucket: str = BUCKET, timeout: float = 5.0) -> Sink:
     """Return a sink for the fake InfluxDB 2."""
     return influxdb.sink(
         InfluxStore(

@@ -233,20 +233,19 @@ class Delivery:
         the spool goes behind it. The rest is sent, if the store is up: some of it is stored,
         some are dead letters, and what the store does not take now goes to the spool.
         """
-        spooled_before, droppable = self.spool.appended, flight.batch.droppable
+        droppable = flight.batch.droppable
         prepared = await self._prepared(flight)
         if prepared.corrects:
             await flight.its_turn()
         await self.sender.bury(prepared.refused, Origin.FLIGHT)
-        for body in prepared.fresh:
-            left = await self._sent(body)
-            await flight.its_turn()
-            if left is None and self.spool.appended > spooled_before and self._may_correct(body):
-                self.account.back_to_flight(body.points)
-                left = body
+        sent = [(body, await self._sent(body)) for body in prepared.fresh]
+        await flight.its_turn()
+        for body, left in sent:
             if left is not None:
                 await self._spool(left, droppable=droppable)
-        await flight.its_turn()
+            elif self._may_correct(body):  # what it may correct was spooled meanwhile
+                self.account.back_to_flight(body.points)
+                await self._spool(body, droppable=droppable)
         for body in prepared.behind:
             await self._spool(body, droppable=droppable)
         return prepared.raw_bytes

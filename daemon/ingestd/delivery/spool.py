@@ -67,7 +67,6 @@ class Spool:
         self._database, self.store, self._clock = database, store, clock
         self.limit_bytes = limit_bytes
         self.holds = Contents()
-        self.appended = 0
         self._checked_out: frozenset[int] = frozenset()
         self._choosing = asyncio.Lock()
 
@@ -109,7 +108,6 @@ class Spool:
 
         await self._database.write(act)
         held = self.holds
-        self.appended += 1
         self.holds = Contents(
             bodies=held.bodies + 1,
             points=held.points + body.points,
