@@ -33,22 +33,22 @@ async def test_small_bodies_leave_together(server: Influx2, tmp_path: Path) -> N
 async def test_what_a_store_took_of_a_joined_body_is_out_of_the_spool(
     server: Influx2, tmp_path: Path
 ) -> None:
-    """The store asks for halves, takes the first, and goes away at the second."""
+    """The store takes the first quarter only, and goes away at the second."""
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
-        await backlog(server, pipe, bodies=3)
-        server.script += [answer(413), answer(204, stores=True), AWAY]
+        await backlog(server, pipe, bodies=4)
+        server.script += [answer(413), answer(413), answer(204, stores=True), AWAY]
         pipe.only.outage.try_now()
         await until(lambda: not server.script and not pipe.only.outage.up)
-        await until(lambda: pipe.only.spool.holds.points == 15)
+        await until(lambda: pipe.only.spool.holds.points == 30)
 
-        assert (pipe.only.account.stored, pipe.only.spooled) == (15, 15)
-        assert {second for _, second in held(server)} == set(range(1, 16))
+        assert (pipe.only.account.stored, pipe.only.spooled) == (10, 30)
+        assert {second for _, second in held(server)} == set(range(1, 11))
         assert pipe.only.spool.holds.bodies == 1
         assert pipe.balanced()
 
         pipe.only.outage.try_now()
         await until(lambda: pipe.only.spooled == 0)
-        assert len(held(server)) == 30
+        assert len(held(server)) == 40
         assert pipe.balanced()
 
 

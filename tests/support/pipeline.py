@@ -99,13 +99,14 @@ async def running(
     spool_bytes: int = 10_000_000,
     spool_age: float | None = None,
     write_ahead: bool = False,
+    ballast_bytes: int = 1 << 20,
 ) -> AsyncIterator[Pipeline]:
     """Run deliveries for some sinks; what they leave behind stays in the directory."""
     clock, buffer = SystemClock(), Buffer(capacity=capacity)
     events: list[dict[str, Any]] = []
     log = structlog.wrap_logger(None, processors=[_keeper(events)])
     async with AsyncExitStack() as stack:
-        directory = stack.enter_context(StateDirectory.open(state_dir, ballast_bytes=1 << 20))
+        directory = stack.enter_context(StateDirectory.open(state_dir, ballast_bytes=ballast_bytes))
         database = await stack.enter_async_context(
             await Database.open(directory.database, ballast=directory.ballast)
         )

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 
 from ingestd.clock import Clock
 from ingestd.disk import Database, set_aside
+from ingestd.errors import DiskFull
 from ingestd.model import Body
 
 
@@ -107,6 +108,35 @@ class Spool:
                 also(db)
 
         await self._database.write(act)
+        self._add(body, now)
+
+    async def append_over_oldest(self, body: Body) -> int:
+        """Add a droppable body in the place of the oldest ones; return how many points these held.
+
+        The transaction frees as much as it takes, so it works on a full disk.
+
+        Raises:
+            DiskFull: There is no room even so, and nothing was changed.
+        """
+        now, size = self._clock.now(), len(body.data)
+        async with self._choosing:
+            checked_out = self._checked_out
+
+            def act(db: sqlite3.Connection) -> tuple[tuple[int, int, int], float | None]:
+                ids = _droppable(db, self.store, size, checked_out)
+                removed = _delete(db, ids, aside="")
+                if removed[2] < size:
+                    raise DiskFull(f"spool of {self.store}: nothing left to drop for {size} bytes")
+                insert(db, self.store, body, droppable=True, now=now)
+                return removed, _oldest_at(db, self.store)
+
+            removed, oldest_at = await self._database.write(act, on_full="use_ballast")
+            self._forget(*removed)
+            self._add(body, now)
+            self.holds = replace(self.holds, oldest_at=oldest_at)
+        return removed[1]
+
+    def _add(self, body: Body, now: float) -> None:
         held = self.holds
         self.holds = Contents(
             bodies=held.bodies + 1,

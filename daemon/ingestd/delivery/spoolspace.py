@@ -48,8 +48,12 @@ class SpoolSpace:
             if not self._spool.has_room(size):
                 self._ran_out(self._at_its_limit)
                 return False
-        if not await self._append(body, droppable=droppable):
-            return False
+        try:
+            await self._spool.append(body, droppable=droppable)
+        except StateError as error:
+            self._ran_out(str(error))
+            full = isinstance(error, DiskFull)
+            return full and droppable and await self._append_over_oldest(body)
         if not self._spool.has_room(1):
             self._ran_out(self._at_its_limit)
         self.look_again()  # the disk may have been full, and is not any more
@@ -78,29 +82,25 @@ class SpoolSpace:
             self._buffer.resume(self._spool.store)
             self._log.info("spool has room again", dropped=self._account.dropped)
 
-    async def _append(self, body: Body, *, droppable: bool) -> bool:
-        for last_try in (not droppable, True):
-            try:
-                await self._spool.append(body, droppable=droppable)
-            except StateError as error:
-                self._ran_out(str(error))
-                full = isinstance(error, DiskFull)
-                if last_try or not full or not await self._drop_oldest(len(body.data)):
-                    return False
-            else:
-                return True
-        return False
+    async def _append_over_oldest(self, body: Body) -> bool:
+        """Spool a droppable body on a full disk, at the cost of older ones, if that can be."""
+        try:
+            points = await self._spool.append_over_oldest(body)
+        except StateError as error:
+            self._ran_out(str(error))
+            return False
+        self._account.drop_from_disk(points)
+        return True
 
-    async def _drop_oldest(self, size_bytes: int) -> int:
+    async def _drop_oldest(self, size_bytes: int) -> None:
         try:
             points = await self._spool.drop_oldest(size_bytes)
         except StateError as error:
             self._ran_out(str(error))
-            return 0
+            return
         if points:
             self._ran_out(self._at_its_limit)
             self._account.drop_from_disk(points)
-        return points
 
     @property
     def _at_its_limit(self) -> str:
