@@ -100,13 +100,20 @@ def test_disk_full_during_an_outage(scene: Scene) -> None:
 
 
 def test_disk_full_while_the_store_is_up(scene: Scene) -> None:
-    """Readings go straight to the store, and positions still move: they use the space kept back."""
+    """Readings go straight to the store, and positions still move: they use the space kept back.
+
+    As soon as there is room, as much is kept back for the next time.
+    """
     scene.daemon.start()
     scene.read_up_to(1000)
-    fill(scene.disk)
+    filler = fill(scene.disk)
     scene.read_up_to(5000)
+    ballast = scene.daemon.state_dir / "ballast"
+    eventually(lambda: not ballast.exists(), what="use of the space kept back")
 
     assert not scene.daemon.logged(FULL)
+    filler.unlink()
+    eventually(ballast.exists, what="space kept back again")
     scene.recover()
 
 
