@@ -1,5 +1,6 @@
 """What becomes of a batch, whatever its store answers."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.support.influx2 import (
     Behaviour,
     Influx2,
     answer,
-    slow,
+    held_until,
 )
 from tests.support.pipeline import BUCKET, held, influx, points, running, until
 
@@ -76,16 +77,18 @@ async def test_a_store_that_is_down_is_left_alone(server: Influx2, tmp_path: Pat
         assert pipe.only.outage.retry_in > 50
 
 
-async def test_a_hanging_store_holds_up_nobody_for_longer_than_its_timeout(
+async def test_a_hanging_store_holds_a_batch_up_for_its_timeout(
     server: Influx2, tmp_path: Path
 ) -> None:
     """A request without an answer ends at the timeout, with its points in the spool."""
-    server.script.append(HANG)
+    server.always = HANG
     async with running(tmp_path, {"main": influx(server.url, timeout=0.1)}) as pipe:
         await pipe.safe(points(1))
-        assert pipe.only.spooled == 1 or pipe.only.account.stored == 1
+        assert (pipe.only.spooled, pipe.only.account.stored) == (1, 0)
 
+        server.always = None
         await until(lambda: pipe.only.account.stored == 1)
+        assert held(server) == {("level", 1): 1.0}
         assert pipe.balanced()
 
 
@@ -110,14 +113,19 @@ async def test_bodies_keep_to_the_size_that_is_configured(server: Influx2, tmp_p
 
 
 async def test_two_requests_are_in_flight_and_no_more(server: Influx2, tmp_path: Path) -> None:
-    """A slow store has two requests to answer at a time."""
-    server.always = slow(0.05)
-    async with running(tmp_path, {"main": influx(server.url)}, batch=1) as pipe:
+    """A store that is slow to answer is not sent a third request meanwhile."""
+    gate = asyncio.Event()
+    server.always = held_until(gate)
+    sink = influx(server.url)
+    async with running(tmp_path, {"main": sink}, batch=1) as pipe:
         receipts = [await pipe.put(points(second)) for second in range(1, 7)]
-        await until(lambda: server.writes >= 2)
+        await until(lambda: server.writes == 2)
+        for _ in range(20):  # as many answers as a third request would need, and more
+            await sink.read("level", start_us=0, end_us=1, tags={})
 
         assert server.writes == 2
-        assert pipe.only.account.in_flight == 2
+        assert (pipe.only.account.in_flight, pipe.only.lane.points) == (2, 4)
+        gate.set()
         for receipt in receipts:
             await receipt.wait()
 
@@ -175,12 +183,14 @@ async def test_write_ahead_settles_before_the_store_answers(
     server: Influx2, tmp_path: Path
 ) -> None:
     """With ``write_ahead`` a receipt waits for the disk only."""
-    server.script.append(slow(0.3))
+    gate = asyncio.Event()
+    server.script.append(held_until(gate))
     async with running(tmp_path, {"main": influx(server.url)}, write_ahead=True) as pipe:
         await pipe.safe(points(1, 2))
 
         assert held(server) == {}
         assert pipe.balanced()
+        gate.set()
         await until(lambda: pipe.only.account.stored == 2)
         assert pipe.only.spooled == 0
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from ingestd.config.model import EmbeddedStore
 from ingestd.model import Series
+from ingestd.sinks.embedded import EmbeddedSink
 from tests.support.influx2 import (
     Influx2,
     answer,
@@ -67,6 +69,50 @@ async def test_what_the_store_would_garble_is_refused_by_us(
 
         assert {second for _, second in held(server)} == {1, 3}
         assert pipe.only.dead.count == 1
+        assert pipe.balanced()
+
+
+async def test_dead_letters_outlive_a_change_of_the_stores_type(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """A retry leaves those of the former type alone; they are sent when that is back."""
+    embedded = EmbeddedSink(EmbeddedStore(name="main", path=tmp_path / "readings.db"))
+    server.refuse = lambda _line: "no such field"
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(1))
+    server.refuse = lambda _line: ""
+
+    async with running(tmp_path, {"main": embedded}) as pipe:
+        await until(pipe.only.recovered.is_set)
+        assert await pipe.only.retry(await pipe.only.dead.listed()) == 0
+        await pipe.safe(points(2))
+        assert (pipe.only.dead.count, pipe.only.account.stored) == (1, 1)
+        (told,) = pipe.logged("dead letters stay, since this kind of store cannot be sent them")
+        assert (told["level"], told["points"]) == ("warning", 1)
+        assert pipe.balanced()
+
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await until(pipe.only.recovered.is_set)
+        assert await pipe.only.retry(await pipe.only.dead.listed()) == 1
+        await until(lambda: pipe.only.account.stored == 1)
+        assert held(server) == {("level", 1): 1.0}
+        assert pipe.balanced()
+
+
+async def test_a_retry_takes_what_can_be_sent(server: Influx2, tmp_path: Path) -> None:
+    """A letter that line protocol cannot say does not keep its neighbours back."""
+    awkward = Series("level", tags=(("room", "ends in \\"),))
+    server.refuse = lambda _line: "no such field"
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe([*points(1), *points(2, series=awkward), *points(3)])
+        server.refuse = lambda _line: ""
+
+        assert await pipe.only.retry(await pipe.only.dead.listed()) == 2
+        await until(lambda: pipe.only.account.stored == 2)
+
+        assert {second for _, second in held(server)} == {1, 3}
+        (left,) = await pipe.only.dead.listed()
+        assert b"ends in" in left.payload
         assert pipe.balanced()
 
 
