@@ -242,7 +242,7 @@ def _syntax_problem(exc: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
         hint = "; indent with spaces, not tabs"
     elif _MARKED.search(at_fault):
         hint = "; quote a value that begins with '*', '&' or '!'"
-    elif re.search(r"[\[{,].*\$\{", at_fault):
+    elif set(at_fault.rpartition("${")[0]) & set("[{,"):
         hint = "; quote ${...} inside { } and [ ]"
     message = f"not valid YAML at column {column + 1}: {_QUOTED.sub('', said)}{hint}"
     return Problem(f"{file}:{line + 1}", "", message)
