@@ -224,29 +224,6 @@ async def test_one_transaction_after_the_other_is_no_overlap(dcs_client: Client)
     assert dcs_client.dcs.overlaps == []
 
 
-async def test_faults_are_used_up_one_by_one(dcs_client: Client) -> None:
-    """A fault hits as many requests as it is meant for, and only those that fit."""
-    dcs_client.dcs.fail(503, times=2, match="readings")
-    dcs_client.dcs.fail(500, match="readings")
-    url = f"{dcs_client.dcs.current_url}/public/meters"
-    statuses = [(await dcs_client.readings(**span(MIDNIGHT, NOON)))[0] for _ in range(2)]
-    statuses.append((await dcs_client.get(url))[0])
-    statuses += [(await dcs_client.readings(**span(MIDNIGHT, NOON)))[0] for _ in range(2)]
-
-    assert statuses == [503, 503, 200, 500, 200]
-
-
-@pytest.mark.parametrize("cut", [0, 100, 10_000_000])
-@pytest.mark.parametrize("packed", [True, False])
-async def test_a_body_can_be_cut(dcs_client: Client, cut: int, *, packed: bool) -> None:
-    """The connection breaks in the body, at its very end at the latest."""
-    dcs_client.dcs.rules.gzip = packed
-    dcs_client.dcs.fail(cut=cut)
-
-    with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
-        await dcs_client.readings(**span(MIDNIGHT, NOON))
-
-
 @pytest.mark.parametrize("status", [200, 302])
 async def test_a_login_page_takes_the_servers_place(dcs_client: Client, status: int) -> None:
     """Whatever is asked, the answer is a page for people, or the way to it."""

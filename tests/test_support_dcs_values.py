@@ -156,9 +156,9 @@ def test_a_calibration_moves_totals_from_its_start() -> None:
     assert [b.total - a.total for a, b in zip(before, after, strict=True)] == [0] + [1000] * 23
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a Python process starts
 def test_a_process_serves_a_body_made_beforehand() -> None:
-    """A huge body is what was asked for, whichever readings are."""
+    """The benchmarks measure how a huge one is read, so making it must not count."""
     argv = [sys.executable, "-m", "tests.support.dcs", "--reply-mb", "1", "--api", "current"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -176,12 +176,3 @@ def test_a_process_serves_a_body_made_beforehand() -> None:
     assert len(body["readings"]) == said["readings"]
     assert datetime.fromisoformat(body["readings"][0]["timestamp"]).timestamp() == said["first"]
     assert json.loads(seen) == {"asked": 1, "overlaps": 0, "open": 0}
-
-
-async def test_a_thread_serves_while_a_test_is_busy(dcs_apart: FakeDcs) -> None:
-    """Tests that wait for other processes need a server that does not wait with them."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"{dcs_apart.current_url}/public/meters") as reply,
-    ):
-        assert len(await reply.json()) == 2

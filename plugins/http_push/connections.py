@@ -83,7 +83,7 @@ class Connections:
         self._forget(connection)
         connection.close()
 
-    async def end(self) -> None:
+    async def cancel(self) -> None:
         """Watch none any more, and close those that have not begun to speak HTTP."""
         connections = list(self._known.values())
         for connection in connections:

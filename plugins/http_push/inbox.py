@@ -158,7 +158,7 @@ class Settling:
         await self._ctx.settled()
         self._inbox.release(group)
 
-    async def end(self) -> None:
+    async def cancel(self) -> None:
         """Wait no more."""
         tasks = list(self._tasks)
         for task in tasks:
@@ -175,4 +175,4 @@ async def settling(ctx: Any, inbox: Inbox) -> AsyncIterator[Settling]:
         yield waits
     finally:
         inbox.close()
-        await waits.end()
+        await waits.cancel()

@@ -118,7 +118,7 @@ async def serving(
         async with listening(address, connections) as where:
             yield where
     finally:
-        await connections.end()
+        await connections.cancel()
         await runner.cleanup()
 
 

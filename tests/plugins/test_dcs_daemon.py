@@ -1,103 +1,30 @@
-"""The dcs plugin in a real daemon, whose collectors share a server and are killed beside it."""
+"""The dcs plugin in a real daemon, whose collectors share a server.
 
-import os
-import random
-import secrets
+What kills leave behind is in tests/faults/test_dcs.py.
+"""
+
 from datetime import UTC, datetime, time, timedelta
-from time import sleep
 from typing import Any, Final
 
 import pytest
 
-from ingestd.plugins.dcs.periods import Window
 from tests.support import ondisk
 from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.dcs import FakeDcs, Rules
 from tests.support.dcs.faults import login_page
-from tests.support.dcsreading import at, params, used, values
+from tests.support.dcsreading import params
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # a daemon starts and stops
 
-SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
-KILLS: Final = 4
 # The server's time stands still, near to the daemon's.
 NOW: Final = datetime.now(UTC)
-NEWEST: Final = datetime.fromtimestamp(NOW.timestamp() // 1800 * 1800, UTC)
 SINCE: Final = datetime.combine(NOW - timedelta(days=20), time(), UTC)
-PAST: Final = Window(at("2020-01-01"), at("2020-02-15"))
-CUMULATIVE: Final = ("R733", "R740", "R741", "VM9")
-SAMPLES: Final = ("R734", "R742", "VM10")
-ALL: Final = (*CUMULATIVE, *SAMPLES)
-
-Contents = dict[str, dict[int, list[float]]]
 
 
 def collector(dcs: FakeDcs, api: str = "current", **options: Any) -> dict[str, Any]:
     """Return a collector of everything at a server."""
     wanted = {"since": f"{SINCE:%Y-%m-%d}", "max_window": "3d", **options}
     return {"plugin": "dcs", "every": "200ms", "params": params(dcs, api, **wanted)}
-
-
-def known(dcs: FakeDcs, window: Window) -> Contents:
-    """Return what a store should hold of a window."""
-    found = {
-        f"dcs_{name}_half_hour": used(dcs.readings(name, window.start, window.end))
-        for name in CUMULATIVE
-    } | {
-        f"dcs_{name}_sample": values(dcs.readings(name, window.start, window.end))
-        for name in SAMPLES
-    }
-    return {
-        series: {round(t * 1_000_000): [value] for t, value in points.items()}
-        for series, points in found.items()
-    }
-
-
-def test_killed_at_random_the_store_ends_up_with_what_the_server_has(
-    daemon: DaemonProcess, dcs_apart: FakeDcs
-) -> None:
-    """Exactly that, of what is collected and of what is filled in, whatever was under way."""
-    chance = random.Random(SEED)
-    print(f"INGESTD_TEST_SEED={SEED}")  # noqa: T201 -- to repeat what failed
-    dcs_apart.now, dcs_apart.rules.latency, dcs_apart.rules.chunk = NOW, 0.001, 50
-    halves = {
-        "registers": collector(dcs_apart, registers=["*: *"]),
-        "virtual": collector(dcs_apart, registers=["VM9", "VM10"]),
-    }
-    daemon.configure(collectors=halves, stores={"main": {"type": "embedded"}})
-    daemon.start()
-    for name in halves:
-        asked = {"collector": name, "spans": [[PAST.start.timestamp(), PAST.end.timestamp()]]}
-        daemon.post("backfills", {**asked, "chunk": 5 * 86_400})
-
-    for _ in range(KILLS):
-        sleep(chance.uniform(0, 0.6))  # the instants of the kills are what this varies
-        daemon.kill()
-        dcs_apart.expire_cookies()
-        daemon.start(ready=chance.random() < 0.7)
-
-    def complete() -> bool:
-        state = ondisk.cursors(daemon.state_dir)
-        positions = {**state.get("registers", {}), **state.get("virtual", {})}
-        # A register that is not polled tells of whole periods only.
-        newest = dict.fromkeys(ALL, NEWEST) | {"R740": NEWEST - timedelta(minutes=30)}
-        return positions == newest
-
-    eventually(complete, within=60, what="everything collected")
-    daemon.wait_for("ready")
-    eventually(
-        lambda: all(each["status"] == "done" for each in daemon.get("backfills")),
-        within=60,
-        what="everything filled in",
-    )
-    daemon.assert_balanced()
-    assert daemon.stop() == 0
-    expected = known(dcs_apart, Window(SINCE, NEWEST + timedelta(days=1)))
-    for series, points in known(dcs_apart, PAST).items():
-        expected[series] |= points
-    stored = ondisk.embedded(daemon.state_dir / "readings.db")()
-    assert {series: dict(points) for series, points in stored.items()} == expected
-    assert not dcs_apart.signed_in
 
 
 def test_each_fault_is_told_and_hurts_nobody_else(
