@@ -111,7 +111,7 @@ async def test_tls_with_a_client_certificate(tmp_path: Path) -> None:
     port = free_port()
     config = (
         f"listener {port} 127.0.0.1\ncafile {files['ca']}\ncertfile {files['cert']}\n"
-        f"keyfile {files['key']}\nrequire_certificate true\n"
+        f"keyfile {files['key']}\nrequire_certificate true\nautosave_on_changes false\n"
     )
     url = f"mqtts://127.0.0.1:{port}"
     mine = {"cert_file": str(files["mine"]), "key_file": str(files["minekey"])}
