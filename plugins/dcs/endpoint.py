@@ -42,6 +42,7 @@ class Endpoint:
     Attributes:
         longest: The longest window that a source gave after it had refused a longer one.
         listings: What was listed last, by account and kind.
+        free_at: When it may be asked again, in monotonic seconds.
         parser_told: Whether the log has been told of a slow parser.
     """
 
@@ -50,7 +51,7 @@ class Endpoint:
         self.longest: timedelta | None = None
         self.listings: dict[tuple[str | None, bool], Listing] = {}
         self.parser_told = False
-        self._free_at = 0.0
+        self.free_at = 0.0
 
     def learn(self, longest: timedelta) -> None:
         """Note a window that was given where a longer one had been refused."""
@@ -59,12 +60,12 @@ class Endpoint:
     @property
     def pause(self) -> float:
         """For how long the endpoint wants to be left alone, in seconds."""
-        return max(0.0, self._free_at - asyncio.get_running_loop().time())
+        return max(0.0, self.free_at - asyncio.get_running_loop().time())
 
     def leave_alone(self, seconds: float) -> None:
-        """Let nobody ask for so many seconds, and a random few more."""
+        """Let no collector ask for so many seconds, and up to a quarter of one more."""
         wait = min(seconds, LONGEST_PAUSE) + random.uniform(0, JITTER)  # noqa: S311 -- spreads load
-        self._free_at = max(self._free_at, asyncio.get_running_loop().time() + wait)
+        self.free_at = max(self.free_at, asyncio.get_running_loop().time() + wait)
 
     def note(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Heed what an answer says of the rate limit, which all callers share."""

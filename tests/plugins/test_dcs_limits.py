@@ -1,11 +1,15 @@
 """Rate and range limits of a DCS server: how it tells them, and that all callers keep to them."""
 
-from datetime import timedelta
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from ingestd.plugins.dcs import run
-from ingestd.plugins.dcs.endpoint import JITTER, Endpoint
+from ingestd.plugins.dcs.endpoint import JITTER, Endpoint, until_reset
 from ingestd.testing import collect
 from tests.support.dcs import FakeDcs
 from tests.support.dcsreading import (
@@ -23,9 +27,7 @@ from tests.support.dcsreading import (
 )
 
 SINCE = at("2024-03-01")
-DATE = "Fri, 01 Mar 2024 12:00:00 GMT"
-SPENT = {"X-Rate-Limit-Remaining": "0"}
-MINUTE_LATER = "Fri, 01 Mar 2024 12:01:00 GMT"
+NOON = datetime(2024, 3, 15, 12, tzinfo=UTC)
 
 
 @pytest.mark.slow
@@ -59,7 +61,7 @@ async def test_limit_below_a_period_is_the_registers_problem(dcs: FakeDcs) -> No
 
 @pytest.mark.slow
 async def test_rate_limit_is_kept_to_as_it_is_told(dcs: FakeDcs) -> None:
-    """Nobody asks while nothing remains, so nobody is refused."""
+    """No collector asks while nothing remains, so none is refused."""
     dcs.rules.private_rate, dcs.rules.rate_window = 3, 0.2
 
     found = await read(dcs, registers=["R733", "R734", "R740"], since=SINCE)
@@ -105,10 +107,10 @@ async def test_server_that_wants_to_be_left_alone_for_long_ends_the_run(dcs: Fak
 
 @pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize("match", ["signin", "readings"])
-async def test_pause_that_a_body_asks_for_holds_for_everybody(
+async def test_pause_that_a_body_asks_for_holds_for_all_collectors(
     dcs: FakeDcs, match: str, retries: int
 ) -> None:
-    """Nobody else asks meanwhile, and people are told what the server says."""
+    """No other collector asks meanwhile, and people are told what the server says."""
     dcs.now = NOW
     dcs.fail(
         429,
@@ -119,11 +121,10 @@ async def test_pause_that_a_body_asks_for_holds_for_everybody(
     )
 
     async with patient(retries=retries) as ctx:
-        _, said = await outcome(dcs, ctx=ctx, registers=["R733"], since=SINCE)
-        pause = ctx.shared(Endpoint, dcs.current_url, "private").pause
+        with left_alone(ctx.shared(Endpoint, dcs.current_url, "private"), 100):
+            _, said = await outcome(dcs, ctx=ctx, registers=["R733"], since=SINCE)
 
     assert "got 429 Too Many Requests: 'Too many of you'" in said
-    assert 95 < pause < 101
     assert not dcs.signed_in
 
 
@@ -140,21 +141,107 @@ async def test_server_that_is_away_in_passing_is_asked_again(dcs: FakeDcs, statu
     assert complaint(found) == ""
 
 
+def headers(remaining: str, reset: datetime | str) -> dict[str, str]:
+    """Return the headers of an answer at noon by the server's clock."""
+    return {
+        "Date": format_datetime(NOON, usegmt=True),
+        "X-Rate-Limit-Remaining": remaining,
+        "X-Rate-Limit-Reset": reset if isinstance(reset, str) else reset.isoformat(),
+    }
+
+
+@contextmanager
+def left_alone(endpoint: Endpoint, seconds: float) -> Iterator[None]:
+    """Check that an endpoint is left alone from what happens here on, so long and little longer."""
+    clock = asyncio.get_running_loop().time
+    before = clock()
+    yield
+    if seconds:
+        assert before + seconds <= endpoint.free_at <= clock() + seconds + JITTER
+    else:
+        assert endpoint.free_at == 0
+
+
 @pytest.mark.parametrize(
-    ("headers", "body"),
+    ("told", "seconds"),
     [
-        ({"Retry-After": "60"}, b""),
-        ({"Retry-After": "60s"}, b""),
-        ({"Retry-After": "1m"}, b'{"backOffSuggestion": 5}'),
-        ({"Retry-After": MINUTE_LATER, "Date": DATE}, b""),
-        ({"Retry-After": "soon"}, b'{"backOffSuggestion": 60}'),
-        ({**SPENT, "X-Rate-Limit-Reset": "2024-03-01T12:01Z", "Date": DATE}, b""),
+        ({"Retry-After": "3s"}, 3),
+        ({"Retry-After": "3"}, 3),
+        ({"Retry-After": " 2.5 s"}, 2.5),
+        ({"Retry-After": "1m"}, 60),
+        ({"Retry-After": "Fri, 15 Mar 2024 12:01:00 GMT", **headers("1", "")}, 60),
+        ({"Retry-After": "Fri"}, 0),
+        ({"Retry-After": ""}, 0),
+        ({}, 0),
     ],
 )
-async def test_pause_lasts_as_long_as_the_server_says(headers: dict[str, str], body: bytes) -> None:
-    """A date counts by the server's own clock, since ours may be years ahead."""
-    endpoint = Endpoint("https://dcs.example.org", "current")
+async def test_endpoint_is_left_alone_when_it_was_too_much(
+    told: dict[str, str], seconds: float
+) -> None:
+    """Seconds may have a unit; a date counts by the server's own clock, which may be years off."""
+    endpoint = Endpoint("http://h/DCSWebApi", "private")
 
-    endpoint.note(429, headers, body)
+    with left_alone(endpoint, seconds):
+        endpoint.note(429, told)
 
-    assert 59 < endpoint.pause <= 60 + JITTER
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (headers("0", NOON + timedelta(seconds=40)), 40),
+        (headers("0", "2024-03-15T12:00:40.5000000Z"), 40.5),
+        (headers("0", "2024-03-15T12:00:40"), 40),
+        (headers("0", NOON + timedelta(hours=9)), 300),
+        (headers("1", NOON + timedelta(seconds=40)), 0),
+        (headers("0", NOON - timedelta(seconds=1)), 0),
+        (headers("0", "soon"), 0),
+        ({}, 0),
+        ({"X-Rate-Limit-Remaining": "0"}, 0),
+    ],
+)
+async def test_endpoint_is_left_alone_until_its_limit_begins_anew(
+    told: dict[str, str], seconds: float
+) -> None:
+    """By the server's own clock, which may be wrong; bounded, with some jitter."""
+    endpoint = Endpoint("http://h/DCSWebApi", "private")
+
+    with left_alone(endpoint, seconds):
+        endpoint.note(200, told)
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (b'{"details": "Too many", "backOffSuggestion": 3}', 3),
+        (b'{"retry_after": "2.5s"}', 2.5),
+        (b'{"retryAfter": 2}', 2),
+        (b'{"backOffSuggestion": null}', 0),
+        (b'{"backOffSuggestion": true}', 0),
+        (b"[3]", 0),
+        (b"<html>", 0),
+        (b"", 0),
+    ],
+)
+async def test_endpoint_is_left_alone_as_a_body_says(body: bytes, seconds: float) -> None:
+    """Where no header does."""
+    silent, speaking = (Endpoint("http://h/DCSWebApi", "private") for _ in range(2))
+
+    with left_alone(silent, seconds):
+        silent.note(429, {}, body)
+    with left_alone(speaking, 1):
+        speaking.note(429, {"Retry-After": "1"}, body)
+
+
+def test_reset_is_measured_by_the_servers_clock() -> None:
+    """Ours may be off by hours."""
+    assert until_reset(headers("0", NOON + timedelta(seconds=7))) == 7
+
+
+async def test_longest_window_only_shrinks() -> None:
+    """All collectors keep to what one of them has learnt."""
+    endpoint = Endpoint("http://h/DCSWebApi", "private")
+
+    for days in (90, 30, 60):
+        endpoint.learn(timedelta(days=days))
+
+    assert endpoint.longest == timedelta(days=30)
