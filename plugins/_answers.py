@@ -118,7 +118,7 @@ class Answer:
 async def fetch(
     http: Any, method: str, url: Any, *, where: str, limit: int = LARGEST, **options: Any
 ) -> Answer:
-    """Ask, and return the whole answer whatever its status is.
+    """Ask, and return the whole answer, of any status.
 
     Args:
         http: The session.

@@ -133,7 +133,7 @@ class Api:
         while not whole(page, begin):
             upto, page = oldest(page), await self._page(mac, oldest(page))
             if not oldest(page) < upto:
-                break  # it says the same again, for whatever reason
+                break  # it says the same again
             found += page
         return found
 

@@ -67,7 +67,7 @@ async def run(
     """Read everything once, and make rates of what moved since the previous run.
 
     A coroutine: all this takes a few milliseconds, which is not worth a process
-    of its own, and whatever might block is asked from a thread.
+    of its own, and what might block is asked from a thread.
     """
     wanted = known_parts(parts)
     now_boot, now_uptime = boot_id(), time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -308,7 +308,7 @@ async def asked(
 
     A dead file server blocks the thread that asks for good, so each question
     has a thread of its own, which must not keep the daemon from ending; and
-    nobody asks again while the last one waits.
+    no second question is asked while the last one waits.
     """
     if what in _unanswered and _unanswered[what].is_alive():
         return None

@@ -137,14 +137,14 @@ async def test_cookies_are_named_as_the_real_ones(dcs_client: Client) -> None:
 
 
 async def test_a_wrong_password_is_refused(dcs_client: Client) -> None:
-    """Nobody is let in with it."""
+    """No client is let in with it."""
     for path in ("DCSWebApi/authentication/signin", "DCS/api/account/login"):
         assert 400 <= await dcs_client.post(path, username="reader", password="guess") < 500
     assert not dcs_client.dcs.signed_in
 
 
 async def test_a_cookie_expires_after_some_requests(dcs_client: Client) -> None:
-    """It is good for as many requests as were configured, until somebody signs in again."""
+    """It is good for as many requests as were configured, until its client signs in again."""
     dcs_client.dcs.rules.cookie_requests = 2
     await dcs_client.sign_in()
     url = f"{dcs_client.dcs.current_url}/meters"
@@ -208,7 +208,7 @@ async def test_two_transactions_at_a_time_are_noticed(dcs_client: Client) -> Non
 
 @pytest.mark.slow
 async def test_one_transaction_after_the_other_is_no_overlap(dcs_client: Client) -> None:
-    """Neither a body that was read nor a connection that was given up is held against anybody."""
+    """Neither a body that was read nor a connection that was given up counts as one."""
     url = f"{dcs_client.dcs.current_url}/public/readings"
     decade = {"id": "R733", **span(NOON - timedelta(days=3650), NOON)}
     for _ in range(5):
@@ -226,7 +226,7 @@ async def test_one_transaction_after_the_other_is_no_overlap(dcs_client: Client)
 
 @pytest.mark.parametrize("status", [200, 302])
 async def test_a_login_page_takes_the_servers_place(dcs_client: Client, status: int) -> None:
-    """Whatever is asked, the answer is a page for people, or the way to it."""
+    """To any question the answer is a page for people, or the way to it."""
     dcs_client.dcs.add(login_page(status))
     for path in ("public/meters", "public/readings", "meters"):
         reply, text = await dcs_client.raw(f"{dcs_client.dcs.current_url}/{path}")

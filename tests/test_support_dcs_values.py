@@ -26,7 +26,7 @@ async def legacy(dcs_client: Client, **query: Any) -> tuple[int, Any]:
 
 
 async def test_both_apis_give_the_same(dcs_client: Client) -> None:
-    """A register's totals and consumption are the same, whoever is asked."""
+    """A register's totals and consumption are the same in both APIs."""
     await dcs_client.sign_in()
     for period, start in (("halfHour", MIDNIGHT), ("month", datetime(2023, 1, 1, tzinfo=UTC))):
         query = span(start, MIDNIGHT + timedelta(days=31))
@@ -89,7 +89,7 @@ def test_a_register_that_is_not_polled_knows_whole_periods() -> None:
 
 @pytest.mark.parametrize("period", ["hour", "day", "week", "month"])
 def test_longer_periods_are_sums_of_half_hours(period: str) -> None:
-    """Whatever is asked for, the same energy was used; the last period is not over."""
+    """In each period the same energy was used; the last one is not over."""
     dcs = FakeDcs()
     dcs.now = NOON
     start = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday

@@ -37,7 +37,7 @@ class Api:
     """One generation of the API.
 
     Attributes:
-        sign_in: Where to sign in; None if nobody need.
+        sign_in: Where to sign in; None if that is not needed.
         sign_out: Where to sign out.
         meters: The list of meters with their registers.
         virtual_meters: The list of virtual meters.

@@ -35,7 +35,7 @@ class Given:
     Attributes:
         readings: As the daemon takes them.
         state: What the state is with them.
-        source: Whose they are, or nobody's.
+        source: The source that they are of, or an empty text.
     """
 
     readings: Sequence[tuple[Any, ...]]

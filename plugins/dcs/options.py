@@ -163,7 +163,7 @@ def bits(names: Any) -> int:
 
 
 def account(given: Mapping[str, Any], *, legacy: bool) -> tuple[str | None, str | None]:
-    """Return username and password, or None twice where everybody may read.
+    """Return username and password, or None twice where no account is needed.
 
     Raises:
         ValueError: There is but one of them, or none where they are needed.

@@ -23,7 +23,7 @@ from .sources import Source
 # An answer that broke off is asked for again at once, and then after these pauses.
 BACKOFF: Final = Backoff(first=1.0, longest=8.0)
 MOST_BREAKS: Final = 5
-# So many chunks are kept in memory, so that the server is free again before anybody
+# So many chunks are kept in memory, so that the server is free again before a run
 # waits for the store; an answer that has more keeps its server until it is taken.
 AHEAD: Final = 25
 

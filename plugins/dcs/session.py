@@ -25,7 +25,7 @@ from .turns import Turns, Urgency
 
 RANGE: Final = re.compile(r"range|maximum|exceed|too (long|large|many|wide)", re.IGNORECASE)
 JSON: Final = {"Accept": "application/json"}
-# Whoever is cancelled has so many seconds to sign out: less than the daemon's patience.
+# A run that is cancelled has so many seconds to sign out: less than the daemon's patience.
 PATIENCE: Final = 4.0
 TURN_PATIENCE: Final = 3.0
 
@@ -161,7 +161,7 @@ class Session:
         self._signed_in = True
 
     async def sign_out(self) -> None:
-        """Sign out, if anybody may be in; what goes wrong there no longer matters."""
+        """Sign out, if the server may have let us in; what goes wrong there no longer matters."""
         if not self._may_be_in:
             return
         with suppress(DcsError):
@@ -169,7 +169,7 @@ class Session:
                 await self._leave()
 
     async def sign_out_quickly(self) -> None:
-        """Sign out, but let nobody wait for it for long.
+        """Sign out, but keep those who cancel us waiting for seconds at most.
 
         If another transaction will not end, ours is made beside it: it is tiny,
         and better than to leave a door open.

@@ -1,9 +1,9 @@
 """What a normal run reads of each source, and in which order.
 
 Sources that are nearly up to date come first, so that one which has years to catch up
-with keeps nobody waiting; last come those whose whole past is due to be read again.
+with keeps no other waiting; last come those whose whole past is due to be read again.
 A run may be cut short, by its timeout for one. If those that are nearly up to date
-have filled it, the next run goes on with whoever had no turn, whatever it is that
+have filled it, the next run goes on with the sources that had no turn, whichever it is that
 they have to read: else the last of a campus would never be read.
 """
 

@@ -20,7 +20,7 @@ class Turns:
     """A lock whose next holder is the most urgent of those who wait, then the first of them.
 
     Args:
-        origin: Scheme, host and port of the server; shared by whoever asks there.
+        origin: Scheme, host and port of the server; all collectors that ask there share it.
     """
 
     def __init__(self, origin: str) -> None:

@@ -1,6 +1,6 @@
 """Readings from any HTTP endpoint that answers with JSON.
 
-Emits whatever series the parameters name, one reading for each record and value.
+Emits the series that the parameters name, one reading for each record and value.
 
 Parameters, asking: ``url``; ``method``; ``headers``; ``query`` -- added to the
 address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` and

@@ -99,7 +99,7 @@ class Answering:
         except tuple(STATUS) as error:
             self.refusal_log.note(route.name, request.remote, error)
             return self.replies.refused(route, error), isinstance(error, BusyError)
-        except Exception:  # border: whatever a request meets, the others go on
+        except Exception:  # border: whichever bug a request meets, the others go on
             self.ctx.log.exception("a request met a bug", format=route.name)
             text = "a bug; the log of the daemon has the traceback"
             return web.Response(status=500, text=text), False

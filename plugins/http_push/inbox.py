@@ -87,7 +87,7 @@ class Inbox:
         except TimeoutError:
             raise BusyError(f"the readings are not safe within {self._within:g} s") from None
         finally:
-            # Unless it is on its way already, nobody waits for it any more.
+            # Unless it is on its way already, its sender waits for it no more.
             if delivery in self._waiting:
                 del self._waiting[delivery]
                 self.release([delivery])
@@ -99,7 +99,7 @@ class Inbox:
             BusyError: It may not.
         """
         if self._closed:
-            raise BusyError("nobody takes readings at the moment")
+            raise BusyError("no readings are taken at the moment")
         if len(self._held) >= self._most or self._held_bytes + size_bytes > self.most_bytes:
             raise BusyError("too many readings wait to become safe")
 
@@ -135,7 +135,7 @@ class Inbox:
         for delivery in self._held:
             if not delivery.safe.done():
                 delivery.safe.set_exception(BusyError("the readings are not safe yet, and we stop"))
-                delivery.safe.exception()  # whoever waited may have gone
+                delivery.safe.exception()  # its sender may have gone
         self._held.clear()
         self._waiting.clear()
 

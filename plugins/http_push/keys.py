@@ -16,7 +16,7 @@ class KeyRefusedError(Exception):
 
 
 class ForeignPageError(Exception):
-    """It looks as if a web page of somebody else sent this."""
+    """It looks as if a foreign web page sent this."""
 
 
 class Keys:
@@ -42,7 +42,7 @@ class Keys:
         """
         if not self._keys:
             return
-        # A number, if somebody wrote the key into JSON without quotes.
+        # A number, if the key stands in JSON without quotes.
         written = str(given).encode(errors="surrogatepass") if given is not None else b""
         right = [hmac.compare_digest(written, key) for key in self._keys]
         if not any(right):
@@ -100,7 +100,7 @@ def in_document(document: Any) -> Any:
 
 
 def is_this_machine(host: str) -> bool:
-    """Say whether a host is this machine and nobody else can mean it."""
+    """Say whether a host can be no other machine than this one."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

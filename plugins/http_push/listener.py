@@ -45,7 +45,7 @@ class Address:
 
 
 class Certificate:
-    """A certificate and its key, which somebody renews now and then.
+    """A certificate and its key, whose files are renewed now and then.
 
     Raises:
         OSError: A file cannot be read, or is none (``ssl.SSLError`` is one).
@@ -145,5 +145,5 @@ async def listening(address: Address, connections: Connections) -> AsyncIterator
         try:
             yield where
         finally:
-            stack.close()  # a socket file goes before whoever listens there
+            stack.close()  # a socket file goes before its listener does
             server.close()

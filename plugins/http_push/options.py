@@ -89,7 +89,7 @@ def check_sizes(max_body: int, max_waiting_bytes: int) -> None:
 
 
 def check_keys(where: str, host: str, keys: Sequence[str]) -> None:
-    """Check that nobody elsewhere may send without a key.
+    """Check that no other machine may send without a key.
 
     Args:
         where: The address, for people.
@@ -97,7 +97,7 @@ def check_keys(where: str, host: str, keys: Sequence[str]) -> None:
         keys: Those that the operator chose.
 
     Raises:
-        ValueError: Somebody may.
+        ValueError: One may.
     """
     if host and not keys and not is_this_machine(host):
         raise ValueError(f"store_keys: expected some, since others can reach {where}, got none")

@@ -86,7 +86,7 @@ class Route:
         """Find the readings in a message.
 
         Raises:
-            FormatError: It is not what the format expects, in whatever way.
+            FormatError: It is not what the format expects.
             TooLargeError: It becomes larger than we take.
         """
         try:

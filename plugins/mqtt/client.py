@@ -26,7 +26,7 @@ class BrokerError(Exception):
 
 
 class BrokerRefused(BrokerError):
-    """The broker will not have us until somebody changes something."""
+    """The broker will not have us until its configuration or ours is changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

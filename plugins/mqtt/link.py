@@ -1,7 +1,7 @@
 """One connection to a broker whose messages are acked when they are safe, not before.
 
 How it works
-    aiomqtt acks a message before anybody has seen it, drops messages when its
+    aiomqtt acks a message before its caller has seen it, drops messages when its
     queue is full, and reads one message for each turn of the event loop. It is
     used for what it does well (connect, subscribe, keep alive, TLS), but the
     messages are taken from the paho client inside it, which can leave the acks
@@ -148,7 +148,7 @@ class Link:
             self._paho.publish(self._settings.presence, b"offline", qos=1, retain=True)
 
     def _read(self) -> None:
-        """Read until nothing is there, we are full, or it is somebody else's turn."""
+        """Read until nothing is there, we are full, or others have waited long enough."""
         for _ in range(BURST):
             if self.lost is not None or self._paused is not None:
                 return
@@ -214,7 +214,7 @@ class Link:
         if getattr(code, "value", None) == TAKEN_OVER:
             self.refused = f"another client calls itself {self._settings.client_id!r}, too"
         self._lose(str(code))
-        # Told of an error, aiomqtt would keep an exception that nobody ever looks at.
+        # Told of an error, aiomqtt would keep an exception that is never looked at.
         call(self._tell_aiomqtt[1], (*args[:3], 0, *args[4:]))
 
     def _on_message(self, _client: Any, _userdata: Any, message: Any) -> None:
@@ -278,6 +278,6 @@ async def connected(
 
 
 def call(callback: Any, args: Sequence[Any]) -> None:
-    """Call back, if there is anybody."""
+    """Call back, if a callback was set."""
     if callback is not None:
         callback(*args)

@@ -296,7 +296,7 @@ class Routes:
     def _number(self, payload: bytes) -> Any:
         """Return a plain payload as a number, or, if it is none, as text."""
         try:
-            if b"_" not in payload:  # Python reads "1_000", nobody else does
+            if b"_" not in payload:  # only Python reads "1_000" as a number
                 return float(payload)
         except ValueError:
             pass

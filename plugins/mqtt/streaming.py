@@ -104,7 +104,7 @@ class Outage:
         """Note that a connection ended.
 
         Raises:
-            BrokerRefused: It will go on like that until somebody changes something.
+            BrokerRefused: It will go on like that until a configuration is changed.
         """
         broker, client = self._settings.broker, self._settings.client_id
         if link.refused is not None:

@@ -1,4 +1,4 @@
-"""`kill -9` at random instants while the dcs plugin reads, whatever its server does at that moment.
+"""`kill -9` at random instants while the dcs plugin reads, with a server that misbehaves.
 
 One daemon reads one server through both of its APIs, what is new and then years of the
 past. After every kill nothing behind a position may be missing; in the end the store has
@@ -24,7 +24,7 @@ from tests.support import ondisk
 from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.dcs import FakeDcs, Gap, Register, VirtualMeter
 
-# Half a minute each, if nobody else wants the machine.
+# They wait for kills, starts and the server: half a minute each on an idle machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))

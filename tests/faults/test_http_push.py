@@ -37,7 +37,7 @@ def collector(**where: Any) -> dict[str, Any]:
 
 
 def test_a_logger_drains_into_the_embedded_store(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """Below the daemon's own address; whatever was answered with 200 is safe at every kill."""
+    """Below the daemon's own address; all that was answered with 200 is safe at every kill."""
     chance = random.Random(SEED)
     print(f"INGESTD_TEST_SEED={SEED}")  # noqa: T201 -- to repeat what failed
     listen = f"127.0.0.1:{free_port()}"
@@ -113,7 +113,7 @@ def test_loggers_drain_while_the_store_is_dead(daemon: DaemonProcess, tmp_path: 
 
 
 def progress(posters: Sequence[Poster]) -> None:
-    """Wait until each logger has got rid of something, whatever the store does."""
+    """Wait until each logger has got rid of something, also while the store is away."""
     before = [poster.forgotten for poster in posters]
 
     def moved() -> bool:

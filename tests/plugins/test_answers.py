@@ -37,7 +37,7 @@ async def asked(
 
 
 async def test_redirect_is_an_answer_and_not_followed() -> None:
-    """It may lead to a login page, or to somebody who is not meant to see the key."""
+    """It may lead to a login page, or to a server that is not meant to see the key."""
     asked_for: list[str] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:

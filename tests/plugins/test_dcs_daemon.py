@@ -27,7 +27,7 @@ def collector(dcs: FakeDcs, api: str = "current", **options: Any) -> dict[str, A
     return {"plugin": "dcs", "every": "200ms", "params": params(dcs, api, **wanted)}
 
 
-def test_each_fault_is_told_and_hurts_nobody_else(
+def test_each_fault_is_told_and_hurts_no_other_collector(
     daemon: DaemonProcess, dcs_apart: FakeDcs
 ) -> None:
     """A clear record for each, positions untouched, and the others go on."""

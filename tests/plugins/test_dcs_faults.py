@@ -105,8 +105,8 @@ async def test_rights_missing_for_all_sources_fails_the_run(dcs: FakeDcs) -> Non
 
 @pytest.mark.parametrize("api", SIGNED_IN)
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_one_bad_register_keeps_nobody_waiting(dcs: FakeDcs, api: str, status: int) -> None:
-    """The others are read, their positions move, and the run says whom it could not read."""
+async def test_one_bad_register_keeps_no_other_waiting(dcs: FakeDcs, api: str, status: int) -> None:
+    """The others are read, their positions move, and the run says what it could not read."""
     dcs.rules.refused = {"R733": status}
 
     found = await read(dcs, api, registers=["R733", "R741", "VM9"], since=SINCE)
@@ -125,8 +125,8 @@ async def test_list_of_bad_registers_is_bounded(dcs: FakeDcs) -> None:
     assert len(complaint(found)) < 600
 
 
-async def test_certificate_that_nobody_trusts(tmp_path: Path) -> None:
-    """It is told; and trusted if the operator says whom to trust."""
+async def test_certificate_of_an_unknown_authority(tmp_path: Path) -> None:
+    """It is told; and trusted if the operator names its authority."""
     async with FakeDcs(tls=True) as dcs:
         found, said = await outcome(dcs)
         assert dcs.ca is not None
@@ -176,7 +176,7 @@ async def test_login_page_in_place_of_readings(dcs: FakeDcs) -> None:
     assert not dcs.signed_in
 
 
-async def test_nobody_at_that_address(dcs: FakeDcs) -> None:
+async def test_no_server_at_that_address(dcs: FakeDcs) -> None:
     """A server that is away is told as such."""
     found, said = await outcome(dcs, url="http://127.0.0.1:9/DCSWebApi")
 
@@ -252,7 +252,7 @@ async def test_fault_of_the_server_at_one_register_is_told(dcs: FakeDcs) -> None
 
 
 async def test_fault_of_the_server_at_all_registers_fails_the_run(dcs: FakeDcs) -> None:
-    """Nobody asks thousands of registers in vain: three, and the one that was read last."""
+    """Thousands are not asked in vain: three are, and the one that was read last."""
     dcs.fail(500, match="readings", times=0)
     known: dict[str, Any] = {"VM9": at("2024-03-15T12:00"), "R742": at("2024-03-14")}
 
@@ -280,7 +280,7 @@ async def test_neighbours_that_fail_do_not_stop_those_behind_them(
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody wait before a backfill asks again."""
+    """Let a backfill ask again without a pause."""
     monkeypatch.setattr(collecting, "AGAIN", (0.0, 0.0))
 
 

@@ -164,7 +164,7 @@ KNOWN = [
     ],
 )
 def test_sources_are_chosen_by_id_and_by_pattern(wanted: Any, chosen: list[str]) -> None:
-    """Case does not matter, nobody comes twice."""
+    """Case does not matter, and no source comes twice."""
     found, problems = Selection.of(wanted).choose(KNOWN)
 
     assert [each.id for each in found] == chosen

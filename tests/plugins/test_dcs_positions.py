@@ -123,7 +123,7 @@ def test_where_a_run_begins(position: int | None, since: int, revisit: int, firs
     ("kept", "position"),
     [
         (NOW, NOW),
-        (datetime(2024, 3, 15, 12), NOW),  # noqa: DTZ001 -- as somebody may have edited it
+        (datetime(2024, 3, 15, 12), NOW),  # noqa: DTZ001 -- as an operator may have edited it
         (date(2024, 3, 15), datetime(2024, 3, 15, tzinfo=UTC)),
         ("yesterday", None),
         (None, None),

@@ -164,7 +164,7 @@ def test_signing_out_is_over_before_the_daemon_gives_up() -> None:
     assert session.PATIENCE < tasks.ABANDONED - 0.5
 
 
-async def test_server_is_free_before_anybody_waits_for_the_store(dcs: FakeDcs) -> None:
+async def test_server_is_free_before_a_run_waits_for_the_store(dcs: FakeDcs) -> None:
     """While a result is stored, another collector reads."""
     dcs.now, dcs.huge = NOW, huge(10_000)
     asking = params(dcs, registers=["R733"], since="1970-01-01", max_window="20000d")

@@ -1,4 +1,4 @@
-"""Whatever the JSON looks like and however it arrives, every element is found once."""
+"""However the JSON is written and arrives, every element is found once."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingestd.plugins.dcs import streaming
 from ingestd.plugins.dcs.errors import BodyLost, DcsError, ReadError, SourceFailed
 
-# Texts and keys made of what could mislead somebody who looks for the end of an element.
+# Texts and keys made of what could mislead a search for the end of an element.
 TEXTS: Final = st.text('{}[],:" \\\nä"readings"', max_size=8)
 # Longer integers become floats where the short way is taken.
 NUMBERS: Final = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -108,7 +108,7 @@ def test_elements_are_those_of_the_document(
 @pytest.mark.parametrize("number", [-(2**63), 2**63, 2**64, -(2**70), 0.1, 1e300, -2.5e-9])
 @pytest.mark.parametrize("spacing", ["", "x" * 200])
 def test_numbers_of_any_size_are_read(number: float, spacing: str) -> None:
-    """In readings, and in whatever else an answer holds, before or behind them."""
+    """In readings, and in the rest of an answer, before or behind them."""
     elements = [{"value": number, "of": [number, {"is": spacing}]}]
     document = {"id": number, "readings": elements, "to": number}
     body = json.dumps(document).encode()

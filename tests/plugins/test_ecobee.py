@@ -274,7 +274,7 @@ async def test_tokens_on_disk_may_be_newer_than_those_of_the_process() -> None:
 
 
 async def test_tokens_of_the_process_are_kept_again_when_the_disk_has_none() -> None:
-    """Somebody has reset the state; a code that was used is not asked for again."""
+    """An operator has reset the state; a code that was used is not asked for again."""
     async with account() as (collector, ecobee, url):
         await collector.run(url)
         collector.memory = Memory()
@@ -340,7 +340,7 @@ async def test_lost_tokens_are_told() -> None:
     async with account() as (collector, ecobee, url):
         await collector.run(url)
         collector.now += timedelta(hours=2)
-        ecobee.refresh = "somebody else has it"
+        ecobee.refresh = "another program has it"
         with pytest.raises(AnswerError, match="the account has to be authorized again") as caught:
             await collector.run(url)
 
@@ -352,7 +352,7 @@ async def test_new_code_is_used_although_there_are_tokens() -> None:
     """Which is how an operator authorizes the account again."""
     async with account() as (collector, ecobee, url):
         await collector.run(url)
-        ecobee.refresh, ecobee.code = "somebody else has it", "another-code"
+        ecobee.refresh, ecobee.code = "another program has it", "another-code"
         collector.params["code"] = "another-code"
         collector.now += timedelta(hours=2)
         await collector.run(url)

@@ -55,7 +55,7 @@ class Plant:
         await self.site.restart("stat", plugin="ecobee", every=3 * HOUR, params=given)
 
     async def stop(self) -> None:
-        """End it at once, whatever it is doing; what it stored is kept."""
+        """End it at once, in the middle of its work; what it stored is kept."""
         self._note()
         self._ended = self.now
         await self._stack.aclose()

@@ -210,7 +210,7 @@ async def test_what_is_no_good_is_told(
 
 
 async def test_bmon_calls_everything_final_200(bmon: Push) -> None:
-    """The text says what is wrong; a sender that comes again for ever helps nobody."""
+    """The text says what is wrong; a sender that comes again for ever is of no use."""
     for body, text in (
         (b"{", "expected JSON"),
         (b'{"readings": [[1, "a", "??"]]}', "0 readings stored successfully, 1 rejected."),
@@ -222,7 +222,7 @@ async def test_bmon_calls_everything_final_200(bmon: Push) -> None:
 
 
 async def test_names_that_are_no_unicode_are_told(push: Push) -> None:
-    """A reply can be sent whatever it repeats, and so can a line of the log."""
+    """A reply can be sent with anything that it repeats, and so can a line of the log."""
     body = b'{"readings": [[1, "\\ud800", "??"], [1, "\\ud800", 1]]}'
     reply = await push.post(STORE, data=body, key="k")
 
@@ -273,7 +273,7 @@ async def test_refusals_are_counted_not_repeated(push: Push) -> None:
 
 
 async def test_refusals_forget_the_oldest_alone(push: Push) -> None:
-    """A crowd of kinds does not have everybody's told again."""
+    """A crowd of kinds does not have those of all others told again."""
     refusal_log = RefusalLog(push.ctx.log)
     for number in range(MOST_KINDS + 1):
         refusal_log.note("influx", f"sender {number}", FormatError("odd"))

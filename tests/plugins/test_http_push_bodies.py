@@ -27,7 +27,7 @@ from tests.support.pushing import LINE, SOON, Push, connected, pushing
 async def test_what_may_be_large_is_read_in_a_thread(
     path: str, body: bytes, encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compressed ones however small they come, so that nobody else waits for them."""
+    """Compressed ones however small they come, so that no other sender waits for them."""
     threads = []
     parse = Route.readings
 
@@ -77,7 +77,7 @@ async def test_bodies_that_cannot_be_inflated(body: bytes, encoding: str, status
 
 @pytest.mark.slow
 async def test_a_body_that_is_too_large_is_refused() -> None:
-    """Whether it says beforehand how large it is or not."""
+    """It may say beforehand how large it is, or not."""
 
     async def endless() -> AsyncIterator[bytes]:
         while True:
@@ -95,7 +95,7 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
 
 @pytest.mark.slow
 async def test_a_slow_body_is_given_up(push: Push) -> None:
-    """After the time that is allowed, and others are answered meanwhile."""
+    """It has the time that is allowed, and others are answered meanwhile."""
     async with pushing(read_within="100ms") as slow:
         reader, writer = await connected(slow)
         writer.write(b"POST /write HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\ncpu")
@@ -124,7 +124,7 @@ async def test_a_body_that_comes_to_no_end_is_no_bug(push: Push, rest: bytes) ->
 
 
 @pytest.mark.slow
-async def test_a_crowd_of_slow_bodies_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crowd_of_slow_bodies_keeps_no_other_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest of them is given up for the next one."""
     monkeypatch.setattr(bodies, "MOST_ON_THEIR_WAY", 3)
     async with pushing() as push:

@@ -19,7 +19,7 @@ from tests.support.pushing import (
 )
 
 
-async def test_a_crowd_of_silent_connections_keeps_nobody_out(
+async def test_a_crowd_of_silent_connections_keeps_no_other_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The oldest of them is closed for the next one, but none that has sent a request."""
@@ -35,7 +35,7 @@ async def test_a_crowd_of_silent_connections_keeps_nobody_out(
     assert ended == [True, True]
 
 
-async def test_a_crowd_that_never_ends_its_greeting_keeps_nobody_out(
+async def test_a_crowd_that_never_ends_its_greeting_keeps_no_other_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before TLS stands a connection is silent, too: bounded in number, and in time."""
@@ -57,7 +57,7 @@ async def test_a_crowd_that_never_ends_its_greeting_keeps_nobody_out(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_crowd_of_idle_connections_keeps_nobody_out(
+async def test_a_crowd_of_idle_connections_keeps_no_other_out(
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of those that have sent something the one is closed that has been idle the longest."""
@@ -90,7 +90,7 @@ async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
     "path", ["/ping", "/nowhere", "/write", "/write?p=x", "/readingdb/reading/a/store/"]
 )
 async def test_strangers_keep_no_connection(push: Push, path: str) -> None:
-    """Who has shown no key is answered, and that was it."""
+    """A sender that has shown no key is answered, and its connection closed."""
     reader, writer = await connected(push)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
@@ -100,7 +100,7 @@ async def test_strangers_keep_no_connection(push: Push, path: str) -> None:
 
 
 async def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also one that never comes to the end of its headers."""
+    """So is one that never comes to the end of its headers."""
     monkeypatch.setattr(connections, "FIRST_REQUEST", 0.05)
     async with pushing() as push:
         reader, writer = await connected(push)
@@ -113,7 +113,7 @@ async def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) ->
 async def test_nonsense_is_answered_and_not_logged(
     push: Push, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A stranger that speaks no HTTP costs neither a traceback nor anybody's request."""
+    """A stranger that speaks no HTTP costs neither a traceback nor another's request."""
     reader, writer = await connected(push)
     writer.write(b"\x16\x03\x01 hello?\r\n\r\n")
 

@@ -43,7 +43,7 @@ def unix(text: str) -> int:
     ],
 )
 def test_a_time_is_read_as_bmon_reads_it(ts: str, expected: str) -> None:
-    """As UTC, whatever offset is written, and in nearly every notation."""
+    """It is UTC, whichever offset is written, and may be in nearly every notation."""
     found = single(message({"val": "3.5", "ts": ts}, id="oil_flow"))
 
     assert found.readings == [(unix(expected), "oil_flow", 3.5)]
@@ -115,7 +115,7 @@ def test_particle_without_sense() -> None:
 
 
 def test_monnit_tells_the_first_of_its_values() -> None:
-    """The time is UTC in whatever notation; what is no message of a sensor is rejected."""
+    """The time is UTC in any notation; what is no message of a sensor is rejected."""
     messages = [
         {"sensorID": "55512", "messageDate": "1/22/2026 5:36:00 AM", "plotValues": "70.1|21.2"},
         {"sensorID": 55513, "messageDate": "2026-01-22 05:36:00", "plotValues": 1},
@@ -262,7 +262,7 @@ def test_notehub_card_by_itself() -> None:
     "wrap", [dict, lambda **body: {"body": body}], ids=["routed body", "whole event"]
 )
 def test_notehub_packed_lists(wrap: Callable[..., dict[str, Any]]) -> None:
-    """As Python writes a list of tuples, whatever is in it."""
+    """They are written as Python writes a list of tuples, with None and nan among the values."""
     listed = (
         "[(1700000000.5, 'a_1', 20.5), [1700000001, \"it's\", 'On'], (1, 'b', None), (2, 'c', nan)]"
     )

@@ -41,7 +41,7 @@ async def test_wrong_keys_do_not_use_up_the_rate() -> None:
 async def test_without_a_key_nothing_is_taken(
     push: Push, method: str, path: str, options: dict[str, Any]
 ) -> None:
-    """Whatever the format, and whatever stands in the place of the key."""
+    """This holds for each format, and for anything in the place of the key."""
     reply = await push.send(method, path, **options)
 
     assert (reply.status, push.readings) == (401, [])

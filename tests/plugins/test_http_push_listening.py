@@ -80,7 +80,7 @@ async def test_a_socket_file_for_a_web_server_in_front(tmp_path: Path) -> None:
 
 
 async def test_a_socket_file_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
-    """Whoever has it keeps it; a stale one is replaced; one that others made meanwhile stays."""
+    """Its owner keeps it; a stale one is replaced; one that others made meanwhile stays."""
     path = tmp_path / "push.sock"
     async with pushing(listen=f"unix:{path}"):
         with pytest.raises(OSError, match="another program listens there already; choose another"):
@@ -156,7 +156,7 @@ async def test_bmons_own_prefix_at_the_daemons_address() -> None:
     ],
 )
 async def test_options_that_do_not_fit_are_told(params: dict[str, Any], problem: str) -> None:
-    """The run fails before anybody is answered."""
+    """The run fails before any sender is answered."""
     with pytest.raises(ValueError, match=r".") as caught:
         await collect(http_push.run, **params)
 

@@ -92,7 +92,7 @@ def test_rates_are_per_second() -> None:
 
 
 def test_counter_that_went_back_makes_no_rate() -> None:
-    """After a wrap or a replaced device nobody knows how far a counter moved."""
+    """After a wrap or a replaced device there is no telling how far a counter moved."""
     before = {"network": {"eth0": {"received_bytes": 9000.0, "sent_bytes": 10.0}}}
     now = {"network": {"eth0": {"received_bytes": 3000.0, "sent_bytes": 20.0}}}
 

@@ -68,7 +68,7 @@ class Push:
         return await self.send("POST", path, **options)
 
     async def send(self, method: str, path: str, *, key: str = "", **options: Any) -> Reply:
-        """Send a request; return what is answered, whatever its status."""
+        """Send a request; return the answer of any status."""
         headers = {**options.pop("headers", {}), **({"store-key": key} if key else {})}
         async with self.ctx.http.request(
             method, f"{self.url}{path}", headers=headers, **options

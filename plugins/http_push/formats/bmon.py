@@ -33,7 +33,7 @@ def one(message: Message, name: str) -> Found:
 
 
 def batch(message: Message) -> Found:
-    """Find the readings of a batch, or of whatever ``format`` says.
+    """Find the readings of a batch, or of the kind that ``format`` says.
 
     Raises:
         FormatError: It is in no format that is known here.

@@ -191,8 +191,8 @@ def number_in(value: Any, where: str) -> float:
 def bmon_time(text: Any, message: Message) -> Any:
     """Return the seconds that BMON reads in a time, or what readings are rejected for.
 
-    It takes every time for UTC, whatever offset is written there. Ten digits are
-    Unix seconds, though, since nobody writes a date like that.
+    It takes every time for UTC, whichever offset is written there. Ten digits are
+    Unix seconds, though, since no sender writes a date like that.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return text

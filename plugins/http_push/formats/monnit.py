@@ -20,7 +20,7 @@ def monnit(message: Message) -> Found:
 
 
 def reading(told: Any, message: Message) -> Any:
-    """Return the reading in one sensor's message, or whatever else is there."""
+    """Return the reading in one sensor's message, or what is there instead."""
     name = within(told, "sensorID")
     if name is None:
         return told

@@ -9,7 +9,7 @@ In a test's own loop, in a thread beside real daemon processes, or as a process:
         ...
         assert read == dcs.readings("R733", start, end)   # what a client should have read
         assert not dcs.overlaps                       # one transaction at a time
-        assert not dcs.signed_in                      # everybody has signed out
+        assert not dcs.signed_in                      # all have signed out
 
     with serving(FakeDcs(campus())) as dcs: ...
 

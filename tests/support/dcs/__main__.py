@@ -1,7 +1,7 @@
 """A server in a process of its own: ``python -m tests.support.dcs``.
 
 The first line that it prints is JSON: where it is, and what a huge body has. It ends
-with its standard input, so that none outlives whoever started it.
+with its standard input, so that none outlives the program that started it.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> None:
 async def serve(dcs: FakeDcs, said: dict[str, Any]) -> None:
     """Serve until standard input ends; then print what was seen."""
     async with dcs:
-        print(json.dumps(said), flush=True)  # noqa: T201 -- whoever started it waits for this
+        print(json.dumps(said), flush=True)  # noqa: T201 -- the program that started it waits for this
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     seen = {"asked": len(dcs.asked), "overlaps": len(dcs.overlaps), "open": len(dcs.signed_in)}
     print(json.dumps(seen), flush=True)  # noqa: T201 -- and perhaps for this

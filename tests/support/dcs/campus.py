@@ -25,7 +25,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Calibration:
-    """An offset that somebody entered for the totals from an instant on."""
+    """An offset that an operator entered for the totals from an instant on."""
 
     start: datetime
     offset: float
@@ -45,7 +45,7 @@ class Register:
         gaps: When it was not read, disjoint and in order.
         resets: When its total fell to 0.
         calibrations: Offsets of its totals, in order.
-        factor: What somebody has multiplied its whole history by.
+        factor: What its whole history has been multiplied by.
         strange: Values that are no numbers, by their time.
         bits: More status bits, by the time of a reading.
     """

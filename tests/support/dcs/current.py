@@ -1,4 +1,4 @@
-"""The current API: authenticated at the root, for everybody below ``/public``."""
+"""The current API: authenticated at the root, and without an account below ``/public``."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn

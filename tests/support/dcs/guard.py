@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.support.dcs.rules import Rules
 
-# Long enough to hear that whoever asked last has gone away.
+# Long enough to hear that the last client has gone away.
 NEWS_SECONDS: Final = 0.05
 
 
@@ -24,7 +24,7 @@ class Cookies:
 
     @property
     def valid(self) -> set[str]:
-        """Cookies that nobody has signed out with, and that have not expired."""
+        """Cookies that have not expired, and with which no client has signed out."""
         return set(self._left)
 
     def make(self, rules: Rules) -> str:
@@ -53,7 +53,7 @@ class Cookies:
 
 
 class RateLimit:
-    """So many requests in each window of time, whoever sends them."""
+    """So many requests in each window of time, from all clients together."""
 
     def __init__(self) -> None:
         self._ends = 0.0

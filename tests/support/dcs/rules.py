@@ -11,7 +11,7 @@ class Rules:
         username: Who may sign in.
         password: With which password.
         private: Whether the current API's paths for those who have signed in are there.
-        public: Whether its paths for everybody are.
+        public: Whether its paths without an account are.
         legacy: Whether the legacy API is there.
         cookie_requests: After how many requests a cookie expires; 0 is never.
         private_range_days: The longest range of readings, in days; 0 is no limit.

@@ -130,7 +130,7 @@ class FakeDcs:
         self._faults.clear()
 
     def expire_cookies(self) -> None:
-        """Let everybody's cookie expire."""
+        """Let the cookies of all clients expire."""
         self._cookies.expire()
         self._legacy_cookies.expire()
 
@@ -146,7 +146,7 @@ class FakeDcs:
         calibrated: bool = True,
         interpolated: bool = False,
     ) -> list[Reading]:
-        """Return what the current API has at this moment, whatever its limits."""
+        """Return what the current API has at this moment, past all limits."""
         return self._known(
             identity, start, end, period, calibrated=calibrated, interpolated=interpolated
         )
@@ -193,7 +193,7 @@ class FakeDcs:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**16)
         app.router.add_route("*", "/{tail:.*}", self._serve)
-        # Whoever goes away ends what was done for them, as with the real server.
+        # A client that goes away ends what was done for it, as with the real server.
         self._runner = web.AppRunner(
             app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1
         )
@@ -222,7 +222,7 @@ class FakeDcs:
         try:
             async with self._transactions.one(line):
                 return await self._transact(request, asked, line)
-        except ConnectionError:  # whoever asked has gone away: nobody gets this
+        except ConnectionError:  # the client has gone away: none gets this
             return web.Response(status=500)
 
     async def _transact(self, request: web.Request, asked: Asked, line: str) -> web.StreamResponse:
