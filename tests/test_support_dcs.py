@@ -194,7 +194,7 @@ async def test_the_rate_starts_anew_when_it_says(dcs_client: Client) -> None:
     assert (await dcs_client.raw(url))[0].status == 200
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # an answer is slow
 async def test_two_transactions_at_a_time_are_noticed(dcs_client: Client) -> None:
     """A transaction lasts from the request to the last byte of the answer."""
     dcs_client.dcs.rules.pause, dcs_client.dcs.rules.chunk = 0.02, 5
@@ -206,7 +206,7 @@ async def test_two_transactions_at_a_time_are_noticed(dcs_client: Client) -> Non
     assert len(dcs_client.dcs.overlaps) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # long answers are given up
 async def test_one_transaction_after_the_other_is_no_overlap(dcs_client: Client) -> None:
     """Neither a body that was read nor a connection that was given up counts as one."""
     url = f"{dcs_client.dcs.current_url}/public/readings"

@@ -91,9 +91,8 @@ def protocol_of(protocol: Any) -> int:
 def takes_retained(retained: str | None, *, dated: bool) -> bool:
     """Say whether to take retained messages.
 
-    They are as old as they are, and nobody knows how old: with the time of their
-    arrival they would be wrong. So only payloads that carry their time are taken,
-    unless somebody says otherwise.
+    Their age is unknown: with the time of their arrival they would be wrong. So only
+    payloads that carry their time are taken, unless the operator says otherwise.
 
     Raises:
         ValueError: It is none of the known words.

@@ -23,7 +23,7 @@ from tests.support.proxy import Mode, Proxy
 from tests.support.servers import victoria_metrics
 from tests.support.source import readings
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # daemons and stores start and are killed
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
 ROUNDS: Final = 8
@@ -37,7 +37,7 @@ def collector(**where: Any) -> dict[str, Any]:
 
 
 def test_a_logger_drains_into_the_embedded_store(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """Below the daemon's own address; all that was answered with 200 is safe at every kill."""
+    """It posts below the daemon's address; all that was answered with 200 is safe at every kill."""
     chance = random.Random(SEED)
     print(f"INGESTD_TEST_SEED={SEED}")  # noqa: T201 -- to repeat what failed
     listen = f"127.0.0.1:{free_port()}"
@@ -73,7 +73,7 @@ def test_a_logger_drains_into_the_embedded_store(daemon: DaemonProcess, tmp_path
 
 
 def test_loggers_drain_while_the_store_is_dead(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """At an address of their own, into VictoriaMetrics: what is spooled is safe."""
+    """They post at an address of the plugin's, into VictoriaMetrics: what is spooled is safe."""
     chance = random.Random(SEED)
     print(f"INGESTD_TEST_SEED={SEED}")  # noqa: T201 -- to repeat what failed
     listen = f"127.0.0.1:{free_port()}"

@@ -21,7 +21,7 @@ from tests.support.proxy import Mode, Proxy
 from tests.support.servers import RealServer, mosquitto
 from tests.support.source import FIRST, readings, value_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # daemons and brokers start and are killed
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
 KILLS: Final = 12

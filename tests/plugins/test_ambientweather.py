@@ -224,7 +224,7 @@ async def test_unknown_station_is_an_error_that_names_those_there_are() -> None:
 
 
 async def test_backfill_reads_a_window_and_leaves_the_position() -> None:
-    """From the start to before the end."""
+    """What lies between its start and its end is given, the start included."""
     ambient = Ambient({MAC: every(30, hours=24 * 9)})
     start, end = NOW - timedelta(days=5), NOW - timedelta(days=3)
 

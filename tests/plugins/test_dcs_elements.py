@@ -51,7 +51,7 @@ async def replay(answers: dict[str, str], **params: Any) -> list[dict[str, Any]]
 
 
 async def test_sample_of_the_current_api() -> None:
-    """As documented, the last value spelt with a capital."""
+    """It is read as documented, with the last value spelt with a capital."""
     found = await replay(
         {
             "WebApi/public/meters": "public-meters.json",
@@ -161,7 +161,7 @@ def test_keys_may_be_spelt_in_any_case(spell: Any) -> None:
     ],
 )
 def test_times_without_a_zone_are_in_utc(time: str, seconds: float) -> None:
-    """As the server's calendar is; where a fraction is written, it is nothing."""
+    """The server's calendar is, too; where a fraction is written, it is nothing."""
     chunk = reader(current.WIRE, "value").read([element(timestamp=time)])
 
     assert chunk.readings == [(seconds, "value", 0)]

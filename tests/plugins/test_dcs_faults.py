@@ -94,7 +94,7 @@ async def test_list_that_the_server_fails_to_give_fails_the_run(dcs: FakeDcs) ->
 
 
 async def test_rights_missing_for_all_sources_fails_the_run(dcs: FakeDcs) -> None:
-    """As if there were nothing to read."""
+    """A run that could read nothing at all must not look like a success."""
     dcs.rules.refused = {"R733": 403, "R741": 403}
 
     found, said = await outcome(dcs, registers=["R733", "R741"], since=SINCE)
@@ -189,7 +189,7 @@ async def test_no_server_at_that_address(dcs: FakeDcs) -> None:
 async def test_answer_that_breaks_off_goes_on_where_it_ended(
     dcs: FakeDcs, api: str, *, gzip: bool
 ) -> None:
-    """Without gaps, and without reading again what has been read."""
+    """No gap is left, and nothing is read twice."""
     dcs.rules.gzip = gzip
     for cut in (20_000, 5_000, 40):
         dcs.fail(match="readings", cut=cut)
@@ -210,7 +210,7 @@ async def test_answer_that_breaks_off_goes_on_where_it_ended(
 async def test_answer_that_always_breaks_off_fails_the_run(
     dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a few attempts without any progress."""
+    """A few attempts without any progress are made before."""
     monkeypatch.setattr(reading, "BACKOFF", Backoff(first=0.0, longest=0.0))
     dcs.fail(match="readings", cut=40, times=0)
 
@@ -232,7 +232,7 @@ async def test_answer_that_always_breaks_off_fails_the_run(
 async def test_answer_without_readings_is_that_sources_problem(
     dcs: FakeDcs, text: str, message: str
 ) -> None:
-    """As long as others have better ones."""
+    """The run is marked and goes on, as long as others have better ones."""
     dcs.fail(200, match="R733", times=0, text=text)
 
     found = await read(dcs, registers=["R733", "R741"], since=SINCE)
@@ -286,7 +286,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hasty")
 async def test_backfill_asks_again_for_what_failed_in_passing(dcs: FakeDcs) -> None:
-    """When it has all the others, and twice; then all is there."""
+    """It does so twice, when it has all the others; then all is there."""
     dcs.fail(500, match="R733", times=2)
 
     found = await read(dcs, registers=["R733", "R741", "VM9"], start=SINCE, end=at("2024-03-02"))
@@ -302,7 +302,7 @@ async def test_backfill_asks_again_for_what_failed_in_passing(dcs: FakeDcs) -> N
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("fault", [500, 403])
 async def test_backfill_goes_on_without_what_always_fails(dcs: FakeDcs, fault: int) -> None:
-    """And says so: a chunk that is never done would keep all behind it from being read."""
+    """It says so; a chunk that is never done would keep all behind it from being read."""
     dcs.fail(fault, match="R733", times=0)
 
     found = await read(dcs, registers=["R733", "R741"], start=SINCE, end=at("2024-03-02"))

@@ -30,7 +30,7 @@ SINCE = at("2024-03-01")
 NOON = datetime(2024, 3, 15, 12, tzinfo=UTC)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # windows are halved, and each window's readings are read and compared
 @pytest.mark.parametrize("api", ["current", "public", "legacy"])
 async def test_range_limit_shrinks_the_windows(dcs: FakeDcs, api: str) -> None:
     """It is found out once, and remembered for all sources."""
@@ -59,7 +59,7 @@ async def test_limit_below_a_period_is_the_registers_problem(dcs: FakeDcs) -> No
     assert "R734" in state(found)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the server's limit begins anew
 async def test_rate_limit_is_kept_to_as_it_is_told(dcs: FakeDcs) -> None:
     """No collector asks while nothing remains, so none is refused."""
     dcs.rules.private_rate, dcs.rules.rate_window = 3, 0.2
@@ -94,7 +94,7 @@ async def test_too_many_requests_are_repeated_when_the_server_says(
 
 
 async def test_server_that_wants_to_be_left_alone_for_long_ends_the_run(dcs: FakeDcs) -> None:
-    """Better than to sleep in it; the next run goes on from there."""
+    """That is better than to sleep in it; the next run goes on from there."""
     dcs.now = NOW
     dcs.fail(429, times=0, match="R741", headers={"Retry-After": "3000s"})
 
@@ -202,7 +202,7 @@ async def test_endpoint_is_left_alone_when_it_was_too_much(
 async def test_endpoint_is_left_alone_until_its_limit_begins_anew(
     told: dict[str, str], seconds: float
 ) -> None:
-    """By the server's own clock, which may be wrong; bounded, with some jitter."""
+    """Its clock counts, which may be wrong; the pause is bounded, with some jitter."""
     endpoint = Endpoint("http://h/DCSWebApi", "private")
 
     with left_alone(endpoint, seconds):
@@ -223,7 +223,7 @@ async def test_endpoint_is_left_alone_until_its_limit_begins_anew(
     ],
 )
 async def test_endpoint_is_left_alone_as_a_body_says(body: bytes, seconds: float) -> None:
-    """Where no header does."""
+    """A body counts where no header says how long."""
     silent, speaking = (Endpoint("http://h/DCSWebApi", "private") for _ in range(2))
 
     with left_alone(silent, seconds):

@@ -105,7 +105,7 @@ def test_password_is_never_shown() -> None:
     ],
 )  # fmt: skip
 def test_since_is_a_time_or_a_duration(since: Any, moment: datetime) -> None:
-    """In UTC, unless it says otherwise."""
+    """A time is in UTC, unless it says otherwise."""
     assert beginning(since)(NOON) == moment
 
 

@@ -36,7 +36,7 @@ def is_aligned(moment: datetime, period: str, zone: ZoneInfo) -> bool:
 def test_windows_tile_a_span(
     one: datetime, other: datetime, longest: timedelta, period: str, zone: ZoneInfo
 ) -> None:
-    """Without gaps or overlaps, aligned, no longer than allowed, and nearly equal."""
+    """They have no gaps or overlaps, are aligned, no longer than allowed, and nearly equal."""
     start, end = sorted([one, other])
     kind = calendar(period, zone=zone)
     if (end - start) / longest > 1000:
@@ -103,7 +103,7 @@ def test_a_year_of_months_is_one_window_only_if_it_fits() -> None:
 
 
 def test_local_days_may_have_23_or_25_hours() -> None:
-    """When clocks are put forward or back."""
+    """Days on which clocks are put forward or back are no exception."""
     start, end = datetime(2024, 3, 30, 12, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
 
     windows = calendar("day", zone=LONDON).windows(start, end, longest=timedelta(hours=1))

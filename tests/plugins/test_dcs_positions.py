@@ -29,7 +29,7 @@ def moment(seconds: float) -> datetime:
 
 
 def test_position_moves_with_what_was_read() -> None:
-    """To the newest reading, chunk by chunk."""
+    """It moves to the newest reading, chunk by chunk."""
     found = progress()
 
     assert found.reached is None
@@ -170,6 +170,6 @@ def test_sources_are_spread_over_the_time() -> None:
 
 
 def test_without_the_option_nothing_is_due() -> None:
-    """Nor before it was noted that all has been read once."""
+    """Nor is anything before it was noted that all has been read once."""
     assert Rereading(None, NOW - timedelta(days=1000), {}, NOW).due("R1") is None
     assert Rereading(timedelta(days=1), None, {}, NOW).due("R1") is None

@@ -72,7 +72,7 @@ async def test_known_register_goes_on_where_it_was_however_long_ago(dcs: FakeDcs
 
 
 async def test_new_register_begins_at_since_while_others_go_on(dcs: FakeDcs) -> None:
-    """And those that are nearly up to date come first."""
+    """Those that are nearly up to date come first."""
     first = await read(dcs, registers=["R733", "R741"], since="2d")
     dcs.campus.meters.append(Meter(id=9, name="New", registers=[Register(id=12)]))
     dcs.asked.clear()
@@ -114,7 +114,7 @@ async def read_in_part(
     return state(found)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # many runs, one after another
 @pytest.mark.parametrize("offline", [0, 12])
 @pytest.mark.parametrize("enough", [0, 600])
 async def test_campus_is_read_to_its_end_though_no_run_comes_so_far(
@@ -143,7 +143,7 @@ async def test_campus_is_read_to_its_end_though_no_run_comes_so_far(
     assert min(newest) >= now - timedelta(hours=2)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # years are read
 async def test_source_with_years_to_catch_up_with_keeps_no_live_one_waiting(
     dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +191,7 @@ async def test_dead_register_is_not_read_from_its_beginning_for_ever(dcs: FakeDc
     assert state(found) == {"R733": NOW - timedelta(days=365)}
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # dozens of runs, one after another
 async def test_full_rereads_are_spread_and_remembered(dcs: FakeDcs) -> None:
     """Each source is read from its beginning once in that time, at a moment of its own."""
     every, hours = timedelta(days=10), timedelta(hours=6)
@@ -235,12 +235,12 @@ def starts(dcs: FakeDcs, *, before: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the past is read twice
 @pytest.mark.parametrize("way", ["failed", "refused", "cut"])
 async def test_full_reread_that_did_not_succeed_goes_on_where_it_was(
     dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """By the next run, and without the others; but not if the server refuses."""
+    """The next run goes on with it, and without the others; but not if the server refuses."""
     monkeypatch.setattr(collecting, "ENOUGH", 0)
     options: dict[str, Any] = {
         "since": "2024-02-01", "revisit_full": timedelta(days=10), "max_window": "10d",

@@ -33,7 +33,7 @@ SINCE = at("2024-03-01")
 
 @pytest.mark.parametrize("api", SIGNED_IN)
 async def test_sign_in_that_expires_is_renewed_once(dcs: FakeDcs, api: str) -> None:
-    """In the middle of a run, for whichever request it comes."""
+    """That may happen in the middle of a run, at any of its requests."""
     dcs.rules.cookie_requests = 3
 
     found = await read(dcs, api, registers=["R733", "R741", "R740"], since=SINCE, max_window="5d")
@@ -81,9 +81,9 @@ def long_answer(dcs: FakeDcs) -> dict[str, Any]:
     return params(dcs, registers=["R733"], since="1970-01-01", max_window="20000d", values="total")
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a long answer is made
 async def test_left_in_the_middle_of_an_answer_it_signs_out(dcs: FakeDcs) -> None:
-    """As the daemon leaves a generator that it has no more use for."""
+    """The daemon leaves a generator in this way when it has no more use for it."""
     asking = long_answer(dcs)
     async with context(now=NOW) as ctx, aclosing(results(run, ctx=ctx, **asking)) as found:
         first = await anext(found)
@@ -97,7 +97,7 @@ async def test_left_in_the_middle_of_an_answer_it_signs_out(dcs: FakeDcs) -> Non
 
 @pytest.mark.parametrize("api", SIGNED_IN)
 async def test_cancelled_while_it_waits_it_signs_out(dcs: FakeDcs, api: str) -> None:
-    """As the daemon does at a deadline, or when its grace is over."""
+    """The daemon cancels a run at its deadline, or when its grace is over."""
     dcs.now = NOW
     dcs.fail(match="readings", delay=30)
     async with context(now=NOW) as ctx, asyncio.TaskGroup() as group:
@@ -130,7 +130,7 @@ async def drain(found: AsyncIterator[Result]) -> None:
         pass
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a long answer is made
 @pytest.mark.parametrize("registers", [["R733"], ["R733", "R741"]])
 async def test_cancelled_while_others_keep_the_server_it_signs_out_beside_them(
     dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch, registers: list[str]
@@ -201,7 +201,7 @@ async def beside(ctx: TestContext, number: int) -> AsyncIterator[list[TestContex
         yield [await stack.enter_async_context(context(now=NOW, beside=ctx)) for _ in range(number)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # each answer takes a while, and only one comes at a time
 async def test_collectors_and_a_backfill_take_turns(dcs: FakeDcs) -> None:
     """Never two transactions at a time, and the live ones first."""
     dcs.now, dcs.rules.latency = NOW, 0.002

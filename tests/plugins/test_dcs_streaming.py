@@ -98,7 +98,7 @@ def test_elements_are_those_of_the_document(
     indent: int | None,
     ascii_only: bool,
 ) -> None:
-    """In both forms of an answer, in pieces of any size, with braces in the oddest places."""
+    """This holds for both forms of an answer, pieces of any size, and braces in odd places."""
     document = elements if key is None else {**before, key: elements, "unit": "}],{"}
     body = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
 
@@ -108,7 +108,7 @@ def test_elements_are_those_of_the_document(
 @pytest.mark.parametrize("number", [-(2**63), 2**63, 2**64, -(2**70), 0.1, 1e300, -2.5e-9])
 @pytest.mark.parametrize("spacing", ["", "x" * 200])
 def test_numbers_of_any_size_are_read(number: float, spacing: str) -> None:
-    """In readings, and in the rest of an answer, before or behind them."""
+    """They may stand in readings, and in the rest of an answer, before or behind them."""
     elements = [{"value": number, "of": [number, {"is": spacing}]}]
     document = {"id": number, "readings": elements, "to": number}
     body = json.dumps(document).encode()
@@ -132,7 +132,7 @@ def test_numbers_of_any_size_are_read(number: float, spacing: str) -> None:
 def test_body_that_breaks_off_is_never_taken_for_a_whole_one(
     *, bare: bool, cut: float, sizes: list[int], breaks: bool
 ) -> None:
-    """Whether its connection was lost or ended as if all were well."""
+    """Its connection may be lost, or end as if all were well."""
     body = json.dumps(SIMPLE if bare else {"readings": SIMPLE, "unit": "kWh"}).encode()
 
     found, error = parsed(Arriving(body[: int(len(body) * cut)], sizes, breaks))

@@ -38,7 +38,7 @@ async def test_most_urgent_goes_first_then_who_came_first() -> None:
 
 
 async def test_who_gives_up_waiting_loses_nobody_the_turn() -> None:
-    """Whether before it was theirs, or at the very moment."""
+    """They may give up before it is theirs, or at the very moment."""
     turns, order = Turns("http://h"), list[str]()
     async with turns.turn(Urgency.LIVE):
         tasks = [asyncio.create_task(take(turns, Urgency.LIVE, f"{n}", order)) for n in range(4)]

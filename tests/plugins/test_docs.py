@@ -71,7 +71,7 @@ def test_every_page_is_of_a_plugin() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_has_all_that_is_looked_for(name: str) -> None:
-    """In the same order everywhere, behind a configuration to copy."""
+    """The order is the same everywhere, behind a configuration to copy."""
     page = sections(name)
     titles = [title.partition(":")[0] for title in page]
 

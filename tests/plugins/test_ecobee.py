@@ -259,7 +259,7 @@ async def test_run_that_began_with_what_is_old_by_now_takes_the_newest_tokens() 
 
 
 async def test_tokens_on_disk_may_be_newer_than_those_of_the_process() -> None:
-    """Where another version of the plugin has renewed them, for one."""
+    """Another version of the plugin may have renewed them, for one."""
     async with account() as (collector, ecobee, url):
         await collector.run(url)
         first, collector.process = collector.process, None
@@ -336,7 +336,7 @@ async def test_code_whose_pin_nobody_entered_yet_is_kept() -> None:
 
 
 async def test_lost_tokens_are_told() -> None:
-    """With what to do about it, and without showing them."""
+    """The error says what to do about it, and does not show them."""
     async with account() as (collector, ecobee, url):
         await collector.run(url)
         collector.now += timedelta(hours=2)
@@ -362,7 +362,7 @@ async def test_new_code_is_used_although_there_are_tokens() -> None:
 
 
 async def test_refresh_token_of_another_program_goes_on() -> None:
-    """Also one that an import has left among the hidden state; then it is forgotten."""
+    """So does one that an import has left among the hidden state; then it is forgotten."""
     async with account(code=None) as (collector, ecobee, url):
         collector.memory = Memory(hidden={"access_token": "x", "refresh_token": "refresh-0"})
         await collector.run(url)
@@ -374,7 +374,7 @@ async def test_refresh_token_of_another_program_goes_on() -> None:
 
 
 async def test_account_without_any_grant_says_what_is_missing() -> None:
-    """Before anything is asked for."""
+    """It does so before anything is asked for."""
     async with account(code=None) as (collector, ecobee, url):
         with pytest.raises(AnswerError, match="code or refresh_token: expected for the first auth"):
             await collector.run(url)

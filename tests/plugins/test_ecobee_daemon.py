@@ -35,7 +35,7 @@ class SlowEcobee(Ecobee):
         return reply
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon stops by its grace, and starts again
 async def test_tokens_survive_a_stop_whose_grace_ends_while_they_come(
     daemon: DaemonProcess,
 ) -> None:

@@ -198,7 +198,7 @@ async def test_nothing_is_asked_before_there_can_be_something_new() -> None:
 
 
 async def test_meters_have_their_own_series_and_positions() -> None:
-    """In intervals of fifteen minutes."""
+    """Their intervals are fifteen minutes long."""
     async with account(telemetry=["production_meter", "consumption_meter"]) as (collector, _, url):
         await collector.run(url)
 
@@ -285,7 +285,7 @@ async def test_expired_token_is_renewed_in_the_middle() -> None:
 
 
 async def test_tokens_are_renewed_a_day_later() -> None:
-    """With the newest refresh token, and no code."""
+    """The newest refresh token is spent on it, and no code."""
     async with account() as (collector, enphase, url):
         await collector.run(url)
         for _ in range(3):
@@ -374,7 +374,7 @@ async def test_odd_intervals_do_not_hurt_the_others() -> None:
 
 
 async def test_backfill_reads_a_window_and_leaves_the_position() -> None:
-    """From the start to before the end."""
+    """What lies between its start and its end is given, the start included."""
     start, end = NOON - timedelta(days=12), NOON - timedelta(days=3)
     async with account() as (collector, _, url):
         await collector.run(url)
@@ -397,7 +397,7 @@ async def test_backfill_reads_a_window_and_leaves_the_position() -> None:
     ],
 )
 async def test_wrong_option_says_what_is_wrong(params: dict[str, Any], message: str) -> None:
-    """Before the code is spent."""
+    """It is told before the code is spent."""
     async with account(**params) as (collector, enphase, url):
         with pytest.raises(ValueError, match=message):
             await collector.run(url)

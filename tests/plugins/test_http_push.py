@@ -95,7 +95,7 @@ UPLINK: Final = {
 async def test_each_format_of_bmon_arrives(
     bmon: Push, method: str, path: str, options: dict[str, Any], expected: tuple[str, float]
 ) -> None:
-    """At its address, with its key where its senders put it, and is answered in BMON's words."""
+    """Each has its address, its key where its senders put it, and an answer in BMON's words."""
     reply = await bmon.send(method, path, **options)
 
     words = "OK" if "st8" in path else "1 readings stored successfully, 0 rejected."
@@ -114,7 +114,7 @@ async def test_each_format_of_bmon_arrives(
     ],
 )
 async def test_line_protocol_arrives(push: Push, path: str, headers: dict[str, str]) -> None:
-    """As Telegraf and InfluxDB's clients of both versions send it, plain or compressed."""
+    """Telegraf and InfluxDB's clients of both versions send it so, plain or compressed."""
     for encoding, body in (
         ("", LINE.encode()),
         ("gzip", gzip.compress(LINE.encode(), mtime=0)),
@@ -129,7 +129,7 @@ async def test_line_protocol_arrives(push: Push, path: str, headers: dict[str, s
 
 
 async def test_plain_json_arrives(push: Push) -> None:
-    """And the answer counts."""
+    """The answer counts what was stored and what was rejected."""
     reply = await push.post("/readings", key="k", json=[[1, "a", 2, {"site": "b"}], [2, "a"]])
 
     assert push.readings == [(1, "a", 2.0, {"site": "b"})]
@@ -170,7 +170,7 @@ async def test_the_page_says_what_is_emitted() -> None:
 
 
 def test_the_page_names_every_format() -> None:
-    """In the table from which ``formats`` is filled."""
+    """An operator fills ``formats`` from its table."""
     table = PAGE.read_text().partition("| format |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
 
@@ -201,7 +201,7 @@ def test_the_page_names_every_format() -> None:
 async def test_what_is_no_good_is_told(
     push: Push, path: str, body: bytes, status: int, text: str
 ) -> None:
-    """With a status that says so, and what was expected."""
+    """The status says so, and the text what was expected."""
     reply = await push.post(path, data=body, key="k")
 
     assert reply.status == status
@@ -231,7 +231,7 @@ async def test_names_that_are_no_unicode_are_told(push: Push) -> None:
 
 
 async def test_good_lines_are_safe_before_bad_ones_are_told(push: Push) -> None:
-    """As InfluxDB does it: what can be stored is stored."""
+    """InfluxDB does the same: what can be stored is stored."""
     reply = await push.post("/write", key="k", data=f"{LINE}\nnonsense\n")
 
     said = json.loads(reply.text)

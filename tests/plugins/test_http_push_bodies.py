@@ -43,7 +43,7 @@ async def test_what_may_be_large_is_read_in_a_thread(
 
 
 def test_a_bomb_is_inflated_no_further_than_wanted() -> None:
-    """Not all of it in memory, to be measured then."""
+    """It is never all in memory, to be measured then."""
     assert len(bodies.Inflate(31).more(gzip.compress(b"0" * 1_000_000), 1000)) == 1000
 
 
@@ -75,7 +75,7 @@ async def test_bodies_that_cannot_be_inflated(body: bytes, encoding: str, status
     assert (reply.status, push.readings) == (status, [])
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the end of the plugin gives open requests a second
 async def test_a_body_that_is_too_large_is_refused() -> None:
     """It may say beforehand how large it is, or not."""
 
@@ -93,7 +93,7 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
     assert (announced.status, chunked) == (413, 413)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the end of the plugin gives open requests a second
 async def test_a_slow_body_is_given_up(push: Push) -> None:
     """It has the time that is allowed, and others are answered meanwhile."""
     async with pushing(read_within="100ms") as slow:
@@ -123,7 +123,7 @@ async def test_a_body_that_comes_to_no_end_is_no_bug(push: Push, rest: bytes) ->
     assert len(push.readings) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the end of the plugin gives open requests a second
 async def test_a_crowd_of_slow_bodies_keeps_no_other_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest of them is given up for the next one."""
     monkeypatch.setattr(bodies, "MOST_ON_THEIR_WAY", 3)

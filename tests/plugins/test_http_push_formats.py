@@ -214,7 +214,7 @@ Content-Type: text/xml
 
 
 def test_beaded_thermometers_are_found_in_xml_between_junk() -> None:
-    """In Fahrenheit; one without a temperature is rejected."""
+    """They are given in Fahrenheit; one without a temperature is rejected."""
     found = beaded(message(BEADED))
 
     assert found.readings == [(int(NOW), "bs_28FF01", 50.0), (int(NOW), "bs_10AA", -40.0)]
@@ -239,7 +239,7 @@ def test_bad_and_dangerous_xml_is_refused(body: bytes, problem: str) -> None:
 
 
 def test_notehub_fields_of_a_body() -> None:
-    """By what it says, or by its product; the device's number comes without its kind."""
+    """The body or its product says so; the device's number comes without its kind."""
     base = {"device": "dev:864475", "when": 1700000000, "body": {"power": 5, "state": "On"}}
     expected = [(1700000000, "864475_power", 5.0), (1700000000, "864475_state", 1.0)]
 

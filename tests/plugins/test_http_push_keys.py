@@ -49,7 +49,7 @@ async def test_without_a_key_nothing_is_taken(
 
 
 async def test_bmon_says_invalid_key_with_200(bmon: Push) -> None:
-    """So that a logger with a wrong key does not send the same thing for ever."""
+    """A logger with a wrong key would send the same thing for ever otherwise."""
     reply = await bmon.post(STORE, json={**BATCH, "storeKey": "?"})
     other = await bmon.post("/readings", json=[[1, "a", 1]])
 
@@ -83,7 +83,7 @@ async def test_without_keys_foreign_pages_are_kept_out() -> None:
 
 
 async def test_keys_are_not_logged(push: Push) -> None:
-    """Neither right ones nor wrong ones."""
+    """A wrong one may be a right one with a slip."""
     await push.get("/st8wrong-one/?id=a&val=1")
     await push.get("/readingdb/reading/a/store/?storeKey=other-one&val=1")
     await push.post(STORE, json={"storeKey": "third-one"})
@@ -94,7 +94,7 @@ async def test_keys_are_not_logged(push: Push) -> None:
 
 
 async def test_keys_are_needed_where_others_reach_the_daemon() -> None:
-    """Below the daemon's own address, too."""
+    """A prefix of the daemon's own address is reached by all who reach the daemon."""
     async with context() as ctx:
         ctx._shared.mounts.address = "http://192.0.2.7:8470"
         with pytest.raises(ValueError, match="store_keys: expected some"):

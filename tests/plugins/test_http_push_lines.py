@@ -123,7 +123,7 @@ def test_an_unknown_precision_is_told() -> None:
 
 
 def test_plain_readings_are_those_of_a_plugin() -> None:
-    """As lists or as objects, with times of every kind."""
+    """They may be lists or objects, with times of every kind."""
     told = [
         [1.5, "a", 1],
         [None, "a", "2.5", {"site": "b"}],
@@ -199,6 +199,6 @@ def test_a_document_of_another_kind_is_told(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"\xff", b"nope"])
 def test_what_is_no_json_is_told(body: bytes) -> None:
-    """However deep or long it is."""
+    """Its depth and length do not matter."""
     with pytest.raises(FormatError, match="expected JSON"):
         parse_json(body)

@@ -164,7 +164,7 @@ async def test_options_that_do_not_fit_are_told(params: dict[str, Any], problem:
 
 
 async def test_a_port_in_use_is_told() -> None:
-    """With the address and what to do."""
+    """The error names the address and what to do."""
     async with pushing(listen=f"127.0.0.1:{free_port()}") as push:
         address = push.url.removeprefix("http://")
         with pytest.raises(OSError, match=f"listen: {address}: address already in use; choose"):

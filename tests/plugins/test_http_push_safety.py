@@ -10,7 +10,7 @@ from tests.support.pushing import BATCH, LINE, STORE, Push, connected, pushing
 
 
 async def test_the_answer_waits_until_readings_are_safe(push: Push) -> None:
-    """And goes out as soon as they are."""
+    """It goes out as soon as they are, and not before."""
     push.ctx.safe.clear()
     waiting = asyncio.create_task(push.post("/readings", key="k", json=[[1, "a", 1]]))
     await push.until(1)
@@ -60,7 +60,7 @@ async def test_what_is_not_safe_in_time_is_never_called_stored(replies: str) -> 
 
 
 async def test_too_many_that_wait_are_told_to_come_again() -> None:
-    """By number or by size; those that wait already are still answered."""
+    """Their number and their size count; those that wait already are still answered."""
     async with pushing(max_waiting=2, max_body=250, max_waiting_bytes=250) as push:
         push.ctx.safe.clear()
         first = asyncio.create_task(push.post("/readings", json=[[1, "a", 1]]))
@@ -135,7 +135,7 @@ async def test_the_stop_tells_those_who_wait_to_come_again() -> None:
 
 
 async def test_more_than_the_rate_is_refused() -> None:
-    """With 429, in BMON's words, too, since its loggers come again for that."""
+    """The answer is 429, in BMON's words, too, since its loggers come again for that."""
     async with pushing(rate=2, replies="bmon") as push:
         replies = [await push.post(STORE, json=BATCH) for _ in range(3)]
 

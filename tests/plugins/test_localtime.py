@@ -34,7 +34,7 @@ def test_a_time_that_comes_twice_lies_after_what_is_known() -> None:
 
 
 def test_lines_of_one_time_stay_together() -> None:
-    """In the hour that comes twice, too, where the second would be an hour later."""
+    """They do in the hour that comes twice, too, where the second would be an hour later."""
     shown = datetime(2025, 10, 26, 2, 30)  # noqa: DTZ001 -- a local time
     first = shown.replace(tzinfo=VIENNA).timestamp()
 

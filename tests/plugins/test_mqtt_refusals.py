@@ -5,7 +5,6 @@ import hashlib
 import json
 import warnings
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,10 @@ from ingestd.plugins.mqtt import BrokerError, BrokerRefused, run
 from ingestd.testing import context, results
 from tests.support.mqttplugin import publish, publish_fast, running
 from tests.support.ports import free_port
-from tests.support.servers import RealServer, mosquitto
+from tests.support.servers import mosquitto
 
 # Brokers start, stop and answer at their own pace.
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[RealServer]:
-    """Give a broker of the test's own, which it may stop and start."""
-    with mosquitto(tmp_path / "broker") as server:
-        yield server
 
 
 async def refused(**params: Any) -> str:

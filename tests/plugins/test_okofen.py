@@ -286,7 +286,7 @@ async def test_position_does_not_follow_a_clock_that_is_wrong() -> None:
 
 
 async def test_classic_logs_have_numbered_columns_and_one_cell_for_the_time() -> None:
-    """As the older display writes them."""
+    """The older display writes them so."""
     head = "Time;P112 Status;P241 Pump;Boiler 1;\n"
     text = head + "2026-07-01 13:00;4;0;61,5;\n2026-07-01 13:01;4;1;61,7;\n"
     cellar = Cellar({"/csv/2026-07-01_00-00.csv": text.encode()})
@@ -321,7 +321,7 @@ async def test_logs_of_the_json_interface_are_read_back_to_the_newest_line() -> 
 
 
 async def test_live_values_are_there_when_the_logs_are_not() -> None:
-    """And the other way round: the run is degraded, and what came is kept."""
+    """The other way round, too: the run is degraded, and what came is kept."""
     cellar = Cellar({"/pass/all?": b'{"pe1": {"L_starts": {"val": 7}}}'})
     values, problem = await collected(cellar, password="pass")
 
@@ -378,7 +378,7 @@ async def test_failure_in_the_middle_keeps_the_days_before() -> None:
 
 
 async def test_backfill_reads_a_window_and_leaves_the_position() -> None:
-    """Without what is measured now."""
+    """What is measured now does not belong to it."""
     cellar = Cellar()
     cellar.touch("20260629", log(*minutes(60, since=NOW - timedelta(days=2))))
     start = NOW - timedelta(days=2) + timedelta(minutes=10)
@@ -402,7 +402,7 @@ async def test_backfill_reads_a_window_and_leaves_the_position() -> None:
     ],
 )
 async def test_wrong_option_says_what_is_wrong(params: dict[str, Any], message: str) -> None:
-    """Before anything is asked for."""
+    """It does so before anything is asked for."""
     cellar = Cellar()
 
     with pytest.raises(ValueError, match=message):
