@@ -44,7 +44,7 @@ async def test_window_is_given_up_in_a_long_outage_and_begun_anew(tmp_path: Path
     """The plugin must not hold on to its server for as long as a store is away."""
     async with past(tmp_path) as it:
         await it.here.start(HOURLY, every=1e9)
-        record = await it.ask(hours(200), chunk=100 * HOUR, rate=10 / 60)
+        record = await it.ask(hours(200), chunk=100 * HOUR, rate=10)
         await it.here.until(lambda: len(it.stored_times()) >= 130)
         it.behind = "store main is down"
         await it.here.until(lambda: len(it.here.logged("closed")) == 2)

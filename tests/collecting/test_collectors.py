@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestd import tasks
 from ingestd.collecting.collector import OVERSLEPT
 from ingestd.contract.memory import Memory
 from tests.support.clock import START
@@ -258,3 +259,30 @@ async def test_state_belongs_to_the_name(tmp_path: Path) -> None:
         await here.restart(params={"who": "back"})
 
         await here.until(lambda: steps(here)[-1] == "back begins 1")
+
+
+@pytest.mark.slow
+async def test_plugin_that_does_not_end_when_it_is_cancelled_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop goes on without it."""
+    monkeypatch.setattr(tasks, "ABANDONED", 0.05)
+    async with site(tmp_path, grace=0.05) as here:
+        await here.start(
+            """
+            import asyncio
+            async def run(*, ctx, **_):
+                may_end = ctx.shared(asyncio.Event)
+                while not may_end.is_set():
+                    try:
+                        await may_end.wait()
+                    except asyncio.CancelledError:
+                        continue
+            """
+        )
+        await here.until(lambda: here.collectors.by_name["probe"].running is not None)
+        await asyncio.wait_for(here.collectors.stop(), 20)
+        told = here.logged("a plugin does not end when it is cancelled")
+        here.services.shared.get(asyncio.Event).set()
+
+        assert [each["task"] for each in told] == ["ingestd[probe]"]

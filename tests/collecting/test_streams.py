@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.collecting import collector as collector_module
 from tests.support.collecting import COUNTING, site
 
 
@@ -207,3 +208,31 @@ async def test_only_points_without_a_position_behind_them_may_be_dropped(
         await here.until(lambda: len(here.stored) == 1)
 
         assert bool(here.droppable) is droppable
+
+
+async def test_metrics_of_a_run_under_way_are_brought_up_to_date(tmp_path: Path) -> None:
+    """The run of a stream may take years; each reading of it is counted once."""
+    async with site(tmp_path) as here:
+        collector = await here.start(STREAM, stream=True)
+        await here.until(lambda: len(here.stored) == 1)
+        before = here.metric("ingestd_readings_total", collector="probe")
+        collector.note()
+        collector.note()
+
+        assert before == 0
+        assert here.metric("ingestd_readings_total", collector="probe") == 1
+
+
+async def test_only_scheduled_runs_have_a_deadline_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream is meant to go on; a run that hangs would keep its ticks away for ever."""
+    monkeypatch.setattr(collector_module, "SCHEDULED_TIMEOUT", 0.05)
+    async with site(tmp_path) as here:
+        await here.start(STREAM, stream=True)
+        await here.start(STREAM, name="scheduled")
+        (record, *_) = await here.ran(name="scheduled")
+
+        assert record.outcome == "timeout"
+        assert here.collectors.by_name["probe"].running is not None
+        assert not here.ended("probe")

@@ -8,21 +8,19 @@ configuration; while there is no such collector, the backfill pauses.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
-from ingestd.backfilling import records as backfillrecords
 from ingestd.backfilling import windows
 from ingestd.backfilling.backfill import Backfill, BackfillServices
 from ingestd.backfilling.records import BackfillRecord, Status
+from ingestd.backfilling.store import BackfillStore
 from ingestd.backfilling.windowrun import WindowRun
 from ingestd.backfilling.windows import DEFAULT_CHUNK, Span
 from ingestd.collecting import Collectors
 from ingestd.disk import Database
-from ingestd.errors import NotNow, NotPossible, PluginLoadError, StateError
+from ingestd.errors import NotNow, NotPossible, PluginLoadError
 from ingestd.tasks import Task, Tasks, first_of
 
-RETRY: Final = 5.0  # seconds
 NO_COLLECTOR: Final = "its collector is disabled, or no longer configured"
 
 
@@ -66,9 +64,10 @@ class Backfills:
         hurry: asyncio.Event,
         services: BackfillServices,
     ) -> None:
-        self._collectors, self._database, self._tasks = collectors, database, tasks
+        self._collectors, self._tasks = collectors, tasks
         self._hurry, self._services = hurry, services
         self._clock, self._log = services.clock, services.log
+        self._store = BackfillStore(database, clock=services.clock, log=services.log)
         self._unfinished: dict[int, Unfinished] = {}
         self._asking = asyncio.Lock()
         self._stopping = False
@@ -79,12 +78,7 @@ class Backfills:
         Raises:
             StateError: The database failed.
         """
-        found, damage = await self._database.write(
-            backfillrecords.unfinished, on_full="use_ballast"
-        )
-        for problem in damage:
-            self._log.error("a backfill was damaged, and is given up", problem=problem)
-        for record in found:
+        for record in await self._store.unfinished():
             self._unfinished[record.id] = Unfinished(record)
 
     def follow(self) -> None:
@@ -155,8 +149,7 @@ class Backfills:
                 asked=self._clock.now(),
                 position=spans[0][0],
             )
-            row = backfillrecords.encode(record)
-            record.id = await self._database.write(partial(backfillrecords.insert, row=row))
+            await self._store.add(record)
             self._unfinished[record.id] = asked = Unfinished(record)
         self._log.info(
             "backfill begins",
@@ -198,7 +191,7 @@ class Backfills:
         """
         if number in self._unfinished:
             return self._unfinished[number].record
-        return await self._database.read(partial(backfillrecords.find, number=number))
+        return await self._store.find(number)
 
     async def listed(self, collector: str | None = None, *, limit: int) -> list[BackfillRecord]:
         """Return the newest of one collector, or of all, newest first.
@@ -206,9 +199,7 @@ class Backfills:
         Raises:
             StateError: The database failed.
         """
-        found = await self._database.read(
-            partial(backfillrecords.listed, collector=collector, limit=limit)
-        )
+        found = await self._store.newest(collector, limit=limit)
         current = {number: each.record for number, each in self._unfinished.items()}
         return [current.get(each.id, each) for each in found]
 
@@ -244,7 +235,7 @@ class Backfills:
                 "its end, or cancel it"
             )
         record.rate = rate
-        await self._save(record)
+        await self._store.save(record)
         if unfinished.work is not None:
             unfinished.work.hurry()
         return record
@@ -278,7 +269,7 @@ class Backfills:
             return False
         if self._stopping:
             return False
-        work = Backfill(record, collector, save=self._save, services=self._services)
+        work = Backfill(record, collector, save=self._store.save, services=self._services)
 
         async def go_on() -> None:
             if stopping is not None:
@@ -337,7 +328,7 @@ class Backfills:
             return  # a plugin that ignored its cancellation has come to the end of all windows
         record.status, record.why, record.ended = status, "", self._clock.now()
         record.failures, record.error = 0, ""
-        await self._save(record)
+        await self._store.save(record)
         self._unfinished.pop(record.id).over.set()
         self._log.info(
             f"backfill {status}",
@@ -346,20 +337,3 @@ class Backfills:
             readings=record.readings,
             seconds=round(record.ended - record.asked, 1),
         )
-
-    async def _save(self, record: BackfillRecord) -> None:
-        """Bring a record to the disk, however long that takes."""
-        failed = False
-        while True:
-            row = backfillrecords.encode(record)
-            try:
-                await self._database.write(
-                    partial(backfillrecords.update, row=row), on_full="use_ballast"
-                )
-            except StateError as error:
-                if not failed:
-                    self._log.error("a backfill cannot be written", error=str(error))
-                failed = True
-                await self._clock.sleep(RETRY)
-            else:
-                return

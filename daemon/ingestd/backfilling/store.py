@@ -1,0 +1,76 @@
+"""The records of backfills in the state database, as the daemon reads and writes them."""
+
+from functools import partial
+from typing import Any, Final
+
+from ingestd.backfilling import records
+from ingestd.backfilling.records import BackfillRecord
+from ingestd.clock import Clock
+from ingestd.disk import Database
+from ingestd.errors import StateError
+
+RETRY: Final = 5.0  # seconds from a failed write to the next attempt
+
+
+class BackfillStore:
+    """Records of backfills on disk.
+
+    Args:
+        database: The state database.
+        clock: Where the time comes from.
+        log: Told when the disk fails, and of damaged records.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock, log: Any) -> None:
+        self._database, self._clock, self._log = database, clock, log
+
+    async def unfinished(self) -> list[BackfillRecord]:
+        """Return those that go on; what is damaged is set aside.
+
+        Raises:
+            StateError: The database failed.
+        """
+        found, damage = await self._database.write(records.unfinished, on_full="use_ballast")
+        for problem in damage:
+            self._log.error("a backfill was damaged, and is given up", problem=problem)
+        return found
+
+    async def add(self, record: BackfillRecord) -> None:
+        """Keep a new one, and give it its number.
+
+        Raises:
+            StateError: The database failed.
+        """
+        row = records.encode(record)
+        record.id = await self._database.write(partial(records.insert, row=row))
+
+    async def save(self, record: BackfillRecord) -> None:
+        """Bring a record to the disk, however long that takes."""
+        failed = False
+        while True:
+            row = records.encode(record)
+            try:
+                await self._database.write(partial(records.update, row=row), on_full="use_ballast")
+            except StateError as error:
+                if not failed:
+                    self._log.error("a backfill cannot be written", error=str(error))
+                failed = True
+                await self._clock.sleep(RETRY)
+            else:
+                return
+
+    async def find(self, number: int) -> BackfillRecord | None:
+        """Return one, or None if there is none of that number, or no longer.
+
+        Raises:
+            StateError: The database failed.
+        """
+        return await self._database.read(partial(records.find, number=number))
+
+    async def newest(self, collector: str | None, *, limit: int) -> list[BackfillRecord]:
+        """Return the newest of one collector, or of all, newest first.
+
+        Raises:
+            StateError: The database failed.
+        """
+        return await self._database.read(partial(records.listed, collector=collector, limit=limit))
