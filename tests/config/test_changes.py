@@ -161,6 +161,9 @@ def test_many_changes_are_told_in_short() -> None:
     changes = Changes(added=tuple(f"c{number}" for number in range(200)), removed=("old",))
 
     assert changes.describe() == "+c0 +c1 +c2 +c3 +c4 +c5 +c6 +c7 and 193 more"
+    assert changes.describe(most=200).endswith(" +c199 and 1 more")
+    assert changes.describe(most=201).endswith(" +c199 -old")
+    assert changes.describe(most=None).endswith(" +c199 -old")
 
 
 def test_the_embedded_store_waits_with_its_state_directory(folder: ConfigFolder) -> None:

@@ -28,6 +28,7 @@ FIELDS = st.text("0123456789*/,-L#WMONJA \u00b2", max_size=6)
         ("0 30 2 * * 3", "; did you mean '30 2 * * 3', without seconds?"),
         ("0 25 * * *", "such as '30 2 * * 3' (bad hour)"),
         ("0 0 30 2 *", "such as '30 2 * * 3' (bad day-of-month)"),
+        ("0 0 */29 2 1#5", "that some day matches"),  # the first is never a fifth Monday
         (f"0 0 {'1' * 5000} 1 *", "such as '30 2 * * 3'"),
     ],
 )
@@ -37,6 +38,23 @@ def test_what_is_wrong_is_told_with_what_would_be_right(text: str, message: str)
         CronExpression.parse(text)
 
     assert message in str(caught.value)
+
+
+def test_seconds_other_than_0_get_no_hint() -> None:
+    """Without them it would be another schedule."""
+    with pytest.raises(ValueError, match=r"day of week\)$"):
+        CronExpression.parse("15 30 2 * * 3")
+
+
+@pytest.mark.parametrize(
+    ("text", "wildcard"),
+    [("* 2 * * *", True), ("0 */2 * * *", True), ("30 2 * * *", False), ("5-9 2 1 * 3", False)],
+)
+def test_an_expression_for_certain_hours_is_told_from_one_for_all_the_time(
+    text: str, *, wildcard: bool
+) -> None:
+    """They differ where the clock is changed."""
+    assert CronExpression.parse(text).wildcard is wildcard
 
 
 def test_six_fields_are_refused_at_their_line(folder: ConfigFolder) -> None:

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from ingestd.collecting.points import Naming
 from ingestd.config import Catalogue
-from ingestd.plugins._limits import LATEST, LONGEST_NAME, LONGEST_NUMBER, MILLISECONDS
+from ingestd.plugins._limits import (
+    LATEST,
+    LONGEST_NAME,
+    LONGEST_NUMBER,
+    MILLISECONDS,
+    is_name,
+    is_tag,
+    is_time,
+)
 from ingestd.plugins.http_push.formats.lines import lines
 from ingestd.plugins.http_push.formats.message import Found, Message, finite, sift
 from ingestd.plugins.http_push.formats.plain import readings
@@ -33,6 +41,45 @@ def daemon_takes(reading: tuple[Any, ...]) -> bool:
 def told(query: dict[str, str], document: Any) -> Message:
     """Return a message that was pushed."""
     return Message(query, {}, document, NOW, most_bytes=10**6, most_held=10**6)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "tag"),
+    [
+        ("a", True, True),
+        ("a b", True, True),
+        ("\u00e9\U0001f321", True, True),
+        ("a" * 1024, True, True),
+        ("a" * 1025, False, False),
+        (" ", False, True),
+        ("", False, False),
+        ("a\n", False, False),
+        ("a\u00a0b", False, False),
+        ("\ud800", False, False),
+        (5, False, False),
+        (None, False, False),
+    ],
+)
+def test_names_and_tags_are_printable_and_not_endless(text: Any, *, name: bool, tag: bool) -> None:
+    """A name must be seen, too; what a tag says may be a space."""
+    assert is_name(text) is name
+    assert is_tag("room", text) is tag
+    assert is_tag(text, "kitchen") is tag
+
+
+def test_no_tag_is_called_series() -> None:
+    """The daemon writes the name of a series under it."""
+    assert not is_tag("series", "a")
+    assert is_tag("a", "series")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "good"),
+    [(0, True), (9.2e9, True), (-9.2e9, True), (9_200_000_001, False), (-1e10, False)],
+)
+def test_times_are_those_that_influxdb_can_count(seconds: float, *, good: bool) -> None:
+    """Its nanoseconds have 63 bits."""
+    assert is_time(seconds) is good
 
 
 @given(TIMES, WORDS)

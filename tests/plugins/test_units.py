@@ -17,6 +17,7 @@ from ingestd.plugins._units import duration, format_duration, format_size, size
         ("1h30m", 5400.0),
         ("7d", 604_800.0),
         ("2w", 1_209_600.0),
+        ("36525d", 3_155_760_000.0),
     ],
 )
 def test_durations_are_numbers_with_units(text: str, seconds: float) -> None:
@@ -38,11 +39,25 @@ def test_endless_durations_are_refused() -> None:
     """A duration that would overflow a clock is refused."""
     with pytest.raises(ValueError, match="at most 100 years"):
         duration("99999999999999999999w")
+    with pytest.raises(ValueError, match="at most 100 years"):
+        duration("36525d1ms")
 
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("0", 0), ("512B", 512), ("64MiB", 2**26), ("1.5GiB", 3 * 2**29), ("2GB", 2 * 10**9)],
+    [
+        ("0", 0),
+        ("512B", 512),
+        ("1KiB", 1024),
+        ("64MiB", 67_108_864),
+        ("1.5GiB", 1_610_612_736),
+        ("1TiB", 1_099_511_627_776),
+        ("1kB", 1000),
+        ("1MB", 1_000_000),
+        ("2GB", 2_000_000_000),
+        ("1TB", 1_000_000_000_000),
+        ("4611686018427387904B", 2**62),
+    ],
 )
 def test_sizes_are_numbers_with_units(text: str, count: int) -> None:
     """Binary and decimal units each count for what they are."""
@@ -60,6 +75,8 @@ def test_endless_sizes_are_refused() -> None:
     """A size that no counter holds is refused."""
     with pytest.raises(ValueError, match="at most 4 million TiB"):
         size("99999999999999999999TiB")
+    with pytest.raises(ValueError, match="at most 4 million TiB"):
+        size("4611686018427387905B")
 
 
 @given(st.integers(min_value=0, max_value=36_525 * 86_400_000))
