@@ -1,7 +1,7 @@
 """Our own counters, in the names that Prometheus users expect.
 
-What other stages count for themselves (points, spools, stores) is read from
-them with each request; see ``web/metrics.py``.
+What a stage counts for itself becomes a metric where it is counted, as in
+``delivery/metrics.py``, and is read with each request; see ``web/metrics.py``.
 """
 
 from prometheus_client import (
