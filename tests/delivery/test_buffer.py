@@ -54,7 +54,7 @@ async def test_one_that_gives_up_its_turn_lets_the_next_one_in() -> None:
 
 
 async def test_one_that_is_cancelled_as_its_turn_comes_gives_the_room_back() -> None:
-    """Room that nobody uses would be missing for ever."""
+    """Room that no point uses would be missing for ever."""
     one = OneLane(capacity=2, batch=2)
     await one.put(1, 2)
     putting = one.later(3, 4)
@@ -172,7 +172,7 @@ async def test_backfill_comes_in_when_nobody_else_waits() -> None:
 
 
 async def test_full_part_of_backfill_leaves_room_for_live_results() -> None:
-    """Whoever has something new is let in at once."""
+    """A collector that has something new is let in at once."""
     one = OneLane(capacity=100, batch=10)
     await one.put(*range(25), priority=Priority.BACKFILL)
     waiting = [one.later(n, priority=Priority.BACKFILL) for n in range(25, 60)]
@@ -200,7 +200,7 @@ async def test_backfill_never_passes_a_live_result_that_waits() -> None:
 
 
 async def test_cancelled_backfill_gives_up_its_turn() -> None:
-    """And the next one comes in its place."""
+    """The next backfill comes in its place."""
     one = OneLane(capacity=8, batch=8)
     await one.put(1, 2, priority=Priority.BACKFILL)
     first, second = (one.later(n, n, priority=Priority.BACKFILL) for n in (3, 4))

@@ -28,7 +28,7 @@ def dead(database: Database) -> DeadLetters:
 
 
 async def test_refused_payloads_are_kept_with_their_reason(dead: DeadLetters) -> None:
-    """So that somebody can see what is wrong with them."""
+    """An operator can see what is wrong with them."""
     await dead.add([(b"level value=1 1", "hates one"), (b"\xff", "no text")])
 
     first, second = await dead.listed()
@@ -44,7 +44,7 @@ async def test_refused_payloads_are_kept_with_their_reason(dead: DeadLetters) ->
 
 
 async def test_count_is_what_is_there(database: Database, dead: DeadLetters) -> None:
-    """In memory and for the next daemon."""
+    """The count is right in memory and for the next daemon."""
     other = DeadLetters(database, "other", clock=VirtualClock())
     await dead.add([(b"a", ""), (b"b", ""), (b"c", "")])
     await other.add([(b"x", "")])
@@ -58,7 +58,7 @@ async def test_count_is_what_is_there(database: Database, dead: DeadLetters) -> 
 
 
 async def test_list_is_read_page_by_page(dead: DeadLetters) -> None:
-    """After a number, so that what goes meanwhile shifts nothing."""
+    """A page begins after a number, so what is deleted meanwhile shifts nothing."""
     await dead.add([(str(n).encode(), "") for n in range(5)])
 
     first = await dead.listed(limit=2)
@@ -70,7 +70,7 @@ async def test_list_is_read_page_by_page(dead: DeadLetters) -> None:
 
 
 async def test_only_a_stores_own_letters_are_found(database: Database, dead: DeadLetters) -> None:
-    """Whatever numbers an operator gives, and however often."""
+    """An operator may give numbers of other stores, of none, or one twice."""
     other = DeadLetters(database, "other", clock=VirtualClock())
     await dead.add([(b"a", ""), (b"b", "")])
     await other.add([(b"x", "")])

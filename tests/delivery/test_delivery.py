@@ -1,4 +1,4 @@
-"""What becomes of a batch, whatever its store answers."""
+"""What becomes of a batch when its store is up, down, slow or gone."""
 
 import asyncio
 from dataclasses import replace
@@ -234,7 +234,7 @@ async def test_a_store_says_when_it_has_enough_to_do(server: Influx2, tmp_path: 
 
 
 async def test_what_passes_through_the_spool_is_no_backlog(server: Influx2, tmp_path: Path) -> None:
-    """With write_ahead everything does; only what stays there holds a backfill up."""
+    """With write_ahead every point does; only what stays there holds a backfill up."""
     server.always = HANG
     async with running(tmp_path, {"main": influx(server.url)}, write_ahead=True) as pipe:
         await pipe.safe(points(1, 2, 3))

@@ -53,7 +53,7 @@ async def test_batch_closes_when_its_oldest_point_has_lingered() -> None:
 
 
 async def test_what_a_full_batch_left_behind_keeps_its_age() -> None:
-    """A point waits no longer than linger, whatever went before it."""
+    """A point waits no longer than linger, also behind a full batch."""
     one = OneLane(batch=2)
     await one.put(1, 2, 3)
     await one.clock.advance(LINGER - 1)
@@ -162,7 +162,7 @@ async def test_live_point_that_has_lingered_goes_before_a_full_batch_of_backfill
 
 
 async def test_one_batch_of_backfill_is_on_its_way_at_a_time() -> None:
-    """So that a live batch that comes up finds the other way free."""
+    """A live batch that becomes due finds the other way free."""
     one = OneLane(batch=2)
     await one.put(1, 2, 3, 4, priority=Priority.BACKFILL)
     first = await one.batch()
@@ -238,7 +238,7 @@ async def test_point_beside_a_backfill_goes_before_it(other: int) -> None:
 
 @pytest.mark.parametrize("first", [Priority.SOURCE_KEEPS, Priority.DROPPABLE])
 async def test_backfill_goes_before_all_that_may_correct_it(first: Priority) -> None:
-    """Whichever of those that do has come in first, and whatever came in before them."""
+    """It does not matter which of them came first, nor what came before them."""
     one = OneLane(batch=3)
     other = Priority.DROPPABLE if first is Priority.SOURCE_KEEPS else Priority.SOURCE_KEEPS
     await one.put(90, priority=other)
@@ -345,7 +345,7 @@ async def test_closed_lane_hands_out_the_rest_and_ends() -> None:
 
 
 async def test_empty_lane_ends_as_soon_as_it_is_closed() -> None:
-    """Whoever waits for its next batch is told."""
+    """A delivery that waits for the next batch is told."""
     one = OneLane()
     next_batch = asyncio.create_task(one.lane.next_batch())
     assert await waits(next_batch)
@@ -374,7 +374,7 @@ STEPS = st.lists(
 def test_every_point_leaves_once_and_in_order(
     steps: Sequence[tuple[str, int, Priority]], batch: int
 ) -> None:
-    """Whatever the order of adds and cuts, nothing is lost, doubled, mixed up or kept too long."""
+    """In any order of adds and cuts no point is lost, doubled, mixed up or kept too long."""
     asyncio.run(leave_once_and_in_order(steps, batch))
 
 

@@ -28,7 +28,7 @@ class Watched:
 
 
 async def test_backoff_doubles_up_to_its_bound() -> None:
-    """With jitter of up to a half, so that many daemons do not come back together."""
+    """Jitter of up to a half keeps many daemons from coming back together."""
     watched = Watched(longest=10)
     waits = []
     for _ in range(7):
@@ -62,7 +62,7 @@ def test_backoff_stays_bounded_for_ever() -> None:
 
 @pytest.mark.parametrize(("asked", "expected"), [(300.0, 300.0), (0.01, 0.5), (None, 0.5)])
 def test_retry_after_is_a_floor(asked: float | None, expected: float) -> None:
-    """The store knows best how long, but not that nobody should back off."""
+    """The store knows best how long, but cannot ask for less than our own backoff."""
     watched = Watched()
 
     watched.outage.failed("busy", retry_after=asked)
@@ -84,7 +84,7 @@ async def test_backoff_begins_anew_after_a_success() -> None:
 
 
 async def test_store_that_is_down_gets_one_probe_at_a_time() -> None:
-    """Not before its time, and only one until that one is answered."""
+    """A probe is not sent before its time, nor before the one ahead is answered."""
     watched = Watched()
     watched.outage.failed("no")
     assert not watched.outage.probe()
@@ -113,7 +113,7 @@ async def test_probe_that_was_not_sent_can_be_claimed_again() -> None:
 
 
 def test_giving_back_leaves_a_store_that_is_up_alone() -> None:
-    """Nobody claims a probe of such a one."""
+    """No probe is claimed while a store is up."""
     watched = Watched()
     watched.outage.give_back()
 
@@ -132,7 +132,7 @@ async def test_change_of_config_cuts_the_backoff_short() -> None:
 
 
 async def test_log_has_one_line_for_each_change() -> None:
-    """And that says how long it took and how often it was tried."""
+    """The second line says how long it took and how often it was tried."""
     watched = Watched()
     for _ in range(3):
         watched.outage.failed("HTTP 503")
@@ -164,7 +164,7 @@ async def test_since_tells_when_it_changed() -> None:
 
 @given(st.lists(st.sampled_from(["failed", "succeeded", "probe", "give_back"]), max_size=30))
 def test_at_most_one_probe_is_out(steps: list[str]) -> None:
-    """Whatever happens, a store that is down is never sent two bodies at once."""
+    """In no order of events is a store that is down sent two bodies at once."""
     watched = Watched()
     out = 0
     for step in steps:

@@ -135,7 +135,7 @@ async def test_horizon_outlives_a_body_that_shrinks(spool: Spool) -> None:
 
 
 async def test_horizon_is_gone_when_the_queue_is_empty(spool: Spool) -> None:
-    """With nothing to overtake everything may go ahead."""
+    """With no point to overtake, every other may go ahead."""
     await add(spool, body("a", last=50))
 
     await spool.replace((await spool.oldest(100))[0], None)
@@ -175,7 +175,7 @@ async def test_room_is_left_up_to_the_limit(spool: Spool) -> None:
 
 
 async def test_only_droppable_bodies_are_dropped_oldest_first(spool: Spool) -> None:
-    """As many as free the bytes asked for; the others wait for ever."""
+    """As many go as free the bytes asked for; those that are not droppable wait for ever."""
     await add(spool, body("kept", points=9))
     await add(spool, body("1111", points=1), body("2222", points=2), body("3333", points=4),
               droppable=True)  # fmt: skip
@@ -218,7 +218,7 @@ async def test_bodies_expire_by_their_age_in_the_spool(spool: Spool, clock: Virt
 async def test_damaged_body_is_set_aside_and_counted(
     database: Database, spool: Spool, damage: str
 ) -> None:
-    """The others go on, and what is left of it is kept for whoever wants to look."""
+    """The others go on, and what is left of it is kept to be looked at."""
     await add(spool, body("a", points=2), body("b", points=3), body("c"))
 
     def harm(db: sqlite3.Connection) -> None:
@@ -295,7 +295,7 @@ STEPS = st.lists(
 def test_what_is_counted_is_what_is_there(
     tmp_path_factory: pytest.TempPathFactory, steps: Sequence[tuple[str, int, int, bool]]
 ) -> None:
-    """Whatever happened, another daemon would find what this one believes to hold."""
+    """After any steps another daemon would find what this one believes to hold."""
     asyncio.run(play(tmp_path_factory.mktemp("spool") / "state.db", steps))
 
 

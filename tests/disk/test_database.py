@@ -1,4 +1,4 @@
-"""What the state database acknowledges is on the disk, whatever happens next."""
+"""What the state database acknowledges is on the disk, and survives a kill."""
 
 import asyncio
 import os
@@ -181,7 +181,7 @@ async def test_an_error_of_sqlite_is_told_in_our_words(database: Database) -> No
 
 
 async def test_a_cancelled_write_is_still_written(database: Database) -> None:
-    """Whoever asked may go; the order of what they asked for stays."""
+    """A caller may be cancelled; the order of the writes stays."""
     async with Held(database):
         first = asyncio.create_task(database.write(lambda c: put(c, "a", "first")))
         second = asyncio.create_task(database.write(lambda c: put(c, "a", "second")))
@@ -243,7 +243,7 @@ async def test_a_closed_database_says_so(tmp_path: Path) -> None:
 
 
 async def test_the_file_is_private(database: Database) -> None:
-    """The database and its journal are for our user only, whatever the umask."""
+    """The database and its journal are for our user only, under any umask."""
     await database.write(lambda connection: put(connection, "a", 1))
 
     for path in database.path.parent.iterdir():
@@ -589,7 +589,7 @@ class UnknownFault(Ballast):
     """A ballast with a bug."""
 
     def release(self) -> bool:
-        """Raise what nobody foresaw."""
+        """Raise an error that is none of ours."""
         raise LookupError("on purpose")
 
 

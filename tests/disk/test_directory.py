@@ -37,7 +37,7 @@ def start_holder(path: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_new_directory_is_private(tmp_path: Path) -> None:
-    """Nobody else may read what collectors remember."""
+    """No other user may read what collectors remember."""
     with StateDirectory.open(tmp_path / "a" / "state") as directory:
         assert directory.path.stat().st_mode & 0o777 == 0o700
         assert directory.warnings == ()
@@ -81,7 +81,7 @@ def test_the_holder_can_be_found(tmp_path: Path) -> None:
 
 
 def test_nobody_holds_what_a_killed_daemon_left(tmp_path: Path) -> None:
-    """A lock file without a lock means that nobody runs."""
+    """A lock file without a lock means that no daemon runs."""
     with start_holder(tmp_path) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()

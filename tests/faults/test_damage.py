@@ -159,7 +159,7 @@ def test_a_damaged_database_is_set_aside_whole(
 
 
 def test_a_damaged_embedded_store_is_an_outage(daemon: DaemonProcess, meters: MeterServer) -> None:
-    """History is not thrown away: readings wait on disk until somebody has mended the file."""
+    """History is not thrown away: readings wait on disk until the operator has mended the file."""
     stores = {"main": {"type": "embedded", "retry_max": "100ms"}}
     daemon.configure(stores=stores, collectors=meters.install(daemon))
     path = daemon.state_dir / "readings.db"

@@ -1,4 +1,4 @@
-"""`kill -9` at random instants, whatever the stores do at that moment.
+"""`kill -9` at random instants, while stores are up, refuse, hang or break off.
 
 The promise is checked after every single kill, on what the daemon left behind: a
 collector's position is never ahead of the readings that are stored or on disk.
@@ -47,7 +47,7 @@ class Store:
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Store]:
-    """Give the store in a file, which somebody else may lock."""
+    """Give the store in a file, which another program may lock."""
     path = folder / "readings.db"
     held: list[sqlite3.Connection] = []
 

@@ -170,7 +170,7 @@ def test_redirect_does_not_show_its_query() -> None:
     ],
 )
 def test_named_lines_are_found(text: str, bad: set[int]) -> None:
-    """A server that names lines, in whatever way, is understood; one that does not, names none."""
+    """A server that names lines in one of many ways is understood; others name none."""
     found = named(text, LINES)
 
     assert set(found) == bad

@@ -118,7 +118,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, unique: str, server: In
 
 
 async def test_awkward_names_read_back_as_they_were(store: Store) -> None:
-    """Whatever a series and its tags are called, they come back letter for letter."""
+    """Names of series and tags come back letter for letter, awkward ones too."""
     series = [
         Series(f"{store.prefix}{text}", (("plain", "v"), (f"t {text[:100]}", text)))
         for text in AWKWARD
@@ -230,7 +230,7 @@ async def test_payload_of_another_kind_is_named_as_such(store: Store, payload: b
 
 
 async def test_payload_shows_its_point(store: Store) -> None:
-    """A payload names series, value and time in microseconds, for whoever reads dead letters."""
+    """A payload names series, value and time in microseconds, for the reader of dead letters."""
     encoded = store.sink.encode([(store.series(), NOW_US, 47.25)])
 
     assert encoded.body is not None

@@ -216,7 +216,7 @@ async def test_failed_write_leaves_no_half_known_series(to: EmbeddedSink) -> Non
 
 @pytest.mark.parametrize("data", [b"", b"sm v=1 1", b"[]", b'{"series": [["a"]]}'])
 async def test_damaged_body_is_rejected(to: EmbeddedSink, data: bytes) -> None:
-    """Bytes that are not a body are refused, whoever made them."""
+    """Bytes that are not a body are refused."""
     with pytest.raises(BodyRejected, match="damaged"):
         await to.write(data)
 

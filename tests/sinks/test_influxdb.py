@@ -1,4 +1,4 @@
-"""What is particular to InfluxDB: how it refuses, what it creates, whom it lets in."""
+"""What is particular to InfluxDB: how it refuses, what it creates, which users it lets in."""
 
 import asyncio
 import ssl
@@ -72,7 +72,7 @@ async def query(url: str, statement: str) -> None:
 
 
 async def raw_write(url: str, database: str, line: str) -> None:
-    """Write a line as somebody else would."""
+    """Write a line as another program would."""
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{url}/write", params={"db": database}, data=line) as reply,
@@ -192,7 +192,7 @@ async def disconnected(url: str) -> None:
     port = URL(url).port
     ours = Process()
     async with asyncio.timeout(10):
-        while any(each.raddr and each.raddr.port == port for each in ours.net_connections()):  # noqa: ASYNC110 -- the kernel tells nobody
+        while any(each.raddr and each.raddr.port == port for each in ours.net_connections()):  # noqa: ASYNC110 -- the kernel sends no event
             await asyncio.sleep(0.01)
 
 
@@ -252,7 +252,7 @@ async def test_v1_goes_away_and_comes_back(tmp_path: Path) -> None:
 async def test_v2_outage_then_success(
     influx2: Influx2, v2: InfluxSink2, behaviour: fake.Behaviour, retry_after: float | None
 ) -> None:
-    """Whatever may pass is unavailable; the same body is stored once it has passed."""
+    """What may pass is unavailable; the same body is stored once it has passed."""
     influx2.script.append(behaviour)
 
     with pytest.raises(StoreUnavailable) as caught:

@@ -189,7 +189,7 @@ def test_prefixes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_control_characters_go_through() -> None:
-    """Only a line feed ends a line; whatever else stands in a name is sent as it is."""
+    """Only a line feed ends a line; any other character of a name is sent as it is."""
     odd = "".join(chr(code) for code in range(32) if chr(code) != "\n") + string.punctuation + "x"
     text, _ = lines_of([(Series(odd), T, 1.0)])
 

@@ -256,7 +256,7 @@ class Influx2:
 
 
 async def login(_request: web.Request) -> web.Response:
-    """Answer whoever followed the redirect; it is not a success."""
+    """Answer a client that followed the redirect; it is not a success."""
     return web.Response(text="please log in")
 
 

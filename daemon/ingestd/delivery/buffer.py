@@ -12,7 +12,7 @@ buffer is empty.
 Points of collectors that keep a position in their source are held apart from
 those of collectors that do not: when the spool is full, the former wait in
 their source and only the latter may be dropped. Points of a backfill hold a part of the
-buffer at most, and come into it when nobody else waits.
+buffer at most, and come into it when no collector waits.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Buffer:
         self.held = self.backfill = 0
         self._paused: set[str] = set()
         self._queue = deque[Turn]()
-        self._behind = deque[Turn]()  # backfills, which wait for everybody else
+        self._behind = deque[Turn]()  # backfills, which wait until no collector does
 
     async def put(self, points: Sequence[Point], *, priority: Priority) -> Receipt:
         """Take the points of one result, waiting for room; return their receipt."""

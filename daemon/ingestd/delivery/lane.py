@@ -1,8 +1,8 @@
 """The way to one store, where points become batches.
 
 Theory of operation. A batch is due because it is large enough, because its oldest
-point has waited for ``linger``, or because somebody waits for a receipt while
-nothing else is on its way. It is made of points of one priority.
+point has waited for ``linger``, or because a collector waits for a receipt while
+no other batch is on its way. It is made of points of one priority.
 
 Points of a backfill, which are of the past, must not delay those of the present: a
 batch is made of them only while no other is due, and one is sent at a time, so that the

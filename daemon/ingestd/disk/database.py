@@ -30,7 +30,7 @@ from ingestd.errors import DatabaseDamaged, DiskFull, StateError
 T = TypeVar("T")
 Action = Callable[[sqlite3.Connection], T]
 
-MOST_QUEUED: Final = 1024  # writes; whoever comes then waits for its turn to queue
+MOST_QUEUED: Final = 1024  # writes; the next one waits for its turn to queue
 READERS: Final = 2
 
 

@@ -2,8 +2,8 @@
 
 ``lock`` is held with flock(2) for as long as the daemon lives, and says who
 holds it and where it listens; the kernel lets go of it however the daemon
-ends, so a file that nobody has locked means that nobody runs. ``ballast`` is
-disk space that belongs to nobody: on a full disk SQLite cannot even delete, so
+ends, so a file that no process has locked means that no daemon runs. ``ballast`` is
+disk space that is kept back: on a full disk SQLite cannot even delete, so
 the ballast goes first.
 """
 
@@ -109,7 +109,7 @@ class StateDirectory:
         path: Where it is.
         database: The path of the database in it.
         ballast: The space kept back.
-        warnings: What an operator should look at, for whoever opens it to log.
+        warnings: What an operator should look at, to be logged.
     """
 
     def __init__(self, path: Path, lock: int, ballast: Ballast, warnings: tuple[str, ...]) -> None:
@@ -153,7 +153,7 @@ class StateDirectory:
 
 
 def holder(path: Path) -> Holder | None:
-    """Return who holds the state directory, or None if nobody does.
+    """Return which process holds the state directory, or None if it is free.
 
     Raises:
         StateError: The directory is not ours to read.
@@ -214,7 +214,7 @@ def _busy(path: Path, other: Holder) -> str:
 
 
 def _unprivate(path: Path) -> Iterator[str]:
-    # Reported, not mended: somebody may have meant it, and they may not be us.
+    # Reported, not mended: the operator may have meant it, or another user own the directory.
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         yield f"{path}: holds secrets, expected mode 0700, got {mode:04o}"

@@ -3,14 +3,14 @@
 A commit waits for the disk, and while it does the next actions queue up; the
 thread then takes them all, runs each in a savepoint of one transaction, in the
 order they came, and commits once. So the disk decides how big the groups are,
-and nobody waits for more than two commits.
+and no action waits for more than two commits.
 
 A full disk. Everything is written to the journal first and later written back
 into the file, which may grow by as much again; so even a delete needs room.
 Actions either may use the ballast (deletes, and the small commits that let the
-daemon go on) or may not (whatever fills the disk). The latter are refused while
+daemon go on) or may not (those that fill the disk). The latter are refused while
 less is free than the ballast holds, so that the journal can be written back
-even if somebody else fills the rest. Should the disk be full all the same, the
+even if another program fills the rest. Should the disk be full all the same, the
 ballast goes; pages that deletes have freed are given back to the disk, and once
 there is room enough the ballast is made again.
 """
@@ -124,7 +124,7 @@ class Writer:
         try:
             return self._settle(jobs)
         # Border: without this thread every later write would wait for ever, without a word.
-        except Exception as exc:  # noqa: BLE001 (it is told to whoever waits for the jobs)
+        except Exception as exc:  # noqa: BLE001 (it is told to those that wait for the jobs)
             return failed(jobs, StateError(f"{self._path}: {type(exc).__name__}: {exc}"))
 
     def _settle(self, jobs: Sequence[Job]) -> list[Result]:
@@ -177,7 +177,7 @@ class Writer:
         try:
             value = job.action(self._connection)
         except Exception as exc:  # the border to the caller's code
-            # Some errors of SQLite end the whole transaction, and a full disk is everybody's.
+            # Some errors of SQLite end the whole transaction, and a full disk concerns every job.
             if isinstance(exc, sqlite3.Error) and (
                 is_full(exc) or not self._connection.in_transaction
             ):

@@ -81,7 +81,7 @@ class Connection:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send a request and return the answer, whatever it is.
+        """Send a request and return the answer, be it an error.
 
         Raises:
             StoreUnavailable: There was none.

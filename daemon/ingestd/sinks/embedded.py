@@ -208,7 +208,7 @@ class EmbeddedSink:
         try:
             made = await database.write(lambda connection: self._insert(connection, body))
         except StateError as exc:
-            # Whatever it was, a file that the operator put right is found only by opening it.
+            # A file that the operator has put right meanwhile is found only by opening it.
             await self.close()
             raise StoreUnavailable(str(exc)) from exc
         self._ids.update(made)

@@ -144,7 +144,7 @@ class InfluxSink1(InfluxSink):
 
 
 class InfluxSink2(InfluxSink):
-    """Writes to a bucket of InfluxDB 2, or of whatever speaks its API."""
+    """Writes to a bucket of InfluxDB 2, or of a server that speaks its API."""
 
     def __init__(self, config: InfluxStore) -> None:
         super().__init__(

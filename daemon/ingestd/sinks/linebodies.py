@@ -10,7 +10,7 @@ lines to find none takes most of the time that it took to make them. It stands i
 front because a comment in the gzip header would be lost without compression, and
 a comment line would have to be inflated to be read.
 
-A payload is one line whose time is in microseconds, whatever its body had, so
+A payload is one line whose time is in microseconds, also if its body's were not, so
 payloads of different bodies can be joined, read by people and sent by hand.
 """
 

@@ -1,7 +1,7 @@
 """VictoriaMetrics: line protocol in, export out.
 
-It answers 204 to almost anything, so whatever it would drop or garble in
-silence is refused here, with a reason. What it would only blur is let through:
+It answers 204 to almost anything, so the points that it would drop or garble in
+silence are refused here, with a reason. What it would only blur is let through:
 times keep their milliseconds, values about twelve digits.
 """
 
