@@ -1,0 +1,102 @@
+"""``ingestd runs``: what is on record of runs."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ingestd.cli import show
+from ingestd.cli.backend import Json
+from ingestd.cli.connecting import ask
+from ingestd.cli.settings import config_option, json_option
+
+LINES_SHOWN: Final = 40  # of what a run printed
+
+
+@click.command(short_help="List runs, or show one.")
+@click.argument("run_id", metavar="[ID]", type=int, required=False)
+@click.option("--collector", metavar="NAME", help="Only those of one collector.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--full", is_flag=True, help="Show all that a run with an ID has printed.")
+@config_option
+@json_option
+def runs(
+    *,
+    run_id: int | None,
+    collector: str | None,
+    limit: int,
+    full: bool,
+    config_path: Path,
+    as_json: bool,
+) -> None:
+    """List the newest runs; with an ID show all about that one."""
+    if run_id is not None:
+        number = run_id
+        record = ask(config_path, lambda backend: backend.run(number))
+        if as_json:
+            show.as_json(record)
+        else:
+            _show_run(record, full=full)
+        return
+    found = ask(config_path, lambda backend: backend.runs(collector=collector, limit=limit))
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [
+        [
+            str(each["id"]),
+            each["collector"],
+            each["outcome"],
+            show.ago(each["started"]),
+            show.span(each["seconds"]),
+            show.number(each["readings"]),
+            show.number(sum(each["unusable"].values())),
+            show.clipped(each["error"] or each["degraded"], 60),
+        ]
+        for each in found
+    ]
+    headers = ["id", "collector", "outcome", "started", "took", "readings", "unusable", "error"]
+    empty = f"no runs of {collector!r} on record" if collector else "no runs yet"
+    numbers = {"id", "took", "readings", "unusable"}
+    show.table(headers, rows, right=numbers, cut="error", empty=empty)
+
+
+def _show_run(record: Json, *, full: bool) -> None:
+    from ingestd.hosts import HOSTS  # noqa: PLC0415 -- takes its time
+
+    reasons = ", ".join(f"{count} {reason}" for reason, count in record["unusable"].items())
+    show.facts(
+        {
+            "run": str(record["id"]),
+            "collector": record["collector"],
+            "outcome": record["outcome"],
+            "started": f"{show.moment(record['started'])}, {show.ago(record['started'])}",
+            "scheduled": show.moment(record["tick"]),
+            "took": show.span(record["seconds"]),
+            "readings": _readings(record),
+            "unusable": "\n".join(filter(None, [reasons, *record["samples"]])),
+            "degraded": record["degraded"],
+            "error": record["error"],
+            "details": record["details"] if full else _end(record["details"]),
+            "output": record["output"] if full else _end(record["output"]),
+        }
+    )
+    for host in HOSTS.values():
+        if told := record.get(host.name):
+            click.echo(f"\nas {host.title} has it:")
+            show.facts({name: _end(str(value)) for name, value in told.items()})
+
+
+def _end(text: str) -> str:
+    """Return the last lines of a text, which say most, and how many there were before them."""
+    lines = text.splitlines()
+    before = len(lines) - LINES_SHOWN
+    if before <= 0:
+        return text
+    note = f"... {show.counted(before, 'line')} before these; --full shows all"
+    return "\n".join([note, *lines[before:]])
+
+
+def _readings(record: Json) -> str:
+    number, usable = record["readings"], record["points"]
+    return f"{number:,}" if number == usable else f"{number:,}, {usable:,} of them usable"

@@ -1,0 +1,94 @@
+"""``ingestd status`` and ``ingestd reload``: the daemon as a whole."""
+
+from pathlib import Path
+
+import click
+
+from ingestd.cli import show
+from ingestd.cli.backend import Json
+from ingestd.cli.backfill import show_backfills
+from ingestd.cli.connecting import ask
+from ingestd.cli.exitcodes import FAILURE
+from ingestd.cli.settings import config_option, json_option
+
+
+@click.command(short_help="Say how the daemon is.")
+@config_option
+@json_option
+def status(*, config_path: Path, as_json: bool) -> int:
+    """Say how the daemon, its collectors and its stores are.
+
+    Exits with 1 where no daemon runs.
+    """
+    found = ask(config_path, lambda backend: backend.status())
+    if as_json:
+        show.as_json(found)
+    else:
+        _show_status(found)
+    return 0 if found["pid"] else FAILURE
+
+
+def _show_status(found: Json) -> None:
+    collectors, config, buffer = found["collectors"], found["config"], found["buffer"]
+    running = f"process {found['pid']}, up for {show.span(found['uptime'])}" if found["pid"] else ""
+    counts = (
+        f"{collectors['total']}, {collectors['running']} running, {collectors['failing']} failing"
+    )
+    refused = "" if config["ok"] else f"\n{_refusal(config)}"
+    show.facts(
+        {
+            "daemon": ("stopping, " if found["stopping"] else "") + (running or "not running"),
+            "version": found["version"],
+            "config": f"{config['path']}{refused}",
+            "state": found["state_dir"],
+            "collectors": counts,
+            "buffer": f"{buffer['points']:,} of {buffer['capacity']:,} points"
+            if found["pid"]
+            else "",
+            "paused": ", ".join(f"the spool of {name} is full" for name in buffer["paused"]),
+        }
+    )
+    click.echo()
+    headers = ["store", "", "stored", "in memory", "spooled", "dead", "dropped"]
+    rows = [
+        [
+            each["name"],
+            each["health"] or show.NOTHING,
+            show.number(each["stored"]),
+            show.number(each["in_memory"]),
+            show.number(each["spool"]["points"]),
+            show.number(each["dead_letters"]),
+            show.number(each["dropped"]),
+        ]
+        for each in found["stores"]
+    ]
+    show.table(headers, rows, right=set(headers[2:]))
+    for each in found["stores"]:
+        if each["error"]:
+            click.echo(f"{each['name']}: {show.visible(each['error'])}")
+    if found["backfills"]:
+        click.echo()
+        show_backfills(found["backfills"])
+
+
+def _refusal(config: Json) -> str:
+    """Say in a line that the configuration on disk is not the one in use."""
+    last = config["last_reload"]
+    problems = show.counted(len(last.splitlines()), "problem")
+    when = f" {show.ago(config['refused_at'])}" if config["refused_at"] else ""
+    if not last.startswith("refused"):
+        return f"{last}; the running one stays"
+    return f"refused{when}, the running one stays: {problems}; see ingestd check"
+
+
+@click.command("reload", short_help="Have the daemon read its configuration again.")
+@config_option
+def reload(*, config_path: Path) -> None:
+    """Have the daemon read its configuration again, and say what changed.
+
+    Prints what is suspicious in it. Exits with 78 if it is wrong; the running one stays.
+    """
+    found = ask(config_path, lambda backend: backend.reload())
+    for warning in found["warnings"]:
+        click.echo(f"warning: {show.visible(warning)}", err=True)
+    click.echo(found["changes"])
