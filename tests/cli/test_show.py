@@ -1,4 +1,8 @@
-"""How times, sizes and numbers are printed."""
+"""How times, sizes and numbers are printed, and tables and JSON."""
+
+import json
+import re
+from typing import Final
 
 import pytest
 
@@ -6,6 +10,10 @@ from ingestd.cli import show
 from ingestd.cli.once import differences
 from ingestd.contract.memory import Memory
 from ingestd.redaction import Redactor
+from tests.support.cli import CommandLine
+from tests.support.daemonprocess import DaemonProcess
+
+ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.mark.parametrize(
@@ -90,3 +98,30 @@ def test_differences_tell_what_came_went_and_changed() -> None:
         "  + masked param: password",
     ]
     assert differences(after, after, Redactor()) == ["state: unchanged"]
+
+
+@pytest.mark.slow
+def test_on_a_terminal_tables_fit_and_have_colours(site: DaemonProcess, cli: CommandLine) -> None:
+    """Unless NO_COLOR is set; in a pipe there are neither."""
+    cli("once", "good")
+    cli("once", "bad")
+
+    coloured = cli.on_terminal("runs")
+    plain = cli.on_terminal("runs", NO_COLOR="1")
+    piped = cli("runs")
+
+    assert "\x1b[" in coloured
+    assert "\x1b[3" not in plain  # bold may stay
+    assert max(len(ANSI.sub("", line)) for line in plain.splitlines()) <= 80
+    assert "\x1b" not in piped.out
+    assert all(line == line.rstrip() for line in piped.lines)
+
+
+@pytest.mark.slow
+def test_json_is_for_programs(site: DaemonProcess, cli: CommandLine) -> None:
+    """Nothing but JSON goes to standard output, on a terminal too."""
+    cli("once", "good")
+
+    shown = cli.on_terminal("runs", "--json")
+
+    assert json.loads(shown)[0]["collector"] == "good"

@@ -15,8 +15,13 @@ from typing import Any, Final
 import pytest
 
 from tests.support.daemonprocess import DaemonProcess
+from tests.support.ports import free_port
 
 WITHIN: Final = 60.0  # seconds
+GOOD: Final = """
+def run(*, count=0, **_):
+    return {"readings": [(1_700_000_000, "level", 4.25, {"site": "here"})], "count": count + 1}
+"""
 
 
 @dataclass(frozen=True)
@@ -87,3 +92,20 @@ def _shown(terminal: int) -> Iterator[str]:
 def cli(daemon: DaemonProcess) -> CommandLine:
     """Give a command line for the test's daemon, which is not started yet."""
     return CommandLine(daemon.config_path)
+
+
+@pytest.fixture
+def site(daemon: DaemonProcess) -> DaemonProcess:
+    """Give a daemon, not started yet, with one collector that works and one that fails."""
+    daemon.plugin("good", GOOD)
+    daemon.plugin("bad", "def run(**_):\n    raise OSError('no route')\n")
+    away = {"type": "victoriametrics", "url": f"http://127.0.0.1:{free_port()}"}
+    daemon.configure(
+        stores={"here": {"type": "embedded"}, "there": away},
+        collectors={
+            "good": {"plugin": "good", "every": "365d"},
+            "bad": {"plugin": "bad", "cron": "0 0 1 1 *", "timezone": "UTC"},
+        },
+        series={"level": {"unit": "m"}},
+    )
+    return daemon
