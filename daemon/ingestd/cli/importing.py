@@ -33,7 +33,7 @@ SQLITE: Final = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedCollector:
     """One collector as it will be, and what somebody should look at."""
 
     entry: Entry
@@ -115,7 +115,7 @@ def _rows(file: Path) -> list[Mapping[str, Any]]:
         raise NotPossible(f"expected BMON's database with a table {TABLE}, got: {exc}") from exc
 
 
-def _plan(setup: Setup, scripts: Path | None, config: Config) -> Plan:
+def _plan(setup: Setup, scripts: Path | None, config: Config) -> PlannedCollector:
     path = _script(setup.script, scripts, config)
     needs, notes = needs_of(path), [*setup.notes]
     if needs.settings:
@@ -129,7 +129,7 @@ def _plan(setup: Setup, scripts: Path | None, config: Config) -> Plan:
     if secret := sorted(name for name, each in setup.params.items() if find_secrets({name: each})):
         notes.append(f"secrets in params stand in the file: {', '.join(secret)}")
     enabled = setup.enabled and needs.runs and stay
-    return Plan(Entry(setup, path, enabled, needs.settings), tuple(notes))
+    return PlannedCollector(Entry(setup, path, enabled, needs.settings), tuple(notes))
 
 
 def _without_params(setup: Setup) -> Setup:
@@ -145,7 +145,7 @@ def _script(name: str, scripts: Path | None, config: Config) -> Path:
     return next((path for path in found if path.is_file()), fallback)
 
 
-def _refuse_taken(plans: Sequence[Plan], config: Config, output: Path) -> None:
+def _refuse_taken(plans: Sequence[PlannedCollector], config: Config, output: Path) -> None:
     for plan in plans:
         name = plan.entry.setup.name
         other = config.collectors.get(name)
@@ -192,7 +192,7 @@ def _change(config: Config, job: Callable[["Daemon"], Awaitable[T]]) -> T:
     return asyncio.run(change(config, job))
 
 
-async def _keep(plan: Plan, states: "StateStore") -> str:
+async def _keep(plan: PlannedCollector, states: "StateStore") -> str:
     """Keep what a script remembers, unless there is something already; say what was done."""
     setup = plan.entry.setup
     if not setup.state and not setup.hidden:
@@ -207,7 +207,7 @@ async def _keep(plan: Plan, states: "StateStore") -> str:
     return ", ".join(f"{show.counted(count, 'key')} {what}" for count, what in counts if count)
 
 
-def _tell(plans: Sequence[Plan], states: Mapping[str, str]) -> None:
+def _tell(plans: Sequence[PlannedCollector], states: Mapping[str, str]) -> None:
     rows = [
         [
             plan.entry.setup.name,
@@ -238,7 +238,7 @@ def _same(output: Path, text: str) -> bool:
         raise CommandError(f"{output}: cannot be read: {exc.strerror}") from exc
 
 
-def _tell_notes(plans: Sequence[Plan], output: Path) -> None:
+def _tell_notes(plans: Sequence[PlannedCollector], output: Path) -> None:
     lines = [*_lines(plans)]
     if lines:
         click.echo("\nfor you to look at:")
@@ -249,7 +249,7 @@ def _tell_notes(plans: Sequence[Plan], output: Path) -> None:
         click.echo(f"  {output}: {text}")
 
 
-def _lines(plans: Sequence[Plan]) -> Iterator[str]:
+def _lines(plans: Sequence[PlannedCollector]) -> Iterator[str]:
     for plan in plans:
         for note in plan.notes:
             yield f"{plan.entry.setup.name}: {note}"
