@@ -67,6 +67,25 @@ async def test_idle_process_is_let_go(
     assert (await in_worker(plugin)).result["pid"] != first
 
 
+async def test_each_idle_time_counts_from_its_own_beginning(
+    plugin_folder: PluginFolder, in_worker: InWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is used again stays, though its earlier idle time would be over by now.
+
+    The test waits until it would be.
+    """
+    plugin = plugin_folder.plugin(WHO_AM_I)
+    await in_worker(plugin)
+    monkeypatch.setattr(pool, "IDLE_TIMEOUT", 1.0)
+    await in_worker(plugin)
+    monkeypatch.undo()
+    used = (await in_worker(plugin)).result["pid"]
+
+    await asyncio.sleep(1.1)
+
+    assert (await in_worker(plugin)).result["pid"] == used
+
+
 async def test_process_that_dies_idle_is_not_used(
     plugin_folder: PluginFolder, in_worker: InWorker
 ) -> None:

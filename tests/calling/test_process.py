@@ -30,6 +30,10 @@ pytestmark = pytest.mark.slow
             "the worker process was killed by SIGKILL (out of memory?)",
         ),
         ("import os; os.closerange(3, 100); return {}", "the worker process exited with status 1"),
+        (  # told once the process has had its two seconds to be gone
+            "import os, time; os.closerange(3, 100); time.sleep(600)",
+            "the worker process closed its channel",
+        ),
     ],
 )
 async def test_death_of_the_process_is_a_failed_run(

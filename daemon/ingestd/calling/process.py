@@ -111,10 +111,8 @@ class WorkerProcess:
         """Whether the process is dead though the event loop has not heard of that yet."""
         try:
             return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)
 
     def await_call(self, seconds: float, expire: Callable[[], None]) -> None:
         """Wait for the next call.
