@@ -53,9 +53,9 @@ class Job:
         columns: The series of each source.
         failures: Takes what goes wrong with single sources.
         exactly: For a backfill, what nothing may lie outside of; else None.
-        rounds: Notes who has a turn.
-        positions: The collector's state, which says who was read last.
-        again: How far those have come whose past is being read again.
+        rounds: Notes which sources have a turn.
+        positions: The collector's state, which says which source was read last.
+        again: How far the sources have come whose past is being read again.
         now: The time that it is.
         state: What the state is at the end.
     """
@@ -178,7 +178,7 @@ async def attempt(job: Job, span: Span) -> AsyncGenerator[Given, None]:
 
 
 async def check_server(job: Job) -> None:
-    """Find out who is to blame when sources fail before any could be read.
+    """Find out whether it is the server that fails, when no source could be read so far.
 
     The one that was read most recently is asked for its newest period: the server
     works if it gives that.
@@ -223,7 +223,7 @@ async def parts(job: Job, span: Span) -> AsyncGenerator[Given, None]:
     Raises:
         DcsError: The server is of no use.
         SourceFailed: It does not give this source, this time.
-        SourceRefused: Or ever.
+        SourceRefused: It never gives this source.
     """
     span_reader, source = job.span_reader, span.source
     reader = Reader(

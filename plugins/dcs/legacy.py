@@ -6,6 +6,7 @@ nothing is left to them.
 
 from collections.abc import Sequence
 from datetime import UTC
+from functools import partial
 from typing import Final
 
 from .api import Api, Quantity, Request, of_cumulative, word
@@ -30,40 +31,6 @@ WIRE: Final = Wire("startTime", ("isGenerated", "isInterpolated"), bits)
 def legacy_api(options: Options) -> Api:
     """Return the legacy API as the operator wants to use it."""
     root = options.root
-
-    def request(source: Source, window: Window) -> Request:
-        place, name = (
-            ("virtualMeterReadings", "virtualMeterId")
-            if source.virtual
-            else ("registerReadings", "registerId")
-        )
-        calendar = options.calendar_of(source)
-        # A date alone is a day of the calendar that is asked for, London's perhaps.
-        dated = calendar.wire not in {"halfHour", "hour"}
-        form = "%Y-%m-%d" if dated else "%Y-%m-%dT%H:%M:%SZ"
-        zone = calendar.zone if dated else UTC
-        return Request(
-            root / place / "list",
-            {
-                name: str(source.number),
-                "start": window.start.astimezone(zone).strftime(form),
-                "end": window.end.astimezone(zone).strftime(form),
-                "integrationPeriod": calendar.wire,
-                "useLocalTime": word(options.local_time and dated),
-                "decimalPlaces": str(options.decimal_places),
-                "calibrated": word(options.calibrated),
-                "interpolated": word(options.interpolated),
-                "source": "automatic",
-            },
-        )
-
-    def quantities(source: Source) -> list[Quantity]:
-        if source.virtual:  # its totals are always 0, and so is the consumption of samples
-            return [] if source.instantaneous else [Quantity(options.period, "periodValue")]
-        if source.instantaneous:
-            return [Quantity("sample", "totalValue")]
-        return of_cumulative(options, total="totalValue", consumption="periodValue")
-
     return Api(
         sign_in=root / "account" / "login",
         sign_out=root / "account" / "logout",
@@ -71,6 +38,43 @@ def legacy_api(options: Options) -> Api:
         virtual_meters=root / "virtualMeters",
         wire=WIRE,
         skip=options.skip,
-        quantities=quantities,
-        request=request,
+        quantities=partial(quantities, options),
+        request=partial(request, options),
     )
+
+
+def request(options: Options, source: Source, window: Window) -> Request:
+    """Return what asks for a window of a source."""
+    place, name = (
+        ("virtualMeterReadings", "virtualMeterId")
+        if source.virtual
+        else ("registerReadings", "registerId")
+    )
+    calendar = options.calendar_of(source)
+    # A date alone is a day of the calendar that is asked for, London's perhaps.
+    dated = calendar.wire not in {"halfHour", "hour"}
+    form = "%Y-%m-%d" if dated else "%Y-%m-%dT%H:%M:%SZ"
+    zone = calendar.zone if dated else UTC
+    return Request(
+        options.root / place / "list",
+        {
+            name: str(source.number),
+            "start": window.start.astimezone(zone).strftime(form),
+            "end": window.end.astimezone(zone).strftime(form),
+            "integrationPeriod": calendar.wire,
+            "useLocalTime": word(options.local_time and dated),
+            "decimalPlaces": str(options.decimal_places),
+            "calibrated": word(options.calibrated),
+            "interpolated": word(options.interpolated),
+            "source": "automatic",
+        },
+    )
+
+
+def quantities(options: Options, source: Source) -> list[Quantity]:
+    """Return the values of a source that are wanted, of those that this API has."""
+    if source.virtual:  # its totals are always 0, and so is the consumption of samples
+        return [] if source.instantaneous else [Quantity(options.period, "periodValue")]
+    if source.instantaneous:
+        return [Quantity("sample", "totalValue")]
+    return of_cumulative(options, total="totalValue", consumption="periodValue")

@@ -32,8 +32,8 @@ class Options:
     Attributes:
         root: The address of the API.
         legacy: Whether it is the API of DCS version 3.
-        username: Who signs in; None reads what is public.
-        password: And its proof.
+        username: The account; None reads what is public.
+        password: The account's password, or None.
         selection: Which sources to read.
         since: Gives where a new source begins, from the time that it is now.
         period: One of ``PERIODS``.

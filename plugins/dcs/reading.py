@@ -52,7 +52,7 @@ class SpanReader:
 
         Raises:
             SourceRefused: The server does not give this source.
-            SourceFailed: Or not this time.
+            SourceFailed: It does not give it this time.
             DcsError: The server is of no use.
         """
         calendar = self.options.calendar_of(source)

@@ -73,7 +73,7 @@ class Session:
             BodyLost: The answer broke off.
             RangeTooLong: The window is longer than the server likes.
             SourceRefused: The server does not give this source.
-            SourceFailed: Or not this time.
+            SourceFailed: It does not give it this time.
             DcsError: The server is of no use.
         """
         where = f"GET {bare(url)}"

@@ -28,9 +28,9 @@ class Span:
         window: From when to when.
         now: The time that it is.
         moves: Whether its position moves with what is read.
-        position: Where that is, if anywhere.
+        position: Its position, if it has one.
         again: Whether its past is read again.
-        due: The moment since which it was to be, unless that has been noted.
+        due: The moment since which that is due, unless it has been noted.
     """
 
     source: Source
@@ -43,10 +43,10 @@ class Span:
 
 
 class Rounds:
-    """Who of a collector's sources had a turn since all that matter had one.
+    """Which of a collector's sources had a turn since all that matter had one.
 
     Args:
-        collector: Whose sources they are.
+        collector: The name of the collector.
     """
 
     def __init__(self, collector: str) -> None:
@@ -91,7 +91,7 @@ class Past:
         positions: The collector's state.
         revisit: The recent past that every run reads again.
         rereading: Which sources are due to be read from their beginning.
-        rounds: Who had a turn.
+        rounds: Which sources had a turn.
     """
 
     positions: Mapping[str, Any]
@@ -122,7 +122,7 @@ def in_turn(spans: Sequence[Span], rounds: Rounds, *, current: datetime) -> list
 
     Args:
         spans: One of each source.
-        rounds: Who had a turn; begins a new round if that is over.
+        rounds: Which sources had a turn; begins a new round if that is over.
         current: Those with a position from there on are nearly up to date.
     """
 

@@ -9,7 +9,7 @@ from itertools import count
 
 
 class Urgency(IntEnum):
-    """Who goes first of those who wait."""
+    """Which transaction goes first of those that wait."""
 
     LEAVING = 0
     LIVE = 1
@@ -17,7 +17,7 @@ class Urgency(IntEnum):
 
 
 class Turns:
-    """A lock whose next holder is the most urgent of those who wait, then the first of them.
+    """A lock whose next holder is the most urgent of those that wait, then the first of them.
 
     Args:
         origin: Scheme, host and port of the server; all collectors that ask there share it.
@@ -52,7 +52,7 @@ class Turns:
             raise
 
     def _release(self) -> None:
-        """Hand over to the next who still waits."""
+        """Hand over to the next that still waits."""
         while self._waiting:
             _, _, theirs = heapq.heappop(self._waiting)
             if not theirs.done():

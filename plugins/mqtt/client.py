@@ -37,8 +37,8 @@ class Settings:
         host: The broker's name or address.
         port: Its port.
         client_id: Names our session at the broker.
-        username: Who we are, or None.
-        password: And its proof.
+        username: The user of the broker, or None.
+        password: The user's password, or None.
         tls: How to encrypt, or None.
         protocol: 5, or 4 for MQTT 3.1.1.
         keepalive: Seconds of silence after which either side checks the other.

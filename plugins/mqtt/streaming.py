@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from ingestd.plugins._backoff import Backoff
@@ -46,30 +47,52 @@ async def stream(
                 settings, inbox, wanted=wanted, gone=gone, now=time.time, log=ctx.log
             ) as link:
                 outage.over(session_lost=bool(known) and not link.session_present)
-                told = False
-                while link.lost is None and not ctx.stopping:
-                    if link.subscribed and not told:
-                        known, told = [each for each, _ in wanted], True
-                        yield {"readings": [], "subscribed": known}
-                    batch = await link.batch(linger=linger, within=GLANCE)
-                    if batch:
-                        yield {"readings": routes.readings(batch)}
-                        await ctx.settled()
-                        link.finish(batch)
+                async with aclosing(received(ctx, link, routes, linger=linger)) as found:
+                    async for result in found:
+                        known = result.get("subscribed", known)
+                        yield result
             outage.begins(link)
         except BrokerRefused:
             raise
         except BrokerError as error:
             outage.goes_on(error)
-        # What was read before the connection ended comes again on the next one, and
-        # is known by then; without a session it would never come again.
-        while rest := inbox.take():
-            yield {"readings": routes.readings(rest)}
-            await ctx.settled()
-            inbox.remember(rest)
-            inbox.release(rest)
+        async with aclosing(left_over(ctx, inbox, routes)) as found:
+            async for result in found:
+                yield result
         if not ctx.stopping:
             await outage.pause()
+
+
+async def received(
+    ctx: Any, link: Link, routes: Routes, *, linger: float
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield what comes over one connection, and ack it once it is safe.
+
+    ``linger`` is how long a batch waits for more, in seconds.
+    """
+    told = False
+    while link.lost is None and not ctx.stopping:
+        if link.subscribed and not told:
+            told = True
+            yield {"readings": [], "subscribed": [each.filter for each in routes.entries]}
+        batch = await link.batch(linger=linger, within=GLANCE)
+        if batch:
+            yield {"readings": routes.readings(batch)}
+            await ctx.settled()
+            link.finish(batch)
+
+
+async def left_over(ctx: Any, inbox: Inbox, routes: Routes) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield what was read before a connection ended.
+
+    It comes again on the next one, and is known by then; without a session it would
+    never come again.
+    """
+    while rest := inbox.take():
+        yield {"readings": routes.readings(rest)}
+        await ctx.settled()
+        inbox.remember(rest)
+        inbox.release(rest)
 
 
 class Outage:
