@@ -19,7 +19,7 @@ from .positions import Progress, position_in
 from .reading import Part, SpanReader
 from .spans import NEVER, Rounds, Span
 
-ENOUGH: Final = 2000
+ENOUGH: Final = 2000  # readings that are worth a result
 # Nor do readings wait longer than this for others to go with, in seconds.
 LINGER: Final = 2.0
 # Seconds before a backfill asks again for what failed in passing.

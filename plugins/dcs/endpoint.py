@@ -12,9 +12,9 @@ from ingestd.plugins._retryafter import http_date, retry_after_in_body, retry_af
 
 from .sources import Source
 
-LONGEST_PAUSE: Final = 300.0
+LONGEST_PAUSE: Final = 300.0  # seconds
 # Others wait for the same moment, elsewhere too.
-JITTER: Final = 0.25
+JITTER: Final = 0.25  # seconds
 # A list of sources is taken for good so long, in seconds.
 FRESH: Final = 3600.0
 

@@ -35,9 +35,8 @@ from .routes import enabled
 
 __all__ = ["run"]
 
-# How often a stream without requests looks whether the daemon is stopping.
-GLANCE: Final = 1.0
-LOOK_AT_FILES: Final = 60.0
+GLANCE: Final = 1.0  # seconds between two looks whether the daemon is stopping
+LOOK_AT_FILES: Final = 60.0  # seconds between two looks at the certificate's files
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name

@@ -17,8 +17,7 @@ BACKOFF: Final = Backoff(first=0.5, longest=30.0)
 # So many connections in a row that lasted no longer than this, in seconds, mean a quarrel.
 SHORT: Final = 5.0
 SHORT_ENOUGH: Final = 3
-# How often a stream without messages looks whether the daemon is stopping.
-GLANCE: Final = 1.0
+GLANCE: Final = 1.0  # seconds between two looks whether the daemon is stopping
 
 
 async def stream(

@@ -57,6 +57,8 @@ def test_a_stale_socket_file_is_replaced(path: Path) -> None:
         sock.listen()
         connect(path)
 
+        assert path.is_socket()
+
 
 @pytest.mark.parametrize("waiting", [0, 1])
 def test_a_socket_file_that_is_in_use_stays(path: Path, waiting: int) -> None:
