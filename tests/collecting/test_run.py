@@ -128,3 +128,17 @@ async def test_series_are_named_anew_in_the_middle_of_a_stream(tmp_path: Path) -
 
         await here.until(lambda: 10.0 in here.values())
         assert len(here.ended()) == 0
+
+
+async def test_scheduled_run_has_no_window(tmp_path: Path) -> None:
+    """A plugin that declares a window gets None for both ends; another gets neither."""
+    async with site(tmp_path) as here:
+        reading = await here.start(
+            'async def run(*, start, end): return {"window": [start, end]}', name="past"
+        )
+        plain = await here.start('async def run(): return {"n": 1}', name="plain")
+        await here.ran(name="past")
+        await here.ran(name="plain")
+
+        assert reading.committer.memory.state == {"window": [None, None]}
+        assert plain.committer.memory.state == {"n": 1}

@@ -354,6 +354,13 @@ async def test_records_that_cannot_be_written_wait(store: StateStore, database: 
     assert [record.id for record in await store.runs(limit=10)] == [number]
 
 
+async def eventually_counted(database: Database, table: str) -> None:
+    """Return when a table has a row."""
+    count = f"SELECT count(*) FROM {table}"
+    while not (await database.read(lambda db: db.execute(count).fetchone()))[0]:  # noqa: ASYNC110 -- no event tells
+        await asyncio.sleep(0.01)
+
+
 async def test_records_are_written_by_themselves(
     store: StateStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,14 +368,7 @@ async def test_records_are_written_by_themselves(
     monkeypatch.setattr("ingestd.records.store.RECORDS_WAIT", 0.01)
     store.add_run(ran())
 
-    count = "SELECT count(*) FROM runs"
-    for _ in range(500):
-        (rows,) = await database.read(lambda db: db.execute(count).fetchone())
-        if rows:
-            break
-        await asyncio.sleep(0.01)
-
-    assert rows == 1
+    await eventually_counted(database, "runs")
 
 
 # Series
@@ -398,6 +398,16 @@ async def test_series_are_listed_before_and_after_they_are_written(
     assert await again.series("lab") == expected
     assert await again.series("unknown") == []
     await again.close()
+
+
+async def test_series_are_written_by_themselves(
+    store: StateStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A timer writes them within seconds, although no run has ended."""
+    monkeypatch.setattr("ingestd.records.store.RECORDS_WAIT", 0.01)
+    store.note_series("m", series("level"))
+
+    await eventually_counted(database, "series")
 
 
 async def test_what_is_noted_already_writes_nothing(store: StateStore, database: Database) -> None:

@@ -42,7 +42,7 @@ FAILED: Final = "failed, and is tried again every few minutes"
 TOO_LONG: Final = "is too long, and is tried again in shorter windows"
 
 
-class Pace:
+class ReadingRate:
     """Keeps to a number of readings in a second.
 
     Attributes:
@@ -106,7 +106,7 @@ class Backfill:
         self._save, self._services, self._clock = save, services, services.clock
         self._log = services.log.bind(collector=record.collector, backfill=record.id)
         self._http = collector.setup.http.beside()
-        self._pace = Pace(record.rate, clock=services.clock)
+        self._pace = ReadingRate(record.rate, clock=services.clock)
         self._longest = record.chunk  # seconds that a window may be long to be read in time
         self._again, self._stopping = asyncio.Event(), False
         self.running: WindowRun | None = None
