@@ -189,6 +189,33 @@ async def test_only_droppable_bodies_are_dropped_oldest_first(spool: Spool) -> N
     assert await queue(spool) == ["kept"]
 
 
+async def test_a_new_body_takes_the_place_of_the_oldest(spool: Spool, clock: VirtualClock) -> None:
+    """As many droppable ones go as it weighs, and none that are on their way to the store."""
+    await add(spool, body("kept", points=9))
+    await clock.advance(60)
+    await add(spool, body("1111"), body("22"), body("33", points=2), body("4444"), droppable=True)
+    await spool.oldest(10)
+
+    assert await spool.append_over_oldest(body("new", points=5, last=70)) == 3
+
+    spool.check_in()
+    assert await queue(spool) == ["kept", "1111", "4444", "new"]
+    assert spool.holds == Contents(4, 16, 15, 70_000_000, START)
+    assert await reopened(spool) == spool.holds
+
+
+async def test_nothing_is_changed_when_too_little_can_be_dropped(spool: Spool) -> None:
+    """What cannot be put in its place does not cost the oldest."""
+    await add(spool, body("kept"))
+    await add(spool, body("1"), droppable=True)
+
+    with pytest.raises(DiskFull, match="nothing left to drop for 2 bytes"):
+        await spool.append_over_oldest(body("22"))
+
+    assert await queue(spool) == ["kept", "1"]
+    assert await reopened(spool) == spool.holds
+
+
 async def test_bodies_on_their_way_to_the_store_are_not_dropped(spool: Spool) -> None:
     """They would be counted twice, as stored and as dropped."""
     await add(spool, body("1"), body("2"), body("3"), droppable=True)
@@ -280,6 +307,7 @@ async def test_full_disk_refuses_a_body_and_lets_others_leave(small_disk: Path) 
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(1, 30), st.integers(-50, 50), st.booleans()),
+        st.tuples(st.just("swap"), st.integers(1, 30), st.integers(-50, 50), st.booleans()),
         st.tuples(st.just("drain"), st.integers(1, 60), st.integers(0, 5), st.booleans()),
         st.tuples(st.just("drop"), st.integers(1, 60), st.just(0), st.booleans()),
         st.tuples(st.just("expire"), st.integers(0, 30), st.just(0), st.booleans()),
@@ -316,7 +344,15 @@ async def play(path: Path, steps: Sequence[tuple[str, int, int, bool]]) -> None:
             spool.check_in()
             return before - (rest.points if rest else 0)
 
+        async def swap(number: int, last: int) -> int:
+            try:
+                lost = await spool.append_over_oldest(body("s" * number, points=1, last=last))
+            except DiskFull:
+                return 0
+            return lost - 1
+
         acts: dict[str, Any] = {
+            "swap": lambda n, m, _flag: swap(n, m),
             "drain": lambda n, m, flag: drain(n, m, partly=flag),
             "drop": lambda n, _m, _flag: spool.drop_oldest(n),
             "expire": lambda n, _m, _flag: spool.expire(clock.now() - n),

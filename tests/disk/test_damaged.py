@@ -21,6 +21,9 @@ from tests.support.statedb import (
     spool,
 )
 
+# Each writes a file of some size, damages it, and has it read whole.
+pytestmark = pytest.mark.slow
+
 
 async def filled(path: Path) -> None:
     """Make a database with something in each of the tables that matter."""

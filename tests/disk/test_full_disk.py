@@ -22,6 +22,9 @@ from tests.support.statedb import (
     unspool,
 )
 
+# Each fills a small disk, or waits until one has been emptied.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:

@@ -10,8 +10,6 @@ from typing import Any
 from ingestd.disk.database import Database
 
 KIB = 1024
-
-
 MIB = 1024 * KIB
 
 

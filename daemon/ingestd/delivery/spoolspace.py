@@ -1,8 +1,10 @@
-"""What happens when a spool has reached its limit, or the disk fails us.
+"""What happens when a spool has reached its limit, or the disk fails.
 
 Collectors that keep a position in their source wait, since the source keeps
-the data; of the others the oldest spooled points are dropped. What has to reach
-the disk for the daemon to go on is tried until it does.
+the data; of the others the oldest spooled points are dropped. On a full disk the
+new ones take their place in one transaction, because the room that a delete makes
+there belongs to the ballast first. What has to reach the disk for the daemon to go
+on is tried until it does.
 """
 
 from collections.abc import Awaitable, Callable
