@@ -221,3 +221,21 @@ async def test_state_waits_on_disk_for_the_readings_before_it(tmp_path: Path) ->
         await here.clock.drive(collector.committer.committed())
 
         assert (await here.on_disk()).state["n"] >= 3
+
+
+async def test_newest_time_is_the_latest_of_all_readings(tmp_path: Path) -> None:
+    """Neither an older result nor an older run takes it back; one that replaces it knows it."""
+    async with site(tmp_path) as here:
+        collector = await here.start(
+            """
+            async def run(*, n=0, **_):
+                for time in (3, 5, 4) if n == 0 else (2, 1):
+                    yield {"readings": [(time, "level", 1)], "n": n + 1}
+            """
+        )
+        await here.ran(2)
+        newest = collector.newest_us
+        replacing = await here.restart(every=1e9)
+
+        assert newest == 5_000_000
+        assert replacing.newest_us == 5_000_000
