@@ -30,7 +30,7 @@ class Unfinished:
 
     Attributes:
         record: How far it has come.
-        work: Who reads its windows now, or None while it rests.
+        work: What reads its windows now, or None while it rests.
         task: Where that goes on.
         stopping: The end of the work before and of all work before that, or None.
         cancelling: The end of its cancellation, or None unless that has begun.
@@ -100,9 +100,15 @@ class Backfills:
 
     @property
     def windows(self) -> dict[str, WindowRun]:
-        """The runs over windows that are under way, by the names of their collectors."""
-        work = [each.work for each in list(self._unfinished.values()) if each.work is not None]
-        return {each.record.collector: each.running for each in work if each.running is not None}
+        """The runs over windows that are under way, by the names of their collectors.
+
+        The thread that watches the event loop reads this, too, so nothing is read twice.
+        """
+        return {
+            work.record.collector: run
+            for each in list(self._unfinished.values())
+            if (work := each.work) is not None and (run := work.running) is not None
+        }
 
     def told(self, record: BackfillRecord) -> dict[str, Any]:
         """Return one for a listing, with what its window under way has given so far."""
