@@ -124,7 +124,7 @@ class Backfill:
             await self._http.close()
 
     def stop(self) -> None:
-        """Begin no other window."""
+        """Begin no other window; the one under way goes on."""
         self._stopping = True
         self._again.set()
 

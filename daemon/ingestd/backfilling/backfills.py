@@ -155,16 +155,7 @@ class Backfills:
                 asked=self._clock.now(),
                 position=spans[0][0],
             )
-            await self._store.add(record)
-            self._unfinished[record.id] = asked = Unfinished(record)
-        self._log.info(
-            "backfill begins",
-            collector=collector,
-            backfill=record.id,
-            span=windows.format_window((spans[0][0], spans[-1][1])),
-        )
-        self._go_on(asked)
-        return record
+            return await self._begin(record)
 
     async def cancel(self, number: int) -> BackfillRecord | None:
         """Give one up; what was read stays. Return it, or None if there is none.
@@ -190,7 +181,7 @@ class Backfills:
         return await self.find(number)
 
     async def find(self, number: int) -> BackfillRecord | None:
-        """Return one, or None if there is none of that number, or no longer.
+        """Return a backfill, or None if there is none of that number, or no longer.
 
         Raises:
             StateError: The database failed.
@@ -200,7 +191,7 @@ class Backfills:
         return await self._store.find(number)
 
     async def listed(self, collector: str | None = None, *, limit: int) -> list[BackfillRecord]:
-        """Return the newest of one collector, or of all, newest first.
+        """Return the newest backfills of a collector, or of all, newest first.
 
         Raises:
             StateError: The database failed.
@@ -228,6 +219,23 @@ class Backfills:
         """Return the unfinished one of a collector, or None."""
         found = (each for each in self._unfinished.values() if each.record.collector == collector)
         return next(found, None)
+
+    async def _begin(self, record: BackfillRecord) -> BackfillRecord:
+        """Write a new backfill, and begin to work on it.
+
+        Raises:
+            StateError: The database failed.
+        """
+        await self._store.add(record)
+        self._unfinished[record.id] = asked = Unfinished(record)
+        self._log.info(
+            "backfill begins",
+            collector=record.collector,
+            backfill=record.id,
+            span=windows.format_window((record.spans[0][0], record.spans[-1][1])),
+        )
+        self._go_on(asked)
+        return record
 
     async def _asked_again(
         self, unfinished: Unfinished, spans: Sequence[Span], *, chunk: float, rate: float | None
@@ -305,7 +313,7 @@ class Backfills:
         return unfinished.stopping
 
     def _cancel(self, unfinished: Unfinished) -> Task:
-        """Begin to cancel one, unless that has begun; return the end of that.
+        """Begin to cancel a backfill, unless that has begun; return the end of its cancellation.
 
         From now on no work on it begins any more. A task of its own waits for the
         window under way, which may outlast the patience of the one who asked.
@@ -329,7 +337,7 @@ class Backfills:
                 self._log.error("a plugin does not end when it is cancelled", task=name)
 
     async def _mark_over(self, record: BackfillRecord, status: Status) -> None:
-        """Bring the record of one to its end."""
+        """Write that a backfill is done or cancelled, and forget what went on for it."""
         if record.id not in self._unfinished:
             return  # a plugin that ignored its cancellation has come to the end of all windows
         record.status, record.why, record.ended = status, "", self._clock.now()

@@ -118,7 +118,7 @@ def update(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
 
 
 def find(db: sqlite3.Connection, number: int) -> BackfillRecord | None:
-    """Return one, or None if there is none of that number, or no longer."""
+    """Return a backfill, or None if there is none of that number, or no longer."""
     row = db.execute("SELECT * FROM backfills WHERE id = ?", (number,)).fetchone()
     return None if row is None else decode(*row)
 

@@ -25,7 +25,7 @@ class BackfillStore:
         self._database, self._clock, self._log = database, clock, log
 
     async def unfinished(self) -> list[BackfillRecord]:
-        """Return those that go on; what is damaged is set aside.
+        """Return the records of backfills that go on; set aside those that are damaged.
 
         Raises:
             StateError: The database failed.
@@ -36,7 +36,7 @@ class BackfillStore:
         return found
 
     async def add(self, record: BackfillRecord) -> None:
-        """Keep a new one, and give it its number.
+        """Write a new record, and give it its number.
 
         Raises:
             StateError: The database failed.
@@ -60,7 +60,7 @@ class BackfillStore:
                 return
 
     async def find(self, number: int) -> BackfillRecord | None:
-        """Return one, or None if there is none of that number, or no longer.
+        """Return a record, or None if there is none of that number, or no longer.
 
         Raises:
             StateError: The database failed.
@@ -68,7 +68,7 @@ class BackfillStore:
         return await self._database.read(partial(records.find, number=number))
 
     async def newest(self, collector: str | None, *, limit: int) -> list[BackfillRecord]:
-        """Return the newest of one collector, or of all, newest first.
+        """Return the newest records of a collector, or of all, newest first.
 
         Raises:
             StateError: The database failed.

@@ -103,7 +103,7 @@ class Collector:
 
     @property
     def committer(self) -> StateCommitter:
-        """What it remembers."""
+        """What the collector remembers, in memory and on disk."""
         return self.setup.committer
 
     @property
@@ -122,7 +122,7 @@ class Collector:
 
     @property
     def stuck(self) -> bool:
-        """Whether it should have woken for a tick long ago, and nothing keeps it from that.
+        """Whether the schedule should have woken long ago, and no run or stop keeps it from that.
 
         What counts is when its sleep was to end: a tick by the wall clock may be
         long due when that has just stepped or the machine was asleep.

@@ -132,7 +132,7 @@ class Collectors:
         return [name for name, each in self.by_name.items() if each.stuck]
 
     async def memory(self, name: str) -> Memory | None:
-        """Return what a collector remembers, or None if there never was such a one.
+        """Return what a collector remembers, or None if there never was one of that name.
 
         Raises:
             StateError: The database failed.

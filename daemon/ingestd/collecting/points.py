@@ -44,7 +44,7 @@ class Conversion:
     samples: list[str] = field(default_factory=list)
 
     def refuse(self, error: ReadingError) -> None:
-        """Count one unusable reading."""
+        """Count an unusable reading by its reason, and keep the first few errors as samples."""
         self.unusable[error.reason] += 1
         if len(self.samples) < SAMPLES:
             self.samples.append(str(error))

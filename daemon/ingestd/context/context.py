@@ -47,7 +47,7 @@ class Receipts:
         self._open: deque[Receipt] = deque()
 
     def add(self, receipt: Receipt) -> None:
-        """Remember one more."""
+        """Remember another receipt; forget those at the front that are settled."""
         while self._open and self._open[0].settled:  # those behind it follow soon
             self._open.popleft()
         self._open.append(receipt)

@@ -110,7 +110,7 @@ class LazySession:
         self._session: aiohttp.ClientSession | None = None
 
     def __call__(self) -> aiohttp.ClientSession:
-        """Return the session."""
+        """Return the session, made when it is first asked for or was closed."""
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -131,7 +131,7 @@ class LazySession:
         return LazySession(self._config, clock=self._clock, politeness=self._politeness)
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close the connections of the session, if it was ever made."""
         if self._session is not None:
             await self._session.close()
             await asyncio.sleep(0)  # lets transports that are closing do so

@@ -126,13 +126,13 @@ def list_runs(
 
 
 def find_run(db: sqlite3.Connection, run_id: int) -> RunRecord | None:
-    """Return one run."""
+    """Return the record of a run, or None if it is there no longer."""
     rows = db.execute("SELECT id, record FROM runs WHERE id = ?", (run_id,))
     return next(iter(_records(rows)), None)
 
 
 def insert_runs(db: sqlite3.Connection, records: Iterable[RunRecord]) -> None:
-    """Keep records."""
+    """Write the records of runs that have ended."""
     rows = [
         (record.id, record.collector, record.outcome, record.started, _to_json(record))
         for record in records

@@ -65,7 +65,7 @@ class SeriesNotes:
             self._paces.update({(collector, *key): pace for key, pace in paces.items()})
 
     async def write(self, database: Database) -> None:
-        """Write what waits.
+        """Write the notes that wait for the disk.
 
         Raises:
             StateError: The rest goes on waiting.

@@ -32,7 +32,7 @@ class _Dumper(SafeDumper):
 
 
 class _Loader(SafeLoader):
-    """Reads tuples too."""
+    """Reads what a SafeLoader does, and tuples."""
 
 
 def _represent_tuple(dumper: _Dumper, value: tuple[Any, ...]) -> yaml.Node:
