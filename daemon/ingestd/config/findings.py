@@ -21,4 +21,4 @@ class Findings:
     read: Callable[[Path], str]
     problems: list[Problem] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set, repr=False)
-    secret_variables: set[str] = field(default_factory=set)
+    secret_variables: set[str] = field(default_factory=set, repr=False)
