@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.collecting import points as readings
+from ingestd.collecting.collectors import naming_of
 from ingestd.collecting.points import Conversion, Naming
 from ingestd.config.catalogue import Catalogue, SeriesDescription
+from ingestd.config.model import CollectorConfig
 from ingestd.contract.builtins import result_as_builtins
 from ingestd.errors import ReadingError
 from ingestd.model import Point, Series
@@ -376,3 +378,20 @@ def test_tells_of_every_series_that_it_meets_once() -> None:
         ("odd", (("site", "a"),)),
         ("plain", (("room", "7"), ("site", "a"))),
     ]
+
+
+@pytest.mark.parametrize(
+    ("configured", "expected"),
+    [
+        ({}, ("reading", "value")),
+        ({"measurement": "power", "field": "kw"}, ("power", "kw")),
+    ],
+)
+def test_a_collector_names_its_measurement_and_field(
+    configured: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """They have defaults, so that a collector need not name any."""
+    config = CollectorConfig(name="m", plugin="meter", every=1.0, **configured)  # type: ignore[arg-type]
+    series, _, _ = naming_of(config, Catalogue({})).point((1, "level", 1), now=NOW)
+
+    assert (series.measurement, series.field) == expected
