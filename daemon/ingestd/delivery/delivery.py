@@ -39,7 +39,7 @@ from ingestd.delivery.inflight import InFlight
 from ingestd.delivery.lane import Lane
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
-from ingestd.delivery.preparing import Prepared, prepare
+from ingestd.delivery.preparing import PreparedBatch, prepare
 from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool
 from ingestd.delivery.spoolspace import SpoolSpace
@@ -250,7 +250,7 @@ class Delivery:
             await self._spool(body, droppable=droppable)
         return prepared.raw_bytes
 
-    async def _prepared(self, flight: InFlight) -> Prepared:
+    async def _prepared(self, flight: InFlight) -> PreparedBatch:
         # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
         in_turn = self.limits.write_ahead
         work = partial(

@@ -12,7 +12,7 @@ TIME_OF: Final = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedBatch:
     """A batch, encoded.
 
     Attributes:
@@ -37,7 +37,7 @@ def prepare(
     size_bytes: int,
     horizon_us: int | None,
     ahead: Sequence[Point],
-) -> Prepared:
+) -> PreparedBatch:
     """Encode points, apart by whether they may go before the spool; takes a while.
 
     Args:
@@ -57,7 +57,7 @@ def prepare(
             raw_bytes += encoded.raw_bytes
             if encoded.body is not None:
                 into.append(encoded.body)
-    return Prepared(fresh, behind, refused, raw_bytes, repeats(points, ahead))
+    return PreparedBatch(fresh, behind, refused, raw_bytes, repeats(points, ahead))
 
 
 def beyond(

@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class JobResult:
     """How a job ended."""
 
     job: Job
@@ -120,14 +120,14 @@ class Writer:
                 with self._changed:
                     self._changed.wait_for(lambda: self._queue or self._stopping)
 
-    def _settle_or_fail(self, jobs: Sequence[Job]) -> list[Result]:
+    def _settle_or_fail(self, jobs: Sequence[Job]) -> list[JobResult]:
         try:
             return self._settle(jobs)
         # Border: without this thread every later write would wait for ever, without a word.
         except Exception as exc:  # noqa: BLE001 (it is told to those that wait for the jobs)
             return failed(jobs, StateError(f"{self._path}: {type(exc).__name__}: {exc}"))
 
-    def _settle(self, jobs: Sequence[Job]) -> list[Result]:
+    def _settle(self, jobs: Sequence[Job]) -> list[JobResult]:
         """Write what can be written of a group."""
         error: StateError = DiskFull(f"{self._path}: no room on the disk but for what makes room")
         for attempt in self._attempts(jobs):
@@ -155,7 +155,7 @@ class Writer:
             self._give_back()
             yield essential
 
-    def _commit(self, jobs: Sequence[Job]) -> list[Result]:
+    def _commit(self, jobs: Sequence[Job]) -> list[JobResult]:
         """Run all the jobs in one transaction.
 
         Raises:
@@ -171,7 +171,7 @@ class Writer:
             raise
         return results
 
-    def _run(self, job: Job) -> Result:
+    def _run(self, job: Job) -> JobResult:
         """Run one job in a savepoint of the transaction."""
         self._connection.execute("SAVEPOINT job")
         try:
@@ -184,9 +184,9 @@ class Writer:
                 raise
             self._connection.execute("ROLLBACK TO job")
             self._connection.execute("RELEASE job")
-            return Result(job, error=exc)
+            return JobResult(job, error=exc)
         self._connection.execute("RELEASE job")
-        return Result(job, value)
+        return JobResult(job, value)
 
     def _has_room(self, ballast: Ballast) -> bool:
         """Tell whether the disk may be filled further, after giving back what we can spare."""
@@ -226,6 +226,6 @@ class Writer:
         return int(pages)
 
 
-def failed(jobs: Sequence[Job], error: StateError) -> list[Result]:
+def failed(jobs: Sequence[Job], error: StateError) -> list[JobResult]:
     """Return a result for each job, each with an exception of its own."""
-    return [Result(job, error=type(error)(str(error))) for job in jobs]
+    return [JobResult(job, error=type(error)(str(error))) for job in jobs]
