@@ -231,6 +231,21 @@ async def test_leaving_stops_every_process(
     assert process_count() == 0
 
 
+async def test_leaving_waits_for_a_process_that_is_starting(
+    plugin_folder: PluginFolder, worker_log: LogLines, process_count: Callable[[], int]
+) -> None:
+    """Its run comes to an end before the pool is left, and so does the process."""
+    plugin = plugin_folder.plugin(WHO_AM_I)
+    async with Workers(1) as workers:
+        call = workers.call(plugin, {}, name="a", timeout=30, memory_limit=None, log=worker_log)
+        starting = asyncio.create_task(call)
+        await asyncio.sleep(0)  # it has its slot
+
+    assert starting.done()
+    assert process_count() == 0
+    await asyncio.wait([starting])
+
+
 def test_workers_die_with_a_killed_daemon(plugin_folder: PluginFolder) -> None:
     """Kill -9 of the daemon takes even a busy worker with it."""
     plugin_folder.write(
