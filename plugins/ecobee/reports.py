@@ -58,7 +58,7 @@ class Report:
 
     Attributes:
         readings: In the order of their times.
-        newest: The latest time that the thermostat itself has reported for, or None.
+        newest: The latest time that the thermostat itself has reported, in Unix seconds, or None.
         names: Series of a sensor -> what people call it.
     """
 
@@ -69,7 +69,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a report."""
+    """A line of a report; its time is in Unix seconds."""
 
     time: float
     cells: Mapping[str, str]

@@ -14,6 +14,7 @@ from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.http_json import run
 from ingestd.plugins.http_json.shape import compile_template
 from ingestd.testing import collect, context, results
+from tests.support.ports import free_port
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NOON = NOW.timestamp()
@@ -165,6 +166,17 @@ async def test_answer_that_is_no_json_says_what_it_is(reply: web.Response, messa
 
     assert "hush" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+async def test_server_that_is_not_there_is_named() -> None:
+    """The error says what was asked for, and shows no secret of the query."""
+    url = f"http://127.0.0.1:{free_port()}/api"
+    async with context() as ctx:
+        with pytest.raises(AnswerError) as caught:
+            await collect(run, ctx=ctx, url=url, query={"api_key": "hush"}, **PLAIN)
+
+    assert str(caught.value).startswith(f"GET {url}: expected an answer, got none: Client")
+    assert "hush" not in str(caught.value)
 
 
 async def test_json_may_come_as_plain_text_with_a_byte_order_mark() -> None:

@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 import trustme
 
+from ingestd.errors import ListenError
 from ingestd.plugins import http_push
 from ingestd.testing import collect, context, mounted
+from tests.support.daemon import DaemonFolder
 from tests.support.ports import free_port
 from tests.support.pushing import BATCH, LINE, STORE, pushing, trusting, write_certificate
 
@@ -96,6 +98,23 @@ async def test_a_socket_file_that_is_in_use_is_left_alone(tmp_path: Path) -> Non
     async with pushing(listen=f"unix:{path}"):
         assert path.exists()
     assert not path.exists()
+
+
+async def test_the_daemons_api_and_the_plugin_leave_each_other_their_socket_files(
+    daemon_folder: DaemonFolder, tmp_path: Path
+) -> None:
+    """An operator may have given both the same path; the one that comes later is told."""
+    path = tmp_path / "some.sock"
+    async with pushing(listen=f"unix:{path}"):
+        with pytest.raises(ListenError, match="another program listens there already"):
+            async with daemon_folder.daemon("", listen=f"unix:{path}"):
+                pass
+        assert path.is_socket()
+
+    async with daemon_folder.daemon("", listen=f"unix:{path}") as it:
+        with pytest.raises(OSError, match="another program listens there already"):
+            await collect(http_push.run, listen=f"unix:{path}")
+        assert (await it.get("status"))["stopping"] is False
 
 
 async def test_an_ipv6_address() -> None:
