@@ -402,7 +402,7 @@ class Daemon:
         self._notifier.stopping()
         self.log.info("stopping")
         await asyncio.gather(self.collectors.stop(), self.backfills.stop())
-        await self.deliveries.finish(patience=FLUSH, hurry=self._hurry)
+        await self.deliveries.stop(patience=FLUSH, hurry=self._hurry)
         try:
             async with asyncio.timeout(FLUSH):
                 await self.collectors.committed()

@@ -97,7 +97,7 @@ class Deliveries:
         self._buffer.resume(name)
         _end(delivery)
 
-    async def finish(self, *, patience: float, hurry: asyncio.Event) -> None:
+    async def stop(self, *, patience: float, hurry: asyncio.Event) -> None:
         """Deliver what is in memory, for a while; spool the rest."""
         for delivery in self.by_store.values():
             delivery.lane.close()
