@@ -129,7 +129,7 @@ def test_interrupted_it_goes_on_in_the_daemon(halves: DaemonProcess, cli: Comman
 
 
 def test_is_left_to_the_daemon_and_given_up(halves: DaemonProcess, cli: CommandLine) -> None:
-    """What was read stays; whoever still follows it hears of it."""
+    """What was read stays, and a command that still follows the backfill tells its end."""
     hold(halves, day=4)
     halves.start()
     detached = cli(*BY_DAYS, "--detach")
@@ -215,7 +215,7 @@ def test_a_daemon_goes_on_with_what_was_begun_without_it(
 
 
 def test_a_single_run_leaves_it_alone(halves: DaemonProcess, cli: CommandLine) -> None:
-    """Whoever runs a collector once waits for no backfill."""
+    """A command that runs a collector once waits for no backfill."""
     hold(halves, day=4)
     with started(cli, *BY_DAYS) as process:
         reaches(cli, day=4)

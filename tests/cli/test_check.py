@@ -66,7 +66,7 @@ def test_only_warns_of_what_looks_odd(daemon: DaemonProcess, cli: CommandLine) -
 def test_a_param_that_is_required_must_be_given_or_remembered(
     daemon: DaemonProcess, cli: CommandLine
 ) -> None:
-    """A daemon that starts cannot know; whoever asks is told."""
+    """A daemon that starts cannot know what its state will hold; ``check`` looks."""
     daemon.plugin("meter", "def run(*, url, **_):\n    return {'url': 'http://next/'}\n")
     collector = {"plugin": "meter", "every": "365d"}
     daemon.configure(collectors={"m": collector})

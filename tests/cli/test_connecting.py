@@ -46,7 +46,7 @@ def test_without_a_daemon_a_broken_configuration_is_told(
 
 
 def test_presents_the_token_and_finds_a_unix_socket(site: DaemonProcess, cli: CommandLine) -> None:
-    """Whatever the daemon listens on."""
+    """The daemon is found through its state directory, on TCP and on a socket file."""
     sections = dict(site.config)
     site.configure(**sections, daemon={"token": "geheimnis"})
     site.start()

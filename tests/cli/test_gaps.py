@@ -148,7 +148,7 @@ def test_a_state_directory_of_an_older_daemon_can_be_looked_at(
 def test_servers_are_asked_as_well(
     daemon: DaemonProcess, cli: CommandLine, request: pytest.FixtureRequest, kind: str
 ) -> None:
-    """Series of one name are told apart by their tags, whatever these look like."""
+    """Series of one name are told apart by their tags, which may look like anything."""
     url = request.getfixturevalue(f"{kind}_url")
     more = {"version": 1, "database": "gaps", "create": True} if kind == "influxdb" else {}
     daemon.plugin(

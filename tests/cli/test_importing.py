@@ -99,7 +99,7 @@ def as_dump(folder: Path, records: Sequence[Mapping[str, Any]]) -> Path:
 
 
 def as_database(folder: Path, records: Sequence[Mapping[str, Any]]) -> Path:
-    """Write a database like BMON's, which nobody but its owner may change."""
+    """Write a database like BMON's, which only its owner may change."""
     path = folder / "bmon.sqlite"
     with closing(sqlite3.connect(path)) as db:
         columns = ", ".join(OKOFEN)
@@ -210,7 +210,7 @@ def test_again_changes_nothing(
 def test_a_disk_that_fills_up_leaves_no_half_file(
     cli: CommandLine, small_disk: Path, tmp_path: Path
 ) -> None:
-    """Or else the next import would keep it as if somebody had edited it."""
+    """Or else the next import would keep it as if the operator had edited it."""
     script = {**OKOFEN, "script_parameters": f"url: {'x' * 100_000}"}
     output = small_disk / "bmon.yaml"
     command = ("import", "bmon", str(as_dump(tmp_path, [script])), "--output", str(output))

@@ -62,7 +62,7 @@ def test_is_taken_up_by_a_running_daemon(daemon: DaemonProcess, cli: CommandLine
 
 
 def test_overwrites_nothing(daemon: DaemonProcess, cli: CommandLine) -> None:
-    """What somebody has written stays."""
+    """A file that is there already stays as it is."""
     daemon.configure()
     daemon.plugin("boiler", "mine")
 

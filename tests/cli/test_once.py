@@ -85,7 +85,7 @@ def test_a_dry_run_spares_what_the_collector_keeps_secret(
 
 
 def test_secrets_do_not_appear(meter: DaemonProcess, cli: CommandLine) -> None:
-    """Whatever the plugin prints of its params and hidden state."""
+    """They are masked in all that the plugin prints of its params and hidden state."""
     cli("once", "m")
 
     dry = ["once", "m", "-n", "--with-secrets"]
@@ -175,7 +175,7 @@ def test_a_run_that_fails_shows_its_traceback_and_gives_1(
         assert "  OSError: no route" in said.lines
 
 
-def test_a_stream_is_only_rehearsed(daemon: DaemonProcess, cli: CommandLine) -> None:
+def test_a_stream_is_only_run_dry(daemon: DaemonProcess, cli: CommandLine) -> None:
     """A dry run listens for a while."""
     daemon.plugin(
         "ticker",

@@ -25,7 +25,7 @@ def test_nothing_to_show_is_said_in_a_sentence(site: DaemonProcess, cli: Command
 
 
 def test_times_are_local_with_their_offset(site: DaemonProcess, cli: CommandLine) -> None:
-    """In whatever command."""
+    """Readings and runs are told in the zone of the terminal, not in UTC."""
     cli.environ["TZ"] = "America/Anchorage"
     cli("once", "good")
 

@@ -46,7 +46,7 @@ def test_lists_every_problem_of_the_configuration_and_ends_with_78(
 
 
 def test_says_how_to_begin_where_there_is_no_configuration(cli: CommandLine) -> None:
-    """Whoever has just installed it reads what to do."""
+    """The first message after an installation says what to do."""
     said = cli("run", "--config", "nowhere.yaml")
 
     assert said.code == 78

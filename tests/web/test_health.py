@@ -91,7 +91,7 @@ async def test_stopping_is_unready(daemon_folder: DaemonFolder) -> None:
 async def test_a_stuck_schedule_is_not_alive(
     daemon_folder: DaemonFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A collector that nobody wakes any more is as bad as a delivery that does not move."""
+    """A collector that is no longer woken is as bad as a delivery that does not move."""
     monkeypatch.setattr(collector, "OVERSLEPT", -3600.0)
     daemon_folder.plugin("meter", "async def run(**_): return {}\n")
     async with daemon_folder.daemon("collectors: {m: {plugin: meter, every: 1h}}") as it:

@@ -42,7 +42,7 @@ async def answer(_: web.BaseRequest) -> web.StreamResponse:
 
 
 async def test_a_plugin_answers_below_its_prefix(it: RunningDaemon) -> None:
-    """Every method, every path below, whatever the daemon itself asks of a request."""
+    """Every method and every path below reach it, without what the daemon asks of its own."""
     headers = {"Host": "elsewhere.example.org", "Origin": "http://elsewhere.example.org"}
     for method, path in (("POST", "/push/a/b"), ("GET", "/push"), ("PUT", "/push/api/v1")):
         reply = await it.ask(method, path, data=b"\x01", headers=headers)
@@ -52,7 +52,7 @@ async def test_a_plugin_answers_below_its_prefix(it: RunningDaemon) -> None:
 
 
 async def test_a_compressed_body_is_left_to_the_plugin(it: RunningDaemon) -> None:
-    """Nobody inflates what nobody has asked for."""
+    """A body that no handler has asked for is not inflated."""
     reply = await it.ask("POST", "/push", data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
 
     assert reply.body == "/push 1f8b"
@@ -116,7 +116,7 @@ async def test_before_and_after_its_collector_a_path_is_not_unknown(
     ],
 )
 def test_a_prefix_that_cannot_be_mounted_is_told(prefix: str, problem: str) -> None:
-    """It is malformed, the daemon's, or somebody else's."""
+    """A path is refused if it is malformed, the daemon's, or another collector's."""
     mounts = Mounts()
     mounts.address = "http://127.0.0.1:8470"
 

@@ -33,7 +33,7 @@ async def guarded(daemon_folder: DaemonFolder) -> AsyncIterator[RunningDaemon]:
 async def test_without_the_token_nothing_is_told(
     guarded: RunningDaemon, header: str | None
 ) -> None:
-    """Whoever has not the configured token is refused, by a page or by a change."""
+    """A caller without the configured token gets no page and changes nothing."""
     headers = {"Authorization": header} if header else {}
 
     for method, path in (("GET", "/api/v1/status"), ("GET", "/metrics"), ("POST", RUN)):
@@ -53,7 +53,7 @@ async def test_the_token_opens(guarded: RunningDaemon) -> None:
 
 
 async def test_probes_need_no_token(guarded: RunningDaemon) -> None:
-    """Health is told to everybody, whatever they call this machine."""
+    """Health is told to every caller, under any name of this machine."""
     for path in ("/livez", "/readyz", "/healthz"):
         answer = await guarded.ask("GET", path, headers={"Host": "node-7.example.org"})
 

@@ -93,7 +93,7 @@ async def test_a_stale_socket_is_replaced(daemon_folder: DaemonFolder, socket_pa
 async def test_a_socket_in_use_is_left_alone(
     daemon_folder: DaemonFolder, socket_path: Path
 ) -> None:
-    """Where somebody listens, the daemon ends and the other goes on."""
+    """Where another program listens, the daemon ends and the other goes on."""
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(socket_path))
         other.listen()
@@ -190,7 +190,7 @@ async def test_a_bug_is_logged_and_survived(
 
 
 async def test_the_root_says_what_this_is(it: RunningDaemon) -> None:
-    """Somebody who opens the address in a browser learns where to look."""
+    """A person who opens the address in a browser learns where to look."""
     answer = await it.ask("GET", "/")
 
     assert answer.status == 200
@@ -208,7 +208,7 @@ async def test_head_is_get_without_a_body(it: RunningDaemon) -> None:
 
 
 async def test_the_stop_does_not_wait_for_an_idle_client(daemon_folder: DaemonFolder) -> None:
-    """A connection that somebody keeps open does not hold up the stop."""
+    """A connection that a client keeps open does not hold up the stop."""
     async with daemon_folder.daemon("") as it:
         host, _, port = it.address.removeprefix("http://").partition(":")
         _, writer = await asyncio.open_connection(host, int(port))

@@ -190,7 +190,7 @@ async def test_latest_has_the_newest_of_each_series(daemon_folder: DaemonFolder)
 
 
 async def test_a_store_that_cannot_answer(it: RunningDaemon, influx2: Influx2) -> None:
-    """The reason is told as a problem, and nobody takes it for ours."""
+    """The reason is told as a problem, and not as a bug of the daemon."""
     await influx2.stop()
     answer = await it.ask("GET", "/api/v1/latest")
     await influx2.start()

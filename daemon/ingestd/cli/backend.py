@@ -41,7 +41,7 @@ class Backend(Protocol):
         """List the collectors."""
 
     async def run_now(self, collector: str) -> Json:
-        """Run a collector and return the record of that."""
+        """Run a collector and return the record of the run."""
 
     async def runs(self, *, collector: str | None, limit: int) -> list[Json]:
         """List runs, the newest first."""
@@ -53,7 +53,7 @@ class Backend(Protocol):
         """Return what is remembered for a collector, what is hidden only counted."""
 
     async def reset(self, collector: str, *, masks: bool) -> None:
-        """Forget that."""
+        """Forget what is remembered for a collector; which params are masked only if asked to."""
 
     async def spool(self) -> list[Json]:
         """List what waits on disk for each store."""
@@ -79,7 +79,7 @@ class Backend(Protocol):
     async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
         """Begin a backfill, or go on with the one that was asked for in the same words.
 
-        Returns it at its end, or at once if nobody follows it.
+        Returns it at its end, or at once if ``follow`` is None.
         """
 
     async def cancel_backfill(self, number: int) -> Json:

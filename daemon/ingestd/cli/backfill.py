@@ -16,7 +16,7 @@ from ingestd.cli.progress import Bar, bar
 from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option
 
 RATE: Final = click.FloatRange(min=0, min_open=True)
-ENDINGS: Final = {"done": 0, "cancelled": FAILURE}
+EXIT_CODES: Final = {"done": 0, "cancelled": FAILURE}
 
 
 def pace_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -157,14 +157,14 @@ def trouble(backfill: Json) -> str:
 
 async def _cancel(backend: Backend, collector: str) -> Json:
     for each in await backend.backfills(collector):
-        if each["status"] not in ENDINGS:
+        if each["ended"] is None:
             return await backend.cancel_backfill(each["id"])
     raise CommandError(f"{collector}: no backfill to cancel")
 
 
 def exit_code(found: Json) -> int:
-    """Return the exit code of whoever has waited for a backfill."""
-    return ENDINGS.get(found["status"], INTERRUPTED)
+    """Return the exit code of a command that has waited for a backfill."""
+    return EXIT_CODES.get(found["status"], INTERRUPTED)
 
 
 def tell_end(found: Json, how: str) -> None:

@@ -18,7 +18,7 @@ class Needs:
 
     Attributes:
         settings: The names of the Django settings that it reads.
-        notes: What somebody should look at.
+        notes: What the operator should look at.
         runs: Whether it can run here at all.
     """
 

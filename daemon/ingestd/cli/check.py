@@ -9,7 +9,6 @@ from ingestd.cli import show
 from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
 from ingestd.cli.loading import loader_for, plugin_findings
 from ingestd.cli.settings import config_option, load
-from ingestd.cli.stores import opened
 from ingestd.config import Config, StoreConfig
 from ingestd.errors import PluginLoadError, Problem, StoreUnavailable
 from ingestd.redaction import Redactor
@@ -75,6 +74,8 @@ async def _connect(config: Config) -> int:
 
 async def _try(config: StoreConfig) -> tuple[list[str], str]:
     """Return what a store's adapter warns of, and why it cannot be used."""
+    from ingestd.cli.stores import opened  # noqa: PLC0415 -- takes its time
+
     async with opened(config) as sink:
         try:
             return (await sink.check() if sink else ["the file will be made"]), ""

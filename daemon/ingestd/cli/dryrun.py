@@ -1,4 +1,4 @@
-"""A rehearsal: one run of a collector that stores and remembers nothing.
+"""A dry run: one run of a collector that stores and remembers nothing.
 
 It runs on a copy of what the collector remembers, into a buffer that leads nowhere.
 """
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class DryRun:
     """What a run would have done.
 
     Attributes:
@@ -54,8 +54,8 @@ class Rehearsal:
     after: Memory
 
 
-class Tray(Buffer):
-    """Takes points and leads nowhere."""
+class RecordingBuffer(Buffer):
+    """Keeps the points it is given, and leads to no store."""
 
     def __init__(self) -> None:
         super().__init__(capacity=sys.maxsize)
@@ -83,20 +83,20 @@ class FirstStore:
             return await sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
 
 
-async def rehearse(
+async def dry_run(
     config: Config, collector: CollectorConfig, redactor: Redactor, *, verbose: bool
-) -> Rehearsal:
+) -> DryRun:
     """Run a collector once without storing or remembering anything."""
     configure(log_format="console", level="debug" if verbose else "info", redactor=redactor)
     leave_out_what_is_printed()
-    clock, tray, log = SystemClock(), Tray(), structlog.get_logger("ingestd")
+    clock, buffer, log = SystemClock(), RecordingBuffer(), structlog.get_logger("ingestd")
     async with AsyncExitStack() as stack:
         states = await stack.enter_async_context(_copied_states(config.daemon.state_dir))
         before = (await states.load(collector.name)).memory
         committer = StateCommitter(collector.name, before, store=states, clock=clock, log=log)
         services = Services(
             clock=clock,
-            buffer=tray,
+            buffer=buffer,
             loader=loader_for(config),
             processes=await stack.enter_async_context(Workers(1, withheld=config.secret_variables)),
             threads=Threads(),
@@ -111,7 +111,7 @@ async def rehearse(
             log=log,
         )
         record = await _run_alone(alone(collector), committer, services, config.catalogue)
-        return Rehearsal(record, tray.points, before, committer.memory)
+        return DryRun(record, buffer.points, before, committer.memory)
 
 
 async def remembered(config: Config, name: str) -> Memory:
@@ -135,7 +135,7 @@ async def _run_alone(
         last=None,
         services=services,
     )
-    waiting = asyncio.create_task(collector.run(), name="ingestd[rehearsal]")
+    waiting = asyncio.create_task(collector.run(), name="ingestd[dry-run]")
     await asyncio.sleep(0)  # it waits for its first tick now
     try:
         return await collector.run_now()

@@ -123,7 +123,7 @@ async def _compared(config: Config, backend: Backend, question: Question) -> lis
 
 def _bounds(start: datetime | None, end: datetime | None) -> Bounds:
     now = time.time()
-    # Nobody can miss what is yet to come.
+    # What is yet to come is not missing.
     end_at = now if end is None else min(end.timestamp(), now)
     start_at = end_at - RECENT if start is None else start.timestamp()
     if start_at >= end_at:
@@ -140,7 +140,7 @@ def _bounds(start: datetime | None, end: datetime | None) -> Bounds:
 def spans(found: Sequence[Compared]) -> list[tuple[float, float]]:
     """Return what to read again, from the reading before a hole to the one behind it.
 
-    Not from the first that is missing, because nobody knows exactly when that should be.
+    Not from the first that is missing, because it is not known exactly when that should be.
     """
     holes = ((hole.after_us, hole.end_us) for _, hole in _holes(found))
     return [(start / SECOND_US, end / SECOND_US) for start, end in merged(holes, MOST_SPANS)]

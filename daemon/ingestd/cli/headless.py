@@ -80,7 +80,7 @@ async def backfill_here(
     """Make a backfill as the daemon would, to its end or until this process is told to stop.
 
     Returns:
-        How it was at last. If it is not over, whoever runs next goes on with it.
+        How it was at last. If it is not over, the next command or daemon goes on with it.
 
     Raises:
         StateDirectoryBusy: A daemon runs there.

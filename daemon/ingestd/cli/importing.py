@@ -34,7 +34,7 @@ SQLITE: Final = b"SQLite format 3\0"
 
 @dataclass(frozen=True, slots=True)
 class PlannedCollector:
-    """One collector as it will be, and what somebody should look at."""
+    """One collector as it will be, and what the operator should look at."""
 
     entry: Entry
     notes: tuple[str, ...]
@@ -159,7 +159,7 @@ def _write(output: Path, text: str) -> bool:
         return False
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        # Nobody but us may read it; and no folder of configuration takes it for a part.
+        # Only our own user may read it; and no folder of configuration takes it for a part.
         file, unfinished = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
         try:
             _fill(file, text)

@@ -22,7 +22,7 @@ from ingestd.records import GOOD_OUTCOMES, Outcome
 from ingestd.redaction import Redactor, find_secrets
 
 if TYPE_CHECKING:
-    from ingestd.cli.dryrun import Rehearsal
+    from ingestd.cli.dryrun import DryRun
 
 READINGS_SHOWN: Final = 40  # readings
 LISTEN: Final = "10s"
@@ -77,7 +77,7 @@ def once(  # noqa: PLR0913 -- one for each option of the command
         _check(config, collector)
         if not with_secrets:
             asyncio.run(_spare_secrets(config, name))
-        return _rehearse(config, collector, listen_for, verbose=verbose, as_json=as_json)
+        return _run_dry(config, collector, listen_for, verbose=verbose, as_json=as_json)
     if collector.every is None and collector.cron is None:
         raise CommandError(f"{name}: a stream runs as long as the daemon does; try --dry-run")
     record = asyncio.run(_run(config_path, config, collector, changed=bool(params)))
@@ -154,10 +154,10 @@ def _param(text: str) -> tuple[str, Any]:
         raise click.BadParameter(f"{name}: expected YAML", param_hint="--param") from None
 
 
-def _rehearse(
+def _run_dry(
     config: Config, collector: CollectorConfig, listen_for: str, *, verbose: bool, as_json: bool
 ) -> int:
-    from ingestd.cli.dryrun import rehearse  # noqa: PLC0415 -- takes its time
+    from ingestd.cli.dryrun import dry_run  # noqa: PLC0415 -- takes its time
 
     stream = collector.every is None and collector.cron is None
     if stream:
@@ -166,7 +166,7 @@ def _rehearse(
         except ValueError as exc:
             raise click.BadParameter(f"{exc}", param_hint="--listen-for") from None
     redactor = Redactor([*config.secrets, *find_secrets(dict(collector.params))])
-    found = asyncio.run(rehearse(config, collector, redactor, verbose=verbose))
+    found = asyncio.run(dry_run(config, collector, redactor, verbose=verbose))
     if stream and found.record.outcome is Outcome.TIMEOUT:  # it has been listened to long enough
         found.record.outcome, found.record.error = Outcome.OK, ""
     redactor.add([*found.before.hidden.values(), *found.after.hidden.values()])
@@ -177,7 +177,7 @@ def _rehearse(
     return 0 if found.record.outcome in GOOD_OUTCOMES else FAILURE
 
 
-def _as_json(found: "Rehearsal", name: str, redactor: Redactor) -> Json:
+def _as_json(found: "DryRun", name: str, redactor: Redactor) -> Json:
     from ingestd.views import point_json, state_json  # noqa: PLC0415 -- takes its time
 
     return {
@@ -188,7 +188,7 @@ def _as_json(found: "Rehearsal", name: str, redactor: Redactor) -> Json:
     }
 
 
-def _show(found: "Rehearsal", redactor: Redactor) -> None:
+def _show(found: "DryRun", redactor: Redactor) -> None:
     from ingestd.views import point_json  # noqa: PLC0415 -- takes its time
 
     points = list(map(point_json, found.points))

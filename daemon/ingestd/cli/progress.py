@@ -22,7 +22,7 @@ class Bar:
 
 
 def _ignore(_done: float, _text: str) -> None:
-    """Show nothing: nobody looks."""
+    """Show nothing, since standard error is no terminal."""
 
 
 def _say(text: str) -> None:

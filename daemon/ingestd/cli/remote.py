@@ -56,7 +56,7 @@ class Remote:
         return cast("list[Json]", await self._get("collectors"))
 
     async def run_now(self, collector: str) -> Json:
-        """Run a collector and return the record of that."""
+        """Run a collector and return the record of the run."""
         path = f"collectors/{_part(collector)}/run"
         record = await self._call("POST", path, json={}, timeout=RUN)
         stores = (await self.status())["stores"]
@@ -76,7 +76,7 @@ class Remote:
         return cast("Json", await self._get(f"state/{_part(collector)}"))
 
     async def reset(self, collector: str, *, masks: bool) -> None:
-        """Forget that."""
+        """Forget what is remembered for a collector; which params are masked only if asked to."""
         await self._call("POST", f"state/{_part(collector)}/reset", json={"masks": masks})
 
     async def spool(self) -> list[Json]:
@@ -110,14 +110,12 @@ class Remote:
         return cast("list[Json]", await self._get("backfills", collector=collector))
 
     async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
-        """Begin a backfill in the daemon; look at it until it ends, if somebody follows it."""
-        from ingestd.backfilling import OVER  # noqa: PLC0415 -- takes its time
-
+        """Begin a backfill in the daemon; look at it until it ends, if ``follow`` is given."""
         body = {name: value for name, value in asdict(wanted).items() if value is not None}
         found: Json = await self._call("POST", "backfills", json=body)
         while follow is not None:
             follow(found)
-            if found["status"] in OVER:
+            if found["ended"] is not None:
                 break
             await asyncio.sleep(TELL_PROGRESS)
             found = await self._get(f"backfills/{found['id']}")

@@ -34,7 +34,7 @@ EXIT_PATIENCE: Final = 1.0  # seconds that tasks get at the very end
     "--log-format",
     type=click.Choice(["auto", "console", "journal", "json"]),
     envvar="INGESTD_LOG_FORMAT",
-    help="How to write logs, whatever the configuration says.",
+    help="How to write logs, instead of what the configuration says.",
 )
 @click.option(
     "--log-level",

@@ -68,7 +68,7 @@ MOMENT: Final = Moment()
 
 
 def default_path() -> Path:
-    """Return where the configuration is if nobody says so on the command line."""
+    """Return where the configuration is unless the command line says so."""
     from ingestd.config import file as configfile  # noqa: PLC0415 -- takes its time
 
     return configfile.default_path(os.environ, root=os.geteuid() == 0)
@@ -105,8 +105,8 @@ def load(path: Path) -> "Config":
 def load_daemon(path: Path) -> "Config | None":
     """Read only how to reach the daemon, from a file that may be wrong otherwise.
 
-    Whoever has just broken the configuration of a running daemon still wants to
-    talk to it. None if its section ``daemon:`` is damaged too.
+    An operator who has just broken the configuration of a running daemon still wants
+    to talk to it. None if its section ``daemon:`` is damaged too.
     """
     from ingestd.config import (  # noqa: PLC0415
         Config,
@@ -149,7 +149,7 @@ def known(among: Mapping[str, T], name: str, what: str) -> T:
 
 
 def _section_text(text: str, name: str) -> str:
-    """Return the lines of a section at the top level, whatever the others are like."""
+    """Return the lines of a section at the top level, which may stand among damaged ones."""
     found: list[str] = []
     for line in text.splitlines():
         if line.startswith(f"{name}:") or (found and line[:1] in {"", " ", "#", "}"}):

@@ -64,6 +64,6 @@ def reset(*, name: str, masks: bool, yes: bool, config_path: Path) -> int:
 def _confirmed(question: str) -> bool:
     try:
         return click.confirm(question, err=True)
-    except click.Abort:  # nobody answers
+    except click.Abort:  # standard input has no answer
         click.echo(err=True)
         return False

@@ -11,7 +11,7 @@ def refuse_foreign_root(path: Path) -> None:
     """Leave no files of root's where the daemon runs as another user.
 
     Raises:
-        CommandError: Says as whom to call the command.
+        CommandError: Says as which user to call the command.
     """
     if os.geteuid() != 0 or not path.exists() or path.stat().st_uid == 0:
         return

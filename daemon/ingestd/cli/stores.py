@@ -9,7 +9,7 @@ from ingestd.sinks import Sink, make_sink
 
 @asynccontextmanager
 async def opened(config: StoreConfig) -> AsyncIterator[Sink | None]:
-    """Make the adapter to a store; None for a file that nobody has made yet.
+    """Make the adapter to a store; None for a file that is not there yet.
 
     Looking for readings must not leave an empty file behind, least of all one that
     belongs to another user than the daemon's.

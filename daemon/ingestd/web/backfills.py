@@ -13,7 +13,7 @@ class BackfillsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which backfills.
 
     Attributes:
-        collector: Whose, or everybody's.
+        collector: Those of one collector, or None for all.
         limit: How many at most.
     """
 

@@ -22,7 +22,7 @@ class Call(Generic[Q, B]):
     """A request that has passed every check.
 
     Attributes:
-        daemon: Whom it is about.
+        daemon: The daemon that it is about.
         path: The variable parts of the path.
         query: The parsed query.
         body: The parsed body.

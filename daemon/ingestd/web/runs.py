@@ -12,7 +12,7 @@ class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which runs.
 
     Attributes:
-        collector: Whose, or everybody's.
+        collector: Those of one collector, or None for all.
         limit: How many at most.
         before: Only those with a lower number, for the next page.
     """

@@ -1,4 +1,4 @@
-"""Who may ask: a token where there is one, and no web page of somebody else's.
+"""Who may ask: a token where there is one, and no web page of another site.
 
 A browser sends requests to this machine for any page that it shows. What keeps
 such a page out: it cannot send JSON across origins without asking first, which we

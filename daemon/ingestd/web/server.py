@@ -42,7 +42,7 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
     with ThreadPoolExecutor(1, "ingestd-web") as pool:
         app = application(daemon, Guard(listen, daemon.config.daemon.token), pool)
         runner = web.AppRunner(
-            # Bodies stay compressed: whoever takes such ones bounds what they become.
+            # Bodies stay compressed: a handler that takes such ones bounds what they become.
             app,
             access_log=None,
             shutdown_timeout=LET_GO,
@@ -104,7 +104,7 @@ def _protected(daemon: Daemon, guard: Guard) -> Any:
                 if request.path not in unguarded:
                     guard.check(request)
                 response = await handler(request)
-        except Exception as error:  # noqa: BLE001 -- border: whatever a request meets, the daemon goes on
+        except Exception as error:  # noqa: BLE001 -- border: no request may end the daemon
             response = _told(daemon, request, error)
         response.headers.update(HEADERS)
         return response
@@ -113,7 +113,7 @@ def _protected(daemon: Daemon, guard: Guard) -> Any:
 
 
 def _may_be_mounted_soon(daemon: Daemon, path: str) -> bool:
-    """Say whether a path that nobody answers yet must not be called unknown.
+    """Say whether a path without a handler may get one soon, and must not be called unknown.
 
     The address is there before the collectors are, and some senders take a 404 for
     a reason to throw away what they have.
@@ -125,7 +125,7 @@ async def _of_plugin(request: web.Request, handler: Handler | None) -> web.Strea
     if handler is None:
         raise Refusal(
             503,
-            "whoever answers here is being started, replaced or stopped",
+            "the collector that answers here is being started, replaced or stopped",
             headers={"Retry-After": "1"},
         )
     return await handler(request)
