@@ -239,3 +239,16 @@ async def test_newest_time_is_the_latest_of_all_readings(tmp_path: Path) -> None
 
         assert newest == 5_000_000
         assert replacing.newest_us == 5_000_000
+
+
+async def test_newest_record_is_at_hand(tmp_path: Path) -> None:
+    """A collector has the record of its newest run, with its number; one that replaces it, too."""
+    async with site(tmp_path) as here:
+        collector = await here.start(COUNTING)
+        records = await here.ran(2)
+        last = collector.last
+        replacing = await here.restart(every=1e9)
+
+        assert last is not None
+        assert last.id == max(record.id for record in records)
+        assert replacing.last is last
