@@ -28,9 +28,9 @@ async def test_what_was_taken_is_forgotten() -> None:
     reading, writing = os.pipe()
     output = OutputTail(reading)
     os.write(writing, b"x" * (KEPT_BYTES + 1))
-    output.take()
-    os.write(writing, b"next")
 
+    assert output.take() == "[1 bytes left out]\n" + "x" * KEPT_BYTES
+    os.write(writing, b"next")
     assert output.take() == "next"
     os.close(writing)
     assert output.take() == ""
