@@ -88,8 +88,7 @@ class SpoolSpace:
         """Spool a droppable body on a full disk, at the cost of older ones, if that can be."""
         try:
             points = await self._spool.append_over_oldest(body)
-        except StateError as error:
-            self._ran_out(str(error))
+        except StateError:  # that the disk has no room has been told
             return False
         self._account.drop_from_disk(points)
         return True
