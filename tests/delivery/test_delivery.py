@@ -243,3 +243,23 @@ async def test_what_passes_through_the_spool_is_no_backlog(server: Influx2, tmp_
         assert pipe.only.behind == ""
         pipe.only.spool.holds = replace(pipe.only.spool.holds, oldest_at=1.0)
         assert pipe.only.behind == "store main has a backlog in its spool"
+
+
+async def test_a_delivery_is_stuck_when_it_has_work_and_makes_no_progress(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """It is stuck after ``stalled`` seconds of that; an idle one never is."""
+    gate = asyncio.Event()
+    server.script += [held_until(gate)]
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        pipe.only.account.moved_at -= 2 * pipe.only.limits.stalled
+        idle = pipe.only.stuck
+        receipt = await pipe.put(points(1))
+        await until(lambda: server.writes == 1)
+        fresh = pipe.only.stuck
+        pipe.only.account.moved_at -= pipe.only.limits.stalled + 1
+        stalled = pipe.only.stuck
+        gate.set()
+        await receipt.wait()
+
+        assert (idle, fresh, stalled, pipe.only.stuck) == (False, False, True, False)
