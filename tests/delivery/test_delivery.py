@@ -1,13 +1,16 @@
 """What becomes of a batch when its store is up, down, slow or gone."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ingestd.config.model import EmbeddedStore
+from ingestd.model import Point
 from ingestd.sinks.embedded import EmbeddedSink
+from ingestd.sinks.protocol import Encoded
 from tests.support.influx2 import (
     HANG,
     RESET,
@@ -263,3 +266,26 @@ async def test_a_delivery_is_stuck_when_it_has_work_and_makes_no_progress(
         await receipt.wait()
 
         assert (idle, fresh, stalled, pipe.only.stuck) == (False, False, True, False)
+
+
+class FaultySink(EmbeddedSink):
+    """A sink with a bug."""
+
+    def encode(self, points: Sequence[Point]) -> Encoded:
+        """Raise an error that is none of ours, if a value is 13."""
+        if any(value == 13 for _, _, value in points):
+            raise LookupError("on purpose")
+        return super().encode(points)
+
+
+async def test_a_bug_in_the_delivery_loses_no_position(tmp_path: Path) -> None:
+    """The batch stays in memory, so that no position moves past it; the next ones go on."""
+    faulty = FaultySink(EmbeddedStore(name="main", path=tmp_path / "readings.db"))
+    async with running(tmp_path, {"main": faulty}) as pipe:
+        receipt = await pipe.put(points(1, value=13))
+        await until(lambda: bool(pipe.logged("a batch could not be delivered")))
+        await pipe.safe(points(2))
+
+        assert not receipt.settled
+        assert (pipe.only.in_memory, pipe.only.account.stored) == (1, 1)
+        assert pipe.balanced()
