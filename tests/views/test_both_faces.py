@@ -24,6 +24,7 @@ stores: {here: {type: embedded, batch: {linger: 10ms}}}
 collectors:
   good: {plugin: meter, every: 365d, tags: {site: home}}
   bad: {plugin: bad, cron: 0 0 1 1 *, timezone: UTC, params: {password: geheimnis}}
+  worse: {plugin: bad, every: 365d}
   off: {plugin: meter, every: 1h, enabled: false}
   unused: {plugin: meter, every: 365d}
 """
@@ -69,7 +70,7 @@ async def test_they_give_the_same_answers(daemon_folder: DaemonFolder) -> None:
         pass
     leave_dead_letters_of_a_former_store(daemon_folder)
     async with daemon_folder.daemon() as it:
-        for name in ("good", "bad"):
+        for name in ("good", "bad", "worse"):
             await it.post(f"collectors/{name}/run")
         past = {"collector": "good", "spans": [[1_600_000_000, 1_600_003_600]]}
         backfill = await it.post("backfills", past)
