@@ -230,3 +230,19 @@ async def test_receipt_waits_for_every_store() -> None:
     batch.settle()
     assert before == (False, 1)
     assert (receipt.settled, one.buffer.held) == (True, 0)
+
+
+async def test_cancelled_collector_keeps_no_backfill_out() -> None:
+    """One that has given up waiting is not waited for, once there is room."""
+    one = OneLane(capacity=8, batch=8)
+    await one.put(*range(8))
+    live = one.later(9)
+    await settle()
+    live.cancel()
+    await settle()
+    backfill = one.later(1, priority=Priority.BACKFILL)
+
+    one.done(await one.batch())
+
+    await at_once(backfill)
+    assert (one.buffer.held, one.buffer.backfill) == (1, 1)
