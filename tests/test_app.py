@@ -13,6 +13,7 @@ from ingestd.collecting.collector import Collector
 from ingestd.collecting.collectors import Collectors
 from ingestd.errors import ConfigError, NotNow, StateError
 from tests.support.daemon import DaemonFolder, RunningDaemon
+from tests.support.deadline import WITHIN
 from tests.support.influx2 import HANG, Influx2, answer
 
 TICKING = """
@@ -156,7 +157,7 @@ async def test_changed_catalogue_stops_no_run(folder: DaemonFolder, tmp_path: Pa
 
         flag.touch()
         await it.until(lambda: slow.last is not None and slow.last.outcome == "ok")
-        await asyncio.wait_for(slow.committer.committed(), 5)
+        await asyncio.wait_for(slow.committer.committed(), WITHIN)
         assert stored(folder.state_dir / "readings.db", "slow")[:1] == [10.0]
 
 
@@ -260,7 +261,7 @@ async def test_reload_that_meets_a_bug_half_way_is_taken_back(
         committer = it.daemon.collectors.by_name["t"].committer
         number = committer.memory.state.get("n", 0)
         await it.until(lambda: committer.memory.state.get("n", 0) >= number + 2)
-        await asyncio.wait_for(committer.committed(), 5)
+        await asyncio.wait_for(committer.committed(), WITHIN)
         values = stored(folder.state_dir / "readings.db", "level")
         assert values == [float(n + 1) for n in range(len(values))]
 
@@ -288,10 +289,10 @@ async def test_reload_during_the_start_waits_for_its_end(folder: DaemonFolder) -
     await asyncio.wait({running, asyncio.ensure_future(daemon.ready.wait())}, timeout=20,
                        return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
 
-    assert await asyncio.wait_for(reloads[0], 10) == "collectors: +new -old; stores: unchanged"
+    assert await asyncio.wait_for(reloads[0], WITHIN) == "collectors: +new -old; stores: unchanged"
     assert list(daemon.collectors.by_name) == ["new"]
     daemon.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, WITHIN)
     with pytest.raises(NotNow, match="is stopping"):
         await daemon.reload()
 
@@ -357,7 +358,7 @@ async def test_removed_store_holds_up_nobody(
         await reload(it, folder, f"stores:\n{embedded}{collectors}")
         await it.until(lambda: "main" not in it.daemon.deliveries.by_store)
 
-        await asyncio.wait_for(committer.committed(), 5)
+        await asyncio.wait_for(committer.committed(), WITHIN)
         assert balanced(it)
 
 
@@ -414,9 +415,9 @@ async def test_stop_during_a_reload_ends_cleanly(folder: DaemonFolder, tmp_path:
         await asyncio.sleep(0)
 
         it.daemon.stop()
-        await asyncio.wait_for(it.done, 10)
+        await asyncio.wait_for(it.done, WITHIN)
 
-        await asyncio.wait_for(reloading, 5)
+        await asyncio.wait_for(reloading, WITHIN)
         assert list(it.daemon.collectors.by_name) == ["t"]
 
 
@@ -436,7 +437,7 @@ async def test_stop_at_any_moment_of_a_reload_loses_nothing(
         folder.config(f"stores:\n{other}")
         await asyncio.sleep(seed * 0.004)
         it.daemon.stop()
-        await asyncio.wait_for(it.done, 15)
+        await asyncio.wait_for(it.done, WITHIN)
         await asyncio.wait(reloads)
 
     async with folder.daemon(text.replace("100ms", "1h")) as it:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support import ondisk
 from tests.support.daemon import DaemonFolder
+from tests.support.deadline import WITHIN
 
 # Reads on while the daemon stops: each reading is given when the one before it is safe.
 READING_ON = """
@@ -53,7 +54,7 @@ async def test_a_run_that_reads_on_during_the_stop_has_its_deliveries(
         await it.until(lambda: committer.memory.state.get("n") == 1)
 
         it.daemon.stop()
-        await asyncio.wait_for(it.done, 30)
+        await asyncio.wait_for(it.done, WITHIN)
 
     assert ondisk.embedded(daemon_folder.state_dir / "readings.db")() == LEVEL
     assert ondisk.cursors(daemon_folder.state_dir) == {"m": {"n": 3}}
@@ -68,10 +69,10 @@ async def test_a_window_that_reads_on_during_the_stop_has_its_deliveries(
     text = "collectors:\n  m: {plugin: meter, every: 1h}\n"
     async with daemon_folder.daemon(text, grace="5s") as it:
         asked = await it.daemon.backfills.ask("m", [(0.0, 10.0)])
-        await asyncio.wait_for(it.daemon.shared.get(asyncio.Event).wait(), 20)
+        await asyncio.wait_for(it.daemon.shared.get(asyncio.Event).wait(), WITHIN)
 
         it.daemon.stop()
-        await asyncio.wait_for(it.done, 30)
+        await asyncio.wait_for(it.done, WITHIN)
 
     assert ondisk.embedded(daemon_folder.state_dir / "readings.db")() == LEVEL
     assert asked.position == 10.0

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.cli import WITHIN, CommandLine
+from tests.support.cli import CommandLine
 from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.deadline import WITHIN
 from tests.support.halfhours import DAY, FIRST, HALF_HOURS
 from tests.support.ports import free_port
 

@@ -16,6 +16,7 @@ from ingestd.model import Receipt, Series, StoredPoint
 from ingestd.sinks.embedded import EmbeddedSink
 from tests.support.clock import settle
 from tests.support.collecting import site
+from tests.support.deadline import WITHIN
 
 
 class FromFile:
@@ -140,7 +141,7 @@ async def test_hidden_is_kept_although_readings_wait_and_the_run_is_cancelled(
         )
         await here.until(lambda: bool(collector.committer.memory.state))
         await here.remove()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             while not (kept := await here.on_disk()).hidden:
                 await here.clock.drive(here.clock.sleep(0.1))
 
@@ -246,7 +247,7 @@ async def test_stopping_is_a_flag_and_an_event() -> None:
 
     event.set()
 
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, WITHIN)
     assert stopping
 
 
@@ -266,7 +267,7 @@ async def test_settled_waits_for_all_receipts_and_hurries_the_open_ones() -> Non
     assert not waiting.done()
     some[2][0].settle(1)
 
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, WITHIN)
     assert [len(hurries) for _, hurries in some] == [1, 0, 1]
 
 

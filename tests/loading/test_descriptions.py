@@ -7,6 +7,7 @@ import pytest
 
 from ingestd.calling.plugin import check_params
 from ingestd.worker.description import Kind, Parameters
+from tests.support.deadline import WITHIN
 from tests.support.plugins import COROUTINE, FUNCTION, GENERATOR, PluginFolder
 
 WRAPPED = f"""
@@ -96,4 +97,4 @@ async def test_decorated_coroutine_can_be_called(plugin_folder: PluginFolder) ->
     assert plugin.run is not None
     result = plugin.run()
     assert inspect.isawaitable(result)
-    assert await asyncio.wait_for(result, 5) == {}
+    assert await asyncio.wait_for(result, WITHIN) == {}

@@ -13,7 +13,8 @@ import pytest
 from ingestd.plugins.http_push import bodies
 from ingestd.plugins.http_push.formats.message import Found, Message
 from ingestd.plugins.http_push.routes import Route
-from tests.support.pushing import LINE, SOON, Push, connected, pushing
+from tests.support.deadline import WITHIN
+from tests.support.pushing import LINE, Push, connected, pushing
 
 
 @pytest.mark.parametrize(
@@ -152,14 +153,14 @@ async def test_small_bodies_overtake_a_large_one(monkeypatch: pytest.MonkeyPatch
     def held(route: Route, message: Message) -> Found:
         if threading.current_thread() is not threading.main_thread():
             loop.call_soon_threadsafe(begun.set)
-            may_end.wait(SOON)
+            may_end.wait(WITHIN)
         return find(route, message)
 
     monkeypatch.setattr(Route, "readings", held)
     async with pushing() as push:
         body = json.dumps([[n, "a", n] for n in range(2000)])
         large = asyncio.create_task(push.post("/readings", data=body))
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(WITHIN):
             await begun.wait()
         small = await push.post("/write", data=LINE)
         overtaken = not large.done()

@@ -21,6 +21,7 @@ from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
 from ingestd.model import Point, Series
 from ingestd.sinks.influxdb import InfluxSink, InfluxSink1, InfluxSink2, sink
 from tests.support import influx2 as fake
+from tests.support.deadline import WITHIN
 from tests.support.influx2 import Influx2, answer
 from tests.support.ports import free_port
 from tests.support.servers import influxd
@@ -191,7 +192,7 @@ async def disconnected(url: str) -> None:
     """Wait until the unsent rest of a body has gone: it holds a closed connection until then."""
     port = URL(url).port
     ours = Process()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         while any(each.raddr and each.raddr.port == port for each in ours.net_connections()):  # noqa: ASYNC110 -- the kernel sends no event
             await asyncio.sleep(0.01)
 

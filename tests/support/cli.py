@@ -15,9 +15,9 @@ from typing import Any, Final
 import pytest
 
 from tests.support.daemonprocess import DaemonProcess
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 
-WITHIN: Final = 60.0  # seconds
 GOOD: Final = """
 def run(*, count=0, **_):
     return {"readings": [(1_700_000_000, "level", 4.25, {"site": "here"})], "count": count + 1}

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 import pytest
@@ -26,8 +26,7 @@ from ingestd.logs import Threshold
 from ingestd.redaction import Redactor
 from ingestd.systemd import Notifier
 from ingestd.web.server import serve
-
-SOON: Final = 20.0  # seconds, after which a test has failed
+from tests.support.deadline import WITHIN
 
 
 @dataclass
@@ -79,7 +78,7 @@ class RunningDaemon:
 
     async def until(self, condition: Callable[[], Any]) -> None:
         """Return once something has come true of the daemon."""
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(WITHIN):
             while not condition():  # noqa: ASYNC110 -- not everything has an event
                 await asyncio.sleep(0.01)
 
@@ -147,7 +146,7 @@ class DaemonFolder:
         address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         done = asyncio.create_task(_run(daemon, address))
         try:
-            async with asyncio.timeout(SOON):
+            async with asyncio.timeout(WITHIN):
                 started = asyncio.ensure_future(daemon.ready.wait())
                 await asyncio.wait({started, done}, return_when=asyncio.FIRST_COMPLETED)
                 if started.cancel():
@@ -157,7 +156,7 @@ class DaemonFolder:
         finally:
             daemon.stop()
             daemon.stop()
-            async with asyncio.timeout(SOON):
+            async with asyncio.timeout(WITHIN):
                 await done
 
 

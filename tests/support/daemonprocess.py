@@ -20,12 +20,12 @@ from typing import Any, Final, Self
 import pytest
 import yaml
 
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 
 Line = dict[str, Any]
 Config = Mapping[str, Any]
 
-WITHIN: Final = 20.0  # seconds for what takes a fraction of one on an idle machine
 # The two sides of the accounts of a store.
 CAME: Final = ("ingestd_points_accepted_total", "ingestd_points_inherited_total")
 WENT: Final = (

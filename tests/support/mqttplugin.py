@@ -11,6 +11,7 @@ import aiomqtt
 from ingestd.plugins.mqtt import run
 from ingestd.plugins.mqtt.inbox import Inbox
 from ingestd.testing import TestContext, results
+from tests.support.deadline import WITHIN
 
 
 async def publish(url: str, topic: str, *payloads: object, retain: bool = False) -> None:
@@ -54,7 +55,7 @@ class Running:
 
     async def next(self) -> dict[str, Any]:
         """Return the next result, or raise what the plugin raised."""
-        result = await asyncio.wait_for(self._results.get(), 20)
+        result = await asyncio.wait_for(self._results.get(), WITHIN)
         if isinstance(result, Exception):
             raise result
         if result is None:

@@ -20,9 +20,9 @@ import trustme
 
 from ingestd.plugins import http_push
 from ingestd.testing import TestContext, context, results
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 
-SOON: Final = 10.0  # seconds, after which a test has failed
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STORE: Final = "/readingdb/reading/store/"
 LINE: Final = "cpu value=1 1000000000"
@@ -77,13 +77,13 @@ class Push:
 
     async def logged(self, event: str) -> None:
         """Return once the plugin has logged something."""
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(WITHIN):
             while not any(line["event"] == event for line in self.ctx.logs):  # noqa: ASYNC110 -- a list has no event
                 await asyncio.sleep(0.005)
 
     async def until(self, count: int) -> None:
         """Return once so many results have come."""
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(WITHIN):
             while len(self.results) < count:  # noqa: ASYNC110 -- a list has no event
                 await asyncio.sleep(0.005)
 
@@ -119,7 +119,7 @@ async def pushing(ctx: TestContext | None = None, **params: Any) -> AsyncIterato
 async def listening(push: Push) -> None:
     """Return once it listens; fail as it fails."""
     assert push.task is not None
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(WITHIN):
         while not any(line["event"] == "listening" for line in push.ctx.logs):
             if push.task.done():
                 await push.task
@@ -137,7 +137,7 @@ async def connected(
 async def closed(reader: asyncio.StreamReader) -> bool:
     """Say whether the other side closes the connection soon."""
     try:
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(WITHIN):
             return await reader.read() == b""
     except ConnectionError:
         return True

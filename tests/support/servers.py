@@ -22,15 +22,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
-
-START_TIMEOUT: Final = 20.0
 
 
 class RealServer:
@@ -74,7 +73,7 @@ class RealServer:
         assert not self.running(), f"{self.argv[0]} is running already"
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(self.argv, stdout=log, stderr=log, cwd=self.folder)
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + WITHIN
         while not (self._listens() and self._ready(self.url)):
             if not self.running() or time.monotonic() > deadline:
                 self.kill()
@@ -110,7 +109,7 @@ class RealServer:
             return
         how(process)
         try:
-            process.wait(START_TIMEOUT)
+            process.wait(WITHIN)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

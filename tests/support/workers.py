@@ -10,6 +10,7 @@ import pytest
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished, Workers
 from ingestd.errors import PluginError
+from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines
 
 WHO_AM_I: Final = "import os\ndef run(**_):\n    return {'pid': os.getpid()}\n"
@@ -87,6 +88,6 @@ async def failure(calling: Any) -> PluginError:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Return once another process has made something true."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN):
         while not condition():  # noqa: ASYNC110 (another process has no event of ours)
             await asyncio.sleep(0.01)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ingestd.backfilling.windows import DEFAULT_CHUNK
 from tests.support.daemon import DaemonFolder, RunningDaemon
+from tests.support.deadline import WITHIN
 
 HOURLY = """
     import asyncio, pathlib
@@ -26,7 +27,7 @@ SPAN = [1_600_000_000.0, 1_600_000_000.0 + 10 * DAY]
 
 async def ended(it: RunningDaemon, number: int) -> Any:
     """Return a backfill once it has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN):
         await it.daemon.backfills.ended(number)
     return await it.get(f"backfills/{number}")
 
@@ -197,5 +198,5 @@ async def test_used_up_grace_does_not_hold_up_a_stop(daemon_folder: DaemonFolder
         await it.post("backfills", {"collector": "m", "spans": [SPAN]})
         await it.until(lambda: "m" in it.daemon.backfills.windows)
         it.daemon.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN):
             await it.done

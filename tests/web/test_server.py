@@ -13,6 +13,7 @@ from ingestd.disk.directory import holder
 from ingestd.errors import ListenError
 from ingestd.web.routes import ROUTES
 from tests.support.daemon import DaemonFolder, RunningDaemon
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 
 
@@ -213,7 +214,7 @@ async def test_the_stop_does_not_wait_for_an_idle_client(daemon_folder: DaemonFo
         host, _, port = it.address.removeprefix("http://").partition(":")
         _, writer = await asyncio.open_connection(host, int(port))
         it.daemon.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             await it.done
         writer.close()
 
