@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ingestd.plugins import _bmon
+from ingestd.plugins import _bmonrules
 
 from .bodies import BrokenError, EncodingError, TooSlowError
 from .formats.message import FormatError, Found, TooLargeError
@@ -61,7 +61,7 @@ class Replies:
             counts = {"stored": stored, "rejected": rejected, "problems": found.samples}
             return web.json_response(counts, status=400 if bad else 200)
         success = "" if bad else route.success
-        text = found.note or success or _bmon.message(stored, rejected)
+        text = found.note or success or _bmonrules.message(stored, rejected)
         if self.like_bmon:
             return _text(found.note.partition(":")[0] or text)
         said = "".join(f"\n{problem}" for problem in found.samples)

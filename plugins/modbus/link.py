@@ -7,7 +7,7 @@ How it works
     Where answers are numbered, a connection is made anew after a request without
     an answer, so that what arrives late arrives nowhere. Elsewhere the connection
     stays, the request is repeated on it, and before anything else is asked the line
-    is left alone until it owes nothing more (see ``wire``). What arrives
+    is left alone until it owes nothing more (see ``lateanswers``). What arrives
     meanwhile is thrown away by pymodbus, and noted here: it means that
     ``request_timeout`` is too short.
 """
@@ -20,10 +20,10 @@ from importlib.util import find_spec
 from typing import Any, Final, Never, Self
 
 from .devices import Line
+from .lateanswers import Wire
 from .problems import BEHIND_GATEWAY, BUSY, DeviceError, LineError, ModbusError, Refused
 from .registers import BITS
 from .requests import Request
-from .wire import Wire
 
 PAUSE: Final = 0.2  # seconds before a request or a connection is tried again
 # How pymodbus calls what reads a table, and the function code of an answer to that.

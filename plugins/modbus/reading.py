@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from .devices import Device, Line
+from .lateanswers import Wire
 from .link import Link
 from .problems import NOT_TOGETHER, DeviceError, LineError, Refused
 from .requests import Request, requests
-from .wire import Wire
 
 Reading = tuple[datetime, str, float, dict[str, str]]
 

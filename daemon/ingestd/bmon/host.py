@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Self
 from ingestd.bmon import settings
 from ingestd.bmon.record import as_bmon
 from ingestd.contract import RunFacts
-from ingestd.plugins import _bmon
+from ingestd.plugins import _bmonrules
 
 _KEY: Final = os.urandom(32)
 
@@ -46,9 +46,9 @@ class BmonHost:
         """Give the settings to what is called within, in this thread."""
         return settings.provided(self.settings)
 
-    def convert(self, readings: Iterable[Any], *, now: float) -> _bmon.Converted:
+    def convert(self, readings: Iterable[Any], *, now: float) -> _bmonrules.Converted:
         """Make of readings what BMON would store."""
-        return _bmon.convert(readings, now=now)
+        return _bmonrules.convert(readings, now=now)
 
     def told(self, run: RunFacts) -> dict[str, str | float]:
         """Return what BMON would show its administrators of a run."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from ingestd.contract import RunFacts
-from ingestd.plugins._bmon import SKIPPED, message
+from ingestd.plugins._bmonrules import SKIPPED, message
 
 
 def as_bmon(run: RunFacts) -> dict[str, str | float]:

@@ -6,9 +6,9 @@ from ingestd.views.collectors import (
     plugin_json,
     series_json,
 )
-from ingestd.views.masking import without_secrets
 from ingestd.views.memories import remembered_json, state_json
 from ingestd.views.readings import latest_json, point_json
+from ingestd.views.secrets import without_secrets
 from ingestd.views.status import Process, status_json
 from ingestd.views.stores import (
     OnDisk,

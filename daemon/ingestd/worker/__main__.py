@@ -7,16 +7,14 @@ are a pipe that the daemon reads.
 
 import contextlib
 import ctypes
-import errno
 import faulthandler
 import importlib
 import os
-import resource
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +25,7 @@ from ingestd.worker import wire
 from ingestd.worker.description import describe
 from ingestd.worker.failures import run_failure
 from ingestd.worker.importing import call_ordinary, import_run
+from ingestd.worker.memorylimit import is_shortage, memory_limit
 from ingestd.worker.source import Source
 
 READINGS_IN_MESSAGE: Final = (
@@ -107,12 +106,12 @@ class _Worker:
         path, module, files = asked["plugin"]
         source = Source(Path(path), module, files)
         try:
-            with _memory_limit(asked.get("memory_limit")):
+            with memory_limit(asked.get("memory_limit")):
                 self._send(("done", self._answer(source, asked)))
         except BaseException as exc:  # noqa: BLE001 (the border to foreign code)
             failure = _failure(exc, source, asked.get("memory_limit"))
             # After these the process may be in any condition.
-            spoiled = self._run is None or _is_shortage(exc) or isinstance(exc, SystemExit)
+            spoiled = self._run is None or is_shortage(exc) or isinstance(exc, SystemExit)
             _flush()
             self._send(("failed", type(failure).__name__, str(failure), failure.details, spoiled))
 
@@ -164,34 +163,10 @@ class _Worker:
 
 def _failure(exc: BaseException, source: Source, limit: int | None) -> PluginError:
     failure = run_failure(exc, source.root)
-    if limit and (_is_shortage(exc) or _is_shortage(exc.__context__)):
+    if limit and (is_shortage(exc) or is_shortage(exc.__context__)):
         text = f"needs more memory than memory_limit allows, which is {limit / (1 << 20):.0f} MiB"
         return PluginError(text, details=failure.details)
     return failure
-
-
-def _is_shortage(exc: BaseException | None) -> bool:
-    out_of_memory = isinstance(exc, OSError) and exc.errno == errno.ENOMEM
-    return out_of_memory or isinstance(exc, MemoryError)
-
-
-@contextlib.contextmanager
-def _memory_limit(limit: int | None) -> Iterator[None]:
-    """Bound the data that this process may hold, in bytes, all in all.
-
-    RLIMIT_DATA counts the heap and private writable mappings: what Python
-    objects, NumPy arrays and thread stacks take. RLIMIT_AS would count mapped
-    libraries and files too, which cost nothing.
-    """
-    if limit is None:
-        yield
-        return
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def _flush() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 from dateutil import parser as dates  # type: ignore[import-untyped]  # ships no types
 
-from ingestd.plugins import _bmon
+from ingestd.plugins import _bmonrules
 from ingestd.plugins._limits import LONGEST_NUMBER, is_name, is_time, name_problem, time_problem
 
 SAMPLES: Final = 5
@@ -77,7 +77,7 @@ class Found:
 
 def as_bmon_would(raw: Iterable[Any], message: Message, *, note: str = "") -> Found:
     """Return what BMON would store of readings ``(time, id, value)``."""
-    converted = _bmon.convert(raw, now=message.now)
+    converted = _bmonrules.convert(raw, now=message.now)
     found = Found(rejected=converted.rejected, samples=converted.samples, note=note)
     sift(converted.readings, found, most_held=message.most_held)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingestd.plugins._bmon import convert, message
+from ingestd.plugins._bmonrules import convert, message
 
 NOW = 1_700_000_000.75
 
