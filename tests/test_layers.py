@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -74,8 +75,9 @@ def modules() -> dict[str, Path]:
     }
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
-    """Parse a module.
+    """Parse a module, once for all tests.
 
     CPython 3.11 fails if the garbage collector runs a finalizer that parses, too,
     in the middle of it (python/cpython issue 106905); it does not do so twice.
