@@ -15,7 +15,10 @@ PLUGINS: Final = ROOT / "plugins"
 
 # What everything is called; every package may import these modules.
 WORDS: Final = frozenset(
-    ["clock", "errors", "logs", "metrics", "model", "redaction", "systemd", "tasks"]
+    {
+        *("clock", "errors", "logs", "metrics", "model", "systemd", "tasks"),
+        *("redaction", "secretforms", "secretnames"),
+    }
 )
 # Package -> the packages that it may import beside the words.
 MAY_IMPORT: Final = {

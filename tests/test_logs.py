@@ -23,7 +23,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestd.logs import LONGEST_LINE, Threshold, configure, suited_format
+from ingestd.logs import LONGEST_LINE, OF_PLUGIN, Threshold, configure, suited_format
 from ingestd.redaction import Redactor
 
 PASSWORD = "hunter2-hunter2"
@@ -276,14 +276,38 @@ def test_value_that_cannot_be_written_fails_no_caller(lines: Lines) -> None:
 # -- secrets
 
 
+def test_our_own_lines_stay_readable_whatever_is_secret(lines: Lines) -> None:
+    """Keys, levels, times, numbers and names stay; what a plugin logs is masked in full."""
+    redactor = Redactor(["failed", "warning", 4711, "roof"])
+    redactor.add(["readings", "Bearer"], owner="roof")
+    configure(log_format="json", level="info", redactor=redactor, stream=lines.stream)
+    log = structlog.get_logger().bind(collector="roof")
+
+    log.warning("run failed", run=29, readings=4711, error="Bearer failed")
+    log.bind(**{OF_PLUGIN: "roof"}).info("login failed", readings=4711, run="Bearer")
+    structlog.get_logger().info("run ok", collector="cellar", note="Bearer of readings")
+
+    ours, of_plugin, other = (json.loads(line) for line in lines.lines)
+    assert (ours["event"], ours["level"], ours["collector"]) == ("run failed", "warning", "roof")
+    assert (ours["run"], ours["readings"], ours["error"]) == (29, 4711, "*** ***")
+    assert (of_plugin["event"], of_plugin["readings"], of_plugin["run"]) == (
+        "login ***",
+        "***",
+        "***",
+    )
+    assert of_plugin["collector"] == "roof"
+    assert OF_PLUGIN not in of_plugin
+    assert other["note"] == "Bearer of readings"
+
+
 @pytest.mark.parametrize("log_format", ["console", "journal", "json"])
 def test_secrets_are_nowhere(lines: Lines, log_format: str) -> None:
-    """In phrase, key, value, object or traceback: a secret is masked."""
+    """In phrase, value, object or traceback: a secret is masked."""
     lines.configure(log_format)
     log = structlog.get_logger()
     url = f"http://reader:{PASSWORD}@host/"
     phrase = f"asking {url}"
-    log.info(phrase, url=url, **{PASSWORD: 1}, nested=[{"a": (PASSWORD,)}])
+    log.info(phrase, url=url, nested=[{"a": (PASSWORD,)}])
     log.info("x", error=OSError(f"no route to {url}"), raw=PASSWORD.encode())
     log.info("x", long="." * 3990 + PASSWORD + "." * 9000)
     log.info("x", api_token="never learnt", params={"password": "nor this"})

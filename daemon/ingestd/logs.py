@@ -29,6 +29,11 @@ PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical"
 LONGEST_LINE: Final = 12_000  # characters, of up to four bytes
 LONGEST_TEXT: Final = 8_000  # characters of one value
 DEEPEST_EVENT: Final = 8  # containers within containers
+# The collector whose plugin wrote an event; it is not shown.
+OF_PLUGIN: Final = "_of_plugin"
+# Ours in every event, and in those that no plugin and no library wrote.
+OUR_KEYS: Final = frozenset({"timestamp", "level"})
+OUR_NAMES: Final = frozenset({"collector", "store", "plugin", "run", "backfill", "window"})
 NO_KEY: Final = re.compile(r"[^\w.-]")
 
 # How a terminal is told about colours.
@@ -161,12 +166,34 @@ class Finish:
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> str:
         """Return the line."""
         try:
-            seen = self.redactor.value(jsonable(event))
+            seen = masked(jsonable(event), self.redactor)
             return self.render({key: shortened(value) for key, value in seen.items()})
         except Exception as exc:  # noqa: BLE001 -- the border: plugins' values write themselves
             return self.render(
                 {"level": method, "event": "a log line failed", "error": type(exc).__name__}
             )
+
+
+def masked(event: Event, redactor: Redactor) -> Event:
+    """Return an event without secrets.
+
+    What a plugin or a library wrote is masked in full. Of our own events only texts
+    among the values: a secret such as ``error`` or 1234 must not make them unreadable.
+    """
+    writer = event.pop(OF_PLUGIN, None)
+    foreign = writer is not None or "logger" in event
+    owner = writer or event.get("collector")
+    owner = owner if isinstance(owner, str) else None
+    seen: Event = {}
+    for key, value in event.items():
+        ours = key in OUR_KEYS or value == writer or (not foreign and key in OUR_NAMES)
+        if ours or (not foreign and isinstance(value, int)):
+            seen[key] = value
+        elif key == "event" and not foreign:
+            seen[key] = redactor.phrase(value, owner=owner)
+        else:
+            seen[key] = redactor.member(key, value, owner=owner)
+    return seen
 
 
 def jsonable(value: Any, depth: int = 0) -> Any:

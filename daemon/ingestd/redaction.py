@@ -1,66 +1,51 @@
-"""What must never be shown, and how it is kept out of sight.
+"""How secrets are kept out of sight wherever their text turns up.
 
-Secrets are found in two ways: by the name they stand under, and by their text
-wherever it turns up later. The daemon holds one `Redactor` at each border that
-people look through: logs, run records, the API.
+The daemon holds one `Redactor` for each border that people look through: logs, run
+records, the API. What stands in the configuration is secret everywhere; what a
+plugin hides is so in the texts of its own collector: it may be any word, and must
+not make those of others unreadable. Only texts are masked: names of values, times
+and the daemon's own words say nothing of a secret.
 """
 
-import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+from ingestd.secretforms import Forms, merged
+from ingestd.secretnames import leaf_texts, looks_secret
 
 MASK: Final = "***"
 _SHORTEST: Final = 4  # shorter ones would blank out half of every message
 _REMEMBERED: Final = 1000  # for each owner; a token that is renewed hourly lasts six weeks
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SECRET: Final = re.compile(
-    r"passwo?r?d|passphrase|secret|token|credential|private|cookie|authori[sz]ation|bearer"
-    r"|(?:api|access|store|auth|ssh|signing|encryption|shared|account|app|subscription)key"
+_IN_USE: Final = 50  # of those, may be met in Base64 or cut somewhere
+_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 )
-_SECRET_WORDS: Final = frozenset({"key", "pwd", "pw", "pass"})
-# "Authorization: Bearer abc": an error message may hold only the last part.
-_SCHEME: Final = re.compile(r"^(?:apikey|basic|bearer|token) +", re.IGNORECASE)
-# These say something about a secret without being one.
-_HARMLESS_ENDINGS: Final = frozenset(
-    {"file", "path", "dir", "url", "uri", "endpoint", "name", "type", "ttl", "timeout"}
-    | {"expires", "expiry", "lifetime", "seconds", "count", "length"}
-)
+# What hides nothing where it is met by chance, such as the type of a token.
+_ORDINARY_WORD: Final = re.compile(r"[A-Za-z]{1,12}|[0-9]{1,5}")
 
 
-@lru_cache(maxsize=4096)
-def looks_secret(key: str) -> bool:
-    """Return whether a value under this name should not be shown."""
-    words = [word.lower() for word in _WORD.findall(key)]
-    if not words or (len(words) > 1 and words[-1] in _HARMLESS_ENDINGS):
-        return False
-    if len(words) == 1 and words[0] in _SECRET_WORDS:
+class _Known:
+    """The secrets of one owner, the latest at the end."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, None] = {}
+        self.forms: Forms | None = None
+
+    def add(self, texts: Iterable[str], *, most: int | None) -> bool:
+        """Learn texts; return whether there was a new one among them."""
+        fresh = dict.fromkeys(texts)
+        if not fresh.keys() - self.texts.keys():
+            return False
+        for text in fresh:
+            self.texts.pop(text, None)  # what is still in use moves to the end
+        self.texts.update(fresh)
+        if most is not None:
+            for text in list(self.texts)[:-most]:
+                del self.texts[text]
+        self.forms = None
         return True
-    return _SECRET.search("".join(words)) is not None
-
-
-def find_secrets(value: Any) -> set[str]:
-    """Return the secrets in a value: by their names, and in the URLs it holds."""
-    found: set[str] = set()
-    _find(value, found, secret=False)
-    return found
-
-
-def in_url(text: str) -> set[str]:
-    """Return the user's secrets in a URL: its password, and query values such as a token."""
-    if "://" not in text:
-        return set()
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return set()
-    userinfo = parts.netloc.rpartition("@")[0]
-    hidden = parts.password or userinfo
-    queried = {value for name, value in parse_qsl(parts.query) if looks_secret(name)}
-    return {each for each in (userinfo, hidden, unquote(hidden), *queried) if each}
 
 
 class Redactor:
@@ -68,8 +53,8 @@ class Redactor:
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
         self._lock = threading.Lock()
-        self._owned: dict[str, dict[str, None]] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._owned: dict[str, _Known] = {"": _Known()}
+        self._anyones: Forms | None = None
         self.add(values)
 
     def add(self, values: Iterable[Any], *, owner: str = "") -> None:
@@ -77,68 +62,97 @@ class Redactor:
 
         Args:
             values: Texts, bytes and numbers, or containers of them, as deep as they go.
-            owner: Whose they are. Of one owner only the latest thousand are
-                remembered, or a daemon that runs for years would hold every
-                token it ever had; without an owner, all are.
+            owner: The collector in whose texts they are secret; everywhere without. Of
+                one owner only the latest thousand are remembered, or a daemon
+                that runs for years would hold every token it ever had.
         """
-        fresh = {text: None for value in values for text in _texts(value)}
+        texts = [text for value in values for text in _texts(value)]
         with self._lock:
-            known = self._owned.setdefault(owner, {})
-            if not fresh.keys() - known.keys():
-                return
-            for text in fresh:
-                known.pop(text, None)  # what is still in use moves to the end
-            known.update(fresh)
-            if owner:
-                for text in list(known)[:-_REMEMBERED]:
-                    del known[text]
-            self._pattern = None
+            known = self._owned.setdefault(owner, _Known())
+            if known.add(texts, most=_REMEMBERED if owner else None):
+                self._anyones = None
 
-    def text(self, text: str) -> str:
-        """Return the text with every known secret masked."""
-        pattern = self._pattern or self._compile()
-        return pattern.sub(MASK, text)
+    def text(self, text: str, *, owner: str | None = "") -> str:
+        """Return the text with every known secret masked.
 
-    def value(self, value: Any) -> Any:
-        """Return a copy that can be shown: masked by name, and redacted everywhere else."""
+        Args:
+            text: What is to be shown.
+            owner: The collector that it is about, if any; None if it may be about
+                any: then of what plugins hide all is masked but ordinary words.
+        """
+        spans = self._spans(text, owner)
+        return _masked(text, spans) if spans else text
+
+    def phrase(self, text: str, *, owner: str | None) -> str:
+        """Return our own words with every known secret masked that is no ordinary word."""
+        spans = self._spans(text, owner)
+        told = [each for each in spans if not _ORDINARY_WORD.fullmatch(text[slice(*each)])]
+        return _masked(text, told) if told else text
+
+    def value(self, value: Any, *, owner: str | None = "") -> Any:
+        """Return a copy that can be shown: masked by name, and redacted in its texts."""
         if isinstance(value, str):
-            return self.text(value)
+            return value if is_time(value) else self.text(value, owner=owner)
         if isinstance(value, bytes):
-            shown = self.text(value.decode(errors="surrogateescape"))
+            shown = self.text(value.decode(errors="surrogateescape"), owner=owner)
             return shown.encode(errors="surrogateescape")
         if isinstance(value, Mapping):
-            return {self.value(name): self._member(name, each) for name, each in value.items()}
+            return {name: self.member(name, each, owner=owner) for name, each in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             kind = type(value) if type(value) in {list, tuple, set, frozenset} else list
-            return kind(self.value(each) for each in value)
-        if isinstance(value, int) and self.text(str(value)) == MASK:
+            return kind(self.value(each, owner=owner) for each in value)
+        if type(value) is int and self.text(str(value), owner=owner) == MASK:
             return MASK
         return value
 
-    def _member(self, name: object, value: Any) -> Any:
+    def member(self, name: object, value: Any, *, owner: str | None = "") -> Any:
+        """Return a copy of what stands under a name."""
         if isinstance(name, str) and looks_secret(name) and value not in (None, True, False, ""):
             return MASK
-        return self.value(value)
+        return self.value(value, owner=owner)
 
-    def _compile(self) -> re.Pattern[str]:
-        with self._lock:
-            texts = {text for known in self._owned.values() for text in known}
-            self._pattern = re.compile(_any_of({form for text in texts for form in _forms(text)}))
-            return self._pattern
+    def _spans(self, text: str, owner: str | None) -> list[tuple[int, int]]:
+        spans = self._forms("").spans(text)
+        if owner is None:
+            spans += self._forms_of_all().spans(text)
+        elif owner and owner in self._owned:
+            spans += self._forms(owner).spans(text)
+        return spans
+
+    def _forms(self, owner: str) -> Forms:
+        known = self._owned[owner]
+        forms = known.forms
+        if forms is None:
+            with self._lock:
+                texts = list(known.texts)
+                in_use = -_IN_USE if owner else 0
+                forms = known.forms = Forms(texts[in_use:], former=texts[:in_use])
+        return forms
+
+    def _forms_of_all(self) -> Forms:
+        forms = self._anyones
+        if forms is None:
+            with self._lock:
+                texts = {
+                    text for owner, known in self._owned.items() if owner for text in known.texts
+                }
+                forms = Forms(text for text in texts if not _ORDINARY_WORD.fullmatch(text))
+                self._anyones = forms
+        return forms
 
 
-def _find(value: Any, found: set[str], *, secret: bool) -> None:
-    if isinstance(value, Mapping):
-        for name, each in value.items():
-            _find(each, found, secret=secret or (isinstance(name, str) and looks_secret(name)))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for each in value:
-            _find(each, found, secret=secret)
-    elif secret:
-        for text in _leaf(value):
-            found |= {text, _SCHEME.sub("", text)} - {""}
-    if isinstance(value, str):
-        found |= in_url(value)
+def is_time(text: str) -> bool:
+    """Return whether a text is a date or a time and nothing else."""
+    return text[:2].isdigit() and _TIME.fullmatch(text) is not None
+
+
+def _masked(text: str, spans: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    at = 0
+    for start, end in merged(spans):
+        parts += (text[at:start], MASK)
+        at = end
+    return "".join([*parts, text[at:]])
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -148,32 +162,4 @@ def _texts(value: Any) -> Iterator[str]:
         for each in value:
             yield from _texts(each)
     else:
-        yield from (text for text in _leaf(value) if len(text) >= _SHORTEST)
-
-
-def _leaf(value: Any) -> Iterator[str]:
-    """Yield the text of a leaf that can be a secret; flags, dates and fractions cannot."""
-    if isinstance(value, bytes):
-        yield value.decode(errors="surrogateescape")
-    elif isinstance(value, str | int) and not isinstance(value, bool):
-        yield str(value)
-
-
-def _forms(text: str) -> set[str]:
-    """Return the ways a text is written in tracebacks, JSON and URLs."""
-    as_url = text.encode(errors="surrogatepass")
-    escaped = {repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
-    return {text, quote(as_url, safe=""), quote_plus(as_url), *escaped}
-
-
-def _any_of(forms: Iterable[str]) -> str:
-    """Return a regular expression for any of many texts.
-
-    They are grouped by their first character, because a flat list is tried from
-    end to end at every character. Longest first, or the end of a text that
-    begins with another would stay.
-    """
-    groups: dict[str, list[str]] = {}
-    for form in sorted(forms, key=len, reverse=True):
-        groups.setdefault(form[0], []).append(re.escape(form[1:]))
-    return "|".join(f"{re.escape(c)}(?:{'|'.join(rest)})" for c, rest in groups.items()) or r"(?!)"
+        yield from (text for text in leaf_texts(value) if len(text) >= _SHORTEST)

@@ -262,15 +262,13 @@ class Backfill:
         record.points += counts.points
         record.unusable = dict(counts.unusable + Counter(record.unusable))
         if counts.degraded:
-            record.note_problem(
-                f"{format_window(window)}: {self._services.redactor.text(counts.degraded)}"
-            )
+            record.note_problem(f"{format_window(window)}: {self._masked(counts.degraded)}")
         self._log.debug("window is safe", window=format_window(window), readings=counts.readings)
         await self._save(record)
 
     async def _failed(self, window: Span, error: str, what: str = FAILED) -> None:
         """Note why a window failed, and wait for a while."""
-        record, error = self.record, self._services.redactor.text(error)
+        record, error = self.record, self._masked(error)
         if error != record.error:
             self._log.warning("backfill fails", window=format_window(window), error=error)
         record.failures, record.error = record.failures + 1, error
@@ -278,6 +276,9 @@ class Backfill:
         pause = BACKOFF.pause(record.failures)
         await wait_at_most(self._again, pause, clock=self._clock)
         self._again.clear()
+
+    def _masked(self, text: str) -> str:
+        return self._services.redactor.text(text, owner=self.record.collector)
 
     def _stand(self, status: Status, why: str = "") -> None:
         """Say how it stands, unless other work has taken its place and says it."""

@@ -112,7 +112,7 @@ class Offline:
     async def state(self, collector: str) -> Json:
         """Return what is remembered for a collector, what is hidden only counted."""
         memory = self._memory(collector)
-        self._redactor.add(memory.hidden.values())
+        self._redactor.add(memory.hidden.values(), owner=collector)
         last = next(iter(self._runs(collector, 1)), None)
         return self._masked(remembered_json(collector, memory, last, self._redactor))
 

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from ingestd.collecting.run import RunCounts
 from ingestd.metrics import Metrics
 from ingestd.model import MICROSECONDS
 from ingestd.records import RunRecord, StateStore
 from ingestd.redaction import Redactor
+
+LONGEST_ERROR: Final = 1000  # characters
 
 
 class Report:
@@ -46,11 +49,11 @@ class Report:
 
     def complete(self, record: RunRecord, counts: RunCounts) -> None:
         """Fill in what a run that ended has given, without any secrets."""
-        text = self._redactor.text
+        text = partial(self._redactor.text, owner=self._collector)
         record.readings, record.points = counts.readings, counts.points
         record.unusable = dict(counts.unusable)
         record.samples = [text(sample) for sample in counts.samples]
-        record.error, record.details = text(record.error), text(record.details)
+        record.error, record.details = text(record.error)[:LONGEST_ERROR], text(record.details)
         record.output = text(record.output or counts.output)
         record.degraded = text(counts.degraded)
 

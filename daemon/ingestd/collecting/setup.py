@@ -12,6 +12,7 @@ from ingestd.config import CollectorConfig
 from ingestd.context import LazySession
 from ingestd.errors import PluginLoadError
 from ingestd.loading import CurrentPlugin
+from ingestd.logs import OF_PLUGIN
 from ingestd.worker import Kind
 
 
@@ -70,6 +71,6 @@ class RunSetup:
             timeout=timeout,
             memory_limit=config.memory_limit,
             isolation=services.threads if config.isolation == "thread" else processes,
-            log=log,
+            log=log.bind(**{OF_PLUGIN: config.name}),
             host=host and host.configured(config.settings),
         )

@@ -12,11 +12,13 @@ import aiohttp
 from yarl import URL
 
 from ingestd.errors import QueryError, StoreUnavailable
-from ingestd.redaction import Redactor, in_url
+from ingestd.redaction import Redactor
+from ingestd.secretnames import in_url
 from ingestd.sinks.answers import Reply
 
 # Enough for InfluxDB to quote every line of a batch that it did not understand.
 LONGEST_REPLY: Final = 4 * 1024 * 1024
+LONGEST_TOLD: Final = 300  # characters of an answer that stand in an error
 # Two writes, one drain, and a query or two.
 CONNECTIONS: Final = 8
 # Sent at once; aiohttp wants more than this as a file, which it sends piece by piece.
@@ -115,7 +117,7 @@ class Connection:
         try:
             async with self._open("POST", path, data=dict(params), timeout=patience) as response:
                 if response.status != 200 or response.content_type == "text/html":
-                    said = self.redactor.text((await response.text())[:300])
+                    said = self.redactor.text(await response.text())[:LONGEST_TOLD]
                     raise QueryError(f"{self.where(path)}: HTTP {response.status}: {said}")
                 rest = b""
                 async for chunk in response.content.iter_any():

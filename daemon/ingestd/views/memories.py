@@ -15,7 +15,7 @@ def state_json(collector: str, memory: Memory, redactor: Redactor) -> dict[str, 
     """Return a memory for a listing: what is hidden is only counted."""
     return {
         "collector": collector,
-        "state": plain_json(redactor.value(memory.state)),
+        "state": plain_json(redactor.value(memory.state, owner=collector)),
         "masks": sorted(memory.masks),
         "hidden": {"keys": len(memory.hidden)},
     }

@@ -18,7 +18,9 @@ from typing import Final
 from ingestd.errors import PluginError, PluginLoadError, WorkerDied
 
 DETAILS_LIMIT: Final = 64 * 1024  # characters of a traceback
-MESSAGE_LIMIT: Final = 1000  # characters
+# Characters; it is made shorter when secrets have been masked in it, since one that was cut
+# would not be recognised.
+MESSAGE_LIMIT: Final = 8000
 
 
 def run_failure(exc: BaseException, root: Path) -> PluginError:
