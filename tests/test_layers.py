@@ -167,10 +167,21 @@ def test_modules_of_a_package_form_no_circle() -> None:
 
 
 def test_few_modules_stand_at_the_top() -> None:
-    """Whoever lists the package sees packages, the words and the assembly."""
+    """A listing of the top shows packages, the words and the assembly, and little else."""
     at_the_top = [name for name, path in modules().items() if path.parent == PACKAGE]
 
     assert len(at_the_top) <= MOST_AT_THE_TOP
+
+
+def test_no_class_name_comes_twice() -> None:
+    """A name that is searched for leads to one class, and needs no package to be understood."""
+    places: dict[str, list[str]] = {}
+    for name, path in modules().items():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def public_names(package: str) -> set[str]:
@@ -209,7 +220,7 @@ def test_packages_are_entered_by_the_door() -> None:
 
 
 def test_each_package_says_in_a_sentence_what_it_is_for() -> None:
-    """Whoever opens a package reads its purpose first."""
+    """The first thing that a package shows is its purpose."""
     for name, path in modules().items():
         if path.name == "__init__.py":
             first = (ast.get_docstring(parsed(path)) or "").splitlines()[:1]

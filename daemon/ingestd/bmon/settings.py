@@ -55,7 +55,7 @@ class Settings:
             raise AttributeError(text) from None
 
 
-class Nothing(dict[str, Any]):
+class EmptySettings(dict[str, Any]):
     """Settings that are all empty, so that a script can be described without its collector."""
 
     def __missing__(self, name: str) -> str:
@@ -103,7 +103,7 @@ def provide(settings: Mapping[str, Any] | None) -> None:
     global _of_process  # noqa: PLW0603 -- the import system is as global, and so are its modules
     if settings is None and _installed():
         return
-    _of_process = Nothing() if settings is None else settings
+    _of_process = EmptySettings() if settings is None else settings
     _install()
 
 

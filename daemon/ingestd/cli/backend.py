@@ -12,7 +12,7 @@ Follow = Callable[[Json], None]  # told of a backfill again and again, as the AP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class BackfillRequest:
     """What is to be read again.
 
     Attributes:
@@ -76,7 +76,7 @@ class Backend(Protocol):
     async def backfills(self, collector: str | None = None) -> list[Json]:
         """List the backfills of one collector, or of all, the newest first."""
 
-    async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
+    async def backfill(self, wanted: BackfillRequest, follow: Follow | None) -> Json:
         """Begin a backfill, or go on with the one that was asked for in the same words.
 
         Returns it at its end, or at once if ``follow`` is None.

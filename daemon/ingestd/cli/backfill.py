@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from ingestd.cli import show
-from ingestd.cli.backend import Backend, Json, Wanted
+from ingestd.cli.backend import Backend, BackfillRequest, Json
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE, INTERRUPTED, CommandError
 from ingestd.cli.progress import Bar, bar
@@ -70,13 +70,15 @@ def backfill(  # noqa: PLR0913 -- each is an option
         text = f"expected a time before {show.moment(end.timestamp())}"
         raise click.BadParameter(text, param_hint="--from")
     spans = [(start.timestamp(), end.timestamp())]
-    wanted = Wanted(collector=name, spans=spans, chunk=chunk, rate=rate)
+    wanted = BackfillRequest(collector=name, spans=spans, chunk=chunk, rate=rate)
     found, how = carried_out(config_path, wanted, detach=detach)
     show.as_json(found) if as_json else tell_end(found, how)
     return 0 if detach else exit_code(found)
 
 
-def carried_out(config_path: Path, wanted: Wanted, *, detach: bool = False) -> tuple[Json, str]:
+def carried_out(
+    config_path: Path, wanted: BackfillRequest, *, detach: bool = False
+) -> tuple[Json, str]:
     """Have a backfill made, and show how it goes.
 
     Returns:

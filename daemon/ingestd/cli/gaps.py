@@ -14,7 +14,7 @@ import click
 
 from ingestd.backfilling import SECOND_US, Bounds, Compared, Hole, compare, merged
 from ingestd.cli import show
-from ingestd.cli.backend import Backend, Json, Wanted
+from ingestd.cli.backend import Backend, BackfillRequest, Json
 from ingestd.cli.backfill import carried_out, exit_code, pace_options, tell_end
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import CommandError
@@ -93,7 +93,7 @@ def gaps(  # noqa: PLR0913 -- each is an option
     found = ask(config_path, lambda backend: _compared(config, backend, question))
     if not as_json:
         _show(question, found)
-    wanted = Wanted(collector=name, spans=spans(found), chunk=chunk, rate=rate)
+    wanted = BackfillRequest(collector=name, spans=spans(found), chunk=chunk, rate=rate)
     if refill and len(wanted.spans) == MOST_SPANS:
         click.echo(f"the nearest holes are read together, {MOST_SPANS:,} spans in all", err=True)
     ended, how = carried_out(config_path, wanted) if refill and wanted.spans else (None, "")

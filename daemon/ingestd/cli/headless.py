@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from ingestd.backfilling import DEFAULT_CHUNK, BackfillRecord
-from ingestd.cli.backend import Follow, Json, Wanted
+from ingestd.cli.backend import BackfillRequest, Follow, Json
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.statedir import refuse_foreign_root
 from ingestd.config import CollectorConfig, Config, StoreConfig
@@ -75,7 +75,7 @@ async def run_once(config: Config, collector: CollectorConfig) -> Json:
 
 
 async def backfill_here(
-    config: Config, collector: CollectorConfig, wanted: Wanted, follow: Follow
+    config: Config, collector: CollectorConfig, wanted: BackfillRequest, follow: Follow
 ) -> Json:
     """Make a backfill as the daemon would, to its end or until this process is told to stop.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ingestd.backfilling import BackfillRecord, Status
 from ingestd.backfilling import records as backfillrecords
-from ingestd.cli.backend import Follow, Json, Wanted
+from ingestd.cli.backend import BackfillRequest, Follow, Json
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import known
@@ -183,7 +183,7 @@ class Offline:
 
         return await self._change(forget)
 
-    async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
+    async def backfill(self, wanted: BackfillRequest, follow: Follow | None) -> Json:
         """Read it in this process, for as long as that takes."""
         from ingestd.cli.headless import backfill_here  # noqa: PLC0415 -- takes its time
 

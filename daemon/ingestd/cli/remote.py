@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ingestd.cli.backend import Follow, Json, Wanted
+from ingestd.cli.backend import BackfillRequest, Follow, Json
 from ingestd.cli.exitcodes import ApiError
 from ingestd.errors import ConfigError, Problem
 
@@ -109,7 +109,7 @@ class Remote:
         """List the backfills of one collector, or of all, the newest first."""
         return cast("list[Json]", await self._get("backfills", collector=collector))
 
-    async def backfill(self, wanted: Wanted, follow: Follow | None) -> Json:
+    async def backfill(self, wanted: BackfillRequest, follow: Follow | None) -> Json:
         """Begin a backfill in the daemon; look at it until it ends, if ``follow`` is given."""
         body = {name: value for name, value in asdict(wanted).items() if value is not None}
         found: Json = await self._call("POST", "backfills", json=body)

@@ -21,7 +21,7 @@ class BackfillsQuery(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class BackfillBody(msgspec.Struct, forbid_unknown_fields=True):
     """What to read anew.
 
     Attributes:
@@ -52,7 +52,7 @@ async def backfill(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     return call.daemon.backfills.told(found)
 
 
-async def ask(call: Call[Nothing, Wanted]) -> dict[str, Any]:
+async def ask(call: Call[Nothing, BackfillBody]) -> dict[str, Any]:
     """Begin to read spans of time anew, or go on with them."""
     daemon, wanted = call.daemon, call.body
     if wanted.collector not in daemon.config.collectors:
@@ -85,6 +85,6 @@ def _unknown(call: Call[Any, Any]) -> Refusal:
 ROUTES: Final[tuple[Route, ...]] = (
     get("/api/v1/backfills", backfills, query=BackfillsQuery),
     get("/api/v1/backfills/{id}", backfill),
-    post("/api/v1/backfills", ask, body=Wanted),
+    post("/api/v1/backfills", ask, body=BackfillBody),
     post("/api/v1/backfills/{id}/cancel", cancel),
 )

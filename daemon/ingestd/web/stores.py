@@ -37,7 +37,7 @@ class DeadLettersQuery(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
 
 
-class Chosen(msgspec.Struct, forbid_unknown_fields=True):
+class DeadLettersBody(msgspec.Struct, forbid_unknown_fields=True):
     """What to retry or to purge.
 
     Attributes:
@@ -77,13 +77,13 @@ async def dead_letters(call: Call[DeadLettersQuery, Nothing]) -> list[dict[str, 
     return [each.as_dict() for each in found]
 
 
-async def retry(call: Call[Nothing, Chosen]) -> dict[str, Any]:
+async def retry(call: Call[Nothing, DeadLettersBody]) -> dict[str, Any]:
     """Put dead letters back into the queue of their store."""
     store = _delivery(call.daemon, call.body.store).name
     return {"points": await call.daemon.deliveries.retry(store, call.body.ids)}
 
 
-async def purge(call: Call[Nothing, Chosen]) -> dict[str, Any]:
+async def purge(call: Call[Nothing, DeadLettersBody]) -> dict[str, Any]:
     """Forget dead letters for ever."""
     return {"points": await call.daemon.deliveries.purge(call.body.store, call.body.ids)}
 
@@ -140,7 +140,7 @@ def _configured(daemon: Daemon, delivery: Delivery) -> dict[str, Any]:
 ROUTES: Final[tuple[Route, ...]] = (
     get("/api/v1/spool", spools),
     get("/api/v1/dead-letters", dead_letters, query=DeadLettersQuery),
-    post("/api/v1/dead-letters/retry", retry, body=Chosen),
-    post("/api/v1/dead-letters/purge", purge, body=Chosen),
+    post("/api/v1/dead-letters/retry", retry, body=DeadLettersBody),
+    post("/api/v1/dead-letters/purge", purge, body=DeadLettersBody),
     get("/api/v1/latest", latest, query=LatestQuery),
 )
