@@ -20,7 +20,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 # Each collector whose plugin runs, and the file or folder that holds the plugin.
-Running = Callable[[], Iterable[tuple[str, Path]]]
+RunningPlugins = Callable[[], Iterable[tuple[str, Path]]]
 
 BEAT: Final = 0.25  # seconds between two marks of the loop, and two looks at them
 LATE: Final = 1.0  # seconds without a mark after which the loop counts as held up
@@ -54,7 +54,7 @@ class LoopWatch:
         status: Shows a line in ``systemctl status``; called in the thread.
     """
 
-    def __init__(self, running: Running, *, log: Any, status: Callable[[str], None]) -> None:
+    def __init__(self, running: RunningPlugins, *, log: Any, status: Callable[[str], None]) -> None:
         self._running, self._log, self._status = running, log, status
         self._mark = 0.0
         self._culprit: Culprit | None = None

@@ -14,20 +14,23 @@ from typing import Final, NamedTuple
 MICROSECONDS: Final = 1_000_000
 
 
+Tags = tuple[tuple[str, str], ...]  # names and values, sorted
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """What a value belongs to, and how it is named in a store; compared by identity.
 
     Attributes:
         name: The identity that plugins use, stable for ever.
-        tags: Sorted pairs; with ``name`` they are the identity in the store.
+        tags: With ``name`` they are the identity in the store.
         measurement: The line protocol's measurement.
         field: The line protocol's field.
         unit: For people; empty if unknown.
     """
 
     name: str
-    tags: tuple[tuple[str, str], ...] = ()
+    tags: Tags = ()
     measurement: str = "reading"
     field: str = "value"
     unit: str = ""

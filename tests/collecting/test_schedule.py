@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from ingestd.collecting.schedule import (
     SETBACK,
-    CatchUp,
     Schedule,
     first_tick,
     interval,
 )
+from ingestd.config import CatchUp
 from tests.support.schedules import YEAR, ticks_within
 
 

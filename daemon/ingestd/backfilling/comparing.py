@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingestd.backfilling.gaps import DAY_US, SECOND_US, Bounds, Comparison
-from ingestd.model import StoredPoint
+from ingestd.model import StoredPoint, Tags
 from ingestd.sinks import Sink
-
-Tags = tuple[tuple[str, str], ...]
 
 POINTS: Final = 20_000  # in a slice, more or less
 LARGEST_STEP: Final = 8  # from the width of one slice to that of the next

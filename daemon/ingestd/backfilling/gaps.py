@@ -31,7 +31,7 @@ FEWEST: Final = 2  # alike
 FEW: Final = 5  # of which one cannot say that they are irregular
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-Span = tuple[int, int]  # the first time in it, and the first one no longer
+SpanUs = tuple[int, int]  # the first time in it, and the first one no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def length_of(cadence_us: int) -> int:
     return MEAN_MONTH if cadence_us in MONTH else cadence_us
 
 
-def merged(spans: Iterable[Span], most: int) -> list[Span]:
+def merged(spans: Iterable[SpanUs], most: int) -> list[SpanUs]:
     """Return spans in order without overlaps, at most so many.
 
     If there are more, the shortest distances between them are given up.
@@ -195,9 +195,9 @@ def merged(spans: Iterable[Span], most: int) -> list[Span]:
     return _joined(found, distances[len(found) - most - 1])
 
 
-def _joined(spans: Iterable[Span], apart_us: int) -> list[Span]:
+def _joined(spans: Iterable[SpanUs], apart_us: int) -> list[SpanUs]:
     """Return spans in order, those that are no farther apart made one."""
-    found: list[Span] = []
+    found: list[SpanUs] = []
     for start, end in spans:
         if found and start - found[-1][1] <= apart_us:
             found[-1] = found[-1][0], max(end, found[-1][1])

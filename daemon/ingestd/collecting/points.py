@@ -15,7 +15,7 @@ from typing import Any, Final
 from ingestd.config import Catalogue, SeriesDescription
 from ingestd.contract import reading_as_builtins, safe_repr
 from ingestd.errors import ReadingError
-from ingestd.model import MICROSECONDS, Point, Series
+from ingestd.model import MICROSECONDS, Point, Series, Tags
 from ingestd.plugins._limits import LATEST, is_name, is_tag, is_time, name_problem, time_problem
 
 SAMPLES: Final = 5
@@ -113,7 +113,7 @@ class Naming:
     ) -> None:
         self._measurement, self._field, self._tags = measurement, field, dict(tags)
         self._catalogue, self._zone, self._met = catalogue, zone, met
-        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], ScaledSeries] = {}
+        self._known: dict[tuple[str, Tags], ScaledSeries] = {}
         self._as_written: dict[str, Series] = {}
 
     def sort(self, readings: Sequence[Any], *, now: float) -> Conversion:
@@ -195,7 +195,7 @@ class Naming:
             series.append(found.series)
         return series
 
-    def _look_up(self, name: str, tags: tuple[tuple[str, str], ...]) -> ScaledSeries:
+    def _look_up(self, name: str, tags: Tags) -> ScaledSeries:
         key = name, tags
         known = self._known.get(key)
         if known is None:
@@ -207,9 +207,7 @@ class Naming:
                 self._met(known.series)
         return known
 
-    def _make(
-        self, name: str, tags: tuple[tuple[str, str], ...], said: SeriesDescription
-    ) -> ScaledSeries:
+    def _make(self, name: str, tags: Tags, said: SeriesDescription) -> ScaledSeries:
         merged = {**self._tags, **said.tags, **dict(tags)}
         series = Series(
             name=name,
@@ -246,7 +244,7 @@ def _digits(number: int) -> str | None:
         return None
 
 
-def _tags_of(name: str, tags: Any) -> tuple[tuple[str, str], ...]:
+def _tags_of(name: str, tags: Any) -> Tags:
     if not tags:
         return ()
     if not isinstance(tags, dict):

@@ -10,11 +10,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import blake2b
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from ingestd.clock import Clock
 from ingestd.collecting.cron import LocalCron
-from ingestd.config import CronExpression
+from ingestd.config import CatchUp, CronExpression
 from ingestd.model import MICROSECONDS
 
 # Nothing but a look at the wall clock shows that it stepped, or that the machine slept.
@@ -23,8 +23,6 @@ LONGEST_SLEEP: Final = 30.0  # seconds
 SETBACK: Final = 300.0  # seconds
 # Counting the ticks of a cron expression takes time, and no operator needs a larger number.
 MOST_COUNTED: Final = 1000
-
-CatchUp = Literal["once", "none"]
 
 
 class Schedule(Protocol):

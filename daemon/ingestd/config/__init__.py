@@ -8,6 +8,7 @@ from ingestd.config.file import load
 from ingestd.config.findings import Findings
 from ingestd.config.model import (
     BufferConfig,
+    CatchUp,
     CollectorConfig,
     Config,
     DaemonConfig,
@@ -24,6 +25,7 @@ from ingestd.plugins._units import duration, format_duration
 __all__ = [
     "BufferConfig",
     "Catalogue",
+    "CatchUp",
     "CollectorConfig",
     "Config",
     "CronExpression",

@@ -15,7 +15,7 @@ from ingestd.config.catalogue import Catalogue
 from ingestd.config.cron import CronExpression
 
 CatchUp = Literal["once", "none"]
-Isolation = Literal["process", "thread"]
+IsolationKind = Literal["process", "thread"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,7 @@ class CollectorConfig:
     catch_up: CatchUp = "once"
     timeout: float | None = None
     memory_limit: int | None = None
-    isolation: Isolation | None = None
+    isolation: IsolationKind | None = None
     compat: str | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     revisit: float | None = None

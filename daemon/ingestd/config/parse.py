@@ -22,7 +22,7 @@ from ingestd.config.model import (
     EmbeddedStore,
     HttpConfig,
     InfluxStore,
-    Isolation,
+    IsolationKind,
     StoreConfig,
     VictoriaStore,
 )
@@ -33,7 +33,7 @@ from ingestd.plugins._localtime import time_zone
 from ingestd.plugins._units import duration, format_duration, size
 
 _CATCH_UP: Final[tuple[CatchUp, ...]] = ("once", "none")
-_ISOLATION: Final[tuple[Isolation, ...]] = ("process", "thread")
+_ISOLATION: Final[tuple[IsolationKind, ...]] = ("process", "thread")
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("auto", "console", "journal", "json")
 _WAIT: Final = bounded(duration, "100ms")  # anything shorter is a busy loop

@@ -10,15 +10,13 @@ from typing import Final, NamedTuple
 
 from ingestd.health.pace import Pace, PaceKept, allowance, expected
 from ingestd.health.words import series_text
-from ingestd.model import MICROSECONDS, Series
+from ingestd.model import MICROSECONDS, Series, Tags
 
 MOST_SERIES: Final = 100_000  # of one collector; as many are kept on disk
 LOOK_AFTER: Final = 1.0  # seconds for which notes gather
 # Looking at all of them takes a microsecond each: at most a twentieth of the time.
 LOOKED_AT_PER_SECOND: Final = 20_000
 GONE: Final = 30 * 86_400.0  # seconds; a sensor that nobody has mended in a month was taken away
-
-Tags = tuple[tuple[str, str], ...]
 
 
 class SeriesKey(NamedTuple):

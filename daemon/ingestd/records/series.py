@@ -19,9 +19,8 @@ from typing import Any, Final
 
 from ingestd.disk import Database
 from ingestd.health import PaceKept, SeriesKey
-from ingestd.model import Series
+from ingestd.model import Series, Tags
 
-Tags = tuple[tuple[str, str], ...]
 Named = tuple[str, Tags]  # name and sorted tags: what a store knows a series by
 Note = tuple[str, str, Tags]  # collector, name, tags
 # What is kept of each series of a collector, and for how long it had been silent by then.
