@@ -1,6 +1,7 @@
 """Which package may import which, so that each can be read without those above it."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -141,6 +142,18 @@ def test_imports_keep_to_the_table() -> None:
     ]
 
     assert outside == []
+
+
+def test_the_map_has_the_same_table() -> None:
+    """Readers of the documentation see the rows that the tests go by."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    told = {
+        package: set(filter(None, row.split(", ")))
+        for package, row in re.findall(r"^\| `(\w+)/` \| .* \| ?([\w, ]*) \|$", text, re.MULTILINE)
+    }
+    rows = {name: set((MAY_IMPORT | FACES)[name].split()) for name in (*MAY_IMPORT, "views")}
+
+    assert {name: row for name, row in told.items() if name in rows} == rows
 
 
 def test_the_table_has_no_circle() -> None:

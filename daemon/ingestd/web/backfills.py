@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ingestd.backfilling import DEFAULT_CHUNK
-from ingestd.web.call import Call, Nothing, Route, get, post
+from ingestd.web.call import Call, Nothing, Route, get, number_in, post
 from ingestd.web.problems import Refusal
 
 
@@ -72,10 +72,10 @@ async def cancel(call: Call[Nothing, Nothing]) -> dict[str, Any]:
 
 
 def _number(call: Call[Any, Any]) -> int:
-    number = call.path["id"]
-    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+    number = number_in(call)
+    if number is None:
         raise _unknown(call)
-    return int(number)
+    return number
 
 
 def _unknown(call: Call[Any, Any]) -> Refusal:

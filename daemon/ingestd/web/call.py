@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from ingestd.app import Daemon
+
+MOST_DIGITS: Final = 18  # of the number of a record: SQLite has 63 bits
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,6 +78,13 @@ def get(path: str, answer: Callable[[Call[Any, Any]], Awaitable[Any]], **more: A
 def post(path: str, answer: Callable[[Call[Any, Any]], Awaitable[Any]], **more: Any) -> Route:
     """Return a route that changes something; its summary is the function's."""
     return Route(method="POST", path=path, answer=answer, summary=_summary(answer), **more)
+
+
+def number_in(call: Call[Any, Any]) -> int | None:
+    """Return the number in a path, or None if no record can have that one."""
+    text = call.path["id"]
+    possible = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+    return int(text) if possible else None
 
 
 def _summary(answer: Callable[[Call[Any, Any]], Awaitable[Any]]) -> str:

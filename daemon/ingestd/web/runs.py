@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ingestd.web.call import Call, Nothing, Route, get
+from ingestd.web.call import Call, Nothing, Route, get, number_in
 from ingestd.web.problems import Refusal
 
 
@@ -31,11 +31,10 @@ async def runs(call: Call[RunsQuery, Nothing]) -> list[dict[str, Any]]:
 
 async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Return the record of one run."""
-    number = call.path["id"]
-    known = number.isascii() and number.isdecimal() and len(number) < 19
-    record = await call.daemon.states.run(int(number)) if known else None
+    number = number_in(call)
+    record = None if number is None else await call.daemon.states.run(number)
     if record is None:
-        raise Refusal(404, f"no run {number} on record; old ones are forgotten")
+        raise Refusal(404, f"no run {call.path['id']} on record; old ones are forgotten")
     return record.as_dict()
 
 
