@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The same with the newest release of everything, whatever setup.cfg says at most.
+# The same with the newest release of everything, even beyond the bounds of setup.cfg.
 NEWEST := .venv-newest
 # The first of these that is Python 3.11 or later makes the virtualenv.
 PYTHON ?= python3.13 python3.12 python3.11 python3

@@ -51,7 +51,7 @@ class Pace:
 
     Attributes:
         per_second: By the clock on the wall.
-        per_cpu_second: For each second of processor time, whoever else uses the machine.
+        per_cpu_second: For each second of processor time, however busy the machine is.
     """
 
     per_second: float

@@ -1,7 +1,7 @@
 """How BMON reads the readings of its scripts and loggers.
 
 BMON's senders were written against what its store makes of a reading, words for
-numbers included, so whatever takes their readings does the same. Two things it
+numbers included, so all that takes their readings does the same. Two things it
 does better: one reading that is none never costs its siblings, and a text such
 as ``1.5e-3`` is the number that it says, not 1.5.
 

@@ -198,7 +198,7 @@ async def test_refused_configuration_leaves_everything_running(
 async def test_reload_that_cannot_be_prepared_touches_nothing_and_can_be_repeated(
     folder: DaemonFolder, tmp_path: Path
 ) -> None:
-    """Half of a configuration must not run, whatever fails on the way to it."""
+    """Half of a configuration must not run, at any step the way to it fails."""
     other = f"stores:\n  other: {{type: embedded, path: {tmp_path / 'o.db'}}}\n"
     async with folder.daemon(f"collectors:\n{ticking(every='1h')}") as it:
         metrics = it.daemon.metrics.registry
@@ -272,7 +272,7 @@ async def test_reload_that_meets_a_bug_half_way_is_taken_back(
 
 @pytest.mark.slow
 async def test_reload_during_the_start_waits_for_its_end(folder: DaemonFolder) -> None:
-    """Two configurations at once would start collectors twice, or ones that nobody wants."""
+    """Two configurations at once would start collectors twice, or those of the older one."""
     folder.config(f"collectors:\n{ticking('old')}")
     daemon = folder.make()
     reloads: list[asyncio.Task[str]] = []

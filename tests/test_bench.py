@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def rows(text: str) -> set[str]:
-    """Return what the rows of the table are about, whatever the scale."""
+    """Return what the rows of the table are about, at any scale."""
     table = text[text.index("| what |") :].split("\n\n", maxsplit=1)[0]
     return {
         re.sub(r"[\d.]+( [kM]\b)?", "N", line.split("|")[1].strip())
@@ -23,7 +23,7 @@ def rows(text: str) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)  # a minute, if nobody else wants the machine
+@pytest.mark.timeout(400)  # a minute on an idle machine
 def test_quick_benchmarks_print_the_rows_of_the_page() -> None:
     """What the page shows is what ``python -m bench`` measures, at any scale."""
     program("mosquitto", "mosquitto")
@@ -42,7 +42,7 @@ def test_quick_benchmarks_print_the_rows_of_the_page() -> None:
 
 
 def test_a_name_of_no_row_is_refused() -> None:
-    """Somebody who mistypes a row learns which there are."""
+    """A person who mistypes a row learns which there are."""
     done = subprocess.run(
         [sys.executable, "-m", "bench", "drian"],
         cwd=ROOT,
@@ -70,7 +70,7 @@ def test_a_comparison_is_of_two_builds() -> None:
 
 
 def test_a_comparison_finds_the_figures_of_every_row_of_the_page() -> None:
-    """Whatever a row measures, two builds can be compared by it."""
+    """By any row two builds can be compared."""
     page = (ROOT / "docs" / "benchmarks.md").read_text()
 
     found = dict(against.figures(page))

@@ -108,7 +108,7 @@ def test_machine_dashboards_show_the_same() -> None:
 
 
 def test_the_page_names_every_file() -> None:
-    """Whoever reads it knows what there is."""
+    """Its readers know what there is."""
     files = [path.name for path in FOLDER.rglob("*") if path.is_file()]
 
     assert files
@@ -116,7 +116,7 @@ def test_the_page_names_every_file() -> None:
 
 
 def test_the_page_explains_every_variable() -> None:
-    """Whatever can be chosen above a dashboard is in the table."""
+    """All that can be chosen above a dashboard is in the table."""
     labels = {each["label"] for name in BOARDS for each in variables(grafana.load(name)).values()}
 
     assert [label for label in sorted(labels) if f"*{label}*" not in PAGE] == []

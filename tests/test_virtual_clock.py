@@ -76,7 +76,7 @@ async def test_drive_gives_up_at_its_limit() -> None:
 
 
 async def test_step_moves_only_the_wall_clock() -> None:
-    """A step wakes nobody, and durations do not notice it."""
+    """A step wakes no sleeper, and durations do not notice it."""
     clock = VirtualClock(start=5000.0)
     task = asyncio.create_task(clock.sleep(10))
     await clock.advance(1)

@@ -160,7 +160,7 @@ class Daemon:
     async def reload(self) -> str:
         """Read the configuration again and touch only what changed; return what that was.
 
-        Whatever goes wrong, the running configuration stays, and everything that it names.
+        If anything goes wrong, the running configuration stays, and everything that it names.
 
         Raises:
             ConfigError: It cannot be used.
@@ -179,7 +179,7 @@ class Daemon:
                 raise
             except NotNow:
                 raise
-            except Exception as error:  # border: whatever was met, people must hear that it failed
+            except Exception as error:  # border: even a bug must be told as a failed reload
                 self._note_failure(f"failed: {error!r:.200}")
                 raise
             finally:
@@ -187,7 +187,7 @@ class Daemon:
                     self._notifier.ready(self.status_line())
 
     async def reload_and_tell(self) -> None:
-        """Reload for somebody who reads the log, not the answer."""
+        """Reload, and say in the log alone how that went: a signal has no other answer."""
         try:
             await self.reload()
         except (ConfigError, NotNow):

@@ -18,7 +18,7 @@ async def edits(
         files: Gives those of the configuration in use; a drop-in may join them.
         since: When they were read, in seconds since the Unix epoch: an edit after
             that, but before there was anything to notice it, counts as well.
-        stop: Set when nobody wants to know any more.
+        stop: Ends the watch when it is set.
         blocking: Calls what blocks.
     """
     import watchfiles  # noqa: PLC0415 -- it weighs as much as the rest of the idle daemon's modules

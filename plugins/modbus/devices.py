@@ -125,7 +125,7 @@ def device(options: Options) -> Device:
     """
     name = options.text("name") if options.has("name") else None
     found = line(options)
-    # Nobody answers to 0 on a serial line; a host may call itself so.
+    # No device answers to 0 on a serial line; a host may call itself so.
     least, most = (1, 247) if found.host is None else (0, 255)
     return Device(
         where=options.where,

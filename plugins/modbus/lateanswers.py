@@ -2,9 +2,9 @@
 
 How it works
     In RTU frames, on a serial line or behind a converter, an answer does not say
-    what it answers. One that comes late looks like the answer to whatever was
-    asked last, and a new connection does not help: a converter hands to it what a
-    device says, whoever asked. So the line *owes* an answer from the moment
+    what it answers. One that comes late looks like the answer to the latest
+    request, and a new connection does not help: a converter hands to it what a
+    device says, also to an earlier one. So the line *owes* an answer from the moment
     a request goes out until either it is answered, and nothing else was under
     way, or the line has been still for longer than an answer can take. While
     it owes one, only the same request may go out again: any answer to that is
@@ -12,8 +12,8 @@ How it works
 
     How long an answer can take is learnt: it is the longest that any collector
     waits on this line, or that any answer took, whichever is more. A line is still
-    only while somebody listens to it, so the next run listens before it asks
-    if an answer was missing to the last. Nobody knows what was asked before
+    only while a run listens to it, so the next one listens before it asks
+    if an answer was missing to the last. It is not known what was asked before
     the daemon started; hence a line owes something from the start.
 """
 
@@ -53,7 +53,7 @@ class Wire:
         """Note that a run begins, which waits so many seconds for an answer.
 
         How long an answer took that comes from before says nothing of the device:
-        a converter may have kept it while nobody was connected.
+        a converter may have kept it while no connection was open.
         """
         self.owes = self.owes or self._missing
         self._missing = False

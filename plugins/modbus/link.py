@@ -284,5 +284,5 @@ def require(*, serial: bool) -> None:
 
 
 def not_ours(_: logging.LogRecord) -> bool:
-    """Say whether somebody else uses pymodbus here."""
+    """Say whether a log record comes from another user of pymodbus in this process."""
     return not _ours.get()

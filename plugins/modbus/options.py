@@ -98,7 +98,7 @@ class Options:
         """Return the options of an entry below this place.
 
         Raises:
-            ValueError: It is no dict, or has options that nobody knows.
+            ValueError: It is no dict, or has unknown options.
         """
         if not isinstance(entry, Mapping):
             raise ValueError(  # noqa: TRY004 -- what an operator wrote is a value, not a type

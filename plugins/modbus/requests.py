@@ -65,7 +65,7 @@ def requests(registers: Iterable[Register], *, max_gap: int, max_registers: int)
 
     Args:
         registers: What is wanted, in any order.
-        max_gap: How many registers, or bits, that nobody wants may lie between two of them.
+        max_gap: How many registers, or bits, beside the wanted ones may lie between two of them.
         max_registers: How many of 16 bits may be in a request.
     """
     joined: list[list[Register]] = []

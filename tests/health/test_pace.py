@@ -114,7 +114,7 @@ def test_one_series_of_many_is_late() -> None:
 
 
 def test_a_series_that_was_taken_away_is_late_for_a_month() -> None:
-    """After that nobody waits for it."""
+    """After that it counts as taken away, and is waited for no more."""
     found = watch()
 
     assert len(found.late(two_ticks=0.0, now=GONE - 1)) == 2

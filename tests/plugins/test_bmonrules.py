@@ -100,7 +100,7 @@ def test_what_says_nothing_is_skipped(value: Any) -> None:
         (inf, "a", 5),
         ("yesterday", "a", 5),
         ([], "a", 5),
-        (datetime(2024, 1, 1), "a", 5),  # noqa: DTZ001 -- nobody knows where
+        (datetime(2024, 1, 1), "a", 5),  # noqa: DTZ001 -- of an unknown zone
     ],
 )
 def test_what_is_no_reading_is_rejected_and_spares_its_siblings(reading: Any) -> None:
@@ -133,7 +133,7 @@ def test_times_are_whole_seconds(time: Any, expected: int) -> None:
 
 @pytest.mark.parametrize("name", [5, 28.5, np.int64(5), "28.FF1A2D021400", "a-b"])
 def test_ids_are_text(name: Any) -> None:
-    """Whatever a script gives as the id of a sensor."""
+    """A script may give a number, also one of NumPy's, as the id of a sensor."""
     ((_, got, _),) = convert([[1, name, 1]], now=NOW).readings
 
     assert got == str(name)

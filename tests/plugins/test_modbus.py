@@ -212,7 +212,7 @@ def meter(
 
 
 async def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is needed by nobody else, so it is not installed with the daemon."""
+    """No other plugin needs it, so it is not installed with the daemon."""
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         "ingestd.plugins.modbus.link.find_spec",

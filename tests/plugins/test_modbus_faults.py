@@ -12,9 +12,9 @@ from tests.support.modbus import HASTE, answering, device, read, register, servi
 from tests.support.ports import free_port
 
 
-async def test_dead_devices_are_named_and_hold_up_nobody() -> None:
+async def test_dead_devices_are_named_and_hold_up_unused() -> None:
     """Refused, silent on a shared line, silent on its own: the others' series are there."""
-    nobody = free_port()
+    unused = free_port()
     async with (
         serving(device(1, {0: [1]}), silent(2), device(3, {0: [3]})) as gateway,
         answering(lambda _: b"") as mute,
@@ -26,7 +26,7 @@ async def test_dead_devices_are_named_and_hold_up_nobody() -> None:
                 {"name": "m1", "unit": 1},
                 {"name": "m2", "unit": 2},
                 {"name": "m3", "unit": 3},
-                {"name": "off", "port": nobody},
+                {"name": "off", "port": unused},
                 {"name": "hung", "port": mute},
             ],
             registers=[{"series": "{device}", "address": 0}, {"series": "{device}x", "address": 0}],
@@ -36,7 +36,7 @@ async def test_dead_devices_are_named_and_hold_up_nobody() -> None:
     told = result["script_error"].split("; ")
     late = "expected an answer within 0.15 s, got none"
     assert told[0] == f"m2 (127.0.0.1:{gateway.port} unit 2): {late}"
-    assert told[1].startswith(f"off (127.0.0.1:{nobody} unit 1): expected a connection within")
+    assert told[1].startswith(f"off (127.0.0.1:{unused} unit 1): expected a connection within")
     assert "Connect call failed" in told[1]
     assert told[2] == f"hung (127.0.0.1:{mute} unit 1): {late}"
 

@@ -1,6 +1,6 @@
 """The modbus plugin where answers carry no number, and come late.
 
-Whatever the timing, a value is right or missing. A late answer here comes ``LATE`` after its
+With any timing, a value is right or missing. A late answer here comes ``LATE`` after its
 request arrived: after the plugin gave up, and before the line has been still for long enough,
 also if the machine is so busy that all of this happens at once.
 """
@@ -136,7 +136,7 @@ async def test_answer_in_time_costs_no_wait(line: Any) -> None:
 
 
 async def test_answer_that_a_converter_kept_is_not_a_value_of_the_next_run() -> None:
-    """It hands over what came while nobody was connected, to whoever comes next."""
+    """It hands over what came while no connection was open, to the next one."""
 
     def silent_first(asked: Asked) -> Saying:
         return [(PATIENCE / 2, asked.answer)] if asked.number else []
@@ -207,7 +207,7 @@ async def test_late_refusal_is_not_taken_for_that_of_a_part(line: Any, retries: 
 
 @on_each_line
 async def test_late_answer_to_one_collector_is_not_a_value_of_another(line: Any) -> None:
-    """Both wait for the line to rest, whoever asked for what comes on it."""
+    """Both wait for the line to rest, although only one of them asked for what comes on it."""
     async with line(after(LATE)) as bus, context() as ctx, context(beside=ctx) as other:
         await asyncio.gather(
             *(

@@ -23,7 +23,7 @@ def test_neighbours_are_joined_in_any_order() -> None:
 
 
 def test_gap_is_read_only_if_it_is_small() -> None:
-    """What nobody wants is not read by default, since reading may have effects in a device."""
+    """What is not wanted is not read by default, since reading may have effects in a device."""
     assert spans([1, 3, 6]) == [(1, 1), (3, 1), (6, 1)]
     assert spans([1, 3, 6], max_gap=1) == [(1, 3), (6, 1)]
     assert spans([1, 3, 6], max_gap=2) == [(1, 6)]
@@ -63,7 +63,7 @@ def test_wide_value_is_never_parted() -> None:
 
 
 async def test_joined_request_is_parted_where_the_device_has_no_register() -> None:
-    """Everything that there is arrives; what lies in a gap that nobody wants is no problem."""
+    """Everything that there is arrives; unwanted registers that are missing are no problem."""
     async with serving(device(1, {0: [1, 2], 6: [7, 8]})) as server:
         result = await read(
             port=server.port, max_gap=10, registers=[register(a) for a in (0, 1, 6, 7)]

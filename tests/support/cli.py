@@ -84,7 +84,7 @@ def _shown(terminal: int) -> Iterator[str]:
     while select.select([terminal], [], [], WITHIN)[0]:
         try:
             yield os.read(terminal, 65536).decode()
-        except OSError:  # how Linux tells that nobody writes there any more
+        except OSError:  # how Linux tells that the last writer is gone
             return
 
 

@@ -42,7 +42,7 @@ class VirtualClock:
         return (self._wall_us + self._elapsed_us) / MICROSECONDS
 
     def monotonic(self) -> float:
-        """Return the seconds that passed since the clock was made, whatever ``step`` did."""
+        """Return the seconds that passed since the clock was made; ``step`` does not count."""
         return self._elapsed_us / MICROSECONDS
 
     @property
@@ -64,12 +64,12 @@ class VirtualClock:
     def step(self, seconds: float) -> None:
         """Set the wall clock forward (or back, if negative), as NTP or a suspend does.
 
-        Nobody wakes up, and no monotonic time passes.
+        No sleeper wakes up, and no monotonic time passes.
         """
         self._wall_us += round(seconds * MICROSECONDS)
 
     async def advance(self, seconds: float) -> None:
-        """Let that much time pass, waking whoever is due, in order, each at its own time.
+        """Let that much time pass, waking those who are due, in order, each at its own time.
 
         What a woken task does, sleeping again included, happens before the next one wakes.
         """
@@ -115,7 +115,7 @@ class VirtualClock:
                 return task.done()
 
     async def _sleeper_or(self, task: "asyncio.Future[Any]") -> None:
-        """Wait, in real time, until there is somebody to wake or the task is done."""
+        """Wait, in real time, until there is a sleeper to wake or the task is done."""
         self._new_sleeper.clear()
         waiter = asyncio.ensure_future(self._new_sleeper.wait())
         await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)

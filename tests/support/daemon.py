@@ -58,7 +58,7 @@ class RunningDaemon:
     done: asyncio.Task[None] = field(repr=False)
 
     async def ask(self, method: str, path: str, **options: Any) -> Answer:
-        """Send a request; return the answer whatever its status."""
+        """Send a request; return the answer, whether it is a good one or a refusal."""
         async with self.http.request(method, path, **options) as reply:
             is_json = "json" in reply.content_type
             body = await reply.json(content_type=None) if is_json else await reply.text()

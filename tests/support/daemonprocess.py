@@ -1,6 +1,6 @@
 """The real daemon as a process: start it, follow its log, ask its API, end it in any way.
 
-Everything is waited for: a log line wakes whoever waits for it, and what has no log
+Everything is waited for: a log line wakes those who wait for it, and what has no log
 line (a file, an answer of the API) is looked at again and again, up to a deadline.
 """
 
@@ -79,7 +79,7 @@ class DaemonProcess:
         text = yaml.safe_dump({**sections, "daemon": {**daemon, **sections.get("daemon", {})}})
         beside = self.config_path.with_suffix(".new")
         beside.write_text(text)
-        beside.replace(self.config_path)  # whoever watches the file sees all of it or nothing
+        beside.replace(self.config_path)  # a watcher sees all of the file or nothing
 
     def plugin(self, name: str, text: str) -> None:
         """Write a plugin."""
@@ -263,7 +263,7 @@ def eventually(condition: Callable[[], Any], *, within: float = WITHIN, what: st
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
-    """Give a daemon that is not started yet; whatever it ran into must not be a bug of ours."""
+    """Give a daemon that is not started yet; its log must not tell of a bug of ours."""
     process = DaemonProcess(tmp_path)
     try:
         yield process

@@ -29,7 +29,7 @@ class Ecobee:
         refresh: The only refresh token that works; each use replaces it.
         lifetime: Of an access token, in seconds.
         faults: What to answer instead, by path: each once, in that order.
-        authorizations: How often somebody had to go through the first authorization.
+        authorizations: How often an operator had to go through the first authorization.
         renewals: How often tokens were renewed.
         asked: The path and the body of every request.
         location: Of all thermostats.

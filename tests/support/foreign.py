@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 
 class Hostile:
-    """Raises whatever is done with it."""
+    """Raises when anything is done with it."""
 
     def _refuse(self, *_: object) -> NoReturn:
         raise OSError(5, "foreign code")

@@ -70,7 +70,7 @@ def targets(board: Json) -> Iterator[tuple[str, Json]]:
 
 
 def filled(text: str, chosen: Variables) -> str:
-    """Put variables and macros in; one that nobody knows is an error."""
+    """Put variables and macros in; an unknown one is an error."""
     now_ms = int(time.time() * 1000)
     from_ms = now_ms - RANGE * 1000
     values = {

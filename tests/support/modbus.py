@@ -89,7 +89,7 @@ async def serving(*devices: SimDevice, **options: Any) -> AsyncIterator[Recorder
 
 @asynccontextmanager
 async def answering(handler: Callable[[bytes], bytes | None]) -> AsyncIterator[int]:
-    """Run something that answers whatever it is sent, or hangs up at None; give its port."""
+    """Run something that sends answers to all that it gets, or hangs up at None; give its port."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (data := await reader.read(1024)) and (answer := handler(data)) is not None:

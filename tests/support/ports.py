@@ -24,7 +24,7 @@ class Block:
     """The ports that belong to this process.
 
     The claim is a socket in Linux's abstract namespace, which only one process can bind,
-    whoever its user is. The kernel gives it back when the process ends, in whatever way.
+    of any user. The kernel gives it back when the process ends in any way.
     """
 
     def __init__(self) -> None:

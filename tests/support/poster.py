@@ -1,6 +1,6 @@
 """A data logger as BMON's are: a queue on disk, posted until the answer is 200.
 
-What it was told is safe, it forgets; so whatever it was told must be true.
+What it was told is safe, it forgets; so what it was told must be true.
 """
 
 import json
@@ -59,7 +59,7 @@ class Poster:
             eventually(lambda: self.forgotten == self.measured, within=60, what="an empty queue")
         finally:
             self._stopping.set()
-            self.measured = max(self.forgotten, 0)  # lets the thread end, whatever happened
+            self.measured = max(self.forgotten, 0)  # lets the thread end in any case
             for thread in self._threads:
                 thread.join()
 

@@ -21,7 +21,7 @@ class Mode(StrEnum):
 
     UP = "up"
     SLOW = "slow"
-    REFUSING = "refusing"  # nobody listens
+    REFUSING = "refusing"  # the port is closed
     HANGING = "hanging"  # requests are read and go nowhere
     RESETTING = "resetting"  # in the middle of a request
     CUTTING = "cutting"  # in the middle of the answer: the server has done its work

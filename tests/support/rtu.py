@@ -155,7 +155,7 @@ async def alive(bus: Bus, write: Callable[[bytes], None]) -> AsyncIterator[None]
 
 @asynccontextmanager
 async def converter(device: Device, *, together: bool = False) -> AsyncIterator[Bus]:
-    """Run a converter, which gives what a device says to whoever is connected then, or next."""
+    """Run a converter; what a device says goes to the open connection, or else to the next."""
     bus = Bus(device, together=together)
     current: list[asyncio.StreamWriter] = []
     kept: list[bytes] = []

@@ -21,7 +21,7 @@ from typing import Final, Self
 from ingestd.errors import StateDirectoryBusy, StateError
 
 BALLAST_BYTES: Final = 16 * 1024 * 1024
-# Whoever only asks who holds the lock has it for an instant; starting daemons sit that out.
+# A process that asks who holds the lock has it for an instant; starting daemons sit that out.
 LOCK_PATIENCE: Final = 0.5  # seconds
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 

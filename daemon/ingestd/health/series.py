@@ -16,7 +16,7 @@ MOST_SERIES: Final = 100_000  # of one collector; as many are kept on disk
 LOOK_AFTER: Final = 1.0  # seconds for which notes gather
 # Looking at all of them takes a microsecond each: at most a twentieth of the time.
 LOOKED_AT_PER_SECOND: Final = 20_000
-GONE: Final = 30 * 86_400.0  # seconds; a sensor that nobody has mended in a month was taken away
+GONE: Final = 30 * 86_400.0  # seconds; a sensor that is silent for a month was taken away
 
 
 class SeriesKey(NamedTuple):
