@@ -40,7 +40,16 @@ MAY_IMPORT: Final = {
 }
 # The rules that the daemon shares with the plugins, which may import nothing else of it.
 RULES: Final = frozenset(
-    ["_backoff", "_bmonrules", "_limits", "_listening", "_localtime", "_retryafter", "_units"]
+    [
+        "_backoff",
+        "_bmonrules",
+        "_files",
+        "_limits",
+        "_listening",
+        "_localtime",
+        "_retryafter",
+        "_units",
+    ]
 )
 # The assembly and the faces of the daemon: modules at the top, and two packages.
 ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"])

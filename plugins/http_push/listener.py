@@ -4,13 +4,14 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from ingestd.plugins import _files
 from ingestd.plugins._listening import reason_of, socket_file
 
 from .connections import KEEP_ALIVE, Connections
@@ -57,13 +58,14 @@ class Certificate:
         self.context = self._load()
 
     def _load(self) -> ssl.SSLContext:
+        for path in filter(None, (self._cert, self._key)):
+            _files.check(path)  # OpenSSL would wait for a pipe
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._cert, self._key)
         return context
 
     def _look(self) -> list[int]:
-        paths = [Path(path) for path in (self._cert, self._key) if path]
-        return [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
+        return [_changed_ns(Path(path)) for path in (self._cert, self._key) if path]
 
     def follow(self) -> bool:
         """Load the files again if they have changed; say whether they had.
@@ -147,3 +149,10 @@ async def listening(address: Address, connections: Connections) -> AsyncIterator
         finally:
             stack.close()  # a socket file goes before its listener does
             server.close()
+
+
+def _changed_ns(path: Path) -> int:
+    """Return when a file changed, in nanoseconds since the epoch, or 0 if that cannot be told."""
+    with suppress(OSError):
+        return _files.within(path, path.stat).st_mtime_ns
+    return 0

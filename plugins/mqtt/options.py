@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ingestd.plugins import _files
 from ingestd.plugins._params import duration, whole
 
 from .client import Settings
@@ -68,6 +69,9 @@ def address(url: str) -> tuple[str, int, bool]:
 
 def tls_of(options: Mapping[str, Any]) -> ssl.SSLContext:
     """Return how to encrypt: with the system's authorities, or only those in ``ca_file``."""
+    for name in ("ca_file", "cert_file", "key_file"):
+        if options[name] is not None:
+            _files.check(options[name])  # OpenSSL would wait for a pipe
     context = ssl.create_default_context(cafile=options["ca_file"])
     if options["cert_file"] is not None:
         context.load_cert_chain(options["cert_file"], options["key_file"])

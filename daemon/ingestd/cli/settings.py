@@ -96,7 +96,7 @@ def load(path: Path) -> "Config":
     from ingestd.errors import ConfigError, Problem  # noqa: PLC0415
     from ingestd.hosts import HOSTS  # noqa: PLC0415
 
-    if not path.exists():
+    if not _exists(path):
         text = "no such file; name one with --config, or begin with: ingestd config sample"
         raise ConfigError([Problem(str(path), "", text)])
     return load_file(path, os.environ, hosts=HOSTS)
@@ -118,11 +118,12 @@ def load_daemon(path: Path) -> "Config | None":
     )
     from ingestd.config import file as configfile  # noqa: PLC0415 -- takes its time
     from ingestd.errors import ConfigError  # noqa: PLC0415
+    from ingestd.plugins import _files  # noqa: PLC0415
 
     findings = Findings(_read)
     expansion = Expansion(os.environ, findings)
     try:
-        text = _section_text(path.read_text("utf-8-sig"), "daemon")
+        text = _section_text(_files.read(path).decode("utf-8-sig"), "daemon")
         root = nodes.compose(text, str(path.absolute()))
         expansion.expand(root)
         section = Section(root, "", findings).section("daemon")
@@ -159,8 +160,19 @@ def _section_text(text: str, name: str) -> str:
     return "\n".join(found)
 
 
-def _read(path: Path) -> str:
+def _exists(path: Path) -> bool:
+    from ingestd.plugins import _files  # noqa: PLC0415
+
     try:
-        return path.read_text()
+        return _files.within(path, path.exists)
+    except OSError:  # reading it says what is wrong
+        return True
+
+
+def _read(path: Path) -> str:
+    from ingestd.plugins import _files  # noqa: PLC0415
+
+    try:
+        return _files.read(path).decode()
     except (OSError, UnicodeDecodeError) as exc:
         raise ValueError(f"{path}: {exc}") from None

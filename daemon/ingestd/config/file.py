@@ -15,6 +15,7 @@ from ingestd.config.model import Config
 from ingestd.config.section import Section
 from ingestd.config.variables import Expansion
 from ingestd.errors import ConfigError, Problem
+from ingestd.plugins import _files
 from ingestd.redaction import Redactor
 
 # What is below these may come from several files; everything else is said once.
@@ -83,7 +84,7 @@ class _Reader:
 
     def read(self, path: Path) -> str:
         self.seen[Path(os.path.normpath(path))] = None
-        return path.read_bytes().decode("utf-8-sig")
+        return _files.read(path).decode("utf-8-sig")
 
     def read_reference(self, path: Path) -> str:
         """Read a file that the configuration refers to.
@@ -158,11 +159,12 @@ def _drop_ins(folder: Path) -> tuple[list[Path], list[Problem]]:
     """Return the files of ``conf.d``, and those that look as if they should be among them."""
     try:
         # Editors keep their own files beside the one being edited, under hidden names.
-        found = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+        found = _files.within(folder / "*", lambda: sorted(folder.iterdir()))
     except FileNotFoundError:
         return [], []
     except OSError as exc:
         return [], [Problem(str(folder), "", _reason(exc))]
+    found = [each for each in found if not each.name.startswith(".")]
     misnamed = [
         Problem(str(each), "", "expected a name that ends with .yaml; it would not be read")
         for each in found

@@ -12,6 +12,7 @@ from ingestd import __version__
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
 from ingestd.errors import PluginError
+from ingestd.plugins import _files
 from ingestd.plugins._backoff import spread
 from ingestd.plugins._retryafter import retry_after_in_body, retry_after_seconds
 
@@ -87,6 +88,7 @@ def trust(ca_file: Path | None) -> ssl.SSLContext | bool:
         return True
     try:
         trusting = ssl.create_default_context()
+        _files.check(ca_file)  # OpenSSL would wait for a pipe
         trusting.load_verify_locations(ca_file)
     except (OSError, ssl.SSLError) as error:
         problem = f"http.ca_file: {ca_file}: expected certificates in PEM, got {error}"

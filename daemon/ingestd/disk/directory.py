@@ -159,7 +159,7 @@ def holder(path: Path) -> Holder | None:
         StateError: The directory is not ours to read.
     """
     try:
-        file = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path / "lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as exc:

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ingestd.calling import check_params
 from ingestd.config import Config, EmbeddedStore
 from ingestd.errors import PluginLoadError, Problem
 from ingestd.loading.loader import Loader
+from ingestd.plugins import _files
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,21 @@ def missing_folders(config: Config) -> list[Problem]:
     """Complain of folders that are not there; a typo in one is not seen otherwise."""
     where = str(config.files[0]) if config.files else ""
     found = [
-        Problem(where, "daemon.plugin_dirs", f"{str(folder)!r} is no folder")
+        Problem(where, "daemon.plugin_dirs", f"{str(folder)!r} {wrong}")
         for folder in config.daemon.plugin_dirs
-        if not folder.is_dir()
+        if (wrong := _wrong_with_folder(folder))
     ]
     for store in config.stores.values():
         if not isinstance(store, EmbeddedStore) or store.path.parent == config.daemon.state_dir:
             continue
-        if not store.path.parent.exists():
+        if _wrong_with_folder(store.path.parent):
             text = f"the folder {str(store.path.parent)!r} does not exist, and will be made"
             found.append(Problem(where, f"stores.{store.name}.path", text))
     return found
+
+
+def _wrong_with_folder(folder: Path) -> str:
+    try:
+        return "" if _files.within(folder / "*", folder.is_dir) else "is no folder"
+    except OSError as exc:
+        return f"cannot be read: {exc.strerror}"

@@ -41,7 +41,9 @@ class CurrentPlugin:
         return await self.get() is not running
 
     async def _refreshed(self, plugin: Plugin) -> Plugin:
-        if not self._loader.changed(plugin):
+        if plugin.source.module is not None:  # a shipped one; an upgrade needs a restart anyway
+            return plugin
+        if not await self._blocking(self._loader.changed, plugin):
             return plugin
         try:
             refreshed = await self._blocking(self._loader.refresh, plugin)

@@ -14,6 +14,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from ingestd.contract import Host, unavailable_modules
 from ingestd.errors import PluginLoadError
 from ingestd.loading.importprocess import ImportProcess
 from ingestd.loading.syntax import read_description
+from ingestd.plugins import _files
 from ingestd.worker import (
     Description,
     Fingerprint,
@@ -153,8 +155,11 @@ class Loader:
 
     def _find(self, name_or_path: str, base: Path | None) -> Path:
         if "/" in name_or_path or name_or_path.endswith(".py"):
-            path = ((base or Path.cwd()) / Path(name_or_path).expanduser()).resolve()
-            return path / "__init__.py" if path.is_dir() else path
+            path = (base or Path.cwd()) / Path(name_or_path).expanduser()
+            try:
+                return _files.within(path, partial(_code_at, path))
+            except OSError as exc:
+                raise PluginLoadError(f"{path}: cannot be read: {exc.strerror}") from None
         named = self._named()
         if name_or_path in named:
             return named[name_or_path]
@@ -195,9 +200,25 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
     )
 
 
+def _code_at(path: Path) -> Path:
+    """Return where the code of a plugin begins.
+
+    Raises:
+        PluginLoadError: It is a folder that holds none.
+    """
+    path = path.resolve()
+    if not path.is_dir():
+        return path
+    if not (path / "__init__.py").is_file():
+        raise PluginLoadError(
+            f"{path}: expected a file, or a folder with an __init__.py, got a folder without one"
+        )
+    return path / "__init__.py"
+
+
 def _snapshot(path: Path) -> Source:
     try:
-        if path.is_relative_to(_shipped_folder()):
+        if path.is_relative_to(_shipped_folder()):  # in our own installation
             return Source(path, f"{SHIPPED}.{_name_of(path)}", fingerprint=fingerprint_of(path))
         return read_source(path)
     except OSError as exc:
@@ -219,9 +240,18 @@ def _shipped_folder() -> Path:
 
 def _plugins_in(folder: Path) -> Iterable[Path]:
     """Return modules, then packages, whose names are fit for a config."""
-    modules = (each for each in folder.glob("*.py") if each.name != "__init__.py")
-    candidates = [*modules, *folder.glob("*/__init__.py")]
-    return [each for each in candidates if _NAME.fullmatch(_name_of(each))]
+
+    def look() -> list[Path]:
+        modules = (each for each in folder.glob("*.py") if each.name != "__init__.py")
+        return [*modules, *folder.glob("*/__init__.py")]
+
+    with suppress(OSError):  # the check of the configuration tells of folders
+        return [each for each in _files.within(folder / "*", look) if _is_named(each)]
+    return []
+
+
+def _is_named(path: Path) -> bool:
+    return _NAME.fullmatch(_name_of(path)) is not None
 
 
 def _name_of(path: Path) -> str:

@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from ingestd.errors import QueryError, StoreUnavailable
+from ingestd.plugins import _files
 from ingestd.redaction import Redactor
 from ingestd.secretnames import in_url
 from ingestd.sinks.answers import Reply
@@ -138,6 +139,7 @@ class Connection:
         if self._session is None:
             trust = ssl.create_default_context()
             if self._ca_file:
+                _files.check(self._ca_file)  # OpenSSL would wait for a pipe
                 trust.load_verify_locations(self._ca_file)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trust),

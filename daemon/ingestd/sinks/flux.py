@@ -16,6 +16,7 @@ import orjson
 
 from ingestd.errors import QueryError, StoreUnavailable
 from ingestd.model import StoredPoint
+from ingestd.plugins import _files
 from ingestd.redaction import Redactor
 
 T = TypeVar("T")
@@ -106,6 +107,8 @@ class FluxClient:
     def _client(self) -> Iterator[Any]:
         from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 -- above
 
+        if self._options["ssl_ca_cert"]:
+            _files.check(self._options["ssl_ca_cert"])  # OpenSSL would wait for a pipe
         with InfluxDBClient(self._url, org=self._org, **self._options) as client:
             yield client
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingestd.plugins import _files
+
 # A fingerprint: the files below a plugin, with their times and sizes.
 Fingerprint = tuple[tuple[str, int, int], ...]
 
@@ -39,7 +41,7 @@ def fingerprint_of(path: Path) -> Fingerprint:
     Raises:
         OSError: They are gone, or cannot be read.
     """
-    looks = ((str(each), each.stat()) for each in _files(path))
+    looks = _files.within(path, lambda: [(str(each), each.stat()) for each in _code(path)])
     return tuple((name, look.st_mtime_ns, look.st_size) for name, look in looks)
 
 
@@ -50,11 +52,12 @@ def read_source(path: Path) -> Source:
         OSError: A file is gone, or cannot be read.
     """
     fingerprint = fingerprint_of(path)  # before the reading, so that an edit in between shows
-    files = {_below(path, each): (str(each), each.read_bytes()) for each in _files(path)}
+    code = _files.within(path, lambda: _code(path))
+    files = {_below(path, each): (str(each), _files.read(each)) for each in code}
     return Source(path, None, files, fingerprint)
 
 
-def _files(path: Path) -> list[Path]:
+def _code(path: Path) -> list[Path]:
     if path.name != "__init__.py":
         return [path]
     return sorted(each for each in path.parent.rglob("*.py") if each.is_file())

@@ -1,0 +1,172 @@
+"""Files that a configuration names: read without ever waiting for one for long.
+
+A path may lead to a pipe that no process writes to, or to a server that has gone; the
+kernel then waits without end, and with it whatever asked. So a file is opened without
+waiting, only regular files are read, and all of it is done in a thread that is
+left behind if it does not come back.
+
+Imported by its full name, so that a copy of a plugin works in any folder. The daemon reads
+its own files with it, too.
+"""
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE: Final = 5.0  # seconds: a disk that has to wake up takes this long at most
+MOST_BYTES: Final = 64 * 1024 * 1024  # of one file
+MOST_IDLE: Final = 4  # threads that are kept; a configuration is read by one
+_KINDS: Final = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Unresponsive(OSError):
+    """What a path leads to did not answer in time."""
+
+
+class NotRegular(OSError):
+    """What a path leads to is no regular file."""
+
+
+class _Thread:
+    """A thread that does one thing after another; the exit of a process does not wait for it."""
+
+    def __init__(self) -> None:
+        self._tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._work, name="ingestd-files", daemon=True).start()
+
+    def do(self, task: Callable[[], None]) -> None:
+        self._tasks.put(task)
+
+    def _work(self) -> None:
+        while True:
+            self._tasks.get()()
+
+
+_idle: list[_Thread] = []
+_stuck: dict[Path, int] = {}  # folder -> how many threads wait for something in it
+
+
+def read(path: Path | str, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """Return what is in a regular file.
+
+    Raises:
+        OSError: It cannot be read: is none, is larger, or does not answer.
+    """
+    return within(path, lambda: _read(path, most_bytes))
+
+
+def check(path: Path | str) -> None:
+    """See whether a path leads to a regular file that can be read, for libraries that take a path.
+
+    Raises:
+        OSError: It does not.
+    """
+    within(path, lambda: os.close(_open(path)))
+
+
+def within(path: Path | str, function: Callable[[], T], *, patience: float = PATIENCE) -> T:
+    """Call a function that asks the kernel about a path, and return what it returns.
+
+    Args:
+        path: The path; while one thread waits for something in its folder, no other is
+            sent there.
+        function: What may hang.
+        patience: How long it may take, in seconds.
+
+    Raises:
+        Unresponsive: It did not come back in time, or waits still since it was asked last.
+        Exception: What the function raises.
+    """
+    folder = Path(path).parent
+    if _stuck.get(folder):
+        raise _unresponsive(path, patience)
+    try:
+        thread = _idle.pop()
+    except IndexError:
+        thread = _Thread()
+    answer: list[Any] = []
+    error: list[BaseException] = []
+    state = _State()
+
+    def ask() -> None:
+        try:
+            answer.append(function())
+        except BaseException as exc:  # noqa: BLE001 -- it is raised where it was asked for
+            error.append(exc)
+        if state.finish():
+            _forget(folder)
+
+    thread.do(ask)
+    if not state.done.wait(patience) and state.abandon():
+        _stuck[folder] = _stuck.get(folder, 0) + 1
+        raise _unresponsive(path, patience)
+    if len(_idle) < MOST_IDLE:
+        _idle.append(thread)
+    if error:
+        raise error[0]
+    result: T = answer[0]
+    return result
+
+
+class _State:
+    """Whether something was done, or given up before."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self._lock = threading.Lock()
+        self._abandoned = False
+
+    def finish(self) -> bool:
+        """Note that it was done; return whether it was given up before."""
+        with self._lock:
+            self.done.set()
+            return self._abandoned
+
+    def abandon(self) -> bool:
+        """Give it up; return whether it had not been done at the last moment."""
+        with self._lock:
+            self._abandoned = not self.done.is_set()
+            return self._abandoned
+
+
+def _forget(folder: Path) -> None:
+    _stuck[folder] = _stuck.get(folder, 1) - 1
+
+
+def _unresponsive(path: Path | str, patience: float) -> Unresponsive:
+    text = f"does not answer within {patience:g} s"
+    return Unresponsive(errno.ETIMEDOUT, text, str(path))
+
+
+def _open(path: Path | str) -> int:
+    # Without waiting for the other end of a pipe, or for a terminal's line.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    mode = os.fstat(file).st_mode
+    if stat.S_ISREG(mode):
+        return file
+    os.close(file)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
+    raise NotRegular(errno.EINVAL, f"expected a regular file, got {kind}", str(path))
+
+
+def _read(path: Path | str, most_bytes: int) -> bytes:
+    with os.fdopen(_open(path), "rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        text = f"expected at most {most_bytes} bytes, got more"
+        raise OSError(errno.EFBIG, text, str(path))
+    return content
