@@ -63,13 +63,6 @@ def format_duration(seconds: float) -> str:
     return _format(round(seconds * 1000), _MILLISECONDS, zero="0s")
 
 
-def format_size(count: int) -> str:
-    """Return the text that `size` reads as this many bytes."""
-    units = {unit: factor for unit, factor in _BYTES.items() if unit == "B" or "i" in unit}
-    largest = next((unit for unit, factor in units.items() if not count % factor), "B")
-    return f"{count // units[largest]}{largest}" if count else "0B"
-
-
 def _total(text: str, units: Mapping[str, int]) -> Decimal | None:
     """Return the sum of the parts, or None if it is not made of numbers with units."""
     if text == "0":

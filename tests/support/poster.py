@@ -32,12 +32,11 @@ class Poster:
     Attributes:
         measured: How many readings there are.
         forgotten: The number of the last reading that it was told is safe.
-        attempts: How many requests it has sent.
         answers: What was answered instead of 200, if anything was.
     """
 
     def __init__(self, folder: Path, url: str, series: str) -> None:
-        self.measured = self.forgotten = self.attempts = 0
+        self.measured = self.forgotten = 0
         self.answers: list[str] = []
         self._path, self._url, self._series = folder / f"{series}.db", url, series
         with closing(sqlite3.connect(self._path)) as db:
@@ -89,7 +88,6 @@ class Poster:
         request = urllib.request.Request(
             self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        self.attempts += 1
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
                 text = reply.read().decode()

@@ -182,12 +182,6 @@ def first_tick(
     return schedule.next_after(now), missed
 
 
-async def wait_until(time: float, clock: Clock) -> None:
-    """Return once the wall clock shows a time, however it got there; never before."""
-    while not await reached(time, clock):
-        pass
-
-
 async def reached(time: float, clock: Clock) -> bool:
     """Wait for a time; return False if the clock was set far back meanwhile."""
     latest = now = clock.now()

@@ -30,7 +30,6 @@ class Changes:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
@@ -129,7 +128,6 @@ def changes_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
         added=tuple(name for name in new if name not in old),
         removed=tuple(name for name in old if name not in new),
         changed=tuple(name for name in both if old[name] != new[name]),
-        unchanged=tuple(name for name in both if old[name] == new[name]),
     )
 
 
