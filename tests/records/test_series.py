@@ -1,7 +1,6 @@
 """How far each series has come is known to the daemon that starts next."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,6 @@ from tests.support.clock import START, VirtualClock
 
 LEVEL, FLOW = SeriesKey("level", (("site", "a"),)), SeriesKey("flow", ())
 MOVED = PaceKept(1_700_000_000_000_000, START - 500.0, 60.0, 90.0)
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    """Return a clock that stands still."""
-    return VirtualClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """Open a new database."""
-    async with await Database.open(tmp_path / "state.db") as opened:
-        yield opened
 
 
 async def test_silence_counts_until_it_was_noted_last(

@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,27 +26,6 @@ MEMORY = Memory(
     hidden={"token": "s3cret"},
     masks={"password": "fingerprint"},
 )
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    """Return a clock that stands still."""
-    return VirtualClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """Open a new database."""
-    async with await Database.open(tmp_path / "state.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def store(database: Database, clock: VirtualClock) -> AsyncIterator[StateStore]:
-    """Open a state store."""
-    opened = await StateStore.open(database, clock)
-    yield opened
-    await opened.close()
 
 
 def ran(collector: str = "lab", **values: Any) -> RunRecord:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
 from ingestd.calling.pool import Workers
 from ingestd.calling.threads import Threads
 from ingestd.collecting.collector import Collector
@@ -30,6 +28,7 @@ from ingestd.records.store import StateStore
 from ingestd.redaction import Redactor
 from ingestd.tasks import Tasks
 from tests.support.clock import VirtualClock
+from tests.support.events import log_into
 from tests.support.pipeline import until
 from tests.support.plugins import PluginFolder
 
@@ -143,7 +142,7 @@ async def site(
     buffer, hurry, stopping = Buffer(capacity=capacity), asyncio.Event(), asyncio.Event()
     events: list[dict[str, Any]] = []
     redactor = Redactor()
-    log = structlog.wrap_logger(None, processors=[_keeper(events)])
+    log = log_into(events)
     lane = Lane(points=100, size_bytes=10**6, linger=1.0, clock=clock)
     buffer.lanes = {"main": lane}
     folder = path / "plugins"
@@ -192,11 +191,3 @@ async def site(
                 delivering.cancel()
                 await clock.drive(tasks.cancel())
                 await states.close()
-
-
-def _keeper(events: list[dict[str, Any]]) -> Any:
-    def keep(_logger: Any, level: str, event: Any) -> Any:
-        events.append({"level": level, **event})
-        raise structlog.DropEvent
-
-    return keep

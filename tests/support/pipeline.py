@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from ingestd.clock import SystemClock
 from ingestd.config.model import InfluxStore
 from ingestd.delivery.buffer import Buffer
@@ -20,6 +18,7 @@ from ingestd.disk.directory import StateDirectory
 from ingestd.model import Point, Priority, Receipt, Series
 from ingestd.sinks import influxdb
 from ingestd.sinks.protocol import Sink
+from tests.support.events import log_into
 from tests.support.influx2 import Influx2
 
 BUCKET = "energy"
@@ -104,7 +103,7 @@ async def running(
     """Run deliveries for some sinks; what they leave behind stays in the directory."""
     clock, buffer = SystemClock(), Buffer(capacity=capacity)
     events: list[dict[str, Any]] = []
-    log = structlog.wrap_logger(None, processors=[_keeper(events)])
+    log = log_into(events)
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(StateDirectory.open(state_dir, ballast_bytes=ballast_bytes))
         database = await stack.enter_async_context(
@@ -141,11 +140,3 @@ async def running(
                 each.lane.close()
                 each.give_up()
         assert not [each for each in events if each["event"] == UNBALANCED]
-
-
-def _keeper(events: list[dict[str, Any]]) -> Any:
-    def keep(_logger: Any, level: str, event: Any) -> Any:
-        events.append({"level": level, **event})
-        raise structlog.DropEvent
-
-    return keep
