@@ -10,6 +10,7 @@
     . PluginLoadError     the file does not import           -> keep the last good version
     . ResultError         run gave what cannot be kept       -> keep the previous state
     . ResultTooLarge      run gave more than we can take     -> the same; ask for less of the past
+    . StoresChanged       a store it began with is gone      -> its position stays; next tick
     . RunTimeout          the deadline passed                -> it was killed; next tick
     . WorkerDied          exit, signal or out of memory      -> a new worker; next tick
   - ReadingError          one reading is unusable            -> count it; keep its siblings
@@ -104,6 +105,10 @@ class ResultError(PluginError):
 
 class ResultTooLarge(ResultError):
     """``run`` gave more at once than can be taken from another process."""
+
+
+class StoresChanged(PluginError):
+    """A reload removed a store that was configured when the run began."""
 
 
 class RunTimeout(PluginError):

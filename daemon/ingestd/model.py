@@ -78,12 +78,21 @@ class Receipt:
         points: How many points it is for.
         stores: How many stores are to take each.
         hurry: Called when a collector begins to wait for it.
+        missing: The names of stores that were to take them and are no longer there. The
+            promise says nothing of these.
     """
 
-    __slots__ = ("_callbacks", "_hurry", "_outstanding", "_waiter", "points")
+    __slots__ = ("_callbacks", "_hurry", "_outstanding", "_waiter", "missing", "points")
 
-    def __init__(self, points: int, *, stores: int, hurry: Callable[[], None]) -> None:
-        self.points = points
+    def __init__(
+        self,
+        points: int,
+        *,
+        stores: int,
+        hurry: Callable[[], None],
+        missing: Sequence[str] = (),
+    ) -> None:
+        self.points, self.missing = points, missing
         self._hurry = hurry
         self._outstanding = points * stores
         self._callbacks: list[Callable[[], None]] = []

@@ -92,6 +92,7 @@ class Reloader:
             self.deliveries.start(delivery)
         for name in plan.stores.removed:
             self.deliveries.remove(name)
+        self.collectors.leave_removed_stores()
         if plan.catalogue:
             self.collectors.rename(config.catalogue)
         for collector in prepared.collectors:

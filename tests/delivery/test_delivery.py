@@ -289,3 +289,19 @@ async def test_a_bug_in_the_delivery_loses_no_position(tmp_path: Path) -> None:
         assert not receipt.settled
         assert (pipe.only.in_memory, pipe.only.account.stored) == (1, 1)
         assert pipe.balanced()
+
+
+async def test_giving_up_twice_is_giving_up_once(server: Influx2, tmp_path: Path) -> None:
+    """A reload may remove a store while a stop, or an earlier reload, is giving it up."""
+    server.always = HANG
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        receipt = await pipe.put(points(1, 2))
+        await until(lambda: server.writes == 1)
+
+        pipe.only.give_up()
+        await asyncio.sleep(0)
+        pipe.only.give_up()
+        await receipt.wait()
+
+        assert pipe.only.spooled == 2
+        assert pipe.balanced()

@@ -28,7 +28,7 @@ from ingestd.backfilling.windows import SHORTEST_WINDOW, Span, format_window, ne
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collecting import Collector
-from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout
+from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout, StoresChanged
 from ingestd.metrics import Metrics
 from ingestd.model import Receipt
 from ingestd.plugins._backoff import Backoff
@@ -194,7 +194,7 @@ class Backfill:
     async def _attempt(self, window: Span) -> None:
         try:
             await self._read(window)
-        except NotNow as error:  # a store went away
+        except (NotNow, StoresChanged) as error:  # a store went away, for a while or for good
             self._stand(Status.PAUSED, str(error))
         except (RunTimeout, ResultTooLarge) as error:
             self._longest = max(SHORTEST_WINDOW, (window[1] - window[0]) / 2)

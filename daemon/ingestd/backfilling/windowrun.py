@@ -50,6 +50,10 @@ class WindowRun(Run):
         return self.span
 
     @property
+    def _endless(self) -> bool:
+        return False
+
+    @property
     def _slice(self) -> int:
         # A larger one would need the whole buffer, and keep all other points out of it.
         return min(SLICE, self.setup.services.buffer.most_backfill, self.admission.portion)

@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -61,10 +61,16 @@ class RecordingBuffer(Buffer):
         super().__init__(capacity=sys.maxsize)
         self.points: list[Point] = []
 
-    async def put(self, points: Sequence[Point], *, priority: Priority) -> Receipt:
+    async def put(
+        self,
+        points: Sequence[Point],
+        *,
+        priority: Priority,
+        stores: Collection[str] | None = None,
+    ) -> Receipt:
         """Keep the points to look at; without a store they are safe at once."""
         self.points += points
-        return await super().put(points, priority=priority)
+        return await super().put(points, priority=priority, stores=stores)
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,15 @@ class Collector:
         await self.committer.committed()
         return forgot
 
+    def leave_removed_stores(self) -> None:
+        """Begin a stream anew if one of its stores is gone; what it gives now would be lost.
+
+        A scheduled run goes on: what it gives has nowhere to go, but its end comes by itself.
+        """
+        run = self.running
+        if run is not None and self.setup.stream and self._services.buffer.missing(run.stores):
+            self._begin_anew.set()
+
     def note(self) -> None:
         """Bring the metrics up to date with the run under way; a stream's may take years."""
         if self.running is not None:
@@ -220,6 +229,7 @@ class Collector:
 
     async def _run_until_edited(self) -> bool:
         """Run the stream until it ends or its plugin changes; return whether that did."""
+        self._begin_anew.clear()
         run = asyncio.create_task(
             self._execute(self._clock.now()), name=f"ingestd[{self.name}].stream"
         )

@@ -119,6 +119,11 @@ class Collectors:
         for collector in self.by_name.values():
             collector.naming = self._naming(collector.config, catalogue)
 
+    def leave_removed_stores(self) -> None:
+        """Begin streams anew that would go on giving readings to stores that are gone."""
+        for collector in self.by_name.values():
+            collector.leave_removed_stores()
+
     async def stop(self) -> None:
         """Stop all collectors, letting runs under way end within the grace period."""
         for name in self.by_name:

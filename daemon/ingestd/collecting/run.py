@@ -26,6 +26,7 @@ from ingestd.contract import (
     remember_secrets,
     take_apart,
 )
+from ingestd.errors import StoresChanged
 from ingestd.model import Point, Priority, Receipt
 
 # A list of millions is handed over in slices, so that the event loop stays alive.
@@ -68,6 +69,8 @@ class Run:
         started: When it began, in seconds since the Unix epoch.
         counts: What it has given so far.
         receipts: Those of its points that are not settled yet.
+        stores: The names of the stores that its points go to: those that were configured when
+            it began. A stream goes on for years, so it begins anew with each of its results.
         hidden: The secrets that it knows: what it began with, and what it has given since.
     """
 
@@ -78,6 +81,7 @@ class Run:
     started: float
     counts: RunCounts = field(default_factory=RunCounts)
     receipts: Receipts = field(default_factory=Receipts)
+    stores: frozenset[str] = frozenset()
     hidden: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     async def collect(self) -> None:
@@ -86,6 +90,7 @@ class Run:
         Raises:
             PluginError: The run failed, in the way that its class says.
         """
+        self.stores = self.setup.services.buffer.stores
         memory = self.setup.committer.memory
         self.hidden = deepcopy(memory.hidden)  # the plugin may change what it gets in place
         self._hide(memory.hidden)
@@ -107,7 +112,11 @@ class Run:
         self._committer.amend(self._with_secrets_of(result))
 
     async def _take(self, given: PluginResult) -> None:
-        """Hand over one result: its points to the buffer, its state to the committer."""
+        """Hand over one result: its points to the buffer, its state to the committer.
+
+        Raises:
+            StoresChanged: Not every store took its points, so its state is not remembered.
+        """
         result = take_apart(given.result)
         self._hide(result.hidden)
         self.counts.output = given.output
@@ -118,10 +127,31 @@ class Run:
             for start in range(0, len(result.readings), self._slice)
             if (receipt := await self._put(result.readings[start : start + self._slice], priority))
         ]
+        self._check_stores(result, receipts)
         up_to_date = reconciled(result, began=self.hidden, now=self._committer.memory.hidden)
         self.hidden = {**self.hidden, **result.hidden}
         self._keep(given, up_to_date, receipts)
         await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
+
+    def _check_stores(self, result: Result, receipts: Sequence[Receipt]) -> None:
+        """Refuse to go on from points that some store did not take; keep the secrets alone.
+
+        Raises:
+            StoresChanged: There are such points.
+        """
+        if missing := sorted({name for receipt in receipts for name in receipt.missing}):
+            self._committer.amend(self._with_secrets_of(result))
+            raise StoresChanged(
+                f"stores: {', '.join(missing)} removed or renamed while this ran, so its position "
+                "does not move and the next run reads the same again"
+            )
+        if self._endless:
+            self.stores = self.setup.services.buffer.stores
+
+    @property
+    def _endless(self) -> bool:
+        """Whether the run goes on until it is stopped."""
+        return self.setup.stream
 
     def _with_secrets_of(self, result: Result) -> Callable[[Memory], Memory]:
         """Return what makes of any memory the one that knows the secrets of a result, too."""
@@ -219,7 +249,8 @@ class Run:
 
     async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
         """Put points into the buffer, waiting for room."""
-        return await self.setup.services.buffer.put(points, priority=priority)
+        buffer = self.setup.services.buffer
+        return await buffer.put(points, priority=priority, stores=self.stores)
 
     def _sort(self, readings: Sequence[Any]) -> Conversion:
         """Make points of readings, by the rules of the plugin's host first if it has one."""

@@ -38,6 +38,11 @@ class RunSetup:
     http: LazySession
     log: Any
 
+    @property
+    def stream(self) -> bool:
+        """Whether the scheduled run is one that goes on for ever."""
+        return self.config.every is None and self.config.cron is None
+
     async def plugin(self) -> Plugin:
         """Return the plugin as it is now.
 
@@ -45,8 +50,7 @@ class RunSetup:
             PluginLoadError: It does not load, or is not of the kind that the schedule needs.
         """
         plugin, config = await self.current.get(), self.config
-        stream = config.every is None and config.cron is None
-        if stream and plugin.kind is not Kind.GENERATOR:
+        if self.stream and plugin.kind is not Kind.GENERATOR:
             raise PluginLoadError(
                 f"{config.plugin}: expected an async generator, because the collector has "
                 f"neither every: nor cron:, got a {plugin.kind.value}"

@@ -9,6 +9,10 @@ the order in which they came: a large result would otherwise wait for ever while
 small ones slip in. A result that alone exceeds the bound is let in once the
 buffer is empty.
 
+A run names the stores that were configured when it began, and its points go to these and
+to no other. A reload may replace a store, which changes nothing, rename it, and then its
+successor takes the points, or remove it. The receipt names those that are missing.
+
 Points of collectors that keep a position in their source are held apart from
 those of collectors that do not: when the spool is full, the former wait in
 their source and only the latter may be dropped. Points of a backfill hold a part of the
@@ -17,7 +21,7 @@ buffer at most, and come into it when no collector waits.
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -44,6 +48,8 @@ class Buffer:
         capacity: Most points whose receipt is not settled.
 
     Attributes:
+        lanes: The way to each store, by the store's name.
+        successors: The former name of a store, with the one that it has now.
         held: How many such points there are.
         backfill: How many of them are of backfills.
     """
@@ -51,20 +57,45 @@ class Buffer:
     def __init__(self, *, capacity: int) -> None:
         self.capacity = capacity
         self.lanes: Mapping[str, Lane] = {}
+        self.successors: Mapping[str, str] = {}
         self.held = self.backfill = 0
         self._paused: set[str] = set()
         self._queue = deque[Turn]()
         self._behind = deque[Turn]()  # backfills, which wait until no collector does
 
-    async def put(self, points: Sequence[Point], *, priority: Priority) -> Receipt:
-        """Take the points of one result, waiting for room; return their receipt."""
+    async def put(
+        self,
+        points: Sequence[Point],
+        *,
+        priority: Priority,
+        stores: Collection[str] | None = None,
+    ) -> Receipt:
+        """Take the points of one result, waiting for room; return their receipt.
+
+        Args:
+            points: Of one collector.
+            priority: Which of them wait, and which are dropped.
+            stores: The names of those that are to take them, or None for all there are.
+        """
         await self._make_room(len(points), priority)
-        receipt = Receipt(len(points), stores=len(self.lanes), hurry=self._hurry)
+        # Only now: a reload may have come while they waited for room.
+        missing = [] if stores is None else self.missing(stores)
+        lanes = self._lanes_of(self.lanes if stores is None else stores)
+        receipt = Receipt(len(points), stores=len(lanes), hurry=self._hurry, missing=missing)
         receipt.when_settled(partial(self._release, len(points), priority))
         if points:
-            for lane in self.lanes.values():
+            for lane in lanes:
                 lane.add(points, receipt, priority=priority)
         return receipt
+
+    @property
+    def stores(self) -> frozenset[str]:
+        """The names of all stores there are."""
+        return frozenset(self.lanes)
+
+    def missing(self, stores: Collection[str]) -> list[str]:
+        """Name those of some stores that are there no longer, under any name."""
+        return sorted(name for name in stores if self._current(name) not in self.lanes)
 
     def pause(self, store: str) -> None:
         """Keep out points whose source keeps them too: this store's spool is full."""
@@ -84,6 +115,15 @@ class Buffer:
     def most_backfill(self) -> int:
         """How many points backfills may hold."""
         return max(1, self.capacity // BACKFILL_PART)
+
+    def _current(self, store: str) -> str:
+        """Return the name that a store has now."""
+        return store if store in self.lanes else self.successors.get(store, store)
+
+    def _lanes_of(self, stores: Collection[str]) -> Sequence[Lane]:
+        """Return the lanes of those of some stores that are there."""
+        names = {self._current(each) for each in stores}
+        return [lane for name, lane in self.lanes.items() if name in names]
 
     async def _make_room(self, points: int, priority: Priority) -> None:
         """Return once so many points more are held."""

@@ -50,7 +50,9 @@ class Sender:
         self.giving_up = asyncio.Event()
 
     def give_up(self) -> None:
-        """Wait for no more answers."""
+        """Wait for no more answers; a second time changes nothing."""
+        if self.giving_up.is_set():  # what waits is on its way out, and cannot be hurried again
+            return
         self.giving_up.set()
         for timeout in self._waiting:
             timeout.reschedule(0)
