@@ -80,7 +80,7 @@ def balanced(it: RunningDaemon) -> bool:
 async def test_readings_reach_the_embedded_store_without_any_configuration(
     folder: DaemonFolder,
 ) -> None:
-    """And the state behind them is on disk when the daemon has stopped."""
+    """The state behind them is on disk when the daemon has stopped."""
     async with folder.daemon(f"collectors:\n{ticking()}") as it:
         memory = it.daemon.collectors.by_name["t"].committer
         await it.until(lambda: memory.memory.state.get("n", 0) >= 3)
@@ -123,7 +123,7 @@ async def test_reload_adds_removes_and_changes_collectors(folder: DaemonFolder) 
 async def test_run_under_way_does_not_notice_the_reload_of_others(
     folder: DaemonFolder, tmp_path: Path
 ) -> None:
-    """Neither of a collector nor of a store."""
+    """The others are a collector and a store."""
     flag = tmp_path / "flag"
     async with folder.daemon(f"collectors:\n{waiting(flag)}{ticking()}") as it:
         slow = it.daemon.collectors.by_name["slow"]
@@ -174,7 +174,7 @@ async def test_changed_catalogue_stops_no_run(folder: DaemonFolder, tmp_path: Pa
 async def test_refused_configuration_leaves_everything_running(
     folder: DaemonFolder, text: str, problem: str
 ) -> None:
-    """And says so, until one is accepted."""
+    """The daemon says that it is refused until one is accepted."""
     async with folder.daemon(f"collectors:\n{ticking()}") as it:
         metrics = it.daemon.metrics.registry
         before, config = dict(it.daemon.collectors.by_name), it.daemon.config
@@ -343,7 +343,7 @@ async def test_buffer_opens_again_when_a_store_with_a_full_spool_is_replaced(
 
 
 @pytest.mark.slow
-async def test_removed_store_holds_up_nobody(
+async def test_removed_store_holds_up_no_collector(
     folder: DaemonFolder, influx2: Influx2, tmp_path: Path
 ) -> None:
     """What was in memory for it goes to its spool, and states are committed without it."""
@@ -426,7 +426,7 @@ async def test_stop_during_a_reload_ends_cleanly(folder: DaemonFolder, tmp_path:
 async def test_stop_at_any_moment_of_a_reload_loses_nothing(
     folder: DaemonFolder, influx2: Influx2, seed: int
 ) -> None:
-    """With collectors and stores coming and going, and a run under way."""
+    """Collectors and stores come and go, and a run is under way."""
     influx2.make_bucket("energy")
     text = f"stores:\n{store(influx2)}collectors:\n{ticking()}"
     other = f"{store(influx2, timeout='9s')}collectors:\n{ticking(every='150ms')}{ticking('u')}"

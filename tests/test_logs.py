@@ -276,7 +276,7 @@ def test_value_that_cannot_be_written_fails_no_caller(lines: Lines) -> None:
 # -- secrets
 
 
-def test_our_own_lines_stay_readable_whatever_is_secret(lines: Lines) -> None:
+def test_our_own_lines_stay_readable_with_any_secret(lines: Lines) -> None:
     """Keys, levels, times, numbers and names stay; what a plugin logs is masked in full."""
     redactor = Redactor(["failed", "warning", 4711, "roof"])
     redactor.add(["readings", "Bearer"], owner="roof")

@@ -128,7 +128,7 @@ async def test_what_is_no_plugin_is_named_without_a_collector() -> None:
 
 @pytest.mark.slow  # real processes
 def test_a_daemon_names_the_plugin_that_blocks_it(daemon: DaemonProcess) -> None:
-    """While it blocks: the line is in the log before the plugin ends."""
+    """The line is in the log while the plugin still blocks."""
     daemon.plugin("blocking", BLOCKING)
     path = daemon.folder / "plugins" / "blocking.py"
     daemon.plugin("quick", "async def run(**_):\n    return {}\n")

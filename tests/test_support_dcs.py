@@ -82,7 +82,7 @@ async def test_a_range_can_be_said_in_three_ways(
 
 
 async def test_paths_and_ids_may_have_any_case_and_a_slash(dcs_client: Client) -> None:
-    """As with the real server, case does not matter, nor does a slash at the end."""
+    """The real server does not mind either, nor a slash at the end."""
     url = f"{dcs_client.dcs.url}/dcswebAPI/PUBLIC/Readings/"
     asked = {"ID": "r733", "STARTTIME": iso(MIDNIGHT), "periodcount": "1", "PeriodType": "DAY"}
     status, said = await dcs_client.get(url, **asked)

@@ -86,7 +86,7 @@ async def test_query_finds_stored_points() -> None:
 
 
 async def test_what_is_kept_at_once_is_in_the_hands_of_the_test() -> None:
-    """And it is refused as by the daemon."""
+    """What the daemon would refuse is refused here."""
     async with context() as ctx:
         ctx.keep_hidden({"token": "x"}, delete_params=["code"])
         with pytest.raises(ResultError, match=r"hidden\.token: cannot be kept"):

@@ -56,7 +56,7 @@ async def test_changed_collector_takes_the_backfill_over(tmp_path: Path) -> None
 
 
 async def test_untouched_collector_keeps_its_window(tmp_path: Path) -> None:
-    """A reload of others costs nothing."""
+    """A reload that changes other collectors costs it nothing."""
     async with past(tmp_path) as it:
         await it.here.start(HOURLY, every=1e9)
         record = await it.ask(hours(50), rate=1)
@@ -206,7 +206,7 @@ async def test_backfill_that_waits_is_cancelled_at_once(tmp_path: Path) -> None:
 
 
 async def test_asking_again_goes_on_with_the_same(tmp_path: Path) -> None:
-    """At another rate, and at once if it has failed; something else has to wait."""
+    """Its rate may change, and a failed window is tried at once; another request has to wait."""
     async with past(tmp_path) as it:
         await it.here.start(FAILING, every=1e9)
         record = await it.ask(hours(10), chunk=5 * HOUR)
@@ -223,7 +223,7 @@ async def test_asking_again_goes_on_with_the_same(tmp_path: Path) -> None:
 
 
 async def test_one_at_a_time(tmp_path: Path) -> None:
-    """Of each collector; two who ask at once get the same."""
+    """A collector has one backfill, and two callers who ask at once get the same."""
     async with past(tmp_path) as it:
         it.behind = "store main is down"
         await it.here.start(HOURLY, every=1e9)

@@ -97,7 +97,7 @@ def test_readings_out_of_step_with_a_bound_are_no_hole() -> None:
 
 
 def test_calendar_months_are_no_holes_and_are_counted_as_months() -> None:
-    """Neither short nor long ones; ten years without a reading are 119."""
+    """A month may be short or long, and in ten years without a reading 119 are missing."""
     months = [us(2015 + n // 12, n % 12 + 1, 1) for n in range(121)]
     whole = compared(months, start_us=months[0], end_us=us(2025, 2, 1))
     ends = compared([months[0], months[-1]], cadence_us=31 * DAY)
@@ -112,7 +112,7 @@ def test_calendar_months_are_no_holes_and_are_counted_as_months() -> None:
 
 @pytest.mark.parametrize("hour", [0, 2, 3])
 def test_local_days_and_months_survive_daylight_saving(hour: int) -> None:
-    """Of 23 and of 25 hours; a missing one is one all the same."""
+    """A day of 23 or 25 hours is no hole, and a missing one is one all the same."""
     local = datetime(2026, 1, 1, hour, tzinfo=ALASKA)
     days = [us(*(local + timedelta(days=n)).timetuple()[:4], zone=ALASKA) for n in range(366)]
     whole = compared(days, start_us=days[0], end_us=days[-1] + DAY)

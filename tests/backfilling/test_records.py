@@ -89,7 +89,7 @@ async def test_damaged_row_is_set_aside(database: Database) -> None:
 
 
 async def test_list_has_the_newest_first(database: Database) -> None:
-    """Of one collector or of all."""
+    """It is of one collector or of all of them."""
     a, b, c = [await insert(database, record(collector=name)) for name in ("a", "b", "a")]
 
     async def listed(collector: str | None, limit: int) -> list[BackfillRecord]:

@@ -205,7 +205,7 @@ async def test_influxdb_is_told_why_it_cannot_run(here: Site) -> None:
 
 
 @pytest.mark.slow
-async def test_scripts_that_hang_leak_or_crash_hurt_nobody_else(here: Site) -> None:
+async def test_scripts_that_hang_leak_or_crash_hurt_no_other(here: Site) -> None:
     """A healthy one beside them runs at each of its ticks."""
     hurtful: dict[str, tuple[str, dict[str, Any]]] = {
         "hung": (HUNG, {"timeout": 1.0}),

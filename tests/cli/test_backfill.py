@@ -95,7 +95,7 @@ def holds_everything(cli: CommandLine) -> bool:
 
 @pytest.mark.parametrize("running", [True, False])
 def test_reads_a_span_to_its_end(halves: DaemonProcess, cli: CommandLine, *, running: bool) -> None:
-    """In the daemon if one runs; either way the position of live readings stays."""
+    """The daemon reads it if one runs; in any case the position of live readings stays."""
     if running:
         halves.start()
     said, found = cli(*BY_DAYS), cli.json(*TEN_DAYS, "--rate", "100000")
@@ -156,7 +156,7 @@ def test_is_left_to_the_daemon_and_given_up(halves: DaemonProcess, cli: CommandL
 def test_without_a_daemon_the_same_command_goes_on(
     halves: DaemonProcess, cli: CommandLine, how: signal.Signals
 ) -> None:
-    """Where it was, however it was ended."""
+    """It begins where the position was, however the first command ended."""
     hold(halves, day=4)
     with started(cli, *BY_DAYS) as process:
         reaches(cli, day=4)
@@ -196,7 +196,7 @@ def test_is_given_up_however_many_others_had_since(halves: DaemonProcess, cli: C
 def test_a_daemon_goes_on_with_what_was_begun_without_it(
     halves: DaemonProcess, cli: CommandLine
 ) -> None:
-    """And what was begun in the daemon is given up without it."""
+    """What was begun in the daemon can also be given up without it."""
     hold(halves, day=4)
     with started(cli, *BY_DAYS) as process:
         reaches(cli, day=4)
@@ -232,7 +232,7 @@ def test_a_single_run_leaves_it_alone(halves: DaemonProcess, cli: CommandLine) -
 def test_what_keeps_it_from_getting_on_is_told_once(
     halves: DaemonProcess, cli: CommandLine, *, running: bool
 ) -> None:
-    """And that it is tried again; once the cause is gone, it comes to its end."""
+    """The line says that it is tried again; once the cause is gone, it comes to its end."""
     (halves.folder / "fail").touch()
     if running:
         halves.start()
@@ -292,8 +292,8 @@ def test_what_cannot_be_done_is_told_in_a_line(
     assert cli(*TEN_DAYS, "--chunk", "1ms").code == 2
 
 
-def test_without_a_daemon_nobody_can_be_left_to_it(halves: DaemonProcess, cli: CommandLine) -> None:
-    """Nor does one that serves no API help; it is in the way."""
+def test_without_a_daemon_it_cannot_be_left_to_one(halves: DaemonProcess, cli: CommandLine) -> None:
+    """A daemon without an API does not help either; it is in the way."""
     detached = cli(*BY_DAYS, "--detach")
     halves.configure(**halves.config, daemon={"listen": "off"})
     halves.start()
@@ -304,7 +304,7 @@ def test_without_a_daemon_nobody_can_be_left_to_it(halves: DaemonProcess, cli: C
 
 
 def test_a_terminal_shows_how_far_it_is(halves: DaemonProcess, cli: CommandLine) -> None:
-    """With a bar, which is gone at the end."""
+    """It shows a bar, which is gone at the end."""
     halves.start()
     shown = ANSI.sub("", cli.on_terminal(*BY_DAYS))
 

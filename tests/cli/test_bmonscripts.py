@@ -23,7 +23,7 @@ def needs(tmp_path: Path, text: str) -> Needs:
     ],
 )
 def test_settings_are_found_by_name(text: str, tmp_path: Path) -> None:
-    """However they are imported."""
+    """It does not matter how the script imports them."""
     assert needs(tmp_path, text) == Needs(settings=("API_KEY",))
 
 
@@ -43,7 +43,7 @@ def test_what_is_missing_is_told(
     runs: bool,  # noqa: FBT001 -- a column
     tmp_path: Path,
 ) -> None:
-    """And whether the script can run nevertheless."""
+    """The notes say as well whether the script can run nevertheless."""
     found = needs(tmp_path, text)
 
     assert [note in each for each in found.notes] == [True]

@@ -83,7 +83,7 @@ def test_a_param_that_is_required_must_be_given_or_remembered(
 
 
 def test_warns_of_folders_that_are_not_there(daemon: DaemonProcess, cli: CommandLine) -> None:
-    """Where plugins are searched, and where readings would be kept."""
+    """Plugins are searched in some of them, and readings would be kept in another."""
     path = daemon.folder / "tpyo" / "readings.db"
     folders = [str(daemon.folder / "plugins"), str(daemon.folder / "pulgins")]
     daemon.configure(

@@ -58,7 +58,7 @@ def test_help_and_samples_can_be_printed(cli: CommandLine) -> None:
 
 @pytest.mark.slow
 def test_a_misspelt_command_is_set_right(cli: CommandLine) -> None:
-    """As options of the configuration are."""
+    """A command gets the same hint as an option of the configuration."""
     said = cli("statsu")
 
     assert said.code == 2
@@ -68,7 +68,7 @@ def test_a_misspelt_command_is_set_right(cli: CommandLine) -> None:
 
 @pytest.mark.slow
 def test_a_closed_pipe_is_no_error_to_talk_about(cli: CommandLine) -> None:
-    """As in ``ingestd plugins | head -1``."""
+    """A reader such as ``head -1`` goes away before the last line."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ingestd", "config", "sample"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=cli.environ,

@@ -38,7 +38,7 @@ def test_a_broken_configuration_does_not_hide_the_running_daemon(
 def test_without_a_daemon_a_broken_configuration_is_told(
     site: DaemonProcess, cli: CommandLine
 ) -> None:
-    """With all its problems."""
+    """All of its problems are on standard error."""
     site.config_path.write_text("collectors: {a: {plugin: x, evry: 1}}\n")
 
     assert cli("status").code == 78

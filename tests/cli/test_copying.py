@@ -56,7 +56,7 @@ def test_copies_everything_and_again_without_doubling_it(
 
 
 def test_copies_a_part_beside_a_running_daemon(history: DaemonProcess, cli: CommandLine) -> None:
-    """From the first time to just before the second."""
+    """The part begins at the first time and ends just before the second."""
     history.start()
     window = ("--from", "2023-11-14T22:13:30+00:00", "--to", "2023-11-14T22:13:40Z")
     said = cli("copy", "file", "early", *window)
@@ -101,7 +101,7 @@ def test_reports_readings_that_the_target_refuses(
 
 
 def test_shows_its_progress_on_a_terminal(history: DaemonProcess, cli: CommandLine) -> None:
-    """And what was copied at the end."""
+    """At the end it says what was copied."""
     shown = cli.on_terminal("copy", "file", "other")
 
     assert "readings, " in shown

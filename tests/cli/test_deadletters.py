@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_dead_letters_are_listed_and_purged(daemon: DaemonProcess, cli: CommandLine) -> None:
-    """By number or all of them, with a daemon and without."""
+    """They are chosen by number or all together, with a daemon and without."""
     bury(daemon, cli, 4)
     ids = [each["id"] for each in cli.json("dead-letters", "list")]
 
@@ -63,9 +63,9 @@ def run(**_):
 def test_dead_letters_are_stored_once_the_store_takes_them(
     daemon: DaemonProcess, cli: CommandLine, influxdb_url: str, unique: str, *, running: bool
 ) -> None:
-    """After the operator has removed what stood in the way: a field of another type.
+    """The operator has removed what stood in the way: a field of another type.
 
-    One that line protocol cannot say stays, with a daemon and without.
+    A point that line protocol cannot say stays, with a daemon and without.
     """
     post(f"{influxdb_url}/query?q=CREATE+DATABASE+{unique}", b"")
     post(f"{influxdb_url}/write?db={unique}", b"reading,series=level value=1i 1700000000000000001")

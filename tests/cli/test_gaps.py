@@ -56,7 +56,7 @@ def holes(found: Any, at: int = 0) -> list[tuple[int, int, int]]:
 def test_holes_are_found_beside_a_daemon_and_without_one(
     halves: DaemonProcess, cli: CommandLine
 ) -> None:
-    """In every series, and both ways alike."""
+    """Both ways find the same holes in every series."""
     cli.environ["TZ"] = "UTC"
     offline, text = cli.json("gaps", "m", *WHOLE), cli("gaps", "m", *WHOLE)
     halves.start()
@@ -78,7 +78,7 @@ def test_holes_are_found_beside_a_daemon_and_without_one(
 
 
 def test_bounds_say_what_should_be_there(halves: DaemonProcess, cli: CommandLine) -> None:
-    """Without them nothing is missing before the first reading, or after the last one."""
+    """Without them nothing is missing before the first reading or after the last one."""
     start_only = cli.json("gaps", "m", "--from", "2023-12-31T00:00Z", "--series", "a")
     end_only = cli.json("gaps", "m", "--to", "2024-01-03T12:00Z", "--series", "a")
     recent = cli("gaps", "m")
@@ -94,7 +94,7 @@ def test_bounds_say_what_should_be_there(halves: DaemonProcess, cli: CommandLine
 
 
 def test_a_cadence_of_the_operator_wins(halves: DaemonProcess, cli: CommandLine) -> None:
-    """That of the command line over that of the configuration, and both over what is usual."""
+    """The command line's goes before the configuration's, and both before what is usual."""
     by_command = cli.json("gaps", "m", *WHOLE, "--cadence", "1h")
     configure(halves, cadence="2h")
     by_config = cli.json("gaps", "m", *WHOLE)
@@ -107,7 +107,7 @@ def test_a_cadence_of_the_operator_wins(halves: DaemonProcess, cli: CommandLine)
 
 @pytest.mark.parametrize("running", [True, False])
 def test_holes_are_refilled(halves: DaemonProcess, cli: CommandLine, *, running: bool) -> None:
-    """By the daemon or without one; the position of what is collected live stays."""
+    """The daemon does it if one runs; the position of what is collected live stays."""
     configure(halves, params={"lost": LOST, "count": 97})
     if running:
         halves.start()
@@ -250,7 +250,7 @@ async def test_neither_decades_nor_dense_series_are_read_at_once(tmp_path: Path)
 
 
 async def test_a_thousand_devices_under_one_name_are_read_together(tmp_path: Path) -> None:
-    """Not once for each of them, and not all of a day at once."""
+    """The store is not asked once for each of them, nor for all of a day at once."""
     sink = Watched(tmp_path / "readings.db")
     devices = [Series("t", (("device", f"{n:04}"),)) for n in range(1000)]
     await sink.keep(

@@ -123,7 +123,7 @@ def remembered(state_dir: Path, name: str) -> Memory:
 def test_scripts_become_collectors(
     export: Callable[..., Path], cli: CommandLine, daemon_folder: DaemonFolder, tmp_path: Path
 ) -> None:
-    """With the types that BMON gives their parameters, and what they remember."""
+    """Parameters keep the types that BMON gives them, and what scripts remember is taken over."""
     said = cli("import", "bmon", str(export(tmp_path, ALL)), "--scripts", str(SCRIPTS))
     config = configfile.load(cli.config_path, {}, hosts=HOSTS)
     okofen = config.collectors["okofen-1"]
@@ -162,7 +162,7 @@ def test_scripts_become_collectors(
 
 @pytest.mark.slow
 def test_what_needs_a_person_is_told(cli: CommandLine, tmp_path: Path) -> None:
-    """And no secret is: those in params stand in a file that only its owner may read."""
+    """No secret is: those in params stand in a file that only its owner may read."""
     said = cli("import", "bmon", str(as_dump(tmp_path, ALL)), "--scripts", str(SCRIPTS))
     output = cli.config_path.parent / "conf.d" / "bmon.yaml"
 
@@ -189,7 +189,7 @@ def test_what_needs_a_person_is_told(cli: CommandLine, tmp_path: Path) -> None:
 def test_again_changes_nothing(
     cli: CommandLine, daemon_folder: DaemonFolder, tmp_path: Path
 ) -> None:
-    """Neither the file, which may have been edited, nor a state that has moved on since."""
+    """The file may have been edited, and a state may have moved on since."""
     command = ("import", "bmon", str(as_dump(tmp_path, ALL)), "--scripts", str(SCRIPTS))
     cli(*command)
     output = cli.config_path.parent / "conf.d" / "bmon.yaml"
@@ -210,7 +210,7 @@ def test_again_changes_nothing(
 def test_a_disk_that_fills_up_leaves_no_half_file(
     cli: CommandLine, small_disk: Path, tmp_path: Path
 ) -> None:
-    """Or else the next import would keep it as if the operator had edited it."""
+    """The next import would keep it as if the operator had edited it."""
     script = {**OKOFEN, "script_parameters": f"url: {'x' * 100_000}"}
     output = small_disk / "bmon.yaml"
     command = ("import", "bmon", str(as_dump(tmp_path, [script])), "--output", str(output))
@@ -304,7 +304,7 @@ def test_a_name_that_is_taken_is_told(
 def test_other_files_are_refused(
     content: str, message: str, cli: CommandLine, tmp_path: Path
 ) -> None:
-    """In one sentence that says what is expected."""
+    """One sentence says what is expected."""
     path = tmp_path / "export"
     path.write_text(content)
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_writes_a_plugin_that_runs_and_a_test_that_passes(
     daemon: DaemonProcess, cli: CommandLine, options: tuple[str, ...]
 ) -> None:
-    """As its advice says: paste, try, run the test."""
+    """A newcomer follows its advice: paste, try, run the test."""
     daemon.configure()
     said = cli("new-plugin", "boiler", *options)
     snippet = said.out.partition("\n\n")[2].partition("\n\n")[2].partition("\n\n")[0]
@@ -34,7 +34,7 @@ def test_writes_a_plugin_that_runs_and_a_test_that_passes(
 
 
 def test_its_advice_can_be_followed_as_it_stands(daemon: DaemonProcess, cli: CommandLine) -> None:
-    """From a shell that knows nothing of the virtualenv."""
+    """The shell that follows it knows nothing of the virtualenv."""
     daemon.configure()
     said = cli("new-plugin", "boiler")
     snippet = said.out.partition("\n\n")[2].partition("\n\n")[2].partition("\n\n")[0]
@@ -73,7 +73,7 @@ def test_overwrites_nothing(daemon: DaemonProcess, cli: CommandLine) -> None:
 
 
 def test_works_before_there_is_a_configuration(daemon: DaemonProcess, cli: CommandLine) -> None:
-    """Then it is named by its path."""
+    """The advice then names the plugin by its path."""
     folder = daemon.folder / "elsewhere"
 
     said = cli("new-plugin", "boiler", "--dir", str(folder))

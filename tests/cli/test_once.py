@@ -53,7 +53,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
 def test_a_dry_run_shows_readings_and_state_and_changes_nothing(
     meter: DaemonProcess, cli: CommandLine
 ) -> None:
-    """Neither on an empty state directory nor on one that is in use."""
+    """It leaves no trace on an empty state directory, nor on one that is in use."""
     said = cli("once", "m", "--dry-run")
 
     assert said.code == 0, said.err
@@ -164,7 +164,7 @@ def test_a_store_that_is_away_gives_69_and_keeps_the_readings(
 def test_a_run_that_fails_shows_its_traceback_and_gives_1(
     daemon: DaemonProcess, cli: CommandLine
 ) -> None:
-    """Dry or not, and the state stays."""
+    """A dry run does so, too, and the state stays."""
     daemon.plugin("bad", "def run(**_):\n    raise OSError('no route')\n")
     daemon.configure(collectors={"b": {"plugin": "bad", "every": "365d"}})
 

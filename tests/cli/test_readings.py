@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_nothing_to_show_is_said_in_a_sentence(site: DaemonProcess, cli: CommandLine) -> None:
-    """On standard error, so that a pipe gets nothing."""
+    """The sentence goes to standard error, so that a pipe gets nothing."""
     runs, latest = cli("runs"), cli("latest", "--within", "90m")
     site.start()
     awaited = cli("latest", "--series", "x*")

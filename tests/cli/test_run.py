@@ -65,7 +65,7 @@ def test_ends_with_75_where_another_daemon_runs(daemon: DaemonProcess, cli: Comm
 
 
 def test_ends_with_2_for_a_wrong_command_line(cli: CommandLine) -> None:
-    """As programs do."""
+    """It is what most programs do, and what scripts look for."""
     assert cli("run", "--nonsense").code == 2
     assert cli("nonsense").code == 2
 
@@ -123,7 +123,7 @@ def test_takes_the_log_format_from_the_command_line(daemon: DaemonProcess) -> No
 
 
 def test_shows_its_version(cli: CommandLine) -> None:
-    """And that of Python, for reports."""
+    """A report of a fault needs the version of Python as well."""
     said = cli("--version")
 
     assert said.code == 0

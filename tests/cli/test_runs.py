@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_end_of_long_output_is_shown(daemon: DaemonProcess, cli: CommandLine) -> None:
-    """The rest on demand."""
+    """The rest is shown on demand."""
     text = "for n in range(100):\n        print('line', n)\n    return {}"
     daemon.plugin("loud", f"def run(**_):\n    {text}\n")
     daemon.configure(collectors={"loud": {"plugin": "loud", "every": "365d"}})

@@ -30,7 +30,7 @@ ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
     ],
 )
 def test_ago_has_about_two_digits(when: float | None, text: str) -> None:
-    """Coarse enough to read in a table."""
+    """A time in a table is read at a glance."""
     assert show.ago(when, now=1000.0) == text
 
 
@@ -38,7 +38,7 @@ def test_ago_has_about_two_digits(when: float | None, text: str) -> None:
     ("seconds", "text"), [(0.0, "0s"), (0.0421, "42ms"), (1.4, "1s"), (300.0, "5m")]
 )
 def test_span_goes_down_to_milliseconds(seconds: float, text: str) -> None:
-    """Runs are short."""
+    """Many runs take less than a second."""
     assert show.span(seconds) == text
 
 
@@ -53,7 +53,7 @@ def test_span_goes_down_to_milliseconds(seconds: float, text: str) -> None:
     ],
 )
 def test_size_has_a_unit(count: int, text: str) -> None:
-    """In powers of 1024, as the configuration has them."""
+    """Its powers are of 1024, as in the configuration."""
     assert show.size(count) == text
 
 
@@ -68,7 +68,7 @@ def test_size_has_a_unit(count: int, text: str) -> None:
     ],
 )
 def test_numbers_are_for_people(value: float | None, text: str) -> None:
-    """JSON has them exactly."""
+    """They are rounded; JSON has them exactly."""
     assert show.number(value) == text
 
 
@@ -80,7 +80,7 @@ def test_no_text_moves_the_cursor() -> None:
 
 
 def test_differences_tell_what_came_went_and_changed() -> None:
-    """And of what is hidden nothing but that."""
+    """Of what is hidden they tell only that it changed."""
     before = Memory(state={"a": 1, "b": [1], "c": 3}, hidden={"t": "geheimnis"})
     after = Memory(
         state={"a": 2, "c": 3, "d": {"x": "neues"}, "note": "geheimnis"},
@@ -102,7 +102,7 @@ def test_differences_tell_what_came_went_and_changed() -> None:
 
 @pytest.mark.slow
 def test_on_a_terminal_tables_fit_and_have_colours(site: DaemonProcess, cli: CommandLine) -> None:
-    """Unless NO_COLOR is set; in a pipe there are neither."""
+    """NO_COLOR takes the colours away; in a pipe there are neither."""
     cli("once", "good")
     cli("once", "bad")
 

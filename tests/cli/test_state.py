@@ -50,7 +50,7 @@ def test_a_state_is_forgotten_when_that_is_confirmed(
 def test_state_shows_what_is_hidden_only_as_a_number(
     counter: DaemonProcess, cli: CommandLine
 ) -> None:
-    """And which params are masked."""
+    """It names the params that are masked."""
     shown = cli("state", "show", "c")
 
     assert shown.lines == [

@@ -164,7 +164,7 @@ async def test_run_that_reports_trouble_is_degraded(tmp_path: Path) -> None:
 
 
 async def test_secrets_are_nowhere_to_be_seen(tmp_path: Path) -> None:
-    """Neither in logs, records and tracebacks, nor in any repr."""
+    """Logs, records, tracebacks and every repr are free of them."""
     async with site(tmp_path) as here:
         here.services.redactor.add(["pa55word"])
         collector = await here.start(
@@ -224,7 +224,7 @@ async def test_state_waits_on_disk_for_the_readings_before_it(tmp_path: Path) ->
 
 
 async def test_newest_time_is_the_latest_of_all_readings(tmp_path: Path) -> None:
-    """Neither an older result nor an older run takes it back; one that replaces it knows it."""
+    """No older result or run takes it back, and the next collector of that name knows it."""
     async with site(tmp_path) as here:
         collector = await here.start(
             """

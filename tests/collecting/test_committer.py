@@ -122,7 +122,7 @@ async def test_commits_take_a_small_part_of_the_time() -> None:
         assert 8 <= len(kept.shelf.kept) <= 10
 
 
-async def test_commit_that_somebody_waits_for_comes_at_once() -> None:
+async def test_commit_that_a_caller_waits_for_comes_at_once() -> None:
     """The rest after a long commit is cut short."""
     async with Kept() as kept:
         kept.shelf.seconds = 0.02
@@ -135,7 +135,7 @@ async def test_commit_that_somebody_waits_for_comes_at_once() -> None:
         assert kept.clock.monotonic() < 0.05
 
 
-async def test_all_commits_that_somebody_waits_for_come_at_once() -> None:
+async def test_all_commits_that_a_caller_waits_for_come_at_once() -> None:
     """The last one is waited for, so none before it is followed by a rest."""
     async with Kept() as kept:
         one, other = receipt(), receipt()

@@ -100,7 +100,7 @@ async def test_stream_begins_anew_when_its_plugin_is_edited(tmp_path: Path) -> N
         assert [each["n"] for each in here.logged("begins")] == [0, 1]
 
 
-async def test_stream_begins_anew_when_somebody_else_has_loaded_the_edit(tmp_path: Path) -> None:
+async def test_stream_begins_anew_when_another_run_has_loaded_the_edit(tmp_path: Path) -> None:
     """A backfill uses the plugin, too, and may see first that it was edited."""
     async with site(tmp_path) as here:
         collector = await here.start(STREAM, stream=True)
@@ -162,7 +162,7 @@ async def test_backpressure_stops_a_generator_at_its_yield(tmp_path: Path) -> No
 
 
 async def test_settled_waits_until_everything_yielded_is_safe(tmp_path: Path) -> None:
-    """The place to ack a broker: not before, and without waiting for a batch to fill."""
+    """A broker's message is acked then, not before, and no batch has to fill first."""
     async with site(tmp_path) as here:
         here.store_up.clear()
         await here.start(

@@ -118,7 +118,7 @@ async def test_small_step_back_repeats_no_tick() -> None:
     assert [time for time, _ in runs] == [1010, 1020, 1030, 1040, 1050, 1060]
 
 
-async def test_large_step_back_silences_nobody() -> None:
+async def test_large_step_back_silences_no_schedule() -> None:
     """A clock that was a year ahead is mended; the collector goes on within a minute."""
     clock = VirtualClock(start=YEAR)
     runs: list[tuple[float, int]] = []

@@ -167,7 +167,7 @@ async def test_body_that_breaks_off_says_nothing() -> None:
 
 
 async def test_server_that_wants_a_long_pause_gets_the_run_back() -> None:
-    """Better to end the run than to sleep in it for an hour."""
+    """It is better to end the run than to sleep in it for an hour."""
     async with client() as (source, session, clock):
         source.script.append((429, "3600"))
 

@@ -118,7 +118,7 @@ def test_backfill_leaves_the_state_alone() -> None:
     ],
     ids=["renewed", "both renewed", "only here", "dropped", "new", "both new", "forgotten"],
 )
-def test_secret_that_somebody_else_has_renewed_stays(
+def test_secret_that_was_renewed_beside_it_stays(
     given: dict[str, Any], now: dict[str, Any], kept: dict[str, Any]
 ) -> None:
     """A run that gives it back as it was at its start has nothing to say of it."""

@@ -155,8 +155,8 @@ async def test_backfill_never_holds_more_than_its_part_of_the_buffer() -> None:
     assert (one.buffer.held, one.buffer.backfill) == (1, 1)
 
 
-async def test_backfill_comes_in_when_nobody_else_waits() -> None:
-    """Even if it asked first."""
+async def test_backfill_comes_in_when_no_other_result_waits() -> None:
+    """It waits for that even if it asked first."""
     one = OneLane(capacity=8, batch=8)
     await one.put(*range(8))
     backfill, live = one.later(101, priority=Priority.BACKFILL), one.later(*range(10, 18))
@@ -187,7 +187,7 @@ async def test_full_part_of_backfill_leaves_room_for_live_results() -> None:
 
 
 async def test_backfill_never_passes_a_live_result_that_waits() -> None:
-    """Even if there is room for it and not for the other."""
+    """It has to wait even if there is room for it and not for the other."""
     one = OneLane(capacity=12, batch=12)
     await one.put(*range(8))
     live = one.later(*range(10, 16))

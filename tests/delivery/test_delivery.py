@@ -218,7 +218,7 @@ async def test_a_spool_of_another_kind_of_store_is_set_aside(
 
 
 async def test_a_store_says_when_it_has_enough_to_do(server: Influx2, tmp_path: Path) -> None:
-    """While it is down, and until its backlog has gone; backfills wait for that."""
+    """Backfills wait while it is down, and until its backlog has gone."""
     server.always = answer(503)
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
         before = pipe.only.behind

@@ -81,7 +81,7 @@ async def test_age_of_points_that_have_left_counts_no_more() -> None:
     assert await waits(asyncio.create_task(one.lane.next_batch()))
 
 
-async def test_batch_closes_at_once_when_somebody_waits_and_nothing_is_on_its_way() -> None:
+async def test_batch_closes_at_once_when_a_caller_waits_and_nothing_is_on_its_way() -> None:
     """Waiting for a receipt costs no linger."""
     one = OneLane()
     receipt = await one.put(1)
@@ -96,7 +96,7 @@ async def test_batch_closes_at_once_when_somebody_waits_and_nothing_is_on_its_wa
     await at_once(waiter)
 
 
-async def test_somebody_who_waits_lets_a_batch_grow_while_another_is_on_its_way() -> None:
+async def test_waiting_caller_lets_a_batch_grow_while_another_is_on_its_way() -> None:
     """Small batches one after the other would be slower than one that is full."""
     one = OneLane(batch=2)
     first = await one.put(1, 2)
@@ -182,7 +182,7 @@ async def test_one_batch_of_backfill_is_on_its_way_at_a_time() -> None:
     assert seconds(rest) == [3, 4]
 
 
-async def test_backfill_that_somebody_waits_for_is_hurried_behind_the_live_points() -> None:
+async def test_backfill_that_is_waited_for_is_hurried_behind_the_live_points() -> None:
     """Its last batch need not linger, and neither need they."""
     one = OneLane()
     await one.put(9)

@@ -79,7 +79,7 @@ async def test_bodies_come_back_as_they_were_and_in_order(spool: Spool) -> None:
 
 
 async def test_oldest_gives_about_as_many_points_as_were_asked_for(spool: Spool) -> None:
-    """Never none, and beyond the first body never more."""
+    """One body comes in any case, and beyond the first never more points."""
     await add(spool, body("a", points=5), body("b", points=3), body("c", points=4))
 
     assert [each.body.points for each in (await spool.oldest(1))[0]] == [5]
@@ -97,7 +97,7 @@ async def test_contents_are_counted(spool: Spool, clock: VirtualClock) -> None:
 
 
 async def test_spools_of_two_stores_are_apart(database: Database, clock: VirtualClock) -> None:
-    """One file, two queues."""
+    """They are two queues in one file."""
     main, other = (Spool(database, n, limit_bytes=LIMIT, clock=clock) for n in ("main", "other"))
     await add(main, body("m"))
     await add(other, body("o"))
@@ -264,7 +264,7 @@ async def test_damaged_body_is_set_aside_and_counted(
 
 
 async def test_what_belongs_to_a_body_is_written_with_it(database: Database, spool: Spool) -> None:
-    """One transaction: both or neither."""
+    """One transaction writes both or neither."""
 
     def fail(_: sqlite3.Connection) -> None:
         raise ValueError("no")

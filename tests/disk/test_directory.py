@@ -80,7 +80,7 @@ def test_the_holder_can_be_found(tmp_path: Path) -> None:
     assert found == Holder(process.pid, found.started, "http://127.0.0.1:8470")
 
 
-def test_nobody_holds_what_a_killed_daemon_left(tmp_path: Path) -> None:
+def test_directory_that_a_killed_daemon_left_is_free(tmp_path: Path) -> None:
     """A lock file without a lock means that no daemon runs."""
     with start_holder(tmp_path) as process:
         process.send_signal(signal.SIGKILL)
@@ -93,7 +93,7 @@ def test_nobody_holds_what_a_killed_daemon_left(tmp_path: Path) -> None:
         assert found.pid == os.getpid()
 
 
-def test_nobody_holds_a_directory_that_does_not_exist(tmp_path: Path) -> None:
+def test_directory_that_does_not_exist_is_free(tmp_path: Path) -> None:
     """Asking makes nothing."""
     assert holder(tmp_path / "none") is None
     assert not (tmp_path / "none").exists()

@@ -119,7 +119,7 @@ def test_two_plugins_of_one_name_do_not_meet(tmp_path: Path) -> None:
     assert "probe" not in sys.modules
 
 
-async def test_an_old_version_goes_when_nobody_uses_it(plugin_folder: PluginFolder) -> None:
+async def test_an_old_version_goes_when_no_run_uses_it(plugin_folder: PluginFolder) -> None:
     """Until then it can import more of itself; years of edits leave one version behind."""
     plugin_folder.write("edited/part.py", "")
     plugin_folder.write("edited/__init__.py", "async def run():\n    from . import part\n")

@@ -136,7 +136,7 @@ def element(number: int = 0, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("spell", [str.upper, str.title, str.lower])
 def test_keys_may_be_spelt_in_any_case(spell: Any) -> None:
-    """All of them, or those of one element."""
+    """This holds for all of them, and for those of one element."""
     spelt = {spell(key): value for key, value in element(1).items()}
     read = reader(current.WIRE, "value", status=True).read
 
@@ -170,7 +170,7 @@ def test_times_without_a_zone_are_in_utc(time: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("time", ["soon", 7, "", "2021-13-01T00:00:00Z", ["x"]])
 def test_reading_without_a_time_is_left_to_the_daemon(time: Any) -> None:
-    """Which counts it; its neighbours are read."""
+    """The daemon counts it, and its neighbours are read."""
     chunk = reader(current.WIRE, "value").read([element(0), element(timestamp=time), element(1)])
 
     assert [value for _, _, value in chunk.readings] == [0, 0, 1]
@@ -190,7 +190,7 @@ def test_element_that_is_none_is_left_to_the_daemon(strange: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [None, "1", "x", 1.0])
-def test_strange_status_hurts_nobody(status: Any) -> None:
+def test_strange_status_is_read_or_left_out(status: Any) -> None:
     """A bit that is there counts, however it is written."""
     chunk = reader(current.WIRE, "value", status=True, skip=INTERPOLATED).read(
         [element(status=status)]

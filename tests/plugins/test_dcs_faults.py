@@ -30,7 +30,7 @@ SINCE = at("2024-03-01")
 
 @pytest.mark.parametrize("api", SIGNED_IN)
 async def test_wrong_password_says_who_could_not_sign_in(dcs: FakeDcs, api: str) -> None:
-    """Neither the password nor any result comes of it."""
+    """The message has the user's name and no password, and the run gives no result."""
     found, said = await outcome(dcs, api, password="hush-hush")
 
     assert found == []

@@ -66,7 +66,7 @@ def test_windows_tile_a_span(
 @settings(deadline=None)
 @given(MOMENTS, st.sampled_from(PERIODS), ZONES)
 def test_a_moment_lies_in_its_period(moment: datetime, period: str, zone: ZoneInfo) -> None:
-    """Which begins no later, and ends afterwards."""
+    """The period begins no later than that, and ends afterwards."""
     kind = calendar(period, zone=zone)
 
     floor, ceil = kind.floor(moment), kind.ceil(moment)

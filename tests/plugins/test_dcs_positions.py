@@ -137,7 +137,7 @@ def test_state_that_is_no_time_is_no_position(kept: Any, position: datetime | No
 @settings(deadline=None)
 @given(st.integers(1, 10_000), st.lists(st.integers(1, 60), min_size=1, max_size=50))
 def test_each_source_is_due_once_in_its_time(number: int, hours: list[int]) -> None:
-    """Whenever the runs are."""
+    """It does not matter when the runs are."""
     every, now, key = timedelta(hours=100), NOW, f"R{number}"
     dues = []
     done = NOW
@@ -155,7 +155,7 @@ def test_each_source_is_due_once_in_its_time(number: int, hours: list[int]) -> N
 
 
 def test_sources_are_spread_over_the_time() -> None:
-    """Of twenty runs, each has about a twentieth of them."""
+    """Each of twenty runs has about a twentieth of them."""
     every, step = timedelta(days=30), timedelta(days=1.5)
     counts = [
         sum(
@@ -170,6 +170,6 @@ def test_sources_are_spread_over_the_time() -> None:
 
 
 def test_without_the_option_nothing_is_due() -> None:
-    """Nor is anything before it was noted that all has been read once."""
+    """With it, nothing is due before it was noted that all has been read once."""
     assert Rereading(None, NOW - timedelta(days=1000), {}, NOW).due("R1") is None
     assert Rereading(timedelta(days=1), None, {}, NOW).due("R1") is None

@@ -50,7 +50,7 @@ async def test_sign_in_that_expires_is_renewed_once(dcs: FakeDcs, api: str) -> N
 async def test_request_that_stays_unauthorised_is_not_repeated_for_ever(
     dcs: FakeDcs, api: str
 ) -> None:
-    """One more sign-in, and no more."""
+    """It leads to one more sign-in, and no more."""
     dcs.fail(401, times=0, match="readings")
 
     _, said = await outcome(dcs, api, registers=["R733"], since=SINCE)
@@ -160,7 +160,7 @@ async def test_cancelled_while_others_keep_the_server_it_signs_out_beside_them(
 
 
 def test_signing_out_is_over_before_the_daemon_gives_up() -> None:
-    """Which would log that a plugin does not end."""
+    """The daemon would log that a plugin does not end."""
     assert session.PATIENCE < tasks.ABANDONED - 0.5
 
 

@@ -37,7 +37,7 @@ async def test_most_urgent_goes_first_then_who_came_first() -> None:
     assert order == ["leaving", "live 1", "live 2", "backfill 1", "backfill 2"]
 
 
-async def test_who_gives_up_waiting_loses_nobody_the_turn() -> None:
+async def test_cancelled_wait_costs_no_other_the_turn() -> None:
     """They may give up before it is theirs, or at the very moment."""
     turns, order = Turns("http://h"), list[str]()
     async with turns.turn(Urgency.LIVE):

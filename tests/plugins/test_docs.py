@@ -65,7 +65,7 @@ def params_of(name: str) -> dict[str, Any]:
 
 
 def test_every_page_is_of_a_plugin() -> None:
-    """Neither is there without the other."""
+    """No page is left over, and no plugin is without one."""
     assert sorted(path.stem for path in PAGES.glob("*.md")) == NAMES
 
 

@@ -159,7 +159,7 @@ async def test_renewal_waits_for_no_readings() -> None:
 
 
 async def test_no_token_is_spent_while_the_daemon_is_stopping() -> None:
-    """Whose time may end before the answer comes; the next start renews it."""
+    """The daemon may end before the answer comes; the next start renews the token."""
     async with account() as (collector, ecobee, url):
         await collector.run(url)
         async with context(now=NOON + timedelta(hours=2)) as ctx:
@@ -326,7 +326,7 @@ async def test_answer_without_a_new_refresh_token_keeps_the_old_one() -> None:
     assert collector.readings()
 
 
-async def test_code_whose_pin_nobody_entered_yet_is_kept() -> None:
+async def test_code_whose_pin_is_not_entered_yet_is_kept() -> None:
     """The run fails and says why."""
     async with account(code="pending") as (collector, _, url):
         with pytest.raises(AnswerError, match="authorization_pending"):
@@ -349,7 +349,7 @@ async def test_lost_tokens_are_told() -> None:
 
 
 async def test_new_code_is_used_although_there_are_tokens() -> None:
-    """Which is how an operator authorizes the account again."""
+    """An operator authorizes the account again in this way."""
     async with account() as (collector, ecobee, url):
         await collector.run(url)
         ecobee.refresh, ecobee.code = "another program has it", "another-code"
@@ -362,7 +362,7 @@ async def test_new_code_is_used_although_there_are_tokens() -> None:
 
 
 async def test_refresh_token_of_another_program_goes_on() -> None:
-    """So does one that an import has left among the hidden state; then it is forgotten."""
+    """One that an import has left among the hidden state does, too, and is then forgotten."""
     async with account(code=None) as (collector, ecobee, url):
         collector.memory = Memory(hidden={"access_token": "x", "refresh_token": "refresh-0"})
         await collector.run(url)
@@ -442,7 +442,7 @@ async def test_odd_lines_of_a_report_do_not_hurt_the_others() -> None:
 
 
 async def test_unknown_column_is_an_error_that_names_those_there_are() -> None:
-    """Among them those that hold words."""
+    """Columns that hold words are among them."""
     async with account(columns=["zoneAveTemp", "hvacMode"]) as (collector, _, url):
         with pytest.raises(ValueError, match="columns: expected a list of auxHeat1, "):
             await collector.run(url)

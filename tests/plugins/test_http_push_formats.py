@@ -67,7 +67,7 @@ def test_one_reading_comes_without_a_time(val: str, value: float) -> None:
 
 
 def test_a_batch_as_documented_is_read() -> None:
-    """The sample of BMON's documentation."""
+    """The text is the sample of BMON's documentation."""
     document = json.loads((SAMPLES / "store-many.json").read_text())
 
     assert batch(message(document)).readings == [

@@ -117,7 +117,7 @@ def test_bad_lines_are_told_and_cost_themselves_alone(bad: str, problem: str) ->
 
 
 def test_an_unknown_precision_is_told() -> None:
-    """Rather than stored fifty years off."""
+    """To guess would store the points fifty years off."""
     with pytest.raises(FormatError, match=r"precision: expected one of n, ns, .* got 'fortnight'"):
         written("cpu value=1 1", precision="fortnight")
 
@@ -164,7 +164,7 @@ def test_plain_readings_are_those_of_a_plugin() -> None:
     ],
 )
 def test_bad_plain_readings_are_told(bad: Any, problem: str) -> None:
-    """One by one."""
+    """Each of them has its own message."""
     found = readings(message([bad, [1, "good", 1]]))
 
     assert [reading[1] for reading in found.readings] == ["good"]

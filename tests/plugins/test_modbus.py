@@ -164,7 +164,7 @@ async def test_collectors_take_turns_at_one_line() -> None:
 
 
 async def test_rtu_goes_over_tcp_too() -> None:
-    """As some converters have it."""
+    """Some converters pass frames on as they are."""
     async with serving(device(4), framer=FramerType.RTU) as server:
         result = await read(
             **HASTE,

@@ -59,7 +59,7 @@ ONE = [register(0)]
     ],
 )
 async def test_wrong_options_are_told_by_their_path(params: dict[str, Any], told: str) -> None:
-    """Where it is, what was expected, and what was got, before anything is asked."""
+    """The message has the path, what was expected and what was got, before anything is asked."""
     with pytest.raises(ValueError, match=f"^{told}"):
         await read(**{"registers": ONE, **params})
 

@@ -73,7 +73,7 @@ async def test_acked_messages_do_not_come_again(mqtt_url: str, unique: str) -> N
     assert again == [3]
 
 
-async def test_messages_wait_while_nobody_is_there(mqtt_url: str, unique: str) -> None:
+async def test_messages_wait_while_no_run_is_there(mqtt_url: str, unique: str) -> None:
     """The session outlives the run."""
     async with context(collector=unique) as ctx:
         async with running(ctx, url=mqtt_url, topics=[unique]):

@@ -124,7 +124,7 @@ async def test_live_values_are_scaled_and_settings_are_left_out() -> None:
 
 
 async def test_fields_choose_what_is_read() -> None:
-    """Settings, too, and columns of the logs."""
+    """They choose among settings and columns of the logs, too."""
     cellar = Cellar({"/pass/all?": b'{"pe1": {"mode": {"val": 1}, "L_br": {"val": 0}}}'})
     cellar.files["/pass/log0"] = log(NOW).encode("latin-1")
 

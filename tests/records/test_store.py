@@ -149,7 +149,7 @@ async def test_reset_forgets_the_state_and_keeps_the_masks(store: StateStore) ->
 
 
 async def test_reset_can_forget_the_masks_too(store: StateStore) -> None:
-    """Only when the operator asks for it."""
+    """It does so only when the operator asks for it."""
     await store.commit("lab", MEMORY)
 
     assert await store.reset("lab", masks=True)

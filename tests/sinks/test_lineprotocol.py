@@ -80,7 +80,7 @@ def test_readings_that_the_store_cannot_tell_apart_are_refused_but_the_last() ->
 
 
 @given(batches)
-def test_whatever_is_encoded_reads_back(points: list[Point]) -> None:
+def test_all_that_is_encoded_reads_back(points: list[Point]) -> None:
     """A parser that was not made from the encoder finds the same points in its lines."""
     made = encode(points, Prefixes(INFLUX))
     scale = {b"s": 10**9, b"m": 10**6, b"u": 10**3}[made.precision]

@@ -273,7 +273,7 @@ async def test_server_that_hides_its_flags_is_warned_of(tmp_path: Path, unique: 
     ],
     ids=["a month", "not set", "cluster", "web page", "agent", "its vminsert"],
 )
-async def test_flags_of_whatever_answers(flags: web.Response, known: bool) -> None:  # noqa: FBT001
+async def test_flags_of_any_server(flags: web.Response, known: bool) -> None:  # noqa: FBT001
     """Only a server that keeps the points itself tells for how long, and by default a month."""
     async with saying(lambda: flags) as (url, _), victoria(url) as to:
         encoded = to.encode(aged("a", 100))

@@ -64,7 +64,7 @@ async def test_backfill_reads_its_spans_chunk_by_chunk(daemon_folder: DaemonFold
 async def test_unfinished_backfill_is_told_and_can_be_cancelled(
     daemon_folder: DaemonFolder,
 ) -> None:
-    """In the status, in the metrics, and by its number, until it is given up."""
+    """Status, metrics and its number tell of it until it is given up."""
     daemon_folder.plugin("hourly", HOURLY)
     text = "collectors: {m: {plugin: hourly, every: 1h, params: {gate: /nowhere}}}\n"
     async with daemon_folder.daemon(text) as it:
@@ -89,7 +89,7 @@ async def test_unfinished_backfill_is_told_and_can_be_cancelled(
 
 
 async def test_what_cannot_be_read_anew_is_refused(daemon_folder: DaemonFolder) -> None:
-    """With what would be right."""
+    """The refusal says what would be right."""
     daemon_folder.plugin("hourly", HOURLY)
     daemon_folder.plugin("meter", METER)
     text = """
@@ -154,7 +154,7 @@ async def test_reload_pauses_a_backfill_and_lets_it_go_on(daemon_folder: DaemonF
 
 
 async def test_next_daemon_goes_on_where_the_last_one_was(daemon_folder: DaemonFolder) -> None:
-    """Without being asked."""
+    """It does so without being asked."""
     daemon_folder.plugin("hourly", HOURLY)
     text = "collectors: {m: {plugin: hourly, every: 1h, params: {gate: /nowhere}}}\n"
     async with daemon_folder.daemon(text) as it:

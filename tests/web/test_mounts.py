@@ -130,7 +130,7 @@ def test_a_prefix_that_cannot_be_mounted_is_told(prefix: str, problem: str) -> N
 
 
 def test_a_prefix_may_be_mounted_again() -> None:
-    """By itself, below, or above: once it was given back, nothing of it is in the way."""
+    """Once it was given back, it is in the way neither of itself nor of those below and above."""
     mounts = Mounts()
     mounts.address = "http://127.0.0.1:8470"
     for prefix in ("/one", "/one", "/one/two", "/one"):
@@ -154,7 +154,7 @@ async def test_without_an_api_there_is_nothing_to_mount_on(daemon_folder: Daemon
 
 
 async def test_a_test_of_a_plugin_has_its_mounts_answered() -> None:
-    """By a real server on a free port, for as long as it wants."""
+    """A real server on a free port answers for as long as the test wants."""
     async with context() as ctx, mounted(ctx) as address, ctx.http.get(f"{address}/push") as before:
         with ctx.mount("/push", answer) as told:
             async with ctx.http.get(f"{address}/push/here") as during:

@@ -52,7 +52,7 @@ async def test_state_is_shown_and_hidden_is_not(daemon_folder: DaemonFolder) -> 
 
 
 async def test_hidden_is_served_nowhere(daemon_folder: DaemonFolder) -> None:
-    """Not by any path, after a run that printed, failed and returned it."""
+    """A run has printed it, failed with it and returned it, and still no path gives it."""
     daemon_folder.plugin(
         "leaky",
         """

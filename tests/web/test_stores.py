@@ -158,7 +158,7 @@ async def test_what_a_former_store_left_is_shown(
 
 
 async def test_latest_has_the_newest_of_each_series(daemon_folder: DaemonFolder) -> None:
-    """By name or glob, with its unit, and only what is new enough."""
+    """It may be asked for by name or glob, has its unit, and is new enough."""
     now = int(time.time())
     daemon_folder.plugin("meter", METER)
     async with daemon_folder.daemon(
