@@ -58,22 +58,45 @@ async def test_a_series_is_forgotten(database: Database, clock: VirtualClock) ->
     assert await states.series("lab") == [FLOW]
 
 
-@pytest.mark.parametrize("column", ["collector", "tags", "newest_us", "moved_at", "longest"])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("collector", "x{"),
+        ("tags", "x{"),
+        ("tags", "1"),
+        ("newest_us", "x{"),
+        ("moved_at", "x{"),
+        ("longest", "x{"),
+    ],
+)
 async def test_damaged_rows_are_left_out(
-    database: Database, clock: VirtualClock, column: str
+    database: Database, clock: VirtualClock, column: str, value: str
 ) -> None:
     """They cost what they said, not the start."""
     states = await StateStore.open(database, clock)
     states.keep_paces("lab", {LEVEL: MOVED, FLOW: MOVED})
     await states.close()
     await database.write(
-        lambda db: db.execute(f"UPDATE series SET {column} = 'x{{' WHERE series = 'level'")
+        lambda db: db.execute(f"UPDATE series SET {column} = ? WHERE series = 'level'", (value,))
     )
 
     paces, _ = await (await StateStore.open(database, clock)).paces()
 
     assert FLOW in paces["lab"]
     assert LEVEL not in paces["lab"]
+
+
+@pytest.mark.parametrize("column", ["newest_us", "moved_at"])
+async def test_half_a_pace_is_none(database: Database, clock: VirtualClock, column: str) -> None:
+    """Of such a series it is known only that there is one."""
+    states = await StateStore.open(database, clock)
+    states.keep_paces("lab", {LEVEL: MOVED})
+    await states.close()
+    await database.write(lambda db: db.execute(f"UPDATE series SET {column} = NULL"))
+
+    paces, _ = await (await StateStore.open(database, clock)).paces()
+
+    assert paces == {"lab": {LEVEL: (PaceKept(), 0.0)}}
 
 
 async def test_the_first_run_on_record_is_known(database: Database, clock: VirtualClock) -> None:

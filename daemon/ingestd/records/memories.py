@@ -93,11 +93,12 @@ def decode(raw: Raw, crc: int) -> Memory:
     name = raw[0].decode(errors="replace")
     if checksum(*raw) != crc:
         raise StateError(f"state of {name}: damaged: its checksum differs")
-    state, hidden, masks = (
-        yamlvalues.loads(text.decode(), where=f"{what} of {name}")
-        for text, what in zip(raw[1:], ("state", "hidden", "masks"), strict=True)
+    _, state, hidden, masks = raw
+    return Memory(
+        state=yamlvalues.loads(state.decode(), where=f"state of {name}"),
+        hidden=yamlvalues.loads(hidden.decode(), where=f"hidden of {name}"),
+        masks=yamlvalues.loads(masks.decode(), where=f"masks of {name}"),
     )
-    return Memory(state=state, hidden=hidden, masks=masks)
 
 
 def set_row_aside(db: sqlite3.Connection, *, rowid: int, raw: Raw, error: str) -> None:

@@ -168,9 +168,10 @@ def delete_series(db: sqlite3.Connection, note: Note) -> bool:
     return done.rowcount > 0
 
 
-def _seconds(row: Sequence[Any] | None) -> float:
+def _seconds(row: Any) -> float:
+    """Return the number in a row, or 0 if there is no row or no number in it."""
     with suppress(ValueError, TypeError):
-        return float(row[0]) if row else 0.0
+        return float(row[0])
     return 0.0
 
 

@@ -101,7 +101,7 @@ class StateStore:
 
     def fingerprint(self, value: Any) -> str:
         """Return a mark of a param's value, from which it cannot be guessed without our key."""
-        text = repr(_canonical(value)).encode(errors="surrogatepass")
+        text = repr(_canonical(value)).encode()
         return hashlib.blake2b(text, key=self._key, digest_size=16).hexdigest()
 
     async def load(self, collector: str) -> Kept:
