@@ -41,6 +41,13 @@ pytest_add_cli_args =
     no:randomly
     -p
     no:xdist
+type_check_command =
+    $folder/venv/bin/python
+    -m
+    mypy
+    --output=json
+    --no-warn-unused-ignores
+    src/ingestd/$package
 also_copy =
     bench
     conf
@@ -50,6 +57,10 @@ also_copy =
     tests
     pyproject.toml
 CONFIG
+# The processes that tests start find the same mutant here; a folder that is not there at once is never looked at.
+mkdir -p mutants/src
+export PYTHONPATH=$folder/tree/mutants/src
+export PYTHONDONTWRITEBYTECODE=1
 "$folder/venv/bin/mutmut" run --max-children "${JOBS:-2}" "$which"
 "$folder/venv/bin/mutmut" results --all true | sed 's/.*: //' | sort | uniq -c
 echo "To read a survivor: cd $folder/tree; ../venv/bin/mutmut results; ../venv/bin/mutmut show NAME"
