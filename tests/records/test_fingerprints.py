@@ -1,6 +1,5 @@
 """A param's value has a mark that says whether it is still the same, and nothing else."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +8,6 @@ import pytest
 from ingestd.disk.database import Database
 from ingestd.records.store import StateStore
 from tests.support.clock import VirtualClock
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    """Return a clock that stands still."""
-    return VirtualClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """Open a new database."""
-    async with await Database.open(tmp_path / "state.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def store(database: Database, clock: VirtualClock) -> StateStore:
-    """Open a state store."""
-    return await StateStore.open(database, clock)
 
 
 def test_a_fingerprint_is_the_same_for_the_same_value(store: StateStore) -> None:

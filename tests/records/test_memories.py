@@ -1,6 +1,5 @@
 """What a collector remembers is told apart from that of others, and what is damaged is kept."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,6 @@ from tests.support.disk import fill
 
 MEMORY = Memory(state={"last_ts": 1.5}, hidden={"token": "t"}, masks={"password": "m"})
 RAW = (b"lab", b"last_ts: 1.5\n", b"token: t\n", b"password: m\n")
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """Open a new database."""
-    async with await Database.open(tmp_path / "state.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def store(database: Database) -> StateStore:
-    """Open a state store."""
-    return await StateStore.open(database, VirtualClock())
 
 
 async def test_two_collectors_are_told_apart(store: StateStore) -> None:

@@ -1,8 +1,5 @@
 """What waits in memory to be written is listed and forgotten like the rest, and bounded."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from ingestd.disk.database import Database
@@ -13,24 +10,9 @@ from ingestd.records import store as records
 from ingestd.records.runs import RunRecord
 from ingestd.records.series import SeriesNotes
 from ingestd.records.store import StateStore
-from tests.support.clock import START, VirtualClock
+from tests.support.clock import START
 
 MOVED = PaceKept(1, START, 60.0, 90.0)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """Open a new database."""
-    async with await Database.open(tmp_path / "state.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def store(database: Database) -> AsyncIterator[StateStore]:
-    """Open a state store."""
-    opened = await StateStore.open(database, VirtualClock())
-    yield opened
-    await opened.close()
 
 
 def key(name: str) -> SeriesKey:
