@@ -42,6 +42,29 @@ async def test_job_that_meets_a_bug_is_started_again() -> None:
     await tasks.cancel()
 
 
+class Own(BaseException):
+    """One that is no Exception, as foreign code may raise it."""
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError, SystemExit, KeyboardInterrupt, Own])
+async def test_job_is_started_again_however_it_ended(end: type[BaseException]) -> None:
+    """An end that no caller asked for would leave a collector or a delivery silent for ever."""
+    clock, log = VirtualClock(), Log()
+    tasks = Tasks(clock=clock, log=log)
+    ends = [end("from inside")]
+
+    async def buggy() -> None:
+        if ends:
+            raise ends.pop()
+
+    task = tasks.start("buggy", buggy)
+    await clock.advance(2 * AFTER_A_BUG)
+
+    assert task.done()
+    assert task.exception() is None
+    assert log.failed == ["buggy"]
+
+
 async def test_tasks_have_names() -> None:
     """A stack dump says which collector they belong to."""
     tasks = Tasks(clock=VirtualClock(), log=Log())

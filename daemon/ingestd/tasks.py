@@ -53,9 +53,21 @@ class Tasks:
         while True:
             try:
                 return await job()
-            except Exception:  # noqa: BLE001 -- border: a bug in one task must not stop the others
+            except (asyncio.CancelledError, GeneratorExit) as end:
+                if isinstance(end, GeneratorExit) or is_being_cancelled():
+                    raise
+                self._log.exception(
+                    "task was cancelled from inside, and is started again", task=name
+                )
+            except BaseException:  # noqa: BLE001 -- border: a bug in one must not stop the others
                 self._log.exception("task failed, and is started again", task=name)
             await self._clock.sleep(AFTER_A_BUG)
+
+
+def is_being_cancelled() -> bool:
+    """Say whether the current task is, rather than something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def first_of(

@@ -174,8 +174,8 @@ async def test_window_that_swallows_its_end_does_not_say_that_it_runs(tmp_path: 
                 try:
                     await asyncio.Event().wait()
                 except asyncio.CancelledError:
-                    yield {"readings": [(start.timestamp(), "level", 1)]}
                     ctx.log.info("closed")
+                yield {"readings": [(start.timestamp(), "level", 1)]}
             """,
             every=1e9,
         )
@@ -184,7 +184,6 @@ async def test_window_that_swallows_its_end_does_not_say_that_it_runs(tmp_path: 
         await it.here.remove()
         it.backfills.follow()
         await it.here.until(lambda: len(it.here.logged("closed")) == 1)
-        await it.here.until(lambda: record.position > START)
 
         assert record.status is Status.PAUSED
         assert record.why == "its collector is disabled, or no longer configured"

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from ingestd.calling.coroutines import PluginResult
 from ingestd.calling.pool import Finished, Workers
-from ingestd.calling.results import CallOptions, PluginResult, results
+from ingestd.calling.results import CallOptions, results
+from ingestd.calling.threads import Threads
+from ingestd.context import Shared
 from ingestd.errors import PluginError, RunTimeout
 from tests.support.plugins import LogLines, PluginFolder
 
@@ -139,6 +142,81 @@ async def test_task_of_the_plugin_that_was_cancelled_fails_the_run(
     )
 
     assert str(error) == "CancelledError"
+
+
+async def test_run_that_ignores_its_cancellation_is_left_behind(
+    plugin_folder: PluginFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has timed out; until it has come to its end, no other begins, and each says why."""
+    monkeypatch.setattr("ingestd.calling.coroutines.CANCEL_PATIENCE", 0.05)
+    plugin = plugin_folder.plugin(
+        """
+        import asyncio
+        async def run(*, may_end, **_):
+            while not may_end.is_set():
+                try:
+                    await may_end.wait()
+                except asyncio.CancelledError:
+                    pass
+            return {"ended": True}
+        """
+    )
+    log, may_end, left_behind = LogLines(), asyncio.Event(), set[asyncio.Task[None]]()
+    options = CallOptions(
+        name="probe", timeout=0.05, memory_limit=None, isolation=Threads(), log=log,
+        left_behind=left_behind,
+    )  # fmt: skip
+
+    async def calling() -> list[object]:
+        async with aclosing(results(plugin, {"may_end": may_end}, options)) as everything:
+            return [each.result async for each in everything]
+
+    with pytest.raises(RunTimeout, match="left behind"):
+        await calling()
+    with pytest.raises(PluginError, match="an earlier run ignores its cancellation"):
+        await calling()
+    may_end.set()
+    await asyncio.wait(left_behind)
+
+    assert await calling() == [{"ended": True}]
+    assert [event for _, event, _ in log.lines] == ["run goes on past its deadline"]
+
+
+async def test_tasks_that_a_run_starts_end_with_it(plugin_folder: PluginFolder) -> None:
+    """A task that a task has started is one of them."""
+    tasks: list[asyncio.Task[None]] = []
+    await given(
+        plugin_folder,
+        """
+        import asyncio
+        async def run(*, tasks, **_):
+            async def begin():
+                tasks.append(asyncio.create_task(asyncio.sleep(3600)))
+            await asyncio.create_task(begin())
+            return {}
+        """,
+        tasks=tasks,
+    )
+
+    assert [task.cancelled() for task in tasks] == [True]
+
+
+async def test_tasks_of_what_runs_share_go_on(plugin_folder: PluginFolder) -> None:
+    """The run that was the first to ask for the shared object does not take them along."""
+    shared = Shared()
+    text = """
+        import asyncio
+        async def run(*, shared, **_):
+            shared.get(start)
+            return {}
+        def start():
+            return asyncio.get_running_loop().create_task(asyncio.sleep(3600), name="shared")
+        """
+    await given(plugin_folder, text, shared=shared)
+    left = [task for task in asyncio.all_tasks() if task.get_name() == "shared"]
+
+    assert [task.done() for task in left] == [False]
+    left[0].cancel()
 
 
 def test_no_repr_shows_what_a_run_gave() -> None:

@@ -28,11 +28,13 @@ from ingestd.backfilling.windows import SHORTEST_WINDOW, Span, format_window, ne
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
 from ingestd.collecting import Collector
+from ingestd.contract import safe_repr
 from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout, StoresChanged
 from ingestd.metrics import Metrics
 from ingestd.model import Receipt
 from ingestd.plugins._backoff import Backoff
 from ingestd.redaction import Redactor
+from ingestd.tasks import is_being_cancelled
 
 BACKOFF: Final = Backoff(first=10.0, longest=300.0)
 LOOK_AT_STORES: Final = 1.0  # seconds
@@ -201,9 +203,17 @@ class Backfill:
             await self._failed(window, str(error), TOO_LONG)
         except PluginError as error:
             await self._failed(window, str(error))
-        except Exception as bug:  # noqa: BLE001 -- border: no plugin may stop the others
-            self._log.exception("a window met a bug of the daemon", window=format_window(window))
-            await self._failed(window, f"bug in the daemon: {bug!r:.200}")
+        except (asyncio.CancelledError, GeneratorExit) as end:
+            if isinstance(end, GeneratorExit) or is_being_cancelled():
+                raise
+            await self._met_a_bug(window, end)
+        except BaseException as bug:  # noqa: BLE001 -- border: no plugin may stop the others
+            await self._met_a_bug(window, bug)
+
+    async def _met_a_bug(self, window: Span, bug: BaseException) -> None:
+        text = "a window met a bug of the daemon"
+        self._log.error(text, window=format_window(window), exc_info=bug)
+        await self._failed(window, f"bug in the daemon: {safe_repr(bug)}")
 
     async def _read(self, window: Span) -> None:
         """Read a window, and move on when all of it is safe."""

@@ -5,36 +5,16 @@ waiting perhaps for room in the buffer, the plugin's clock stands still.
 """
 
 import asyncio
-import inspect
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Mapping, MutableSet
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final
+from typing import Any
 
+from ingestd.calling.coroutines import CoroutineRun, PluginResult
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Isolation
 from ingestd.calling.process import Log
 from ingestd.contract import Host
-from ingestd.errors import PluginError, RunTimeout
-from ingestd.worker import Kind, run_failure
-
-CANCEL_PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
-
-
-@dataclass(frozen=True, slots=True)
-class PluginResult:
-    """A result as the plugin gave it, unchecked.
-
-    Attributes:
-        result: What the plugin gave.
-        yielded: Whether more may follow.
-        output: The end of what the plugin printed.
-    """
-
-    result: object = field(repr=False)
-    yielded: bool
-    output: str = ""
+from ingestd.worker import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +28,7 @@ class CallOptions:
         isolation: Where ordinary functions run.
         log: Takes what the plugin logs.
         host: The system that the plugin was written for, or None.
+        left_behind: Earlier calls of that name on the event loop that ignore their cancellation.
     """
 
     name: str
@@ -56,6 +37,7 @@ class CallOptions:
     isolation: Isolation
     log: Log
     host: Host | None = None
+    left_behind: MutableSet[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
 
 async def results(
@@ -69,49 +51,35 @@ async def results(
     if plugin.kind is Kind.FUNCTION:
         yield await _function(plugin, kwargs, options)
         return
-    deadline = asyncio.timeout(None)
+    run = CoroutineRun(
+        plugin, kwargs, name=options.name, log=options.log, left_behind=options.left_behind
+    )
+    left = options.timeout
     try:
-        async with deadline, aclosing(_asynchronous(plugin, kwargs)) as given:
-            left = options.timeout
-            while True:
-                started = _now()
-                deadline.reschedule(None if left is None else started + left)
-                with _reminder(left, options.log):
-                    each = await anext(given, None)
-                deadline.reschedule(None)
-                if each is None:
-                    return
-                if left is not None:
-                    left -= _now() - started
-                yield each
-    # Border: the plugin's own code. asyncio would let SystemExit end the daemon.
-    except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-            raise
-        if deadline.expired():  # also if the plugin turned its cancellation into an error
-            text = f"run must end within {options.timeout:g} s; it was stopped"
-            raise RunTimeout(text) from None
-        raise run_failure(error, plugin.source.root) from None
-
-
-@contextmanager
-def _reminder(timeout: float | None, log: Log) -> Iterator[None]:
-    """Log an error if the plugin swallows its cancellation; nothing else can be done about it."""
-    if timeout is None:
-        yield
-        return
-    complain = partial(log.error, "run goes on past its deadline", timeout=timeout)
-    reminder = asyncio.get_running_loop().call_later(timeout + CANCEL_PATIENCE, complain)
-    try:
-        yield
+        while (each := await _next(run, left, options.timeout)) is not None:
+            result, seconds = each
+            if left is not None:
+                left -= seconds
+            yield result
     finally:
-        reminder.cancel()
+        await run.end()
 
 
-def _is_being_cancelled() -> bool:
-    """Say whether we are, rather than something that the plugin waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+async def _next(
+    run: CoroutineRun, left: float | None, limit: float | None
+) -> tuple[PluginResult, float] | None:
+    """Return the next result and the seconds that it took, or None when there are no more.
+
+    Raises:
+        PluginError: The run failed; RunTimeout if it took longer than was left.
+    """
+    started = _now()
+    try:
+        async with asyncio.timeout(left):
+            given = await run.next()
+    except TimeoutError:
+        raise await run.overdue(limit or 0.0) from None
+    return None if given is None else (given, _now() - started)
 
 
 async def _function(
@@ -128,20 +96,6 @@ async def _function(
     )
     # What is yielded updates, so that a run without a result forgets nothing.
     return PluginResult(finished.result, yielded=finished.nothing, output=finished.output)
-
-
-async def _asynchronous(
-    plugin: Plugin, kwargs: Mapping[str, Any]
-) -> AsyncGenerator[PluginResult, None]:
-    if plugin.run is None:
-        raise PluginError(f"{plugin.path}: was not imported")
-    called = plugin.run(**kwargs)
-    if not inspect.isasyncgen(called):  # a decorated run tells its shape only now
-        yield PluginResult(await called, yielded=False)
-        return
-    async with aclosing(called) as checkpoints:
-        async for each in checkpoints:
-            yield PluginResult(each, yielded=True)
 
 
 def _now() -> float:

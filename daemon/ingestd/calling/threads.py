@@ -17,7 +17,7 @@ from typing import Any
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished
 from ingestd.calling.process import Log
-from ingestd.contract import FunctionContext, Host, result_as_builtins
+from ingestd.contract import FunctionContext, Host, result_as_builtins, safe_repr
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.worker import Source, call_ordinary, import_run, run_failure
 
@@ -108,6 +108,8 @@ def _start(
             result = work()
         except PluginError as exc:
             error = exc
+        except BaseException as exc:  # noqa: BLE001 (a call that is never settled would wait on)
+            error = PluginError(f"bug in the daemon: {safe_repr(exc)}")
         with contextlib.suppress(RuntimeError):  # the daemon has left meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 

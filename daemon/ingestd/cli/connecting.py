@@ -21,13 +21,13 @@ def ask(config_path: Path, question: Callable[[Backend], Awaitable[T]]) -> T:
     Raises:
         ConfigError: The configuration is wrong, and no daemon runs that could answer anyway.
     """
-    import asyncio  # noqa: PLC0415 -- takes its time
+    from ingestd.loop import run  # noqa: PLC0415 -- takes its time
 
     async def asked() -> T:
         async with connected(config_path) as backend:
             return await question(backend)
 
-    return asyncio.run(asked())
+    return run(asked())
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """``ingestd once``: one run of a collector, now."""
 
-import asyncio
 import dataclasses
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import yaml
 
+from ingestd import loop
 from ingestd.cli import show
 from ingestd.cli.backend import Json
 from ingestd.cli.connecting import connected
@@ -77,11 +77,11 @@ def once(  # noqa: PLR0913 -- one for each option of the command
     if dry_run:
         _check(config, collector)
         if not with_secrets:
-            asyncio.run(_spare_secrets(config, name))
+            loop.run(_spare_secrets(config, name))
         return _run_dry(config, collector, listen_for, verbose=verbose, as_json=as_json)
     if collector.every is None and collector.cron is None:
         raise CommandError(f"{name}: a stream runs as long as the daemon does; try --dry-run")
-    record = asyncio.run(_run(config_path, config, collector, changed=bool(params)))
+    record = loop.run(_run(config_path, config, collector, changed=bool(params)))
     waiting = record["unavailable"] if record["points"] else {}
     if as_json:
         show.as_json(record)
@@ -167,7 +167,7 @@ def _run_dry(
         except ValueError as exc:
             raise click.BadParameter(f"{exc}", param_hint="--listen-for") from None
     redactor = Redactor([*config.secrets, *find_secrets(dict(collector.params))])
-    found = asyncio.run(dry_run(config, collector, redactor, verbose=verbose))
+    found = loop.run(dry_run(config, collector, redactor, verbose=verbose))
     if stream and found.record.outcome is Outcome.TIMEOUT:  # it has been listened to long enough
         found.record.outcome, found.record.error = Outcome.OK, ""
     redactor.add([*found.before.hidden.values(), *found.after.hidden.values()])

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import click
 
+from ingestd import loop
 from ingestd.app import Daemon, run_daemon
 from ingestd.cli.exitcodes import complain
 from ingestd.cli.settings import config_option, load
@@ -57,7 +58,7 @@ def run(config_path: Path, log_format: str | None, log_level: str | None) -> int
     daemon = make_daemon(config, config_path, notifier, log_format=log_format, log_level=log_level)
     gc.set_threshold(MORE_OBJECTS)
     gc.freeze()  # what was imported by now is there for good, and need not be looked at
-    return asyncio.run(_run(daemon))
+    return loop.run(_run(daemon))
 
 
 def make_daemon(

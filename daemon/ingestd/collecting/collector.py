@@ -20,10 +20,12 @@ from ingestd.collecting.services import Services
 from ingestd.collecting.setup import RunSetup
 from ingestd.config import CollectorConfig
 from ingestd.context import LazySession
+from ingestd.contract import safe_repr
 from ingestd.errors import NotNow, PluginError, RunTimeout
 from ingestd.loading import CurrentPlugin
 from ingestd.plugins._backoff import Backoff
 from ingestd.records import Outcome, RunRecord
+from ingestd.tasks import is_being_cancelled
 
 SCHEDULED_TIMEOUT: Final = 300.0  # seconds, unless the operator gives a timeout
 BACKOFF: Final = Backoff(first=10.0, longest=300.0)
@@ -260,9 +262,11 @@ class Collector:
                 run = self.running = await self._prepare()
                 await run.collect()
                 record.outcome = Outcome.DEGRADED if run.counts.degraded else Outcome.OK
-            except asyncio.CancelledError:
-                record.outcome, record.error = Outcome.CANCELLED, "the daemon stopped it"
-                raise
+            except (asyncio.CancelledError, GeneratorExit) as end:
+                if isinstance(end, GeneratorExit) or is_being_cancelled():
+                    record.outcome, record.error = Outcome.CANCELLED, "the daemon stopped it"
+                    raise
+                self._met_a_bug(record, end)
             except PluginError as error:
                 timed_out = isinstance(error, RunTimeout)
                 record.outcome = Outcome.TIMEOUT if timed_out else Outcome.FAILED
@@ -271,15 +275,19 @@ class Collector:
                     error.details,
                     error.output,
                 )
-            except Exception as bug:
-                self.setup.log.exception("a run met a bug of the daemon")
-                record.outcome, record.error = Outcome.FAILED, f"bug in the daemon: {bug!r:.200}"
+            # Border: what the plugin gave is looked at here, and its objects may raise anything.
+            except BaseException as bug:  # noqa: BLE001
+                self._met_a_bug(record, bug)
             finally:
                 record.seconds = clock.monotonic() - began
                 self._complete(record, self.running.counts if self.running else RunCounts())
                 self.running = None
                 self._move(Stage.RUNNING, Stage.WAITING)
             return record
+
+    def _met_a_bug(self, record: RunRecord, bug: BaseException) -> None:
+        self.setup.log.error("a run met a bug of the daemon", exc_info=bug)
+        record.outcome, record.error = Outcome.FAILED, f"bug in the daemon: {safe_repr(bug)}"
 
     async def _prepare(self) -> Run:
         setup = self.setup

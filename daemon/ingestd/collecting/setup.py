@@ -1,7 +1,8 @@
 """What the runs of one collector are made of, those on its schedule and those of its backfills."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ingestd.calling import CallOptions, Isolation, Plugin
@@ -28,6 +29,8 @@ class RunSetup:
         current: Its plugin, as the file has it now.
         http: The session of its scheduled runs.
         log: Bound to the collector.
+        left_behind: Its runs on the event loop that ignore their cancellation, by the name of
+            the turn that they took.
     """
 
     config: CollectorConfig
@@ -37,6 +40,7 @@ class RunSetup:
     current: CurrentPlugin
     http: LazySession
     log: Any
+    left_behind: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
 
     @property
     def stream(self) -> bool:
@@ -77,4 +81,5 @@ class RunSetup:
             isolation=services.threads if config.isolation == "thread" else processes,
             log=log.bind(**{OF_PLUGIN: config.name}),
             host=host and host.configured(config.settings),
+            left_behind=self.left_behind.setdefault(name, set()),
         )

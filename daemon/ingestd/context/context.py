@@ -12,6 +12,7 @@ import aiohttp
 
 from ingestd.clock import Clock
 from ingestd.context.mounts import Handler, Mounts
+from ingestd.loop import shared_by_runs
 from ingestd.model import MICROSECONDS, Receipt, StoredPoint
 
 T = TypeVar("T")
@@ -72,7 +73,8 @@ class Shared:
     def get(self, make: Callable[..., T], *key: Any) -> T:
         """Return what ``make(*key)`` gave when it was first asked for with this key."""
         if (make, *key) not in self._made:
-            self._made[make, *key] = make(*key)
+            with shared_by_runs():  # tasks that it starts go on when the run that asked has ended
+                self._made[make, *key] = make(*key)
         found: T = self._made[make, *key]
         return found
 

@@ -118,7 +118,7 @@ def reading_as_builtins(value: Any) -> Any:
         return value
     try:
         return _parts_of(value)
-    except Exception:  # noqa: BLE001 -- border: foreign methods may do anything
+    except BaseException:  # noqa: BLE001 -- border: foreign methods may do anything
         return _odd(value)
 
 
@@ -139,7 +139,7 @@ def _part(value: Any) -> Any:
         return value
     try:
         simple = float(value) if isinstance(value, Decimal) else _simple(value)
-    except Exception:  # noqa: BLE001 -- border: pandas' NaT raises, for one
+    except BaseException:  # noqa: BLE001 -- border: pandas' NaT raises, for one
         return _odd(value)
     # NumPy's NaT becomes None, which would mean now.
     return simple if type(simple) in _PLAIN and simple is not None else _odd(value)
@@ -153,7 +153,7 @@ def safe_repr(value: object) -> str:
     """Return a short text for a value whose own methods may do anything."""
     try:
         return f"{value!r:.80}"
-    except Exception:  # noqa: BLE001 -- border: foreign ``__repr__``
+    except BaseException:  # noqa: BLE001 -- border: foreign ``__repr__``
         return f"<{type(value).__name__}>"
 
 
@@ -198,5 +198,5 @@ def foreign_errors() -> Iterator[None]:
         yield
     except ResultError:
         raise
-    except Exception as error:  # noqa: BLE001 -- border: foreign methods may do anything
+    except BaseException as error:  # noqa: BLE001 -- border: foreign methods may do anything
         raise ResultError(f"run gave what cannot be read: {safe_repr(error)}") from None

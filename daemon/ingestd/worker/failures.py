@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from ingestd.contract import safe_repr
 from ingestd.errors import PluginError, PluginLoadError, WorkerDied
 
 DETAILS_LIMIT: Final = 64 * 1024  # characters of a traceback
@@ -29,7 +30,7 @@ def run_failure(exc: BaseException, root: Path) -> PluginError:
     if isinstance(exc, PluginError):  # our own: about the result, from ctx, or from loading
         return type(exc)(str(exc), details=exc.details or details)
     if isinstance(exc, SystemExit):
-        return WorkerDied(f"run called sys.exit({exc.code!r:.80})", details=details)
+        return WorkerDied(f"run called sys.exit({safe_repr(exc.code)})", details=details)
     return PluginError(one_line(exc), details=details)
 
 
@@ -74,19 +75,23 @@ def is_inside(filename: str, root: Path) -> bool:
 def one_line(exc: BaseException) -> str:
     """Return ``TypeName: text``, even if the exception's own methods fail."""
     text = "its text cannot be shown"
-    with contextlib.suppress(Exception):  # the border to foreign code: __str__ may do anything
+    with contextlib.suppress(BaseException):  # the border to foreign code: __str__ may do anything
         text = str(exc)[:MESSAGE_LIMIT]
+    if isinstance(exc, BaseExceptionGroup):  # its own text says only how many there are
+        text = f"{text}: {one_line(exc.exceptions[0])}"[:MESSAGE_LIMIT]
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 def plugin_traceback(exc: BaseException, root: Path) -> str:
     """Return the traceback from the plugin's first frame on, bounded in length."""
     linecache.checkcache()
-    report = traceback.TracebackException(
-        type(exc), exc, _from_plugin(exc.__traceback__, root), compact=True
-    )
-    _trim_chain(report, root)
-    text = "".join(report.format())
+    text = "its traceback cannot be shown\n"
+    with contextlib.suppress(BaseException):  # the border to foreign code, and groups may be deep
+        report = traceback.TracebackException(
+            type(exc), exc, _from_plugin(exc.__traceback__, root), compact=True
+        )
+        _trim_chain(report, root)
+        text = "".join(report.format())
     if len(text) > DETAILS_LIMIT:
         half = DETAILS_LIMIT // 2
         text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
