@@ -76,7 +76,7 @@ def balanced(it: RunningDaemon) -> bool:
     return all(not each.balance.off_by for each in it.daemon.deliveries.by_store.values())
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_readings_reach_the_embedded_store_without_any_configuration(
     folder: DaemonFolder,
 ) -> None:
@@ -93,7 +93,7 @@ async def test_readings_reach_the_embedded_store_without_any_configuration(
         assert values[:number] == [float(n + 1) for n in range(number)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_reload_adds_removes_and_changes_collectors(folder: DaemonFolder) -> None:
     """The others are the same objects as before."""
     text = f"collectors:\n{ticking('same')}{ticking('goes')}{ticking('changes')}"
@@ -119,7 +119,7 @@ async def test_reload_adds_removes_and_changes_collectors(folder: DaemonFolder) 
         await it.until(lambda: bool(after["comes"].last))
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_run_under_way_does_not_notice_the_reload_of_others(
     folder: DaemonFolder, tmp_path: Path
 ) -> None:
@@ -170,7 +170,7 @@ async def test_changed_catalogue_stops_no_run(folder: DaemonFolder, tmp_path: Pa
         ("stores: {main: {type: influxdb}}", "url"),
     ],
 )
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_refused_configuration_leaves_everything_running(
     folder: DaemonFolder, text: str, problem: str
 ) -> None:
@@ -270,7 +270,7 @@ async def test_reload_that_meets_a_bug_half_way_is_taken_back(
         assert sorted(it.daemon.collectors.by_name) == ["new", "same", "t"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_reload_during_the_start_waits_for_its_end(folder: DaemonFolder) -> None:
     """Two configurations at once would start collectors twice, or those of the older one."""
     folder.config(f"collectors:\n{ticking('old')}")
@@ -297,7 +297,7 @@ async def test_reload_during_the_start_waits_for_its_end(folder: DaemonFolder) -
         await daemon.reload()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_store_that_changes_while_it_is_down_keeps_its_spool(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:
@@ -319,7 +319,7 @@ async def test_store_that_changes_while_it_is_down_keeps_its_spool(
     assert values == [float(n + 1) for n in range(len(values))]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_buffer_opens_again_when_a_store_with_a_full_spool_is_replaced(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:
@@ -342,7 +342,7 @@ async def test_buffer_opens_again_when_a_store_with_a_full_spool_is_replaced(
         await it.until(lambda: len(influx2.values("energy")) >= 3)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_removed_store_holds_up_no_collector(
     folder: DaemonFolder, influx2: Influx2, tmp_path: Path
 ) -> None:
@@ -362,7 +362,7 @@ async def test_removed_store_holds_up_no_collector(
         assert balanced(it)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_store_that_comes_back_waits_for_the_end_of_the_delivery_it_had(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:
@@ -383,7 +383,7 @@ async def test_store_that_comes_back_waits_for_the_end_of_the_delivery_it_had(
         assert balanced(it)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_stop_while_a_store_hangs_spools_what_is_in_memory(
     folder: DaemonFolder, influx2: Influx2
 ) -> None:
@@ -422,7 +422,7 @@ async def test_stop_during_a_reload_ends_cleanly(folder: DaemonFolder, tmp_path:
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_stop_at_any_moment_of_a_reload_loses_nothing(
     folder: DaemonFolder, influx2: Influx2, seed: int
 ) -> None:

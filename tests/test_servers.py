@@ -14,7 +14,7 @@ from tests.support.ports import free_port
 from tests.support.servers import RealServer, accepts, influxd, mosquitto, victoria_metrics
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts twice
 @pytest.mark.parametrize("make", [influxd, victoria_metrics, mosquitto])
 def test_killed_server_comes_back_where_it_was(
     make: Callable[[Path], RealServer], tmp_path: Path

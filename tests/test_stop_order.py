@@ -42,7 +42,7 @@ READING_THE_PAST_ON = """
 LEVEL = {"level": {1_000_000: [1.0], 2_000_000: [2.0], 3_000_000: [3.0]}}
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_a_run_that_reads_on_during_the_stop_has_its_deliveries(
     daemon_folder: DaemonFolder,
 ) -> None:
@@ -60,7 +60,7 @@ async def test_a_run_that_reads_on_during_the_stop_has_its_deliveries(
     assert ondisk.cursors(daemon_folder.state_dir) == {"m": {"n": 3}}
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a daemon starts, collects and stops
 async def test_a_window_that_reads_on_during_the_stop_has_its_deliveries(
     daemon_folder: DaemonFolder,
 ) -> None:

@@ -158,7 +158,7 @@ def flood(address: str) -> None:
                 sender.sendto(b"STATUS=x", address)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # ``SEND_TIMEOUT`` passes
 def test_full_queue_does_not_hang_us(tmp_path: Path) -> None:
     """A listener that never reads is given up; this waits for ``SEND_TIMEOUT``."""
     listener = Listener(str(tmp_path / "notify"))
@@ -205,7 +205,7 @@ def systemd_version() -> int:
     return int(analyze("--version")[1].split()[1])
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # systemd-analyze takes its time
 def test_unit_is_what_systemd_understands(unit: Path) -> None:
     """Nothing is misspelt; old systemd says that it does not know the type, and no more."""
     code, said = analyze("verify", "--man=no", unit)
@@ -218,7 +218,7 @@ def test_unit_is_what_systemd_understands(unit: Path) -> None:
     assert lines == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # systemd-analyze takes its time
 def test_unit_without_its_new_type_is_clean_on_old_systemd(unit: Path) -> None:
     """With the drop-in's type in the unit itself, there is nothing to complain about."""
     unit.write_text(unit.read_text().replace("Type=notify-reload\n", ""))
@@ -226,7 +226,7 @@ def test_unit_without_its_new_type_is_clean_on_old_systemd(unit: Path) -> None:
     assert analyze("verify", "--man=no", unit) == (0, "")
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # systemd-analyze takes its time
 def test_drop_in_is_read_and_checked(unit: Path) -> None:
     """The checks above would see a mistake in the drop-in."""
     dropin = unit.with_name("ingestd.service.d") / "type.conf"
@@ -235,7 +235,7 @@ def test_drop_in_is_read_and_checked(unit: Path) -> None:
     assert "type.conf:6: Unknown key" in analyze("verify", "--man=no", unit)[1]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # systemd-analyze takes its time
 def test_unit_is_hardened(unit: Path) -> None:
     """The service can do little more than what it is there for."""
     code, said = analyze("security", "--offline=true", "--threshold=20", "--no-pager", unit)

@@ -44,7 +44,7 @@ async def test_all_of_the_spans_is_read_in_chunks(tmp_path: Path) -> None:
         assert await it.backfills.ended(99) is None
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a worker process starts
 async def test_ordinary_function_reads_the_past_too(tmp_path: Path) -> None:
     """It runs in a worker process, as it always does."""
     async with past(tmp_path) as it:
@@ -270,7 +270,7 @@ NEVER_IF_LONG = """
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # windows miss a deadline in real time
 @pytest.mark.parametrize(
     ("with_ease", "growth"),
     [(0.0, 1), (1.0, 2)],

@@ -24,7 +24,7 @@ def run(n=0, **kwargs):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a worker process starts, and Python for two commands
 async def test_the_last_run_stands_beside_the_state(daemon_folder: DaemonFolder) -> None:
     """State and record tell it without secrets, from the API and from the command line."""
     daemon_folder.plugin("tells", TELLS)

@@ -204,7 +204,7 @@ async def test_influxdb_is_told_why_it_cannot_run(here: Site) -> None:
     assert "influxdb.py:4: needs 'bmsapp', which is BMON itself" in record.error
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # scripts hang until their deadline, and fill their memory
 async def test_scripts_that_hang_leak_or_crash_hurt_no_other(here: Site) -> None:
     """A healthy one beside them runs at each of its ticks."""
     hurtful: dict[str, tuple[str, dict[str, Any]]] = {

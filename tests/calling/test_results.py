@@ -51,7 +51,7 @@ async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None
     assert await given(plugin_folder, "async def run(**_):\n    if 0:\n        yield\n") == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a worker process starts
 async def test_function_gets_everything_but_the_context_of_the_loop(
     plugin_folder: PluginFolder,
 ) -> None:

@@ -160,7 +160,7 @@ async def test_edited_plugin_runs_its_new_version(plugin_folder: PluginFolder) -
     assert counts == [1, 2, "edited"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a Python process starts
 def test_stuck_thread_does_not_keep_the_daemon_from_leaving(tmp_path: Path) -> None:
     """The process ends although a thread of it never will."""
     (tmp_path / "probe.py").write_text("import time\ndef run(**_):\n    time.sleep(600)\n")

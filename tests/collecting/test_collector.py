@@ -21,7 +21,7 @@ async def test_coroutine_runs_on_every_tick_with_what_it_returned(tmp_path: Path
         await here.until(lambda: here.values() == [1.0, 2.0, 3.0])
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a worker process starts
 async def test_ordinary_function_runs_in_a_worker_process(tmp_path: Path) -> None:
     """It behaves like the other shapes, and what it prints is in its record."""
     async with site(tmp_path) as here:

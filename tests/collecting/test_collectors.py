@@ -124,7 +124,7 @@ async def test_stop_lets_runs_finish_within_the_grace_period(tmp_path: Path) -> 
         assert here.collectors.by_name["probe"].committer.memory.state == {"n": 1}
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the grace period passes in real time
 async def test_stop_cancels_runs_after_the_grace_period(tmp_path: Path) -> None:
     """Their state stays what it was, and the record says why."""
     async with site(tmp_path, grace=0.3) as here:
@@ -261,7 +261,7 @@ async def test_state_belongs_to_the_name(tmp_path: Path) -> None:
         await here.until(lambda: steps(here)[-1] == "back begins 1")
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the grace period passes in real time
 async def test_plugin_that_does_not_end_when_it_is_cancelled_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -363,7 +363,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=200, deadline=None)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 def test_disk_always_holds_a_prefix_whose_readings_are_safe(
     steps: Sequence[tuple[str, int]],
 ) -> None:
@@ -409,7 +409,7 @@ async def play(steps: Sequence[tuple[str, int]]) -> None:
         assert kept.shelf.kept[-1:] == ([kept.committer.memory] if receipts else [])
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # several commits reach the disk
 async def test_state_is_there_for_the_next_daemon(tmp_path: Path) -> None:
     """The real store keeps what was committed."""
     clock, log = VirtualClock(), LogLines()

@@ -122,7 +122,7 @@ def expected_runs(
     return runs
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 @pytest.mark.parametrize(("zone", "day"), [(z, d) for z, days in CHANGES.items() for d in days])
 @settings(max_examples=25)
 @given(

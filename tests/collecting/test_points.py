@@ -312,7 +312,7 @@ def bare(points: list[Point]) -> list[tuple[str, Any, int, float]]:
 
 @given(st.lists(READING, max_size=8), st.booleans())
 @settings(max_examples=500)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 def test_ordinary_path_agrees_with_the_careful_one(some: list[Any], alone: bool) -> None:  # noqa: FBT001
     """The points of a list are those that its readings make one by one."""
     named, careful = naming(zone=ALASKA), naming(zone=ALASKA)
@@ -325,7 +325,7 @@ def test_ordinary_path_agrees_with_the_careful_one(some: list[Any], alone: bool)
 
 @given(st.lists(READING, max_size=8))
 @settings(max_examples=500)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 def test_every_point_is_valid_and_can_be_sent(some: list[Any]) -> None:
     """What is left of any readings can be stored, and reads back the same."""
     points = naming().sort(some, now=NOW).points
@@ -348,7 +348,7 @@ def test_every_point_is_valid_and_can_be_sent(some: list[Any]) -> None:
 
 @given(st.lists(READING, max_size=8))
 @settings(max_examples=300)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 def test_readings_from_a_worker_make_the_same_points(some: list[Any]) -> None:
     """Being made result_as_builtins neither saves a reading nor spoils one."""
     directly = naming().sort(list(some), now=NOW)

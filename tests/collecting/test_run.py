@@ -45,7 +45,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.slow
+@pytest.mark.slow  # a worker process starts for some of them
 async def test_all_shapes_of_run_do_the_same(tmp_path: Path, shape: str) -> None:
     """What a plugin can say, it can say in each of them."""
     async with site(tmp_path) as here:
@@ -59,7 +59,7 @@ async def test_all_shapes_of_run_do_the_same(tmp_path: Path, shape: str) -> None
         assert await here.on_disk() == Memory(state={"n": 2})
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # tens of thousands of readings are stored
 async def test_large_result_is_handed_over_in_slices(tmp_path: Path) -> None:
     """All of it arrives, and the state waits for the last slice."""
     number = 2 * SLICE + 5

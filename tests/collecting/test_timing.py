@@ -84,7 +84,7 @@ async def test_plugin_that_holds_on_at_its_deadline_has_timed_out_all_the_same(
         assert collector.committer.memory == Memory()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a deadline in real time passes
 async def test_waiting_for_room_is_not_the_plugins_time(tmp_path: Path) -> None:
     """A generator that is held up by a store is not punished for it."""
     async with site(tmp_path, capacity=1) as here:
@@ -106,7 +106,7 @@ async def test_waiting_for_room_is_not_the_plugins_time(tmp_path: Path) -> None:
         assert (record.outcome, record.readings) == ("ok", 3)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the virtual clock gives real work its time before each step
 async def test_failing_runs_back_off_and_their_ticks_are_missed(tmp_path: Path) -> None:
     """After the first failure the next tick is soon enough; then the pauses double."""
     async with site(tmp_path) as here:
@@ -119,7 +119,7 @@ async def test_failing_runs_back_off_and_their_ticks_are_missed(tmp_path: Path) 
         assert collector.failures == 5
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the virtual clock gives real work its time before each step
 async def test_success_ends_the_backoff(tmp_path: Path) -> None:
     """A run that was asked for may show that the source is back."""
     async with site(tmp_path) as here:

@@ -186,7 +186,7 @@ def test_state_is_refused_beyond_a_depth() -> None:
 
 @given(RESULT)
 @settings(max_examples=400)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 def test_any_result_is_taken_apart_or_refused(result: object) -> None:
     """Nothing else than a ResultError comes out of a plugin's result, and no odd object gets in."""
     try:
@@ -202,7 +202,7 @@ def test_any_result_is_taken_apart_or_refused(result: object) -> None:
 
 @given(RESULT)
 @settings(max_examples=400)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 def test_any_result_can_travel_or_is_refused(result: object) -> None:
     """What a worker sends arrives as it was, and taking it apart adds no surprise."""
     try:

@@ -91,7 +91,7 @@ async def test_numbers_are_never_given_twice(database: Database, dead: DeadLette
     assert len(await database.read(deadletters.listed)) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a small disk is filled
 async def test_full_disk_counts_nothing(small_disk: Path) -> None:
     """Nothing was written, and removing still works."""
     async with await Database.open(small_disk / "state.db") as database:

@@ -370,7 +370,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(1, 6))
 @settings(max_examples=200, deadline=None)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples
 def test_every_point_leaves_once_and_in_order(
     steps: Sequence[tuple[str, int, Priority]], batch: int
 ) -> None:

@@ -279,7 +279,7 @@ async def test_what_belongs_to_a_body_is_written_with_it(database: Database, spo
     assert await database.read(lambda db: db.execute("SELECT key FROM meta").fetchall()) == [("k",)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a small disk is filled
 async def test_full_disk_refuses_a_body_and_lets_others_leave(small_disk: Path) -> None:
     """Nothing half-written counts, and draining needs no room."""
     ballast = Ballast(small_disk / "ballast", size=8 << 20)
@@ -319,7 +319,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=60, deadline=None)
-@pytest.mark.slow
+@pytest.mark.slow  # many examples, each with a database
 def test_what_is_counted_is_what_is_there(
     tmp_path_factory: pytest.TempPathFactory, steps: Sequence[tuple[str, int, int, bool]]
 ) -> None:

@@ -192,7 +192,7 @@ async def test_the_file_is_private(database: Database) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a Python process starts
 def test_a_loop_that_dies_without_closing_leaves_no_process_behind(tmp_path: Path) -> None:
     """A crash on the event loop ends the process, threads or no threads."""
     script = """
@@ -215,7 +215,7 @@ asyncio.run(main())
     assert ended.returncode == 3
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a Python process starts
 @pytest.mark.parametrize("seed", [random.randrange(10**6) for _ in range(5)])
 async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, seed: int) -> None:
     """Kill it at any instant: every write that returned is there, and the file is whole."""

@@ -54,7 +54,7 @@ def test_a_directory_that_others_can_read_is_reported(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o755
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a Python process starts, and the patience with its lock passes
 def test_a_second_daemon_is_turned_away_by_name(tmp_path: Path) -> None:
     """The error says which process to stop and where to talk to it."""
     with start_holder(tmp_path) as process:
@@ -166,7 +166,7 @@ def test_the_ballast_comes_back_when_there_is_room_for_two(small_disk: Path) -> 
     assert ballast.present
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a small disk is filled
 def test_a_full_disk_does_not_keep_the_daemon_from_starting(small_disk: Path) -> None:
     """It starts without ballast, and says so; delivering what is spooled makes room."""
     fill(small_disk)

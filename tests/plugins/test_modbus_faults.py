@@ -103,7 +103,7 @@ async def test_run_without_any_reading_fails() -> None:
         )
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # an answer is waited for that does not come
 async def test_lost_answer_is_asked_for_again() -> None:
     """A retry goes over a new connection, where no late answer can be taken for another."""
     late = iter([True, False, False])
@@ -124,7 +124,7 @@ async def test_lost_answer_is_asked_for_again() -> None:
     assert server.connections.count(True) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # an answer is waited for that does not come
 async def test_connection_that_is_closed_is_opened_again() -> None:
     """Some devices hang up after each answer, or at a restart."""
     calls: list[bytes] = []

@@ -23,7 +23,7 @@ from tests.support.modbus import (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # answers are waited for that come late or never
 async def test_serial_line_is_read() -> None:
     """Devices on it take turns, and one that is dead is named."""
     async with bus(device(1, {0: [1]}), silent(2), device(3, {0: [3]})) as path:
@@ -62,7 +62,7 @@ async def test_file_that_is_no_serial_line_is_a_problem_of_its_own(path: str) ->
     assert f"a ({path} unit 1): expected a connection" in result["script_error"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # answers are waited for that come late or never
 async def test_second_answer_on_a_serial_line_is_not_taken_for_the_next() -> None:
     """A device answers late, hence twice; both answers are to the first request."""
     loop, heard = asyncio.get_running_loop(), list[bytes]()
@@ -99,7 +99,7 @@ async def test_second_answer_on_a_serial_line_is_not_taken_for_the_next() -> Non
     assert len(heard) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # answers are waited for that come late or never
 async def test_collectors_take_turns_at_one_line_by_any_of_its_names(tmp_path: Path) -> None:
     """A serial line has several paths, since those that stay the same are links."""
     async with bus(device(1)) as path, context() as ctx, context(beside=ctx) as other:

@@ -174,7 +174,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a Python process starts
 async def test_a_committed_memory_survives_a_kill(tmp_path: Path, clock: VirtualClock) -> None:
     """The memory that is found is the last that was acknowledged, or the one after it."""
     path = tmp_path / "state.db"

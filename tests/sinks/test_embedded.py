@@ -271,7 +271,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a Python process starts
 @pytest.mark.parametrize("batches", [1, 7, 60])
 async def test_kill_loses_nothing_that_was_stored(path: Path, batches: int) -> None:
     """Every batch that was reported as stored is in the file after a kill, whole."""

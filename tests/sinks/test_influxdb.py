@@ -175,7 +175,7 @@ async def test_v1_check_tells_what_will_be_created(influxdb_url: str, unique: st
     await to.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a body of 25 MB is made
 async def test_v1_large_body_is_too_large(influxdb_url: str, unique: str) -> None:
     """The server's limit is met with halving, and its answer is read although it hangs up."""
     async with influx1(influxdb_url, unique, gzip=False) as to:
@@ -197,7 +197,7 @@ async def disconnected(url: str) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_v1_user_and_password(tmp_path: Path) -> None:
     """A user is let in by name and password; a wrong one is an outage that shows neither."""
     with influxd(tmp_path, http="  auth-enabled = true") as server:
@@ -212,7 +212,7 @@ async def test_v1_user_and_password(tmp_path: Path) -> None:
         assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_v1_goes_away_and_comes_back(tmp_path: Path) -> None:
     """A server that is killed is unavailable, and takes the same body afterwards."""
     with influxd(tmp_path) as server:
@@ -231,7 +231,7 @@ async def test_v1_goes_away_and_comes_back(tmp_path: Path) -> None:
 # -- InfluxDB 2, as the fake one speaks
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # for one answer a request runs into its timeout
 @pytest.mark.parametrize(
     ("behaviour", "retry_after"),
     [

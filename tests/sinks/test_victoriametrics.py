@@ -95,7 +95,7 @@ async def test_same_millisecond_is_refused_but_the_last(
         assert "cannot tell" in why
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_warns_of_missing_deduplication_and_short_retention(tmp_path: Path) -> None:
     """A server as Debian starts it doubles repeats and forgets after a month."""
     with victoria_metrics(tmp_path / "a", "-retentionPeriod=1") as server:
@@ -108,7 +108,7 @@ async def test_warns_of_missing_deduplication_and_short_retention(tmp_path: Path
     assert "too old" in refused[0][1]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_default_retention_is_a_month(tmp_path: Path) -> None:
     """Without the flag it drops what is older than a month, so that is warned of and refused."""
     server = victoria_metrics(tmp_path / "a", "-dedup.minScrapeInterval=1ms")
@@ -148,7 +148,7 @@ async def kept(at: VictoriaSink, url: str, name: str) -> list[float]:
     return [point.value for point in found]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_first_batch_is_checked_although_it_was_made_before_the_first_contact(
     forgetful: str, unique: str
 ) -> None:
@@ -171,7 +171,7 @@ async def test_first_batch_is_checked_although_it_was_made_before_the_first_cont
     await to.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_retried_payloads_are_checked_as_well(forgetful: str, unique: str) -> None:
     """Payloads made into a body again, which does not tell its times, are looked at."""
     async with victoria(forgetful) as to:
@@ -187,7 +187,7 @@ async def test_retried_payloads_are_checked_as_well(forgetful: str, unique: str)
         assert await kept(to, forgetful, unique) == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_what_grows_too_old_while_it_waits_is_refused(forgetful: str, unique: str) -> None:
     """A body that was within the window when it was made may not be when it is sent."""
     clock = [NOW_US / 1e6 - 86_400]
@@ -205,7 +205,7 @@ async def test_what_grows_too_old_while_it_waits_is_refused(forgetful: str, uniq
     await to.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_nothing_is_called_stored_that_the_server_dropped(
     tmp_path: Path, unique: str
 ) -> None:
@@ -231,7 +231,7 @@ async def test_nothing_is_called_stored_that_the_server_dropped(
         assert balanced
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_server_that_is_told_to_keep_more_is_believed_at_once(
     tmp_path: Path, unique: str
 ) -> None:
@@ -249,7 +249,7 @@ async def test_server_that_is_told_to_keep_more_is_believed_at_once(
             assert await kept(to, server.url, unique) == [100]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_server_that_hides_its_flags_is_warned_of(tmp_path: Path, unique: str) -> None:
     """Nothing can be known of its retention, so everything is sent, and check says so."""
     with victoria_metrics(tmp_path / "a", "-flagsAuthKey=sesame") as server:
@@ -330,7 +330,7 @@ async def saying(
         await runner.cleanup()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_password_and_secrets(tmp_path: Path) -> None:
     """A user is let in by name and password; a wrong one is an outage that shows neither."""
     flags = ("-httpAuth.username=boss", "-httpAuth.password=sesame")
@@ -343,7 +343,7 @@ async def test_password_and_secrets(tmp_path: Path) -> None:
         assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a server starts
 async def test_goes_away_and_comes_back(tmp_path: Path) -> None:
     """A server that is killed is unavailable, and takes the same body afterwards."""
     with victoria_metrics(tmp_path / "a", "-dedup.minScrapeInterval=1ms") as server:
