@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from ingestd.redaction import Redactor
 
@@ -79,25 +79,16 @@ def configure(
     """
     stream = stream or sys.stderr
     chosen = suited_format(stream, environ) if log_format == "auto" else log_format
-    colors = stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    renderers: dict[str, Callable[[Event], str]] = {
-        "console": Console(colors=colors, columns=lambda: terminal_columns(stream)),
-        "journal": as_journal,
-        "json": as_json,
-    }
-    stamp = structlog.processors.TimeStamper("iso", utc=True)
-    if chosen == "console" and stream.isatty():  # a person looks on, and wants the local time
-        stamp = structlog.processors.TimeStamper("%H:%M:%S", utc=False)
     threshold = Threshold(level)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             threshold,
             structlog.processors.add_log_level,
-            *([] if chosen == "journal" else [stamp]),  # the journal has its own
+            *time_stamps(chosen, stream),
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
-            Finish(redactor, renderers[chosen]),
+            Finish(redactor, renderer(chosen, stream, environ)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         logger_factory=Output(stream),
@@ -108,6 +99,23 @@ def configure(
     root.handlers[:] = [Bridge()]
     root.setLevel(logging.WARNING)
     return threshold
+
+
+def time_stamps(log_format: str, stream: TextIO) -> Sequence[Processor]:
+    """Return what adds the time to an event, unless the journal adds its own."""
+    if log_format == "journal":
+        return []
+    if log_format == "console" and stream.isatty():  # a person looks on, and wants the local time
+        return [structlog.processors.TimeStamper("%H:%M:%S", utc=False)]
+    return [structlog.processors.TimeStamper("iso", utc=True)]
+
+
+def renderer(log_format: str, stream: TextIO, environ: Mapping[str, str]) -> Callable[[Event], str]:
+    """Return what makes a line of an event."""
+    if log_format != "console":
+        return as_journal if log_format == "journal" else as_json
+    colors = stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return Console(colors=colors, columns=lambda: terminal_columns(stream))
 
 
 def suited_format(stream: TextIO, environ: Mapping[str, str]) -> str:
