@@ -161,7 +161,7 @@ def test_all_mistakes_in_a_table_are_told(folder: ConfigFolder) -> None:
 
 
 def test_an_empty_table_says_nothing(folder: ConfigFolder) -> None:
-    """A file without a single row is no mistake."""
-    folder.write("", "x.csv")
+    """A file without a single row below its header is no mistake."""
+    folder.write("series,unit\n", "x.csv")
 
     assert folder.load("series_file: x.csv").catalogue == Catalogue()

@@ -13,7 +13,23 @@ from ingestd.errors import ConfigError
 from tests.support.config import ConfigFolder
 
 
-def test_an_empty_file_is_a_configuration(folder: ConfigFolder) -> None:
+@pytest.mark.parametrize("text", ["", " \n\n", "\ufeff"])
+@pytest.mark.parametrize("name", ["ingestd.yaml", "conf.d/a.yaml", "x.csv"])
+def test_an_empty_file_is_never_a_configuration(
+    folder: ConfigFolder, name: str, text: str
+) -> None:
+    """An editor that writes a file anew leaves it empty for a moment."""
+    main = "series_file: x.csv\n"
+    folder.write("series,unit\n", "x.csv")
+    folder.write("collectors: {}\n", "conf.d/a.yaml")
+    folder.write(text, name)
+
+    (problem,) = folder.problems(text if name == "ingestd.yaml" else main)
+
+    assert problem.startswith(f"{name}: the file is empty, expected ")
+
+
+def test_a_file_of_comments_is_a_configuration(folder: ConfigFolder) -> None:
     """Everything has a default; readings go to the embedded store."""
     config = folder.load("# nothing yet\n", {"STATE_DIRECTORY": "/var/lib/x"})
 
@@ -143,7 +159,7 @@ def test_sections_of_one_file_are_not_merged(folder: ConfigFolder) -> None:
     assert "ingestd.yaml:2: collectors: defined twice; first at ingestd.yaml:1" in folder.problems(
         twice
     )
-    assert folder.problems("") == [
+    assert folder.problems("{}") == [
         "conf.d/x.yaml:2: collectors: defined twice; first at conf.d/x.yaml:1"
     ]
 
@@ -196,7 +212,7 @@ def test_files_that_cannot_be_read_are_problems(folder: ConfigFolder) -> None:
     ]
 
     folder.write("", "conf.d/site.yml")
-    assert folder.problems("") == [
+    assert folder.problems("{}") == [
         "conf.d/site.yml: expected a name that ends with .yaml; it would not be read"
     ]
 
@@ -205,7 +221,7 @@ def test_a_conf_d_that_is_no_folder_is_a_problem(folder: ConfigFolder) -> None:
     """It is not passed over in silence."""
     folder.write("", "conf.d")
 
-    assert folder.problems("") == ["conf.d: cannot be read: not a directory"]
+    assert folder.problems("{}") == ["conf.d: cannot be read: not a directory"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -19,6 +19,7 @@ from ingestd.plugins import _files
 from ingestd.redaction import Redactor
 
 # What is below these may come from several files; everything else is said once.
+EMPTY: Final = "the file is empty, expected a section such as 'collectors:', or {} for none"
 _MERGED: Final = frozenset({"daemon", "buffer", "stores", "collectors", "series"})
 
 
@@ -39,7 +40,7 @@ def load(path: Path, environ: Mapping[str, str], *, hosts: Iterable[str] = ()) -
     roots = []
     for each in (path, *drop_ins):
         try:
-            roots.append(nodes.compose(reader.read(each), str(each)))
+            roots.append(_compose(reader.read(each), str(each)))
         except (OSError, UnicodeDecodeError) as exc:
             problems.append(Problem(str(each), "", _reason(exc)))
         except ConfigError as exc:
@@ -49,6 +50,17 @@ def load(path: Path, environ: Mapping[str, str], *, hosts: Iterable[str] = ()) -
         raise _error(problems)
     config = _parse(roots, reader, environ, tuple(hosts))
     return dataclasses.replace(config, files=tuple(reader.seen))
+
+
+def _compose(text: str, file: str) -> MappingNode:
+    """Parse the text of one file.
+
+    Raises:
+        ConfigError: It is empty, as it is while an editor writes it anew, or no YAML.
+    """
+    if not text.strip():
+        raise ConfigError([Problem(file, "", EMPTY)])
+    return nodes.compose(text, file)
 
 
 def default_path(environ: Mapping[str, str], *, root: bool) -> Path:

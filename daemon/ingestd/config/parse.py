@@ -309,6 +309,10 @@ def _catalogue(root: Section, findings: Findings) -> Catalogue:
             text = findings.read(path)
         except ValueError as exc:
             findings.problems.append(Problem(where, "series_file", str(exc)))
+            continue
+        if not text.strip():  # without it series would be stored under other names
+            problem = "the file is empty, expected a line with the names of the columns"
+            findings.problems.append(Problem(str(path), "", problem))
         else:
             entries += catalogue.parse_csv(text, str(path), findings.problems)
     return catalogue.build(entries, findings.problems)
