@@ -25,6 +25,10 @@ class AnswerError(Exception):
     """A server gave something else than it was asked for, or nothing."""
 
 
+class AnswerLate(AnswerError):
+    """A server that was reached did not begin to answer in time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a server said.
@@ -144,14 +148,18 @@ async def ask(
     handed the secrets that were meant for this server.
 
     Raises:
+        AnswerLate: The server was reached, and there is no answer in time.
         AnswerError: There is no answer.
     """
+    late = f"{where}: expected an answer in time, got none"
     try:
         reply: aiohttp.ClientResponse = await http.request(
             method, url, allow_redirects=False, **options
         )
+    except aiohttp.ConnectionTimeoutError:
+        raise AnswerError(late) from None
     except TimeoutError:
-        raise AnswerError(f"{where}: expected an answer in time, got none") from None
+        raise AnswerLate(late) from None
     except NO_ANSWER as error:
         # Not raised from it: a traceback would show the address with its query.
         raise AnswerError(f"{where}: expected an answer, got none: {problem_of(error)}") from None

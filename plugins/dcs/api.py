@@ -7,7 +7,7 @@ from yarl import URL
 
 from .elements import Wire
 from .options import Options
-from .periods import Window
+from .periods import Calendar, Window
 from .sources import Source
 
 
@@ -43,6 +43,7 @@ class Api:
         virtual_meters: The list of virtual meters.
         wire: How elements are spelt.
         skip: Status bits of elements to leave out.
+        cut: The calendar with whose periods windows of a source begin and end.
         quantities: Those of a source that are wanted.
         request: Asks for a window of a source.
     """
@@ -53,6 +54,7 @@ class Api:
     virtual_meters: URL
     wire: Wire
     skip: int
+    cut: Callable[[Source], Calendar]
     quantities: Callable[[Source], Sequence[Quantity]]
     request: Callable[[Source, Window], Request]
 

@@ -16,7 +16,7 @@ from .errors import DcsError, SourceFailed, SourceRefused, summary
 from .failures import Failures
 from .periods import Window
 from .positions import Progress, position_in
-from .reading import Part, SpanReader
+from .reading import SpanReader
 from .spans import NEVER, Rounds, Span
 
 ENOUGH: Final = 2000  # readings that are worth a result
@@ -233,22 +233,12 @@ async def parts(job: Job, span: Span) -> AsyncGenerator[Given, None]:
         status=span_reader.options.status,
     )
     progress = Progress(span.position, now=span.now)
-    async with aclosing(span_reader.read(source, reader, span.window, progress)) as found:
+    found = span_reader.read(source, reader, span.window, progress, exactly=job.exactly is not None)
+    async with aclosing(found):
         async for part in found:
-            readings = part.readings if job.exactly is None else inside(part, job.exactly)
             state: dict[str, Any] = {}
             if span.moves and part.position is not None:
                 state = {source.id: part.position}
             elif span.again and part.position is not None:
                 state = job.rereads({source.id: part.position})
-            yield Given(readings, state, source.id)
-
-
-def inside(part: Part, window: Window) -> list[tuple[Any, ...]]:
-    """Return the readings that lie in a window; those without a usable time, too."""
-    start, end = window.start.timestamp(), window.end.timestamp()
-    return [
-        each
-        for each in part.readings
-        if not isinstance(each[0], float) or not (each[0] < start or each[0] >= end)
-    ]
+            yield Given(part.readings, state, source.id)

@@ -61,6 +61,7 @@ def current_api(options: Options) -> Api:
         virtual_meters=place / "virtualMeters",
         wire=WIRE,
         skip=options.skip & ~GENERATED,
+        cut=options.calendar_of,
         quantities=quantities,
         request=request,
     )

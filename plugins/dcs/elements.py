@@ -13,6 +13,7 @@ from math import isnan, nan
 from typing import Any, Final
 
 from .options import GENERATED
+from .periods import Window
 
 Element = Mapping[str, Any]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,6 +60,14 @@ class Chunk:
 
     readings: list[tuple[Any, ...]]
     times: list[float]
+
+    def inside(self, window: Window) -> "Chunk":
+        """Return what lies in a window; also the readings without a usable time."""
+        start, end = window.start.timestamp(), window.end.timestamp()
+        return Chunk(
+            [each for each in self.readings if not is_time(each[0]) or start <= each[0] < end],
+            [time for time in self.times if start <= time < end],
+        )
 
 
 class Reader:

@@ -18,6 +18,11 @@ JITTER: Final = 0.25  # seconds
 # A list of sources is taken for good so long, in seconds.
 FRESH: Final = 3600.0
 
+# Windows are not made any shorter because their answers take long: a day is 5 kB.
+SHORTEST: Final = timedelta(days=1)
+# An answer that comes in this part of the time that another lacked is no strain to its server.
+WITH_EASE: Final = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -41,6 +46,7 @@ class Endpoint:
 
     Attributes:
         longest: The longest window that a source gave after it had refused a longer one.
+        bearable: The longest window whose answer a run can await, if one was too long for that.
         listings: What was listed last, by account and kind.
         free_at: When it may be asked again, in monotonic seconds.
         parser_told: Whether the log has been told of a slow parser.
@@ -49,6 +55,8 @@ class Endpoint:
     def __init__(self, url: str, mode: str) -> None:
         self.url, self.mode = url, mode
         self.longest: timedelta | None = None
+        self.bearable: timedelta | None = None
+        self._patience = 0.0  # seconds that the answer had that was too long
         self.listings: dict[tuple[str | None, bool], Listing] = {}
         self.parser_told = False
         self.free_at = 0.0
@@ -56,6 +64,20 @@ class Endpoint:
     def learn(self, longest: timedelta) -> None:
         """Note a window that was given where a longer one had been refused."""
         self.longest = longest if self.longest is None else min(longest, self.longest)
+
+    def longest_window(self, most: timedelta) -> timedelta:
+        """Return the longest window to ask for, of which the operator wants none above ``most``."""
+        return min(most, self.longest or most, self.bearable or most)
+
+    def cut_short(self, length: timedelta, *, seconds: float) -> None:
+        """Note what could not be read, or no more than what could be, in so many seconds."""
+        self.bearable, self._patience = max(SHORTEST, length / 2), seconds
+
+    def ended(self, length: timedelta, *, seconds: float) -> None:
+        """Note that a window was read in so many seconds; the next may be longer if that is few."""
+        as_long = self.bearable is not None and length * 2 > self.bearable
+        if self.bearable is not None and as_long and seconds < self._patience * WITH_EASE:
+            self.bearable *= 2
 
     @property
     def pause(self) -> float:

@@ -26,7 +26,15 @@ class SourceFailed(ReadError):
     """The server could not give this source this time."""
 
 
-class RangeTooLong(ReadError):
+class LateAnswer(DcsError):
+    """The server was reached, and did not begin to answer in time."""
+
+
+class WindowRefused(ReadError):
+    """The server refuses a window, and does not say whether that is for its length."""
+
+
+class RangeTooLong(WindowRefused):
     """The window holds more than the server gives at once."""
 
 

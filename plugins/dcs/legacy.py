@@ -12,8 +12,11 @@ from typing import Final
 from .api import Api, Quantity, Request, of_cumulative, word
 from .elements import Element, Wire
 from .options import GENERATED, INTERPOLATED, Options
-from .periods import Window
+from .periods import Calendar, Window, calendar
 from .sources import Source
+
+DATE: Final = "%Y-%m-%d"
+DAYS: Final = calendar("day")
 
 
 def bits(elements: Sequence[Element], keys: Sequence[str]) -> list[int]:
@@ -38,6 +41,7 @@ def legacy_api(options: Options) -> Api:
         virtual_meters=root / "virtualMeters",
         wire=WIRE,
         skip=options.skip,
+        cut=partial(cut, options),
         quantities=partial(quantities, options),
         request=partial(request, options),
     )
@@ -50,25 +54,31 @@ def request(options: Options, source: Source, window: Window) -> Request:
         if source.virtual
         else ("registerReadings", "registerId")
     )
-    calendar = options.calendar_of(source)
-    # A date alone is a day of the calendar that is asked for, London's perhaps.
-    dated = calendar.wire not in {"halfHour", "hour"}
-    form = "%Y-%m-%d" if dated else "%Y-%m-%dT%H:%M:%SZ"
-    zone = calendar.zone if dated else UTC
+    zone = cut(options, source).zone
     return Request(
         options.root / place / "list",
         {
             name: str(source.number),
-            "start": window.start.astimezone(zone).strftime(form),
-            "end": window.end.astimezone(zone).strftime(form),
-            "integrationPeriod": calendar.wire,
-            "useLocalTime": word(options.local_time and dated),
+            "start": window.start.astimezone(zone).strftime(DATE),
+            "end": window.end.astimezone(zone).strftime(DATE),
+            "integrationPeriod": options.calendar_of(source).wire,
+            "useLocalTime": word(zone is not UTC),
             "decimalPlaces": str(options.decimal_places),
             "calibrated": word(options.calibrated),
             "interpolated": word(options.interpolated),
             "source": "automatic",
         },
     )
+
+
+def cut(options: Options, source: Source) -> Calendar:
+    """Return the days, weeks or months that windows of a source consist of.
+
+    The API takes dates alone, so half hours and hours are asked for by whole days. A
+    date is a day of the calendar that is asked for, London's perhaps.
+    """
+    periods = options.calendar_of(source)
+    return DAYS if periods.wire in {"halfHour", "hour"} else periods
 
 
 def quantities(options: Options, source: Source) -> list[Quantity]:

@@ -28,6 +28,14 @@ class Window:
         """How long it is."""
         return self.end - self.start
 
+    def __contains__(self, other: "Window") -> bool:
+        """Say whether all of another one lies in it."""
+        return self.start <= other.start and other.end <= self.end
+
+    def within(self, other: "Window") -> "Window":
+        """Return the part of it that lies in another one."""
+        return Window(max(self.start, other.start), min(self.end, other.end))
+
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
@@ -57,6 +65,10 @@ class Calendar:
     def ceil(self, moment: datetime) -> datetime:
         """Return when the first period begins that does not begin before a moment."""
         return self.begin(self.number_after(moment))
+
+    def widened(self, span: Window) -> Window:
+        """Return a span widened to whole periods."""
+        return Window(self.floor(span.start), self.ceil(span.end))
 
     def windows(self, start: datetime, end: datetime, *, longest: timedelta) -> list[Window]:
         """Cut a span, widened to whole periods, into as few and as equal windows as possible.

@@ -14,16 +14,34 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from ingestd.plugins._answers import Answer, AnswerError, ask, bare, beginning, read, read_head
+from ingestd.plugins._answers import (
+    Answer,
+    AnswerError,
+    AnswerLate,
+    ask,
+    bare,
+    beginning,
+    read,
+    read_head,
+)
 
 from .api import Api
 from .endpoint import Endpoint
-from .errors import DcsError, ListRefused, RangeTooLong, SourceFailed, SourceRefused
+from .errors import (
+    DcsError,
+    LateAnswer,
+    ListRefused,
+    RangeTooLong,
+    SourceFailed,
+    SourceRefused,
+    WindowRefused,
+)
 from .options import Options
 from .streaming import elements
 from .turns import Turns, Urgency
 
-RANGE: Final = re.compile(r"range|maximum|exceed|too (long|large|many|wide)", re.IGNORECASE)
+# Words of servers that call a window too long; what says it in others costs one request more.
+RANGE: Final = re.compile(r"range|maximum|exceed|span|too (long|large|many|wide)", re.IGNORECASE)
 JSON: Final = {"Accept": "application/json"}
 # A run that is cancelled has so many seconds to sign out: less than the daemon's patience.
 PATIENCE: Final = 4.0
@@ -31,7 +49,13 @@ TURN_PATIENCE: Final = 3.0
 
 
 class Session:
-    """Asks a server, one transaction after the other."""
+    """Asks a server, one transaction after the other.
+
+    Attributes:
+        began: When it was made, in monotonic seconds.
+        asked: When the readings were asked for that were asked for last, in monotonic
+            seconds; None while that still waits for its turn.
+    """
 
     def __init__(
         self,
@@ -46,6 +70,8 @@ class Session:
         self._http, self._options, self._api = http, options, api
         self._turns, self._endpoint, self._urgency = turns, endpoint, urgency
         self._signed_in = self._may_be_in = False
+        self.began = asyncio.get_running_loop().time()
+        self.asked: float | None = None
 
     async def document(self, url: URL) -> Any:
         """Return a whole document.
@@ -71,18 +97,21 @@ class Session:
 
         Raises:
             BodyLost: The answer broke off.
-            RangeTooLong: The window is longer than the server likes.
+            WindowRefused: Perhaps the window is longer than the server likes.
             SourceRefused: The server does not give this source.
             SourceFailed: It does not give it this time.
             DcsError: The server is of no use.
         """
         where = f"GET {bare(url)}"
-        async with self._transaction(), self._got(url, query) as reply:
-            if reply.status != 200:
-                raise problem(reply.status, await self._said(reply, where), where=where)
-            async with aclosing(elements(reply, where=where)) as found:
-                async for each in found:
-                    yield each
+        self.asked = None
+        async with self._transaction():
+            self.asked = asyncio.get_running_loop().time()
+            async with self._got(url, query) as reply:
+                if reply.status != 200:
+                    raise problem(reply.status, await self._said(reply, where), where=where)
+                async with aclosing(elements(reply, where=where)) as found:
+                    async for each in found:
+                        yield each
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
@@ -116,11 +145,14 @@ class Session:
         """Send a request.
 
         Raises:
+            LateAnswer: It did not begin in time.
             DcsError: There is no answer.
         """
         where = f"{method} {bare(url)}"
         try:
             reply = await ask(self._http, method, url, where=where, headers=JSON, **how)
+        except AnswerLate as error:
+            raise LateAnswer(str(error)) from error
         except AnswerError as error:
             raise DcsError(str(error)) from error
         self._endpoint.note(reply.status, reply.headers)
@@ -201,9 +233,10 @@ async def signing_out(session: Session) -> AsyncIterator[Session]:
 
 def problem(status: int, got: str, *, where: str) -> Exception:
     """Return what an answer without readings means, by its status."""
-    if status == 400 and RANGE.search(got):
-        return RangeTooLong(f"expected readings, got {got}")
-    if status in {400, 403, 404}:
+    if status == 400:
+        kind = RangeTooLong if RANGE.search(got) else WindowRefused
+        return kind(f"expected readings, got {got}")
+    if status in {403, 404}:
         return SourceRefused(f"expected readings, got {got}")
     if status == 500:  # some answer so for a single value that is no number
         return SourceFailed(f"expected readings, got {got}")

@@ -17,6 +17,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from decimal import Decimal
+from time import monotonic
 from typing import Any, Final
 
 import aiohttp
@@ -28,6 +29,8 @@ from ingestd.plugins._answers import NO_ANSWER, beginning, problem_of
 from .errors import BodyLost, DcsError, ReadError, SourceFailed
 
 CHUNK: Final = 2000
+# What has arrived is given without waiting for the rest of a chunk after so many seconds.
+LINGER: Final = 1.0
 # The keys before the array are few; what is longer is something else.
 LONGEST_HEAD: Final = 64 * 1024
 LONGEST_ELEMENT: Final = 64 * 1024
@@ -129,21 +132,22 @@ async def elements(
     body = Body(reply, where=where)
     chunk: list[dict[str, Any]] = []
     broken: ReadError | None = None
+    due = monotonic() + LINGER
     try:
         prefix = await body.prefix()
         async with aclosing(body.blocks()) as easy:
             async for block in easy:
                 chunk += block
-                if len(chunk) >= CHUNK:
+                if len(chunk) >= CHUNK or monotonic() >= due:
                     yield chunk
-                    chunk = []
+                    chunk, due = [], monotonic() + LINGER
                     await asyncio.sleep(0)  # what has arrived is parsed without any waiting
         # With floats of its own it would refuse an answer for one integer beyond 64 bits.
         async for element in ijson.items_async(body, prefix):
             chunk.append(plain(element))
-            if len(chunk) >= CHUNK:
+            if len(chunk) >= CHUNK or monotonic() >= due:
                 yield chunk
-                chunk = []
+                chunk, due = [], monotonic() + LINGER
                 await asyncio.sleep(0)
     except ijson.JSONError as error:
         told = " ".join(str(error).split())[:200]

@@ -308,3 +308,25 @@ async def test_readings_of_a_slow_server_do_not_wait_for_a_full_result(
     assert len([each for each in found if each["readings"]]) > 3
     assert all(each["readings"] for each in found[:-1])
     assert len(stored(found)) == 7
+
+
+@pytest.mark.parametrize("period", ["half_hour", "hour", "day"])
+async def test_legacy_api_is_asked_for_whole_days(dcs: FakeDcs, period: str) -> None:
+    """It is documented to take dates alone; nothing from before or after the span is given."""
+    dcs.rules.dates_only = dcs.rules.padded_ahead = True
+    span: dict[str, Any] = {"start": at("2024-03-09T07:00"), "end": at("2024-03-12T18:00")}
+
+    live = await read(
+        dcs, "legacy", registers=["R733", "R734"], since="2024-03-09T07:30", skip=[], period=period
+    )
+    filled = await read(dcs, "legacy", registers=["R733"], period=period, **span)
+
+    assert {each.query["start"] for each in dcs.asked_for("readings")} == {"2024-03-09"}
+    assert complaint(live) == ""
+    series = f"dcs_R733_{period}"
+    first = {"half_hour": "2024-03-09T07:30", "hour": "2024-03-09T07:00", "day": "2024-03-09"}
+    assert min(stored(live)[series]) == at(first[period]).timestamp()
+    assert max(stored(live)[series]) <= NOW.timestamp()
+    wanted = used(dcs.readings("R733", at("2024-03-09"), at("2024-03-13"), period=PERIODS[period]))
+    inside = {t for t in wanted if span["start"].timestamp() <= t < span["end"].timestamp()}
+    assert stored(filled)[series].keys() == inside

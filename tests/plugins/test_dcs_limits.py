@@ -46,6 +46,37 @@ async def test_range_limit_shrinks_the_windows(dcs: FakeDcs, api: str) -> None:
     assert complaint(found) == ""
 
 
+@pytest.mark.slow  # windows are halved, and each window's readings are read and compared
+@pytest.mark.parametrize("text", ["Date span limit is {} days", "{}: no", "Ungültige Anfrage"])
+@pytest.mark.parametrize("api", ["current", "legacy"])
+async def test_range_limit_is_found_out_whatever_the_server_calls_it(
+    dcs: FakeDcs, api: str, text: str
+) -> None:
+    """A server that gives a single period, and not the window, means its length."""
+    rules = dcs.rules
+    rules.private_range_days = rules.legacy_range_days = 30
+    rules.range_text = text
+
+    found = await read(dcs, api, registers=["R733", "R741"], since="2023-05-01")
+
+    for name in ("R733", "R741"):
+        wanted = used(dcs.readings(name, at("2023-05-01"), NOW))
+        assert stored(found)[f"dcs_{name}_half_hour"] == wanted
+    assert complaint(found) == ""
+    assert [each.status for each in dcs.asked_for("readings")].count(400) <= 4  # of the first
+
+
+async def test_register_that_is_refused_for_good_costs_one_request_more(dcs: FakeDcs) -> None:
+    """Its windows are not halved down to a half hour."""
+    dcs.rules.refused = {"R733": 400}
+
+    found = await read(dcs, registers=["R733", "R741"], since=SINCE)
+
+    asked = [each.query["id"] for each in dcs.asked_for("readings")]
+    assert asked == ["R733", "R733", "R741"]
+    assert "R733" in complaint(found)
+
+
 async def test_limit_below_a_period_is_the_registers_problem(dcs: FakeDcs) -> None:
     """A month cannot be cut; what was learnt of it is not held against others."""
     dcs.rules.private_range_days = 20

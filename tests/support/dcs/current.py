@@ -40,6 +40,11 @@ def meter(found: Meter) -> dict[str, Any]:
     }
 
 
+def listed(campus: Campus, rules: Rules) -> list[dict[str, Any]]:
+    """Return the list of meters."""
+    return [meter(each) for each in campus.meters] * (2 if rules.twice else 1)
+
+
 def virtual_meter(found: VirtualMeter) -> dict[str, Any]:
     """Return a virtual meter as both APIs list it."""
     return {
@@ -74,7 +79,7 @@ def answer(
     """
     match place:
         case "meters":
-            return as_json([meter(each) for each in campus.meters])
+            return as_json(listed(campus, rules))
         case "virtualmeters":
             return as_json([virtual_meter(each) for each in campus.virtual_meters])
         case "readings":
@@ -92,7 +97,7 @@ def told(campus: Campus, rules: Rules, given: Mapping[str, str], *, now: int, da
     if source.instantaneous and period is not Period.HALF_HOUR:
         bad("periodType must be halfHour for an instantaneous register or virtual meter")
     start, end = span(given, period)
-    within(start, end, days)
+    within(start, end, days, rules)
     query = Query(
         start=start,
         end=end,
@@ -145,10 +150,10 @@ def span(given: Mapping[str, str], period: Period) -> tuple[int, int]:
     return start, end
 
 
-def within(start: int, end: int, days: float) -> None:
+def within(start: int, end: int, days: float, rules: Rules) -> None:
     """Hold a range to its limit."""
     if days and end - start > days * DAY:
-        bad(f"The requested date range exceeds the maximum range of {days:g} days")
+        bad(rules.range_text.format(f"{days:g}"))
 
 
 def instant(text: str, period: Period) -> int:

@@ -17,6 +17,7 @@ class Fault:
         text: The body; if it is empty, the server's own words for the status.
         headers: Headers of that answer.
         cut: After how many bytes of the body, as sent, the connection breaks; -1 is not.
+        stall: After how many bytes of the body, as sent, no more comes; -1 is never.
         delay: How long it waits first, in seconds.
     """
 
@@ -26,6 +27,7 @@ class Fault:
     text: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = -1
+    stall: int = -1
     delay: float = 0
 
     def fits(self, line: str) -> bool:

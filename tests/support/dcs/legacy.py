@@ -1,18 +1,20 @@
 """The legacy API: a path for each kind of source, bare arrays, its own defaults."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, tzinfo
 from itertools import count
 
 from tests.support.dcs import periods
 from tests.support.dcs.campus import Campus, VirtualMeter
-from tests.support.dcs.current import bad, chosen, flag, found, meter, virtual_meter, within
+from tests.support.dcs.current import bad, chosen, flag, found, listed, meter, virtual_meter, within
 from tests.support.dcs.current import period_of as named_period
 from tests.support.dcs.periods import LONDON, Period
 from tests.support.dcs.rules import Rules
 from tests.support.dcs.values import Query, Reading, Status, readings
 from tests.support.dcs.wire import Refusal, Reply, array, as_json, number
 
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 SOURCES = ("automatic", "manual", "merged")
 
 
@@ -26,7 +28,7 @@ def answer(
     """
     match place.split("/"):
         case ["meters"]:
-            return as_json([meter(each) for each in campus.meters])
+            return as_json(listed(campus, rules))
         case ["meters", number]:
             return one([meter(each) for each in campus.meters], number)
         case ["virtualmeters"]:
@@ -57,8 +59,12 @@ def told(
     zone = LONDON if flag(given, "uselocaltime") else UTC
     places = decimal_places(given.get("decimalplaces", "1"))
     chosen(given, "source", SOURCES)
+    if rules.dates_only and not all(
+        DATE.fullmatch(given.get(each, "")) for each in ("start", "end")
+    ):
+        bad("Dates must have the form yyyy-MM-dd")
     start, end = span(given, period, zone)
-    within(start, end, rules.legacy_range_days)
+    within(start, end, rules.legacy_range_days, rules)
     query = Query(
         start=start,
         end=end,

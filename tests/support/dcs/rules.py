@@ -20,6 +20,7 @@ class Rules:
         private_rate: How many requests there may be in ``rate_window``; 0 is no limit.
         public_rate: The same without signing in.
         rate_window: That time in seconds.
+        range_text: The words for a range that is too long; ``{}`` is replaced by the days.
         retry_after: What a 429 says in Retry-After; ``{}`` is replaced by whole seconds,
             and if it is empty there is no such header.
         back_off: Whether a 429 says ``backOffSuggestion`` in its body.
@@ -34,6 +35,9 @@ class Rules:
         capital_readings: Whether ``readings`` is.
         padded: Whether the legacy API fills gaps with generated readings.
         padded_ahead: Whether it fills the time after the newest reading, too.
+        dates_only: Whether the legacy API takes yyyy-MM-dd and nothing else.
+        bom: Whether its JSON begins with a byte order mark.
+        twice: Whether its lists have every meter twice.
         hour_slip: Whether it says that every period lasts 30 minutes.
     """
 
@@ -49,6 +53,7 @@ class Rules:
     private_rate: int = 0
     public_rate: int = 0
     rate_window: float = 1.0
+    range_text: str = "The requested date range exceeds the maximum range of {} days"
     retry_after: str = "{}s"
     back_off: bool = True
     refused: dict[str, int] = field(default_factory=dict)
@@ -62,4 +67,7 @@ class Rules:
     capital_readings: bool = False
     padded: bool = True
     padded_ahead: bool = False
+    dates_only: bool = False
+    bom: bool = False
+    twice: bool = False
     hour_slip: bool = False

@@ -5,10 +5,12 @@ import math
 import ssl
 import threading
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final, Self
 
 import trustme
@@ -58,6 +60,7 @@ class FakeDcs:
         now: Its idea of the time; None is the real one.
         asked: The requests that came, in order.
         huge: A body that answers every request for readings at once, or nothing.
+        stalled: How many answers came to a stop in their middle.
         ca: Who has signed its certificate, if it has one.
     """
 
@@ -69,6 +72,7 @@ class FakeDcs:
         self.now: datetime | None = None
         self.asked: list[Asked] = []
         self.huge: list[bytes] = []
+        self.stalled = 0
         self.ca = trustme.CA() if tls else None
         self._port = port or free_port()
         self._faults, self._transactions = Faults(), Transactions()
@@ -231,7 +235,9 @@ class FakeDcs:
         await asyncio.sleep(fault.delay)
         reply = broken(fault) if fault.status else await self._answer(request)
         asked.status = reply.status
-        response = await self._send(request, reply, cut=fault.cut)
+        if self.rules.bom and "json" in reply.headers.get("Content-Type", ""):
+            reply.body = chain([BOM_UTF8], reply.body)
+        response = await self._send(request, reply, cut=fault.cut, stall=fault.stall)
         asked.whole = fault.cut < 0
         return response
 
@@ -319,7 +325,9 @@ class FakeDcs:
             reply.headers["Retry-After"] = self.rules.retry_after.format(seconds)
         return reply
 
-    async def _send(self, request: web.Request, reply: Reply, *, cut: int) -> web.StreamResponse:
+    async def _send(
+        self, request: web.Request, reply: Reply, *, cut: int, stall: int
+    ) -> web.StreamResponse:
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
         body: Iterable[bytes] = reply.body
         asked = "gzip" in request.headers.get("Accept-Encoding", "").lower()
@@ -333,6 +341,10 @@ class FakeDcs:
                 await response.write(piece[: cut - sent])
                 break_off(request)
                 return response
+            if 0 <= stall <= sent + len(piece):
+                await response.write(piece[: stall - sent])
+                self.stalled += 1
+                await asyncio.Event().wait()  # until the client goes away
             await response.write(piece)
             sent += len(piece)
             await asyncio.sleep(self.rules.pause)
