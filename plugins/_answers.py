@@ -5,6 +5,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 
 import asyncio
 import json
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -61,17 +62,19 @@ class Answer:
         return f"{line} to {self.location}" if self.location else line
 
     def text(self, encoding: str | None = None, *, errors: str = "replace") -> str:
-        """Return the body as text, without a byte order mark.
+        """Return the body as text, without a byte order mark, which says UTF-8 if there is one.
 
         Args:
             encoding: How it is encoded; None: as the server says, or else UTF-8.
             errors: What to do with bytes that mean nothing, as for ``bytes.decode``.
         """
+        if self.data.startswith(BOM_UTF8):  # more than one where parts were put together
+            return self.data.decode(errors=errors).lstrip("\ufeff")
         try:
             found = self.data.decode(encoding or self.charset or "utf-8", errors=errors)
         except LookupError:  # the server made the encoding up
             found = self.data.decode(errors=errors)
-        return found.removeprefix("\ufeff")
+        return found.lstrip("\ufeff")
 
     def json(self) -> Any:
         """Return the JSON in the body.

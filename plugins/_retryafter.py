@@ -57,7 +57,7 @@ def http_date(header: str) -> float | None:
 def retry_after_in_body(body: bytes | str) -> float | None:
     """Return how long a JSON object asks to wait, in seconds, or None if it says nothing."""
     try:
-        found = json.loads(body)
+        found = json.loads(body.lstrip("\ufeff") if isinstance(body, str) else body)
     except (ValueError, RecursionError):
         return None
     hints = [found.get(name) for name in IN_BODY] if isinstance(found, dict) else []

@@ -74,4 +74,6 @@ async def ask(session: Session, api: Api, *, virtual: bool) -> Listing:
     url = api.virtual_meters if virtual else api.meters
     read = virtual_meters_in if virtual else registers_in
     sources = read(await session.document(url), where=f"GET {bare(url)}")
-    return Listing(sources, asyncio.get_running_loop().time())
+    # Some servers list a meter in each of its groups.
+    once = list({source.id: source for source in reversed(sources)}.values())[::-1]
+    return Listing(once, asyncio.get_running_loop().time())

@@ -14,6 +14,7 @@ is never valid, and from there on ijson has the rest, and sees that it ends well
 
 import asyncio
 import re
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from decimal import Decimal
@@ -35,7 +36,6 @@ LINGER: Final = 1.0
 LONGEST_HEAD: Final = 64 * 1024
 LONGEST_ELEMENT: Final = 64 * 1024
 BLOCK: Final = 64 * 1024
-BOM: Final = b"\xef\xbb\xbf"
 ARRAY: Final = re.compile(rb'(?<!\\)"(readings)"\s*:\s*(\[|[^\s\[])', re.IGNORECASE)
 
 
@@ -74,7 +74,7 @@ class Body:
             SourceFailed: It has no readings.
         """
         while True:
-            start = self._head.removeprefix(BOM).lstrip()
+            start = self._head.removeprefix(BOM_UTF8).lstrip()
             if start[:1] == b"[":
                 return self._beginning_with(start, 1, "item")
             if start and start[:1] != b"{":

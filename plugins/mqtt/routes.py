@@ -5,6 +5,7 @@ because messages come by the ten thousand in a second.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -271,7 +272,7 @@ class Routes:
 
         def read(message: Message) -> list[Reading]:
             try:
-                document = orjson.loads(message.payload)
+                document = orjson.loads(message.payload.removeprefix(BOM_UTF8))
             except orjson.JSONDecodeError:
                 # Not the text itself: it might look like a number.
                 return [(message.time, topic, f"no JSON: {message.payload[:80]!r}")]

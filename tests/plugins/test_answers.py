@@ -238,3 +238,18 @@ def test_what_is_no_number_is_none(value: object) -> None:
     assert number_in({"a": value}, "a") is None
     assert number_in({}, "a") is None
     assert number_in({"a": 5}, "a") == 5
+
+
+async def test_byte_order_mark_says_how_an_answer_is_encoded() -> None:
+    """Servers on Windows write it before JSON, and some state another encoding."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(
+            body='\ufeff\ufeff{"°": 5}'.encode(),
+            content_type="application/json",
+            charset="iso-8859-1",
+        )
+
+    async with asked(handler) as answer:
+        assert answer.json() == {"°": 5}
+        assert answer.object() == {"°": 5}

@@ -330,3 +330,26 @@ async def test_legacy_api_is_asked_for_whole_days(dcs: FakeDcs, period: str) -> 
     wanted = used(dcs.readings("R733", at("2024-03-09"), at("2024-03-13"), period=PERIODS[period]))
     inside = {t for t in wanted if span["start"].timestamp() <= t < span["end"].timestamp()}
     assert stored(filled)[series].keys() == inside
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_server_that_writes_byte_order_marks_is_read(dcs: FakeDcs, api: str) -> None:
+    """They stand before the JSON of its lists, its readings and its reply to a sign-in."""
+    dcs.rules.bom = True
+
+    found = await read(dcs, api, registers=["R733", "VM9"], since=WEEK)
+
+    assert len(stored(found)["dcs_R733_half_hour"]) > 300
+    assert complaint(found) == ""
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_register_that_is_listed_twice_is_read_once(dcs: FakeDcs, api: str) -> None:
+    """A server may list a meter in each of its groups; that is no mistake of the operator."""
+    dcs.rules.twice = True
+
+    found = await read(dcs, api, since=WEEK)
+
+    asked = [tuple(sorted(each.query.items())) for each in dcs.asked_for("readings")]
+    assert len(asked) == len(set(asked))
+    assert complaint(found) == ""

@@ -71,7 +71,7 @@ def test_series_is_made_of_the_topic(
 
 
 def test_values_time_series_and_tags_come_from_json() -> None:
-    """What is no level of the topic is looked up in the payload."""
+    """What is no level of the topic is looked up in the payload, behind a byte order mark too."""
     entry = {
         "filter": "z/{device}",
         "values": {"{device}_{kind}_celsius": "m.t", "{device}_percent": "m.h"},
@@ -79,7 +79,7 @@ def test_values_time_series_and_tags_come_from_json() -> None:
         "time_format": "unix_ms",
         "tags": {"device": "{device}", "kind": "{kind}", "none": "{missing}"},
     }
-    payload = b'{"at": 1700000000500, "kind": "roof", "m": {"t": 21.5, "h": 40}}'
+    payload = b'\xef\xbb\xbf{"at": 1700000000500, "kind": "roof", "m": {"t": 21.5, "h": 40}}'
 
     tags = {"device": "d1", "kind": "roof"}
     assert readings(entry, "z/d1", payload) == [

@@ -73,6 +73,7 @@ def test_any_other_header_says_nothing(header: str) -> None:
     [
         ('{"backOffSuggestion": 2}', 2),
         ('{"retry_after": 0.5}', 0.5),
+        ('\ufeff{"retry_after": 0.5}', 0.5),
         ('{"retryAfter": "3s"}', 3),
         ('{"retry_after": null, "retryAfter": 4}', 4),
         ('{"retry_after": true}', None),

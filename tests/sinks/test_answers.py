@@ -68,6 +68,13 @@ def test_refusal(reply: Reply) -> None:
     assert isinstance(error_of(reply, where="w", now=NOW), BodyRejected)
 
 
+def test_message_is_found_behind_a_byte_order_mark() -> None:
+    """Gateways on Windows write it before their JSON."""
+    error = error_of(Reply(503, '\ufeff{"message":"overloaded"}'), where="w", now=NOW)
+
+    assert str(error) == "w: HTTP 503: overloaded"
+
+
 def test_message_is_short_and_says_where() -> None:
     """People read where it happened and the server's own words, not a page of them."""
     error = error_of(

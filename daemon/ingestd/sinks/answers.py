@@ -76,7 +76,7 @@ def summary(reply: Reply) -> str:
 def said_in(text: str) -> dict[str, Any]:
     """Return the members of a JSON object, or nothing if it is not one."""
     try:
-        said = orjson.loads(text)
+        said = orjson.loads(text.lstrip("\ufeff"))
     except orjson.JSONDecodeError:
         return {}
     if not isinstance(said, dict):
