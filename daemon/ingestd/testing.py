@@ -52,6 +52,7 @@ class TestContext(Context):
             clear it to hold the plugin back, as a store that is away would.
         stored: What ``query`` looks through.
         kept: What ``keep_hidden`` was given: dicts with ``hidden`` and ``delete_params``.
+        notes: What ``note`` was given.
         time: What ``now`` says; None lets it follow the machine's clock.
     """
 
@@ -70,6 +71,7 @@ class TestContext(Context):
         self.safe.set()
         self.stored: Iterable[StoredPoint] = ()
         self.kept: list[dict[str, Any]] = []
+        self.notes: list[str] = []
         self.time = time
         self._stop = asyncio.Event()
         capture = LogCapture()
@@ -83,7 +85,8 @@ class TestContext(Context):
             reader=self,
             http=lambda: http,
             shared=shared,
-            keep=self._note,
+            keep=self._keep_given,
+            note=self.notes.append,
         )
 
     def now(self) -> datetime:
@@ -98,7 +101,7 @@ class TestContext(Context):
         """Tell the plugin that the daemon is stopping."""
         self._stop.set()
 
-    def _note(self, given: Mapping[str, Any]) -> None:
+    def _keep_given(self, given: Mapping[str, Any]) -> None:
         take_apart(given)  # refuses what the daemon would
         self.kept.append(result_as_builtins(given))
 

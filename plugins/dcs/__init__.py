@@ -5,20 +5,22 @@ consumption in each period, its totals, or its samples, in the source's own unit
 
 Parameters, asking: ``url``; ``api`` -- ``current`` or ``legacy``; ``username`` and
 ``password`` -- without them what is public; ``registers`` -- ``all``, or a list of
-ids such as R733 and VM9 and of patterns over "meter: register"; ``max_window`` --
-the longest span to ask for at once.
+ids such as R733 and VM9 and of patterns over "meter: register"; ``only`` -- patterns over
+``meter``, ``service``, ``type``, ``status``, ``serial``; ``max_window`` -- the longest span to
+ask for at once.
 Parameters, what to read: ``since`` -- where a new source begins: a date, a time, or a
 duration back from now; ``period`` -- ``half_hour``, ``hour``, ``day``, ``week`` or
 ``month``; ``values`` -- ``auto``, ``total``, ``period`` or ``both``; ``calibrated``;
 ``interpolated`` -- whether the server fills gaps with estimates; ``skip`` -- what to
-leave out of ``generated``, ``interpolated``, ``reset``; ``local_time`` and
-``decimal_places`` -- of the legacy API.
+leave out of ``generated``, ``interpolated``, ``reset``; ``local_time``, ``decimal_places``
+and ``source`` -- of the legacy API.
 Parameters, naming: ``series`` and ``tags`` -- templates with ``{id}``,
-``{quantity}``, ``{meter}``, ``{register}``, ``{unit}``, ``{serial}``; ``status`` --
-whether each series has a second one with the status bits.
+``{quantity}``, ``{meter}``, ``{register}``, ``{unit}``, ``{serial}``, ``{service}``,
+``{type}``; ``renamed`` -- whether series ``keep`` or ``follow`` what these were at first;
+``status`` -- whether each series has a second one with the status bits.
 State: the id of each source -- the time of the newest reading; ``full`` -- until
 when sources that were due have been read from their beginning; ``again`` -- how far
-those of them have come that are not done.
+those of them have come that are not done; ``names`` -- what sources were called first.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -35,6 +37,7 @@ from .errors import DcsError
 from .failures import Failures
 from .legacy import legacy_api
 from .listing import listed
+from .names import Names
 from .naming import columns_of
 from .options import Options, options_of
 from .periods import Window
@@ -66,6 +69,9 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     skip: Sequence[str] | None = None,
     local_time: bool = False,
     decimal_places: int = 15,
+    source: str = "automatic",
+    only: Mapping[str, Any] | None = None,
+    renamed: str = "keep",
     series: str = "dcs_{id}_{quantity}",
     tags: Mapping[str, str] | None = None,
     status: bool = False,
@@ -75,6 +81,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     end: datetime | None = None,
     full: datetime | None = None,
     again: Mapping[str, Any] | None = None,
+    names: Mapping[str, Any] | None = None,
     **positions: Any,
 ) -> AsyncIterator[dict[str, Any]]:
     """Read what is new of every source, or, with a window, what lies in it."""
@@ -94,6 +101,9 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
             "skip": ("generated",) if skip is None else skip,
             "local_time": local_time,
             "decimal_places": decimal_places,
+            "source": source,
+            "only": only,
+            "renamed": renamed,
             "series": series,
             "tags": tags,
             "status": status,
@@ -110,10 +120,25 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     )
     reader = span_reader_of(ctx, options, urgency=Urgency.BACKFILL if exactly else Urgency.LIVE)
     async with signing_out(reader.session):
-        job = await job_of(reader, past, exactly=exactly, now=now)
+        called = Names(names, [options.series, *options.tags.values()], follow=options.follow)
+        job = await job_of(ctx, reader, past, called, exactly=exactly)
+        tell_of_names(ctx, called, past.rounds)
+        names_state = called.state if exactly is None else {}
         async with aclosing(collect(job, ctx.stopping)) as results:
             async for result in results:
-                yield result
+                yield {**names_state, **result}
+                names_state = {}
+        if exactly is None and (silent := job.silent(past.revisit)):
+            ctx.note(silent)
+
+
+def tell_of_names(ctx: Any, names: Names, rounds: Rounds) -> None:
+    """Put what is renamed into the record of the run, and tell the log once."""
+    for source, change in names.changed.items():
+        ctx.note(f"{source}: was changed at the server: {change}; {names.consequence}")
+        if f"{source}: {change}" not in rounds.told:
+            rounds.told.add(f"{source}: {change}")
+            ctx.log.warning("a source was renamed", source=source, change=change)
 
 
 def span_reader_of(ctx: Any, options: Options, *, urgency: Urgency) -> SpanReader:
@@ -135,16 +160,20 @@ def span_reader_of(ctx: Any, options: Options, *, urgency: Urgency) -> SpanReade
     return SpanReader(session, options, api, endpoint)
 
 
-async def job_of(reader: SpanReader, past: Past, *, exactly: Window | None, now: datetime) -> Job:
+async def job_of(
+    ctx: Any, reader: SpanReader, past: Past, names: Names, *, exactly: Window | None
+) -> Job:
     """Return what to do, for the sources that the server has now.
 
     Raises:
         DcsError: The server does not list them.
     """
-    options = reader.options
-    known, unlisted = await listed(reader.session, options, reader.api, reader.endpoint)
+    options, now = reader.options, past.rereading.now
+    known, unlisted, repeated = await listed(reader.session, options, reader.api, reader.endpoint)
+    if repeated:
+        ctx.note(f"listed more than once by the server, and read once: {', '.join(repeated)}")
     sources, unknown = options.selection.choose(known)
-    columns, nameless = columns_of(sources, options, reader.api)
+    columns, nameless = columns_of(sources, options, reader.api, names)
     sources = [source for source in sources if source.id in columns]
     failures = Failures(refused={**unlisted, **unknown, **nameless})
     if not known:

@@ -6,7 +6,7 @@ What is wrong with one source is noted and told at the end.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final
@@ -15,10 +15,12 @@ from .elements import Column, Reader
 from .errors import DcsError, SourceFailed, SourceRefused, summary
 from .failures import Failures
 from .periods import Window
-from .positions import Progress, position_in
+from .positions import LATE, Progress, position_in
 from .reading import SpanReader
 from .spans import NEVER, Rounds, Span
 
+# Silent meters that are named in the record of a run, which has room for so many.
+NAMED: Final = 12
 ENOUGH: Final = 2000  # readings that are worth a result
 # Nor do readings wait longer than this for others to go with, in seconds.
 LINGER: Final = 2.0
@@ -58,6 +60,7 @@ class Job:
         again: How far the sources have come whose past is being read again.
         now: The time that it is.
         state: What the state is at the end.
+        reached: The positions of the sources that were read, or None for those without any.
     """
 
     span_reader: SpanReader
@@ -70,6 +73,22 @@ class Job:
     again: dict[str, Any]
     now: datetime
     state: Mapping[str, Any]
+    reached: dict[str, datetime | None] = field(default_factory=dict)
+
+    def silent(self, patience: timedelta) -> str:
+        """Name the sources that were read and have given nothing for so long, or return nothing."""
+        labels = {span.source.id: span.source.label for span in self.spans}
+        silent = [
+            f"{labels[key]} (nothing yet, or for a year)"
+            if position is None or position <= self.now - LATE  # where positions of all such are
+            else f"{labels[key]} (since {position:%Y-%m-%d %H:%M} UTC or before)"
+            for key, position in self.reached.items()
+            if position is None or position < self.now - patience
+        ]
+        if not silent:
+            return ""
+        more = f", and {len(silent) - NAMED} more" if len(silent) > NAMED else ""
+        return f"silent: {len(silent)} of {len(self.reached)}: {', '.join(silent[:NAMED])}{more}"
 
     def rereads(self, reached: Mapping[str, datetime]) -> dict[str, Any]:
         """Return the state with which the past of a source has been read so far."""
@@ -164,6 +183,8 @@ async def attempt(job: Job, span: Span) -> AsyncGenerator[Given, None]:
         async with aclosing(parts(job, span)) as found:
             async for each in found:
                 yield each
+        if span.moves:
+            job.reached.setdefault(source.id, span.position)
         failures.serve()
     except SourceRefused as error:
         failures.refused[source.label] = str(error)
@@ -239,6 +260,7 @@ async def parts(job: Job, span: Span) -> AsyncGenerator[Given, None]:
             state: dict[str, Any] = {}
             if span.moves and part.position is not None:
                 state = {source.id: part.position}
+                job.reached[source.id] = part.position
             elif span.again and part.position is not None:
                 state = job.rereads({source.id: part.position})
             yield Given(part.readings, state, source.id)

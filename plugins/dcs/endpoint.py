@@ -29,11 +29,13 @@ class Listing:
     """The sources of one kind that an account may see.
 
     Attributes:
-        sources: All of them.
+        sources: All of them, each once.
+        repeated: The ids of those that the server lists more than once.
         listed: When, in monotonic seconds.
     """
 
     sources: Sequence[Source]
+    repeated: Sequence[str]
     listed: float
 
     def fresh(self, *, age: float = FRESH) -> bool:

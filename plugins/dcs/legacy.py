@@ -66,7 +66,7 @@ def request(options: Options, source: Source, window: Window) -> Request:
             "decimalPlaces": str(options.decimal_places),
             "calibrated": word(options.calibrated),
             "interpolated": word(options.interpolated),
-            "source": "automatic",
+            "source": options.source,
         },
     )
 

@@ -1,7 +1,7 @@
 """The sources that an account may see, listed once an hour for all its collectors."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
 
 from ingestd.plugins._answers import bare
 
@@ -18,8 +18,8 @@ YOUNG = 60.0
 
 async def listed(
     session: Session, options: Options, api: Api, endpoint: Endpoint
-) -> tuple[list[Source], dict[str, str]]:
-    """Return the sources among which to choose, and the lists that are refused.
+) -> tuple[list[Source], dict[str, str], list[str]]:
+    """Return the sources among which to choose, the lists that are refused, and repeated ids.
 
     A kind of which none is wanted is not asked for: an account may lack the right. If it
     lacks that for one of two kinds, there is still the other.
@@ -34,21 +34,24 @@ async def listed(
         if wanted
     ]
     known: list[Source] = []
+    repeated: list[str] = []
     refused: dict[bool, ListRefused] = {}
     for virtual in kinds:
         try:
-            known += await sources_of(session, options, api, endpoint, virtual=virtual)
+            listing = await listing_of(session, options, api, endpoint, virtual=virtual)
+            known += listing.sources
+            repeated += listing.repeated
         except ListRefused as error:
             refused[virtual] = error
     if refused and len(refused) == len(kinds):
         raise refused[kinds[0]]
     names = {False: "registers", True: "virtual meters"}
-    return known, {names[virtual]: str(error) for virtual, error in refused.items()}
+    return known, {names[virtual]: str(error) for virtual, error in refused.items()}, repeated
 
 
-async def sources_of(
+async def listing_of(
     session: Session, options: Options, api: Api, endpoint: Endpoint, *, virtual: bool
-) -> Sequence[Source]:
+) -> Listing:
     """Return the sources of one kind, listed anew if what was listed last is too old.
 
     Raises:
@@ -62,7 +65,7 @@ async def sources_of(
     missing = options.selection.missing(listing.sources)
     if any(each.startswith(prefix) for each in missing) and not listing.fresh(age=YOUNG):
         listing = endpoint.listings[key] = await ask(session, api, virtual=virtual)
-    return listing.sources
+    return listing
 
 
 async def ask(session: Session, api: Api, *, virtual: bool) -> Listing:
@@ -75,5 +78,7 @@ async def ask(session: Session, api: Api, *, virtual: bool) -> Listing:
     read = virtual_meters_in if virtual else registers_in
     sources = read(await session.document(url), where=f"GET {bare(url)}")
     # Some servers list a meter in each of its groups.
-    once = list({source.id: source for source in reversed(sources)}.values())[::-1]
-    return Listing(once, asyncio.get_running_loop().time())
+    once = list({source.id: source for source in sources}.values())
+    counts = Counter(source.id for source in sources)
+    repeated = [key for key, count in counts.items() if count > 1]
+    return Listing(once, repeated, asyncio.get_running_loop().time())

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from .api import Api
 from .elements import Column
+from .names import Names
 from .options import Options
 from .sources import Source
 
 
 def columns_of(
-    sources: Sequence[Source], options: Options, api: Api
+    sources: Sequence[Source], options: Options, api: Api, names: Names
 ) -> tuple[dict[str, list[Column]], dict[str, str]]:
     """Return the columns of each source by its id, and the sources that cannot be named.
 
@@ -28,8 +29,9 @@ def columns_of(
             if source.id in options.selection.ids:  # in "all" it goes without saying
                 problems[source.id] = "expected a source that this API has values of"
             continue
+        names.meet(source)
         columns = [
-            made(source.fields(quantity.name), quantity.key, options)
+            made(names.fields(source, quantity.name), quantity.key, options)
             for quantity in api.quantities(source)
         ]
         marks = [(each.series, tuple(sorted(each.tags.items()))) for each in columns]
@@ -48,5 +50,5 @@ def columns_of(
 
 def made(fields: Mapping[str, str], key: str, options: Options) -> Column:
     """Return the column of one quantity."""
-    tags = {name: text for name, fill in options.tags.items() if (text := fill(fields))}
-    return Column(key, options.series(fields), tags)
+    tags = {name: text for name, each in options.tags.items() if (text := each.fill(fields))}
+    return Column(key, options.series.fill(fields), tags)

@@ -49,6 +49,8 @@ class Options:
         max_window: The longest window to ask for.
         local_time: Whether days begin at midnight in London.
         decimal_places: How many the legacy API gives.
+        source: Which readings the legacy API gives: automatic, manual, or merged ones.
+        follow: Whether series take over what is renamed at the server.
     """
 
     root: URL
@@ -70,6 +72,8 @@ class Options:
     max_window: timedelta
     local_time: bool
     decimal_places: int
+    source: str
+    follow: bool
 
     def calendar_of(self, source: Source) -> Calendar:
         """Return the periods of a source: samples know half hours only."""
@@ -88,6 +92,11 @@ def options_of(given: Mapping[str, Any]) -> Options:
     local_time = truth(given, "local_time")
     if local_time and not legacy:
         raise ValueError("local_time: expected only with api: legacy, the current one is in UTC")
+    source = one_of(given, "source", ("automatic", "manual", "merged"))
+    if source != "automatic" and not legacy:
+        raise ValueError(
+            f"source: expected automatic, the only one that the current API has, got {source!r}"
+        )
     username, password = account(given, legacy=legacy)
     longest = duration(given["max_window"], "max_window")
     if longest <= 0:
@@ -97,7 +106,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
         legacy=legacy,
         username=username,
         password=password,
-        selection=Selection.of(given["registers"]),
+        selection=Selection.of(given["registers"], given["only"]),
         since=beginning(given["since"]),
         period=period,
         calendar=calendar(period, zone=LONDON if local_time else UTC),
@@ -112,6 +121,8 @@ def options_of(given: Mapping[str, Any]) -> Options:
         max_window=timedelta(seconds=longest),
         local_time=local_time,
         decimal_places=decimals(given["decimal_places"]),
+        source=source,
+        follow=one_of(given, "renamed", ("keep", "follow")) == "follow",
     )
 
 

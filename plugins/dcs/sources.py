@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from .errors import DcsError
 
+ONLY: Final = ("meter", "serial", "service", "status", "type")
 ID: Final = re.compile(r"(R|VM)(\d+)", re.IGNORECASE)
 
 
@@ -24,6 +25,9 @@ class Source:
         register: The name of the register; empty for a virtual meter.
         unit: The unit of its values.
         serial: The serial number of its meter, if known.
+        service: What its meter measures, such as electricity, if known.
+        type: The type of its meter, if known.
+        status: ``online``, ``offline``, ``disabled`` or ``unknown``, if it has a meter.
     """
 
     id: str
@@ -34,6 +38,9 @@ class Source:
     register: str
     unit: str
     serial: str
+    service: str = ""
+    type: str = ""
+    status: str = ""
 
     @property
     def name(self) -> str:
@@ -54,6 +61,8 @@ class Source:
             "register": self.register,
             "unit": self.unit,
             "serial": self.serial,
+            "service": self.service,
+            "type": self.type,
         }
 
 
@@ -64,7 +73,7 @@ def registers_in(document: Any, *, where: str) -> list[Source]:
         DcsError: It is no such list.
     """
     return [
-        made(register, virtual=False, meter=text(meter, "name"), serial=text(meter, "serialnumber"))
+        made(register, meter)
         for meter in objects(document, where=where)
         for register in objects(meter.get("registers") or [], where=f"{where}: registers")
     ]
@@ -76,24 +85,25 @@ def virtual_meters_in(document: Any, *, where: str) -> list[Source]:
     Raises:
         DcsError: It is no such list.
     """
-    return [
-        made(each, virtual=True, meter=text(each, "name"), serial="")
-        for each in objects(document, where=where)
-    ]
+    return [made(each) for each in objects(document, where=where)]
 
 
-def made(found: Mapping[str, Any], *, virtual: bool, meter: str, serial: str) -> Source:
-    """Return the source for an object of a list."""
-    number = found["id"]
+def made(found: Mapping[str, Any], meter: Mapping[str, Any] | None = None) -> Source:
+    """Return the source for an object of a list: a register of a meter, or a virtual meter."""
+    number, virtual = found["id"], meter is None
+    about = found if meter is None else meter
     return Source(
         id=f"VM{number}" if virtual else f"R{number}",
         number=number,
         virtual=virtual,
         instantaneous=found.get("isinstantaneous") is True,
-        meter=meter,
+        meter=text(about, "name"),
         register="" if virtual else text(found, "name"),
         unit=text(found, "unit"),
-        serial=serial,
+        serial=text(about, "serialnumber"),
+        service=text(about, "service"),
+        type=text(about, "metertype"),
+        status=text(about, "status"),
     )
 
 
@@ -130,21 +140,26 @@ class Selection:
         ids: As servers write them; in the order in which they were asked for.
         globs: Patterns over names, whose case does not matter.
         everything: Whether no source is left out.
+        only: Patterns over what a meter has, by the name of that; one of each has to fit.
+            Sources that are asked for by their id are not left out for it.
     """
 
     ids: tuple[str, ...] = ()
     globs: tuple[str, ...] = ()
     everything: bool = False
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, wanted: Any) -> "Selection":
-        """Read the ``registers`` option.
+    def of(cls, wanted: Any, only: Any = None) -> "Selection":
+        """Read the options ``registers`` and ``only``.
 
         Raises:
-            ValueError: It is neither ``all`` nor a list of texts.
+            ValueError: The first is neither ``all`` nor a list of texts, or the second has
+                something else than patterns.
         """
+        patterns = chosen_by(only)
         if wanted == "all":
-            return cls(everything=True)
+            return cls(everything=True, only=patterns)
         listed = [wanted] if isinstance(wanted, str) else wanted
         if not isinstance(listed, Sequence) or not listed:
             raise ValueError(f"registers: expected 'all' or a list, got {wanted!r:.80}")
@@ -159,7 +174,7 @@ class Selection:
                 ids.append(f"{match[1].upper()}{int(match[2])}")
             else:
                 globs.append(each.strip())
-        return cls(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(globs)))
+        return cls(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(globs)), only=patterns)
 
     @property
     def registers(self) -> bool:
@@ -183,7 +198,7 @@ class Selection:
     def choose(self, known: Sequence[Source]) -> tuple[list[Source], dict[str, str]]:
         """Return the sources that are wanted, and what is wrong with what was asked for."""
         if self.everything:
-            return list(known), {}
+            return list(filter(self._wants, known)), {}
         by_id = {source.id: source for source in known}
         chosen = {each: by_id[each] for each in self.ids if each in by_id}
         problems = dict.fromkeys(
@@ -191,7 +206,36 @@ class Selection:
         )
         for glob in self.globs:
             fitting = [each for each in known if fnmatchcase(each.name.lower(), glob.lower())]
-            chosen |= {each.id: each for each in fitting}
+            chosen |= {each.id: each for each in fitting if self._wants(each)}
             if not fitting:
                 problems[repr(glob)] = "expected to fit a name, fits none"
         return list(chosen.values()), problems
+
+    def _wants(self, source: Source) -> bool:
+        """Say whether what a source's meter has fits the patterns; their case does not matter."""
+        return all(
+            any(fnmatchcase(getattr(source, name).lower(), glob.lower()) for glob in globs)
+            for name, globs in self.only.items()
+        )
+
+
+def chosen_by(only: Any) -> dict[str, list[str]]:
+    """Return the option ``only`` as lists of patterns.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(only, Mapping | None):
+        message = f"only: expected a mapping such as {{service: gas}}, got {only!r:.80}"
+        raise ValueError(message)  # noqa: TRY004 -- a wrong option, not a wrong call
+    found: dict[str, list[str]] = {}
+    for name, wanted in (only or {}).items():
+        if name not in ONLY:
+            raise ValueError(f"only: expected {', '.join(ONLY)}, got {name!r:.80}")
+        globs = [wanted] if isinstance(wanted, str) else wanted
+        if not isinstance(globs, list) or not all(isinstance(each, str) for each in globs):
+            raise ValueError(
+                f"only.{name}: expected a pattern or a list of them, got {wanted!r:.80}"
+            )
+        found[name] = globs
+    return found

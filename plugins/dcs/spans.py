@@ -47,6 +47,9 @@ class Rounds:
 
     Args:
         collector: The name of the collector.
+
+    Attributes:
+        told: What the log has been told once already.
     """
 
     def __init__(self, collector: str) -> None:
@@ -54,6 +57,7 @@ class Rounds:
         self._turns: dict[str, int] = {}
         self._number = self._begun = 0
         self._asked: set[str] = set()
+        self.told: set[str] = set()
 
     def ask(self, key: str) -> None:
         """Note that a source is asked for; at the second time in a round that is its turn.

@@ -163,6 +163,30 @@ async def test_run_that_reports_trouble_is_degraded(tmp_path: Path) -> None:
         assert collector.failures == 0
 
 
+async def test_notes_of_a_plugin_are_in_the_record_and_degrade_no_run(tmp_path: Path) -> None:
+    """They are bounded, and masked like everything that people read."""
+    async with site(tmp_path) as here:
+        here.services.redactor.add(["pa55word"])
+        await here.start(
+            """
+            async def run(*, password, ctx, **_):
+                ctx.note(f"meter 7 is silent, says {password}")
+                for number in range(50):
+                    ctx.note(f"{number}" * 2000)
+                return {"readings": [(1, "a", 1)]}
+            """,
+            params={"password": "pa55word"},
+        )
+
+        (record,) = await here.ran()
+
+        assert record.outcome == "ok"
+        assert record.notes[0].startswith("meter 7 is silent, says ")
+        assert "pa55word" not in record.notes[0]
+        assert len(record.notes) == 20
+        assert max(map(len, record.notes)) == 1000
+
+
 async def test_secrets_are_nowhere_to_be_seen(tmp_path: Path) -> None:
     """Logs, records, tracebacks and every repr are free of them."""
     async with site(tmp_path) as here:

@@ -68,7 +68,7 @@ collectors:
     field: energy
     tags: {site: library}
     params: {password: dcs-password, registers: [R733]}
-    http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1, ca_file: ca.pem}
+    http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1, ca_file: ca.pem, server_name: h}
   night: {plugin: x, cron: "30 2 * * 3", timezone: Europe/Berlin}
   stream: {plugin: mqtt}
 series:
@@ -149,6 +149,7 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
                 rate=0.5,
                 concurrency=1,
                 ca_file=folder.path / "ca.pem",
+                server_name="h",
             ),
         ),
         shapes.CollectorConfig(

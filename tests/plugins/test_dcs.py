@@ -133,42 +133,6 @@ async def test_values_choose_the_quantity(dcs: FakeDcs, value: str, series: list
         assert sorted(stored(found)) == series
 
 
-async def test_names_and_tags_are_made_of_what_the_server_knows(dcs: FakeDcs) -> None:
-    """Templates fill in; a tag without text is left out."""
-    found = await read(
-        dcs,
-        registers=["*: *energy*", "All elec*"],
-        series="{meter}/{register}/{quantity}",
-        tags={"unit": "{unit}", "serial": "{serial}", "id": "dcs:{id}"},
-        since=at("2024-03-15T12:00"),
-    )
-
-    tags = {series: tags for each in found for _, series, _, tags in each["readings"]}
-    assert tags == {
-        "Library/Active Energy (import)/half_hour": {
-            "unit": "kWh", "serial": "R1100729", "id": "dcs:R733",
-        },
-        "Boiler house/Active Energy (import)/half_hour": {
-            "unit": "kWh", "serial": "G-77", "id": "dcs:R741",
-        },
-        "All electricity//half_hour": {"unit": "kWh", "id": "dcs:VM9"},
-    }  # fmt: skip
-
-
-async def test_sources_that_would_share_a_series_are_told_apart(dcs: FakeDcs) -> None:
-    """The first keeps the name, the other is left out and marks the run."""
-    found = await read(dcs, series="{register}_{unit}", since=WEEK)
-
-    assert set(stored(found)) == {
-        "Active Energy (import)_kWh",
-        "Active Power_kW",
-        "Gas_m3",
-        "_kWh",
-        "_kW",
-    }
-    assert "R741: expected a series of its own, has that of R733" in complaint(found)
-
-
 @pytest.mark.parametrize("api", ["current", "legacy"])
 async def test_status_is_a_series_of_its_own(dcs: FakeDcs, api: str) -> None:
     """Bits that we do not know are kept, where the API has any."""
@@ -340,16 +304,4 @@ async def test_server_that_writes_byte_order_marks_is_read(dcs: FakeDcs, api: st
     found = await read(dcs, api, registers=["R733", "VM9"], since=WEEK)
 
     assert len(stored(found)["dcs_R733_half_hour"]) > 300
-    assert complaint(found) == ""
-
-
-@pytest.mark.parametrize("api", APIS)
-async def test_register_that_is_listed_twice_is_read_once(dcs: FakeDcs, api: str) -> None:
-    """A server may list a meter in each of its groups; that is no mistake of the operator."""
-    dcs.rules.twice = True
-
-    found = await read(dcs, api, since=WEEK)
-
-    asked = [tuple(sorted(each.query.items())) for each in dcs.asked_for("readings")]
-    assert len(asked) == len(set(asked))
     assert complaint(found) == ""

@@ -71,7 +71,9 @@ async def test_sample_of_the_current_api() -> None:
         "dcs_VM9_half_hour": "Sample Virtual Meter||kWh|",
     }
     last = datetime(2021, 9, 20, 19, 30, tzinfo=UTC)
-    assert state(found) == {"R733": last, "VM9": last}
+    kept = state(found)
+    assert kept.pop("names")["VM9"]["meter"] == "Sample Virtual Meter"
+    assert kept == {"R733": last, "VM9": last}
 
 
 async def test_sample_of_the_complete_format() -> None:

@@ -139,6 +139,20 @@ async def test_certificate_of_an_unknown_authority(tmp_path: Path) -> None:
     assert len(stored(trusting)["dcs_R733_half_hour"]) > 600
 
 
+async def test_certificate_of_another_name(tmp_path: Path) -> None:
+    """A server behind a tunnel has one for its name, which the operator gives."""
+    async with FakeDcs(tls=True, name="dcs.example.org") as dcs:
+        assert dcs.ca is not None
+        dcs.ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+        async with patient(ca_file=tmp_path / "ca.pem", retries=0) as ctx:
+            _, said = await outcome(dcs, ctx=ctx)
+        async with patient(ca_file=tmp_path / "ca.pem", server_name="dcs.example.org") as ctx:
+            found = await collect(run, ctx=ctx, **params(dcs, registers=["R733"], since=SINCE))
+
+    assert "certificate" in said
+    assert len(stored(found)["dcs_R733_half_hour"]) > 600
+
+
 @pytest.mark.parametrize("api", ["current", "legacy", "public"])
 @pytest.mark.parametrize("status", [200, 302])
 async def test_login_page_in_place_of_the_server(dcs: FakeDcs, api: str, status: int) -> None:

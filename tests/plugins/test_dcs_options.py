@@ -29,6 +29,9 @@ GIVEN: dict[str, Any] = {
     "series": "dcs_{id}_{quantity}",
     "tags": None,
     "status": False,
+    "source": "automatic",
+    "only": None,
+    "renamed": "keep",
 }
 NOON = datetime(2024, 3, 15, 12, tzinfo=UTC)
 
@@ -182,3 +185,21 @@ def test_selection_knows_which_lists_it_needs(
     selection = Selection.of(wanted)
 
     assert (selection.registers, selection.virtual_meters) == (registers, virtual)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"source": "manual"}, "source: expected automatic, the only one"),
+        ({"source": "typed", "api": "legacy"}, "source: expected one of automatic, manual, merged"),
+        ({"renamed": "yes"}, "renamed: expected one of keep, follow"),
+        ({"only": "gas"}, "only: expected a mapping such as"),
+        ({"only": {"colour": "red"}}, "only: expected meter, serial, service, status, type"),
+        ({"only": {"service": 5}}, r"only\.service: expected a pattern or a list of them, got 5"),
+        ({"tags": {"x": "{status}"}}, r"tags\.x: expected fields among"),
+    ],
+)
+def test_choice_and_source_are_checked(wrong: dict[str, Any], message: str) -> None:
+    """What a meter's status is at the moment is no part of a series."""
+    with pytest.raises(ValueError, match=message):
+        options_of({**GIVEN, **wrong})

@@ -239,8 +239,9 @@ def show_record(record: Json, *, dry: bool = False) -> None:
     click.echo(f"{record['collector']}: {outcome} after {took}, {', '.join(parts)}{nothing}")
     for sample in record["samples"]:
         click.echo(f"  {show.visible(sample)}")
-    for key in ("degraded", "error", "details", "output"):
-        text = record[key]
+    texts = {**record, "notes": "\n".join(record["notes"])}
+    for key in ("degraded", "notes", "error", "details", "output"):
+        text = texts[key]
         if text and not (key == "error" and record["details"]):
             click.echo(f"{key}:" if "\n" in text else f"{key}: ", nl="\n" in text)
             indent = "  " if "\n" in text else ""

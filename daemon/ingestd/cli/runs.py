@@ -76,6 +76,7 @@ def _show_run(record: Json, *, full: bool) -> None:
             "readings": _readings(record),
             "unusable": "\n".join(filter(None, [reasons, *record["samples"]])),
             "degraded": record["degraded"],
+            "notes": "\n".join(record["notes"]),
             "error": record["error"],
             "details": record["details"] if full else _end(record["details"]),
             "output": record["output"] if full else _end(record["output"]),

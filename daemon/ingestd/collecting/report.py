@@ -56,6 +56,7 @@ class Report:
         record.error, record.details = text(record.error)[:LONGEST_ERROR], text(record.details)
         record.output = text(record.output or counts.output)
         record.degraded = text(counts.degraded)
+        record.notes = [text(note) for note in counts.notes]
 
     def tell(self, record: RunRecord, counts: RunCounts, *, failures: int) -> None:
         """Count a run whose record is complete, keep that, and log its line.

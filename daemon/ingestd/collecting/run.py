@@ -31,6 +31,9 @@ from ingestd.model import Point, Priority, Receipt
 
 # A list of millions is handed over in slices, so that the event loop stays alive.
 SLICE: Final = 20_000
+# What people read of a run fits on a page, whatever a plugin says.
+MOST_NOTES: Final = 20
+LONGEST_NOTE: Final = 1000  # characters
 TIME_OF: Final = itemgetter(1)
 
 
@@ -45,6 +48,7 @@ class RunCounts:
         unusable: Readings that cannot be stored, by reason.
         samples: A few of those, told for people.
         degraded: What the plugin itself reported as wrong.
+        notes: What the plugin tells people besides.
         output: The end of what it printed.
     """
 
@@ -54,6 +58,7 @@ class RunCounts:
     unusable: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
     degraded: str = ""
+    notes: list[str] = field(default_factory=list)
     output: str = ""
 
 
@@ -189,7 +194,13 @@ class Run:
             http=self.http,
             shared=services.shared,
             keep=self.keep_hidden,
+            note=self._note,
         )
+
+    def _note(self, text: str) -> None:
+        """Keep a line for the record, unless there are too many already."""
+        if len(self.counts.notes) < MOST_NOTES:
+            self.counts.notes.append(f"{text:.{LONGEST_NOTE}}")
 
     @property
     def _span(self) -> tuple[datetime | None, datetime | None]:

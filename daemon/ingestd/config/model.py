@@ -155,6 +155,7 @@ class HttpConfig:
         rate: The most requests in a second, or None for no limit.
         concurrency: The most requests at once.
         ca_file: Certificates to trust besides the system's.
+        server_name: The name that certificates have to be for, or None for that of the url.
     """
 
     timeout: float = 30.0
@@ -162,6 +163,7 @@ class HttpConfig:
     rate: float | None = None
     concurrency: int = 4
     ca_file: Path | None = None
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

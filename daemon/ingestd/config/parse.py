@@ -276,6 +276,7 @@ def _http(section: Section) -> HttpConfig:
         rate=section.get("rate", bounded(options.number, "0.001"), None),
         concurrency=section.get("concurrency", _COUNT, _HTTP.concurrency),
         ca_file=section.path("ca_file", None),
+        server_name=section.get("server_name", options.text, None),
     )
     section.done()
     return http

@@ -100,11 +100,13 @@ class Context:
         http: Callable[[], aiohttp.ClientSession],
         shared: Shared,
         keep: Callable[[Mapping[str, Any]], None],
+        note: Callable[[str], None],
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
         self._http, self._shared, self._keep = http, shared, keep
+        self._note = note
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -133,6 +135,13 @@ class Context:
             ResultError: Something in it cannot be kept.
         """
         self._keep({"hidden": hidden, "delete_params": [*delete_params]})
+
+    def note(self, text: str) -> None:
+        """Put a line into the record of the run, for people; it is no failure.
+
+        ``ingestd runs ID`` shows the first twenty.
+        """
+        self._note(text)
 
     def shared(self, make: Callable[..., T], *key: Any) -> T:
         """Return an object that all collectors of this daemon share.

@@ -33,11 +33,14 @@ class Politeness:
         self._retries, self._clock = config.retries, clock
         self._gap = 1 / config.rate if config.rate else 0.0
         self._next = 0.0
+        self._server_name = config.server_name
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Send a request, as often as it takes and may."""
+        if self._server_name is not None:
+            request.server_hostname = self._server_name
         left = self._retries if request.method in REPEATABLE else 0
         pause = FIRST_PAUSE
         while True:

@@ -77,6 +77,10 @@ class FunctionContext:
         """Refuse: nothing is shared with another process."""
         raise _needs_async("shared")
 
+    def note(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: the record of the run is in another process."""
+        raise _needs_async("note")
+
     def keep_hidden(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: an ordinary function gives what it hides with its result."""
         raise _needs_async("keep_hidden")

@@ -48,6 +48,7 @@ class RunRecord:
         unusable: How many cannot, by reason.
         samples: A few of the unusable ones, told for people.
         degraded: What the plugin itself reported as wrong.
+        notes: What the plugin told people besides, which is no failure.
         late: How many series of the collector had given nothing for too long by its end.
         late_series: Those of them that had been silent for the longest time.
         error: Why it failed, in a line.
@@ -68,6 +69,7 @@ class RunRecord:
     unusable: Mapping[str, int] = field(default_factory=dict)
     samples: Sequence[str] = field(default_factory=list)
     degraded: str = ""
+    notes: Sequence[str] = field(default_factory=list)
     late: int = 0
     late_series: Sequence[str] = field(default_factory=list)
     error: str = ""

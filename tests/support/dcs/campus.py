@@ -72,6 +72,9 @@ class Meter:
     name: str
     registers: list[Register]
     serial: str = "R1100729"
+    type: str = "Sample type"
+    service: str | None = None
+    status: str = "online"
 
 
 @dataclass(kw_only=True)

@@ -21,10 +21,11 @@ def meter(found: Meter) -> dict[str, Any]:
         "deviceId": "",
         "id": found.id,
         "name": found.name,
-        "meterType": "Sample type",
+        "meterType": found.type,
         "remoteAddress": "10.8.222.99:5000",
         "serialNumber": found.serial,
-        "status": "online",
+        "service": found.service,
+        "status": found.status,
         "registers": [
             {
                 "address": str(each.id % 200),

@@ -65,15 +65,21 @@ class FakeDcs:
     """
 
     def __init__(
-        self, campus: Campus | None = None, rules: Rules | None = None, *, tls: bool = False,
+        self,
+        campus: Campus | None = None,
+        rules: Rules | None = None,
+        *,
+        tls: bool = False,
+        name: str = "localhost",
         port: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.campus, self.rules = campus or small_campus(), rules or Rules()
         self.now: datetime | None = None
         self.asked: list[Asked] = []
         self.huge: list[bytes] = []
         self.stalled = 0
         self.ca = trustme.CA() if tls else None
+        self._name = name
         self._port = port or free_port()
         self._faults, self._transactions = Faults(), Transactions()
         self._private, self._public = RateLimit(), RateLimit()
@@ -214,7 +220,8 @@ class FakeDcs:
         if self.ca is None:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+        names = ["127.0.0.1", "localhost"] if self._name == "localhost" else [self._name]
+        self.ca.issue_cert(*names).configure_cert(context)
         return context
 
     # -- its work
