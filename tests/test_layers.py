@@ -17,7 +17,7 @@ PLUGINS: Final = ROOT / "plugins"
 # What everything is called; every package may import these modules.
 WORDS: Final = frozenset(
     {
-        *("clock", "errors", "logs", "loop", "metrics", "model", "systemd", "tasks"),
+        *("clock", "errors", "logs", "loop", "metrics", "model", "signals", "systemd", "tasks"),
         *("redaction", "secretforms", "secretnames"),
     }
 )

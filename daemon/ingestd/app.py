@@ -37,6 +37,7 @@ from ingestd.metrics import Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
 from ingestd.reloading import Reloader
+from ingestd.signals import SIGNALS
 from ingestd.sinks import make_sink
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
@@ -153,7 +154,12 @@ class Daemon:
             yield name, window.plugin.source.root
 
     def flush(self) -> None:
-        """Send what is in memory without waiting for batches to fill."""
+        """Send what is in memory without waiting for batches to fill.
+
+        There is nothing to send before the daemon is ready.
+        """
+        if not self.ready.is_set():
+            return
         for delivery in self.deliveries.by_store.values():
             delivery.lane.hurry()
 
@@ -393,6 +399,7 @@ class Daemon:
                 since=self.started,
                 stop=self.stopping,
                 blocking=self.blocking,
+                clock=self.clock,
             )
             async for _ in edited:
                 await self.reload_and_tell()
@@ -425,7 +432,8 @@ async def run_daemon(daemon: Daemon, serve: Serve) -> None:
     """Run a daemon under the signals that people and systemd send.
 
     TERM and INT stop it, and hurry it when they come again; HUP reloads its
-    config; USR1 sends what is in memory.
+    config; USR1 sends what is in memory. The event loop may be closed when another one
+    comes, so they are not left to it.
     """
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
@@ -435,8 +443,14 @@ async def run_daemon(daemon: Daemon, serve: Serve) -> None:
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    loop.add_signal_handler(signal.SIGTERM, daemon.stop)
-    loop.add_signal_handler(signal.SIGINT, daemon.stop)
-    loop.add_signal_handler(signal.SIGUSR1, daemon.flush)
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    await daemon.run(serve)
+    answers = {
+        signal.SIGTERM: daemon.stop,
+        signal.SIGINT: daemon.stop,
+        signal.SIGUSR1: daemon.flush,
+        signal.SIGHUP: on_hangup,
+    }
+    SIGNALS.attach(answers, loop.call_soon_threadsafe)
+    try:
+        await daemon.run(serve)
+    finally:
+        SIGNALS.detach()

@@ -12,6 +12,10 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # scripts ask for it often, and it needs nothing else
         sys.stdout.write(f"{version()}\n")
         return
+    if "run" in sys.argv[1:]:  # a signal must not end a daemon that is not there yet
+        from ingestd.signals import SIGNALS  # noqa: PLC0415
+
+        SIGNALS.install()
     from ingestd.cli import commands  # noqa: PLC0415 -- takes its time
 
     sys.exit(commands.main())
