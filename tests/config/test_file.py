@@ -15,9 +15,7 @@ from tests.support.config import ConfigFolder
 
 @pytest.mark.parametrize("text", ["", " \n\n", "\ufeff"])
 @pytest.mark.parametrize("name", ["ingestd.yaml", "conf.d/a.yaml", "x.csv"])
-def test_an_empty_file_is_never_a_configuration(
-    folder: ConfigFolder, name: str, text: str
-) -> None:
+def test_an_empty_file_is_never_a_configuration(folder: ConfigFolder, name: str, text: str) -> None:
     """An editor that writes a file anew leaves it empty for a moment."""
     main = "series_file: x.csv\n"
     folder.write("series,unit\n", "x.csv")
