@@ -34,7 +34,7 @@ MAY_IMPORT: Final = {
     "calling": "contract worker",
     "loading": "calling config contract worker",
     "sinks": "config disk",
-    "delivery": "config disk sinks",
+    "delivery": "config disk health sinks",
     "collecting": "calling config context contract delivery health loading records worker",
     "backfilling": "calling collecting contract disk sinks",
 }

@@ -8,6 +8,7 @@ before the deliveries, and what collectors remember is committed behind both.
 
 import asyncio
 import dataclasses
+import itertools
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from ingestd.delivery import Buffer, Deliveries
 from ingestd.disk import Database, StateDirectory
 from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.filewatch import edits
+from ingestd.health import Overview
 from ingestd.hosts import HOSTS
 from ingestd.loading import Loader, check_plugins
 from ingestd.logs import Threshold
@@ -46,6 +48,9 @@ ENCODERS: Final = 2
 HELPERS: Final = 2
 FLUSH: Final = 5.0  # seconds that stores get at the stop before the spool takes the rest
 TEND: Final = 60.0  # seconds
+KEEP_PACES_EVERY: Final = 5  # times that; what a kill may cost is told, not promised
+RECOVER: Final = 10.0  # seconds that the spools get before the daemon is ready without them
+TELL_STATUS: Final = 4.0  # seconds
 MOST_NAMED: Final = 8  # of what is stuck, in a line of the log
 
 T = TypeVar("T")
@@ -104,6 +109,9 @@ class Daemon:
         self.warnings: list[str] = []
         self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
+        self._loop_watch = LoopWatch(
+            self._plugins_running, log=self.log, status=self._notifier.status
+        )
 
     async def run(self, serve: Serve) -> None:
         """Run until ``stop`` is called, and come to a clean end.
@@ -211,15 +219,25 @@ class Daemon:
             *(f"schedule of {name}" for name in self.collectors.stuck),
         ]
 
+    def overview(self) -> Overview:
+        """Judge how everything is at this moment."""
+        blocked = self._loop_watch.blocked
+        stores = [each.facts() for each in self.deliveries.by_store.values()]
+        facts = [
+            each.facts(blocked=blocked.get(name, ""))
+            for name, each in self.collectors.by_name.items()
+        ]
+        refused = "" if self.config_ok else self.last_reload.partition("\n")[0]
+        return Overview.of(facts, stores, refused=refused)
+
+    @property
+    def held_up_seconds(self) -> Mapping[str, float]:
+        """For how long collectors have held up the event loop; an empty name is no plugin."""
+        return self._loop_watch.held_up_seconds
+
     def status_line(self) -> str:
         """Say in one line how things are."""
-        down = [n for n, each in self.deliveries.by_store.items() if not each.outage.up]
-        failing = [n for n, each in self.collectors.by_name.items() if each.failing]
-        parts = [f"{len(self.collectors.by_name)} collectors"]
-        parts += [f"{len(failing)} failing"] if failing else []
-        parts += [f"store {name} down" for name in down]
-        parts += [] if self.config_ok else ["config refused"]
-        return ", ".join(parts)
+        return self.redactor.phrase(self.overview().sentence, owner=None)
 
     # -- starting
 
@@ -287,6 +305,7 @@ class Daemon:
         everything = plan(dataclasses.replace(self.config, stores={}, collectors={}), self.config)
         services = self._services(self.loader)
         self._reloader.commit(await self._reloader.prepare(self.config, everything, services))
+        await self.deliveries.wait_recovered(within=RECOVER)
 
     def _services(self, loader: Loader) -> Services:
         return Services(
@@ -323,10 +342,9 @@ class Daemon:
 
     def _announce(self, address: str) -> None:
         self._note_config("")
-        for job in (self._tend, self._feed_watchdog, self._watch_files):
+        for job in (self._tend, self._tell_status, self._feed_watchdog, self._watch_files):
             self._tasks.start(job.__name__.strip("_"), job)
-        watch = LoopWatch(self._plugins_running, log=self.log, status=self._notifier.status)
-        self._tasks.start("looplag", watch.run)
+        self._tasks.start("looplag", self._loop_watch.run)
         self.ready.set()
         self._notifier.ready(self.status_line())
         self.log.info(
@@ -375,11 +393,24 @@ class Daemon:
     # -- while it runs
 
     async def _tend(self) -> None:
-        """Look after the disk space kept back, and tell systemd how things are."""
+        """Look after the disk space kept back, and keep how far all series have come."""
+        ticks = itertools.count(1)
         while True:
             await self.clock.sleep(TEND)
             await self.blocking(self._directory.ballast.make)
-            self._notifier.status(self.status_line())
+            if next(ticks) % KEEP_PACES_EVERY == 0:
+                self.collectors.keep_paces()
+
+    async def _tell_status(self) -> None:
+        """Tell systemd how things are, whenever that is news."""
+        told = ""
+        while True:
+            await self.clock.sleep(TELL_STATUS)
+            line = self.status_line()
+            # While the loop is held up, its watch shows another line; it is back now.
+            if line != told or self._loop_watch.blocked:
+                self._notifier.status(line)
+                told = line
 
     async def _feed_watchdog(self) -> None:
         """Tell systemd that we live, as long as the schedules and the deliveries move."""
@@ -409,6 +440,7 @@ class Daemon:
         self._notifier.stopping()
         self.log.info("stopping")
         await asyncio.gather(self.collectors.stop(), self.backfills.stop())
+        self.collectors.keep_paces()
         await self.deliveries.stop(patience=FLUSH, hurry=self._hurry)
         try:
             async with asyncio.timeout(FLUSH):

@@ -13,7 +13,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -24,6 +24,7 @@ RunningPlugins = Callable[[], Iterable[tuple[str, Path]]]
 
 BEAT: Final = 0.25  # seconds between two marks of the loop, and two looks at them
 LATE: Final = 1.0  # seconds without a mark after which the loop counts as held up
+SHOWN_FOR: Final = 300.0  # seconds for which a collector that held up the loop is said to do so
 AGAIN: Final = 4  # times as late as when it was told last, and it is told once more
 
 
@@ -52,12 +53,23 @@ class LoopWatch:
         running: Gives the plugins that run at the moment; called in the thread.
         log: Told when the loop is held up, and when it turns again.
         status: Shows a line in ``systemctl status``; called in the thread.
+
+    Attributes:
+        held_up_seconds: For how long the loop was held up, by collector; ``""`` for no plugin.
     """
 
     def __init__(self, running: RunningPlugins, *, log: Any, status: Callable[[str], None]) -> None:
         self._running, self._log, self._status = running, log, status
         self._mark = 0.0
         self._culprit: Culprit | None = None
+        self._held_up: dict[str, tuple[float, str]] = {}
+        self.held_up_seconds: dict[str, float] = {}
+
+    @property
+    def blocked(self) -> Mapping[str, str]:
+        """The line with which each collector has lately held up the loop, by its name."""
+        since = time.monotonic() - SHOWN_FOR
+        return {name: where for name, (at, where) in self._held_up.items() if at >= since}
 
     async def run(self) -> None:
         """Watch until cancelled.
@@ -84,6 +96,10 @@ class LoopWatch:
         if late > LATE:
             names = list(culprit.collectors) if culprit else []
             where = culprit.where if culprit else ""
+            for name in names:
+                self._held_up[name] = self._mark, where
+            for name in names or [""]:
+                self.held_up_seconds[name] = self.held_up_seconds.get(name, 0.0) + late
             self._log.warning(
                 "event loop was held up", seconds=round(late, 1), collectors=names, where=where
             )

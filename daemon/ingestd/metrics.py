@@ -4,6 +4,8 @@ What a stage counts for itself becomes a metric where it is counted, as in
 ``delivery/metrics.py``, and is read with each request; see ``web/metrics.py``.
 """
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -64,12 +66,6 @@ class Metrics:
             ["collector"],
             registry=self.registry,
         )
-        self.last_reading = Gauge(
-            "ingestd_last_reading_timestamp_seconds",
-            "The newest time of any reading a collector gave.",
-            ["collector"],
-            registry=self.registry,
-        )
         self.reload_ok = Gauge(
             "ingestd_config_last_reload_successful",
             "Whether the last config that was read is the one in use.",
@@ -81,6 +77,13 @@ class Metrics:
             registry=self.registry,
         )
 
+    def expect(self, collector: str, outcomes: Iterable[str]) -> None:
+        """Begin the counters of a collector with 0, so that the first increase is one."""
+        for outcome in outcomes:
+            self.runs.labels(collector, outcome)
+        for metric in (self.run_seconds, self.missed, self.readings):
+            metric.labels(collector)
+
     def forget(self, collector: str) -> None:
         """Drop the series of a collector that is no longer configured."""
         self.runs.remove_by_labels({"collector": collector})
@@ -89,7 +92,6 @@ class Metrics:
             self.run_seconds,
             self.missed,
             self.readings,
-            self.last_reading,
             self.backfill_readings,
         ):
             metric.remove_by_labels({"collector": collector})

@@ -53,6 +53,7 @@ class TestContext(Context):
         stored: What ``query`` looks through.
         kept: What ``keep_hidden`` was given: dicts with ``hidden`` and ``delete_params``.
         notes: What ``note`` was given.
+        connection: What was said of the connection: empty texts for up, reasons for down.
         time: What ``now`` says; None lets it follow the machine's clock.
     """
 
@@ -72,6 +73,7 @@ class TestContext(Context):
         self.stored: Iterable[StoredPoint] = ()
         self.kept: list[dict[str, Any]] = []
         self.notes: list[str] = []
+        self.connection: list[str] = []
         self.time = time
         self._stop = asyncio.Event()
         capture = LogCapture()
@@ -87,6 +89,7 @@ class TestContext(Context):
             shared=shared,
             keep=self._keep_given,
             note=self.notes.append,
+            connection=self.connection.append,
         )
 
     def now(self) -> datetime:

@@ -38,7 +38,7 @@ async def stream(
         BrokerError: There was no connection at all, or there will be none.
     """
     wanted = [(each.filter, each.qos) for each in routes.entries]
-    outage = Outage(ctx.log, settings)
+    outage = Outage(ctx, settings)
     while not ctx.stopping:
         gone = sorted(set(known) - {each for each, _ in wanted})
         try:
@@ -102,8 +102,8 @@ class Outage:
     ends at once, over and over.
     """
 
-    def __init__(self, log: Any, settings: Settings) -> None:
-        self._log, self._settings = log, settings
+    def __init__(self, ctx: Any, settings: Settings) -> None:
+        self._ctx, self._log, self._settings = ctx, ctx.log, settings
         self._connected = 0.0  # when, on the monotonic clock; 0 for never
         self._away_since: float | None = None
         self._pauses = 0
@@ -121,6 +121,7 @@ class Outage:
                 broker=broker,
             )
         self._connected, self._away_since = now, None
+        self._ctx.connected()
 
     def begins(self, link: Link) -> None:
         """Note that a connection ended.
@@ -155,6 +156,7 @@ class Outage:
         self._tell(str(error))
 
     def _tell(self, why: str) -> None:
+        self._ctx.disconnected(f"{self._settings.broker}: {why}")
         if self._away_since is None:
             self._away_since = time.monotonic()
             self._log.warning("broker is away", broker=self._settings.broker, error=why)

@@ -62,6 +62,11 @@ class DaemonProcess:
     # -- what it runs
 
     @property
+    def listen(self) -> str:
+        """The ``host:port`` of its API."""
+        return self._listen
+
+    @property
     def config_path(self) -> Path:
         """Its configuration file."""
         return self.folder / "ingestd.yaml"

@@ -74,7 +74,9 @@ async def test_a_failure_is_told_with_its_traceback(daemon_folder: DaemonFolder)
         assert "open-sesame" not in str((record, shown))
         assert shown["failures"] == 2
         assert 0 < shown["backing_off_for"] <= 10
-        assert (await it.get("status"))["collectors"] == {"total": 1, "running": 0, "failing": 1}
+        counts = (await it.get("status"))["collectors"]
+        assert (counts["total"], counts["running"], counts["failing"]) == (1, 0, 1)
+        assert counts["states"] == {"backing_off": 1}
 
 
 async def test_names_survive_a_secret_that_they_hold(daemon_folder: DaemonFolder) -> None:

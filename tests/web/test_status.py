@@ -25,7 +25,16 @@ async def test_status_says_how_everything_is(daemon_folder: DaemonFolder) -> Non
             "loaded_at": it.daemon.loaded_at,
         }
         assert status["buffer"] == {"points": 0, "capacity": 200_000, "paused": []}
-        assert status["collectors"] == {"total": 1, "running": 0, "failing": 0}
+        assert status["collectors"] == {
+            "total": 1,
+            "running": 0,
+            "failing": 0,
+            "late": 0,
+            "attention": 0,
+            "states": {"waiting": 1},
+        }
+        assert status["summary"] == "1 collector started, nothing is due yet"
+        assert status["problems"] == []
         assert [store["name"] for store in status["stores"]] == ["embedded"]
 
 

@@ -175,7 +175,12 @@ async def test_latest_has_the_newest_of_each_series(daemon_folder: DaemonFolder)
         await it.until(lambda: it.daemon.deliveries.by_store["here"].account.stored == 6)
         level, power = await it.get("latest")
 
+        assert 0 <= level.pop("silent") < 60
         assert level == {
+            "collector": "level",
+            "plugin": "meter",
+            "state": "fresh",
+            "every": None,
             "series": "level",
             "tags": {},
             "measurement": "reading",
@@ -185,8 +190,39 @@ async def test_latest_has_the_newest_of_each_series(daemon_folder: DaemonFolder)
             "unit": "m",
         }
         assert (power["series"], power["unit"]) == ("power", "")
-        assert await it.get("latest", within=60) == [level]
-        assert await it.get("latest", series="pow*", store="here") == [power]
+        recent = await it.get("latest", within=60)
+        assert [each["series"] for each in recent] == ["level"]
+        chosen = await it.get("latest", series="pow*", store="here")
+        assert [each["series"] for each in chosen] == ["power"]
+
+
+async def test_latest_begins_with_what_has_died(daemon_folder: DaemonFolder) -> None:
+    """However old its last reading is, and whether or not the store was asked for that."""
+    two_days_ago = time.time() - 2 * 86_400
+    daemon_folder.plugin("meter", METER)
+    async with daemon_folder.daemon(
+        f"""
+        stores: {{here: {{type: embedded, batch: {{linger: 10ms}}}}}}
+        collectors:
+          alive: {{plugin: meter, every: 1h, params: {{series: a, first: {time.time() - 10}}}}}
+          dead: {{plugin: meter, every: 1h, params: {{series: z, first: {two_days_ago}}}}}
+        """
+    ) as it:
+        await it.post("collectors/alive/run")
+        await it.post("collectors/dead/run")
+        await it.until(lambda: it.daemon.deliveries.by_store["here"].account.stored == 6)
+        dead = it.daemon.collectors.by_name["dead"]
+        for pace in dead.setup.watch._paces.values():
+            pace.moved -= 2 * 86_400  # as if the daemon had been running all the time
+        first, second = await it.get("latest")
+        status = await it.get("status")
+
+        assert (first["series"], first["state"], first["value"]) == ("z", "late", None)
+        assert first["time"] == pytest.approx(two_days_ago + 2)
+        assert (second["series"], second["state"]) == ("a", "fresh")
+        assert status["summary"] == (
+            "1 of 2 collectors needs attention: dead has given nothing for 2d"
+        )
 
 
 async def test_a_store_that_cannot_answer(it: RunningDaemon, influx2: Influx2) -> None:

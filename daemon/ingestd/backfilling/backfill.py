@@ -27,7 +27,7 @@ from ingestd.backfilling.windowrun import WindowRun
 from ingestd.backfilling.windows import SHORTEST_WINDOW, Span, format_window, next_window
 from ingestd.calling import Isolation
 from ingestd.clock import Clock, wait_at_most
-from ingestd.collecting import Collector
+from ingestd.collecting import Collector, Pulse
 from ingestd.contract import safe_repr
 from ingestd.errors import NotNow, PluginError, ResultTooLarge, RunTimeout, StoresChanged
 from ingestd.metrics import Metrics
@@ -253,6 +253,7 @@ class Backfill:
             ),
             http=self._http,
             started=self._clock.now(),
+            pulse=Pulse(began=self._clock.monotonic()),
             admission=self,
             span=(start, end),
         )

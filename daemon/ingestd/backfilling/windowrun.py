@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ingestd.calling import PluginResult
-from ingestd.collecting import SLICE, Run
+from ingestd.collecting import SLICE, Conversion, Run
 from ingestd.contract import Result
 from ingestd.model import Point, Priority, Receipt
 
@@ -67,6 +67,9 @@ class WindowRun(Run):
 
     async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
         return await self.admission.within_patience(super()._buffered(points, priority))
+
+    def _follow(self, _readings: Sequence[Any], _found: Conversion) -> None:
+        """Note nothing: the past says nothing of how the collector is now."""
 
     def _keep(self, _given: PluginResult, result: Result, _receipts: Sequence[Receipt]) -> None:
         """Keep the secrets alone, at once: a renewed token depends on no readings."""

@@ -14,7 +14,8 @@ def as_bmon(run: RunFacts) -> dict[str, str | float]:
     """
     started = datetime.fromtimestamp(run.started, UTC)
     shown: dict[str, str | float] = {"script_start_time": f"{started:%Y-%m-%d %H:%M:%S} UTC"}
-    if run.error:
+    # That no reading is usable is a failure here; BMON goes on to count them.
+    if run.error and not (run.readings and not run.points):
         return {**shown, "script_error": run.details or run.error}
     shown["script_execution_time"] = round(run.seconds, 2)
     if run.readings:

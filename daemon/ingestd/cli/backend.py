@@ -3,7 +3,7 @@
 Both answer in the API's own JSON, so a command is written once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -43,8 +43,18 @@ class Backend(Protocol):
     async def run_now(self, collector: str) -> Json:
         """Run a collector and return the record of the run."""
 
-    async def runs(self, *, collector: str | None, limit: int) -> list[Json]:
-        """List runs, the newest first."""
+    async def runs(
+        self,
+        *,
+        collector: str | None,
+        limit: int,
+        before: int | None = None,
+        failing: bool = False,
+    ) -> list[Json]:
+        """List runs, the newest first: those with a lower number, or that failed, if asked to."""
+
+    async def forget_series(self, collector: str, series: str, tags: Mapping[str, str]) -> bool:
+        """Forget a series of a collector, so that it is late no more; say whether it was known."""
 
     async def run(self, run_id: int) -> Json:
         """Return the record of one run."""

@@ -21,7 +21,7 @@ from ingestd.cli.headless import alone, leave_out_what_is_printed
 from ingestd.cli.loading import loader_for
 from ingestd.cli.stores import opened
 from ingestd.clock import SystemClock
-from ingestd.collecting import Collector, Services, StateCommitter, naming_of, schedule_of
+from ingestd.collecting import Collector, Services, StateCommitter, Vitals, naming_of, schedule_of
 from ingestd.config import Catalogue, CollectorConfig, Config, StoreConfig
 from ingestd.context import Shared
 from ingestd.contract import Memory
@@ -133,12 +133,14 @@ async def _blocking(function: Callable[..., T], *args: Any) -> T:
 async def _run_alone(
     config: CollectorConfig, committer: StateCommitter, services: Services, catalogue: Catalogue
 ) -> RunRecord:
+    schedule = schedule_of(config)
     collector = Collector(
         config,
-        schedule=schedule_of(config),
+        schedule=schedule,
         naming=naming_of(config, catalogue),
         committer=committer,
         last=None,
+        vitals=Vitals(config, schedule, clock=services.clock),
         services=services,
     )
     waiting = asyncio.create_task(collector.run(), name="ingestd[dry-run]")

@@ -7,7 +7,7 @@ something is left to a daemon that lives in this process meanwhile; see ``headle
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -15,6 +15,7 @@ from ingestd.backfilling import BackfillRecord, Status
 from ingestd.backfilling import records as backfillrecords
 from ingestd.cli.backend import BackfillRequest, Follow, Json
 from ingestd.cli.exitcodes import CommandError
+from ingestd.cli.fromfiles import FromFiles
 from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import known
 from ingestd.collecting import schedule_of
@@ -23,6 +24,7 @@ from ingestd.contract import Memory
 from ingestd.delivery import deadletters
 from ingestd.disk import MIGRATIONS, Holder, migrate, open_reader, translate
 from ingestd.errors import StateError
+from ingestd.health import Overview, SeriesKey, StoreFacts
 from ingestd.model import MICROSECONDS
 from ingestd.records import RunRecord, decode, list_series, raw_rows
 from ingestd.records import runs as runrecords
@@ -33,6 +35,7 @@ from ingestd.views import (
     collector_json,
     held_for,
     held_for_others,
+    known_json,
     latest_json,
     plugin_json,
     remembered_json,
@@ -69,12 +72,7 @@ class Offline:
 
     async def status(self) -> Json:
         """Say what the files tell."""
-        config, holder, last = self._config, self._holder, self._last_runs()
-        failing = [
-            name
-            for name, each in config.collectors.items()
-            if each.enabled and name in last and last[name].failed
-        ]
+        config, holder = self._config, self._holder
         process = Process()
         if holder:
             uptime = max(0.0, time.time() - holder.started)
@@ -83,24 +81,33 @@ class Offline:
             config,
             config.files[0],
             process,
-            stores=self._read(self._stores),
-            failing=len(failing),
+            stores=(stores := self._read(self._stores)),
+            overview=self._overview(stores),
             backfills=[each.as_dict() for each in self._backfills(None) if not each.over],
         )
         return self._masked(found)
 
     async def collectors(self) -> list[Json]:
         """List the configured collectors with their last runs."""
-        last = self._last_runs()
+        files = self._read(FromFiles.read)
+        overview = files.overview(self._config, [])
         found = [
-            collector_json(each, last.get(name), self._activity(each))
+            collector_json(each, files.last.get(name), self._activity(each, overview))
             for name, each in self._config.collectors.items()
         ]
         return self._masked(found)
 
-    async def runs(self, *, collector: str | None, limit: int) -> list[Json]:
+    async def runs(
+        self,
+        *,
+        collector: str | None,
+        limit: int,
+        before: int | None = None,
+        failing: bool = False,
+    ) -> list[Json]:
         """List runs, the newest first."""
-        return self._masked([each.as_dict() for each in self._runs(collector, limit)])
+        found = self._runs(collector, limit, before=before or MOST_RUNS, failing=failing)
+        return self._masked([each.as_dict() for each in found])
 
     async def run(self, run_id: int) -> Json:
         """Return the record of one run."""
@@ -133,7 +140,10 @@ class Offline:
         since_us = int((time.time() - within) * MICROSECONDS)
         async with opened(config) as sink:
             points = await sink.latest(since_us=since_us) if sink else []
-        return self._masked(latest_json(points, self._config.catalogue, series))
+        files, configured = self._read(FromFiles.read), self._config.collectors.values()
+        known = [(each, found) for each in configured for found in files.series(each)]
+        rows = latest_json(points, self._config.catalogue, series)
+        return self._masked(known_json(rows, known, series))
 
     async def series(self, collector: str) -> list[Json]:
         """List the series that a collector has given."""
@@ -151,6 +161,15 @@ class Offline:
         return self._masked([plugin_json(each) for each in found])
 
     # -- changing
+
+    async def forget_series(self, collector: str, series: str, tags: Mapping[str, str]) -> bool:
+        """Forget a series of a collector; say whether it was known."""
+        key = SeriesKey(series, tuple(sorted(tags.items())))
+
+        async def forget(daemon: "Daemon") -> bool:
+            return await daemon.collectors.forget_series(collector, key)
+
+        return await self._change(forget)
 
     async def run_now(self, collector: str) -> Json:
         """Run a collector in this process, its readings on their real way."""
@@ -237,12 +256,27 @@ class Offline:
         migrate(empty, self._path, MIGRATIONS)
         return empty
 
-    def _last_runs(self) -> dict[str, RunRecord]:
-        return {each.collector: each for each in self._read(runrecords.latest_runs)}
+    def _overview(self, stores: Sequence[Json]) -> Overview:
+        configured = self._config.stores
+        facts = [
+            StoreFacts(name=each["name"], dead=each["dead_letters"])
+            for each in stores
+            if each["name"] in configured
+        ]
+        return self._read(FromFiles.read).overview(self._config, facts)
 
-    def _runs(self, collector: str | None, limit: int) -> list[RunRecord]:
+    def _runs(
+        self,
+        collector: str | None,
+        limit: int,
+        *,
+        before: int = MOST_RUNS,
+        failing: bool = False,
+    ) -> list[RunRecord]:
         return self._read(
-            lambda db: runrecords.list_runs(db, collector=collector, limit=limit, before=MOST_RUNS)
+            lambda db: runrecords.list_runs(
+                db, collector=collector, limit=limit, before=before, failing=failing
+            )
         )
 
     def _memory(self, collector: str) -> Memory:
@@ -272,10 +306,14 @@ class Offline:
 
     # -- what else there is to know
 
-    def _activity(self, config: CollectorConfig) -> Activity:
-        """Return when a daemon that serves no API will run a collector next."""
+    def _activity(self, config: CollectorConfig, overview: Overview) -> Activity:
+        """Return how a collector was, and when a daemon that serves no API will run it next."""
         schedule = schedule_of(config) if self._holder and config.enabled else None
-        return Activity(next_run=schedule.next_after(time.time()) if schedule else None)
+        return Activity(
+            next_run=schedule.next_after(time.time()) if schedule else None,
+            health=overview.collectors.get(config.name),
+            facts=overview.facts.get(config.name),
+        )
 
     def _masked(self, answer: T) -> T:
         masked: T = without_secrets(answer, self._redactor)

@@ -63,9 +63,20 @@ class Remote:
         down = {each["name"]: each["error"] for each in stores if each["health"] != "up"}
         return {**record, "unavailable": down}
 
-    async def runs(self, *, collector: str | None, limit: int) -> list[Json]:
+    async def runs(
+        self,
+        *,
+        collector: str | None,
+        limit: int,
+        before: int | None = None,
+        failing: bool = False,
+    ) -> list[Json]:
         """List runs, the newest first."""
-        return cast("list[Json]", await self._get("runs", collector=collector, limit=limit))
+        which = "true" if failing else None
+        found = await self._get(
+            "runs", collector=collector, limit=limit, before=before, failing=which
+        )
+        return cast("list[Json]", found)
 
     async def run(self, run_id: int) -> Json:
         """Return the record of one run."""
@@ -100,6 +111,12 @@ class Remote:
         """List the newest reading of each series that has one in so many seconds."""
         answer = await self._get("latest", within=within, series=series, store=store)
         return cast("list[Json]", answer)
+
+    async def forget_series(self, collector: str, series: str, tags: Mapping[str, str]) -> bool:
+        """Forget a series of a collector; say whether it was known."""
+        path, body = f"collectors/{_part(collector)}/series/forget", {"series": series}
+        answer = await self._call("POST", path, json={**body, "tags": dict(tags)})
+        return bool(answer["forgotten"])
 
     async def series(self, collector: str) -> list[Json]:
         """List the series that a collector has given."""

@@ -6,25 +6,35 @@ from typing import Final
 import click
 
 from ingestd.cli import show
-from ingestd.cli.backend import Json
+from ingestd.cli.backend import Backend, Json
 from ingestd.cli.connecting import ask
-from ingestd.cli.settings import config_option, json_option
+from ingestd.cli.settings import config_option, found_in, json_option
 
 LINES_SHOWN: Final = 40  # of what a run printed
+
+SEARCHED: Final = 10_000  # runs for a text or a plugin
 
 
 @click.command(short_help="List runs, or show one.")
 @click.argument("run_id", metavar="[ID]", type=int, required=False)
 @click.option("--collector", metavar="NAME", help="Only those of one collector.")
+@click.option("--failing", is_flag=True, help="Only those that failed.")
+@click.option("--plugin", metavar="NAME", help="Only those of collectors with this plugin.")
+@click.option("--text", metavar="TEXT", help="Only those in whose collector or error it is found.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--before", metavar="ID", type=int, help="Only older ones: the next page.")
 @click.option("--full", is_flag=True, help="Show all that a run with an ID has printed.")
 @config_option
 @json_option
-def runs(
+def runs(  # noqa: PLR0913 -- each is an option
     *,
     run_id: int | None,
     collector: str | None,
+    failing: bool,
+    plugin: str | None,
+    text: str | None,
     limit: int,
+    before: int | None,
     full: bool,
     config_path: Path,
     as_json: bool,
@@ -38,7 +48,21 @@ def runs(
         else:
             _show_run(record, full=full)
         return
-    found = ask(config_path, lambda backend: backend.runs(collector=collector, limit=limit))
+    searched = SEARCHED if plugin or text else limit
+
+    async def asked(backend: Backend) -> tuple[list[Json], list[Json]]:
+        found = await backend.runs(
+            collector=collector, limit=searched, before=before, failing=failing
+        )
+        return found, await backend.collectors() if plugin else []
+
+    found, collectors = ask(config_path, asked)
+    if plugin:
+        names = {each["name"] for each in collectors if plugin in _plugin_names(each)}
+        found = [each for each in found if each["collector"] in names]
+    if text:
+        found = [each for each in found if found_in(text, each["collector"], each["error"])]
+    found = found[:limit]
     if as_json:
         show.as_json(found)
         return
@@ -61,6 +85,10 @@ def runs(
     show.table(headers, rows, right=numbers, cut="error", empty=empty)
 
 
+def _plugin_names(collector: Json) -> set[str]:
+    return {collector["plugin"], Path(collector["plugin"]).stem}
+
+
 def _show_run(record: Json, *, full: bool) -> None:
     from ingestd.hosts import HOSTS  # noqa: PLC0415 -- takes its time
 
@@ -77,6 +105,7 @@ def _show_run(record: Json, *, full: bool) -> None:
             "unusable": "\n".join(filter(None, [reasons, *record["samples"]])),
             "degraded": record["degraded"],
             "notes": "\n".join(record["notes"]),
+            "late": _late(record),
             "error": record["error"],
             "details": record["details"] if full else _end(record["details"]),
             "output": record["output"] if full else _end(record["output"]),
@@ -86,6 +115,13 @@ def _show_run(record: Json, *, full: bool) -> None:
         if told := record.get(host.name):
             click.echo(f"\nas {host.title} has it:")
             show.facts({name: _end(str(value)) for name, value in told.items()})
+
+
+def _late(record: Json) -> str:
+    """Name the series that had given nothing for too long."""
+    beyond = record["late"] - len(record["late_series"])
+    more = [f"and {beyond:,} more"] if beyond > 0 else []
+    return "\n".join([*record["late_series"], *more])
 
 
 def _end(text: str) -> str:

@@ -176,3 +176,17 @@ def _read(path: Path) -> str:
         return _files.read(path).decode()
     except (OSError, UnicodeDecodeError) as exc:
         raise ValueError(f"{path}: {exc}") from None
+
+
+limit_option = click.option(
+    "--limit",
+    default=200,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="How many at most; those in trouble come first.",
+)
+
+
+def found_in(text: str, *places: str | None) -> bool:
+    """Say whether a text stands in any of some places, in whichever case."""
+    return any(text.casefold() in (place or "").casefold() for place in places)

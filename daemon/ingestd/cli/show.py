@@ -10,8 +10,13 @@ from typing import Any, Final, Literal
 
 import click
 
-GOOD: Final = frozenset({"ok", "up"})
-BAD: Final = frozenset({"failed", "timeout", "down"})
+GOOD: Final = frozenset({"ok", "up", "fresh"})
+BAD: Final = frozenset(
+    {
+        "failed", "timeout", "down",
+        "blocked", "paused", "disconnected", "failing", "backing off", "never", "late",
+    }
+)  # fmt: skip
 NOTHING: Final = "-"
 GAP: Final = 2  # spaces between columns
 LEAST: Final = 20  # characters of a column that is cut
@@ -70,16 +75,27 @@ def table(
 
 def readings(found: Sequence[Mapping[str, Any]], *, empty: str = "no readings") -> None:
     """Print readings in the API's JSON as a table."""
+    standing = any(each.get("state") not in {None, "fresh"} for each in found)
     rows = [
         [
             series(each["series"], each["tags"]),
             f"{number(each['value'])} {each['unit']}".rstrip(),
-            moment(each["time"]),
+            NOTHING if each["time"] is None else moment(each["time"]),
             ago(each["time"]),
+            *([_standing(each)] if standing else []),
         ]
         for each in found
     ]
-    table(["series", "value", "time", ""], rows, right={"value"}, empty=empty)
+    headers = ["series", "value", "time", "", *(["state"] if standing else [])]
+    table(headers, rows, right={"value"}, empty=empty)
+
+
+def _standing(reading: Mapping[str, Any]) -> str:
+    """Return ``late``, and how often the series was expected, or nothing if all is well."""
+    if reading["state"] in {None, "fresh"}:
+        return ""
+    every = "" if reading["every"] is None else f", every {span(reading['every'])}"
+    return f"{reading['state']}{every}"
 
 
 def series(name: str, tags: Mapping[str, str]) -> str:
@@ -115,6 +131,11 @@ def colorful() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
+def state(name: str) -> str:
+    """Return the state of a collector as people read it."""
+    return name.replace("_", " ")
+
+
 def ago(when: float | None, *, now: float | None = None) -> str:
     """Return how long ago, or until, a time in Unix seconds is: ``3s ago``, ``in 5m``."""
     if when is None:
@@ -127,12 +148,9 @@ def ago(when: float | None, *, now: float | None = None) -> str:
 
 def span(seconds: float) -> str:
     """Return a duration with two digits or so: ``42ms``, ``7s``, ``90m``, ``36h``, ``12d``."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms" if seconds >= 0.001 else "0s"
-    for unit, size, most in (("s", 1, 120), ("m", 60, 120), ("h", 3600, 48)):
-        if seconds < size * most:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{seconds / 86400:.0f}d"
+    from ingestd.health import span as spoken  # noqa: PLC0415 -- takes its time
+
+    return spoken(seconds)
 
 
 def size(count: int) -> str:
@@ -191,7 +209,7 @@ def visible_lines(text: str) -> list[str]:
 def _style(word: str) -> str:
     if word in GOOD:
         return "green"
-    if word in BAD:
+    if word in BAD or word.startswith("late,"):
         return "red"
     return "yellow" if word in {"degraded", "probing", "cancelled"} else ""
 

@@ -7,7 +7,7 @@ import yaml
 
 from ingestd.cli import show
 from ingestd.cli.connecting import ask
-from ingestd.cli.exitcodes import INTERRUPTED
+from ingestd.cli.exitcodes import FAILURE, INTERRUPTED
 from ingestd.cli.settings import config_option, json_option
 
 
@@ -67,3 +67,30 @@ def _confirmed(question: str) -> bool:
     except click.Abort:  # standard input has no answer
         click.echo(err=True)
         return False
+
+
+@state.command(short_help="Forget a series.")
+@click.argument("name")
+@click.argument("series")
+@click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, help="One of its tags.")
+@config_option
+def forget(*, name: str, series: str, tags: tuple[str, ...], config_path: Path) -> int:
+    """Forget a SERIES of the collector NAME that was taken away, so that it is late no more.
+
+    What the stores have of it stays, and it is known again with its next reading.
+    """
+    pairs = dict(_pair(each) for each in tags)
+    known = ask(config_path, lambda backend: backend.forget_series(name, series, pairs))
+    text = show.series(series, pairs)
+    if not known:
+        click.echo(f"{name}: expected one of its series, got {text}; see ingestd latest", err=True)
+        return FAILURE
+    click.echo(f"{name}: {text} forgotten")
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--tag")
+    return name, value

@@ -1,6 +1,7 @@
 """``ingestd status`` and ``ingestd reload``: the daemon as a whole."""
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -10,6 +11,9 @@ from ingestd.cli.backfill import show_backfills
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE
 from ingestd.cli.settings import config_option, json_option
+
+MOST_PROBLEMS: Final = 20
+PROBLEM_SHOWN: Final = 300  # characters of one
 
 
 @click.command(short_help="Say how the daemon is.")
@@ -29,11 +33,12 @@ def status(*, config_path: Path, as_json: bool) -> int:
 
 
 def _show_status(found: Json) -> None:
+    _show_problems(found)
+    click.echo()
     collectors, config, buffer = found["collectors"], found["config"], found["buffer"]
     running = f"process {found['pid']}, up for {show.span(found['uptime'])}" if found["pid"] else ""
-    counts = (
-        f"{collectors['total']}, {collectors['running']} running, {collectors['failing']} failing"
-    )
+    states = [f"{number} {show.state(name)}" for name, number in collectors["states"].items()]
+    counts = ", ".join([str(collectors["total"]), f"{collectors['running']} running", *states])
     refused = "" if config["ok"] else f"\n{_refusal(config)}"
     show.facts(
         {
@@ -69,6 +74,19 @@ def _show_status(found: Json) -> None:
     if found["backfills"]:
         click.echo()
         show_backfills(found["backfills"])
+
+
+def _show_problems(found: Json) -> None:
+    """Print the one sentence, or its head and a line for each problem if there are several."""
+    problems, head = found["problems"], found["headline"]
+    if len(problems) < 2 or not head:
+        click.echo(show.bold(show.visible(found["summary"])))
+        return
+    click.echo(show.bold(f"{'' if found['pid'] else 'no daemon runs; '}{head}:"))
+    for line in problems[:MOST_PROBLEMS]:
+        click.echo(f"  {show.clipped(show.visible(line), PROBLEM_SHOWN)}")
+    if beyond := len(problems[MOST_PROBLEMS:]):
+        click.echo(f"  and {beyond} more; see ingestd collectors")
 
 
 def _refusal(config: Json) -> str:

@@ -3,18 +3,23 @@
 from ingestd.collecting.collector import Collector
 from ingestd.collecting.collectors import Collectors, naming_of, schedule_of
 from ingestd.collecting.committer import StateCommitter
+from ingestd.collecting.points import Conversion
 from ingestd.collecting.run import SLICE, Run
 from ingestd.collecting.services import Services
 from ingestd.collecting.setup import RunSetup
+from ingestd.collecting.vitals import Pulse, Vitals
 
 __all__ = [
     "SLICE",
     "Collector",
     "Collectors",
+    "Conversion",
+    "Pulse",
     "Run",
     "RunSetup",
     "Services",
     "StateCommitter",
+    "Vitals",
     "naming_of",
     "schedule_of",
 ]

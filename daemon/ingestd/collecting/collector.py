@@ -6,6 +6,7 @@ neighbours never notice.
 """
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import aclosing
 from enum import Enum
 from typing import Final
@@ -18,13 +19,15 @@ from ingestd.collecting.run import Run, RunCounts
 from ingestd.collecting.schedule import Schedule, ticks
 from ingestd.collecting.services import Services
 from ingestd.collecting.setup import RunSetup
+from ingestd.collecting.vitals import Course, Pulse, Vitals
 from ingestd.config import CollectorConfig
 from ingestd.context import LazySession
 from ingestd.contract import safe_repr
 from ingestd.errors import NotNow, PluginError, RunTimeout
+from ingestd.health import CollectorFacts, KnownSeries, PaceKept, SeriesKey
 from ingestd.loading import CurrentPlugin
 from ingestd.plugins._backoff import Backoff
-from ingestd.records import Outcome, RunRecord
+from ingestd.records import GOOD_OUTCOMES, Outcome, Paces, RunRecord
 from ingestd.tasks import is_being_cancelled
 
 SCHEDULED_TIMEOUT: Final = 300.0  # seconds, unless the operator gives a timeout
@@ -66,6 +69,7 @@ class Collector:
         naming: Naming,
         committer: StateCommitter,
         last: RunRecord | None,
+        vitals: Vitals,
         services: Services,
     ) -> None:
         self.config, self.schedule, self.naming, self.last = config, schedule, naming, last
@@ -75,6 +79,7 @@ class Collector:
             config=config,
             services=services,
             committer=committer,
+            watch=vitals.watch,
             naming=lambda: self.naming,
             current=CurrentPlugin(
                 config.plugin, loader=services.loader, blocking=services.blocking, log=log
@@ -82,6 +87,9 @@ class Collector:
             http=LazySession(config.http, clock=services.clock),
             log=log,
         )
+        self._vitals = vitals
+        if last is not None and last.outcome in GOOD_OUTCOMES:
+            vitals.succeeded_at = last.started + last.seconds
         self._stage = Stage.MADE
         self._one_at_a_time = asyncio.Lock()
         self._alarm = Alarm(services.clock)
@@ -94,6 +102,7 @@ class Collector:
             redactor=services.redactor,
             log=log,
         )
+        services.metrics.expect(config.name, Outcome)
         self.running: Run | None = None
         self.failures = 0
         self.not_before = 0.0
@@ -110,8 +119,18 @@ class Collector:
 
     @property
     def newest_us(self) -> int | None:
-        """The newest time of a reading since the start, in microseconds, or None."""
-        return self._report.newest_us
+        """The newest time of a usable reading that is known, in microseconds, or None."""
+        return self.setup.watch.newest_us
+
+    @property
+    def succeeded_at(self) -> float | None:
+        """When its newest good run ended, in seconds since the Unix epoch, or None."""
+        return self._vitals.succeeded_at
+
+    @property
+    def known_since(self) -> float:
+        """When it was started for the first time that is known, in seconds since the epoch."""
+        return self._clock.now() - (self._clock.monotonic() - self._vitals.known_since)
 
     @property
     def failing(self) -> bool:
@@ -119,8 +138,54 @@ class Collector:
         return self.last is not None and self.last.failed
 
     def follow(self, before: "Collector") -> None:
-        """Take over the last record and the newest time of the collector that this one replaces."""
-        self.last, self._report.newest_us = before.last, before.newest_us
+        """Take over what is told of the collector that this one replaces."""
+        self.last = before.last
+        self._vitals.follow(before._vitals)  # noqa: SLF001 -- of one class
+
+    def _redacted(self, text: str) -> str:
+        return self._services.redactor.text(text, owner=self.name)
+
+    def moved(self) -> dict[SeriesKey, PaceKept]:
+        """Return how far each series has come that has moved since this was asked last."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+        self.setup.watch.look(now=now, wall=wall)
+        return self.setup.watch.moved(now=now, wall=wall)
+
+    def left(self) -> Paces:
+        """Return how far all of its series have come, for the one that comes under its name."""
+        return self.setup.watch.left(now=self._clock.monotonic(), wall=self._clock.now())
+
+    def series(self) -> Iterator[KnownSeries]:
+        """Yield every series that it has given, with what is known of it."""
+        return self._vitals.series()
+
+    def forget_series(self, key: SeriesKey) -> bool:
+        """Forget a series that was taken away; return whether it was known."""
+        return self.setup.watch.forget(key)
+
+    def facts(self, *, blocked: str = "") -> CollectorFacts:
+        """Return what is known of how it is.
+
+        Args:
+            blocked: The line with which it held up the event loop, or an empty string.
+        """
+        run, last = self.running, self.last
+        degraded = run.counts.degraded if run and self.schedule is None else ""
+        return self._vitals.facts(
+            Course(
+                pulse=run.pulse if run else None,
+                unusable=self._redacted(run.counts.unusable_text())
+                if run and run.counts.unusable
+                else "",
+                last=last,
+                failures=self.failures,
+                retry_in=max(0.0, self.not_before - self._clock.monotonic()),
+                degraded=self._redacted(degraded)
+                or (last.degraded if last and self.schedule is not None else ""),
+                full=self._services.buffer.full,
+                blocked=blocked,
+            )
+        )
 
     @property
     def stuck(self) -> bool:
@@ -262,6 +327,8 @@ class Collector:
                 run = self.running = await self._prepare()
                 await run.collect()
                 record.outcome = Outcome.DEGRADED if run.counts.degraded else Outcome.OK
+                if run.counts.all_unusable:
+                    record.outcome, record.error = Outcome.FAILED, run.counts.unusable_text()
             except (asyncio.CancelledError, GeneratorExit) as end:
                 if isinstance(end, GeneratorExit) or is_being_cancelled():
                     record.outcome, record.error = Outcome.CANCELLED, "the daemon stopped it"
@@ -304,6 +371,7 @@ class Collector:
             options=options,
             http=setup.http,
             started=self._clock.now(),
+            pulse=Pulse(began=self._clock.monotonic()),
         )
 
     def _move(self, before: Stage, after: Stage) -> None:
@@ -313,7 +381,9 @@ class Collector:
 
     def _complete(self, record: RunRecord, counts: RunCounts) -> None:
         """Complete the record of a run, decide on the backoff, and tell of both."""
-        self._report.complete(record, counts)
+        if record.outcome in GOOD_OUTCOMES:
+            self._vitals.went_well(self._clock.now())
+        self._report.complete(record, counts, late=self.facts().late)
         record.told = {
             name: host.told(record) if name == self.config.compat else {}
             for name, host in self._services.hosts.items()

@@ -8,15 +8,19 @@ from datetime import UTC
 from functools import partial
 from typing import Any
 
-from ingestd.collecting import schedule
+from ingestd.clock import Clock
+from ingestd.collecting import schedule as schedules
 from ingestd.collecting.collector import Collector
 from ingestd.collecting.committer import StateCommitter
 from ingestd.collecting.points import Naming
+from ingestd.collecting.schedule import Schedule
 from ingestd.collecting.services import Services
+from ingestd.collecting.vitals import Vitals
 from ingestd.config import Catalogue, CollectorConfig
 from ingestd.contract import Memory
+from ingestd.health import SeriesKey, SeriesWatch
 from ingestd.model import Series
-from ingestd.records import Kept, StateStore
+from ingestd.records import Kept, Paces, StateStore
 from ingestd.tasks import Task, Tasks, first_of
 
 
@@ -63,11 +67,15 @@ class Collectors:
         self.grace, self._hurry, self._log = grace, hurry, log
         self.by_name: dict[str, Collector] = {}
         self._places: defaultdict[str, Place] = defaultdict(Place)
+        # What a former daemon left of series, and when collectors ran first.
+        self._paces: dict[str, Paces] = {}
+        self._first_started: dict[str, float] = {}
 
     async def remember(self) -> None:
         """Read at once what all collectors remember, before they are started."""
         for name, kept in (await self._states.load_all()).items():
             self._places[name].found = kept
+        self._paces, self._first_started = await self._states.paces()
 
     async def make(
         self, config: CollectorConfig, *, catalogue: Catalogue, services: Services
@@ -82,12 +90,14 @@ class Collectors:
         Raises:
             StateError: What it remembers cannot be read.
         """
+        schedule = schedule_of(config)
         return Collector(
             config,
-            schedule=schedule_of(config),
+            schedule=schedule,
             naming=self._naming(config, catalogue),
             committer=await self._committer_for(config.name, services),
             last=self._states.last_runs().get(config.name),
+            vitals=self._vitals(config, schedule, services.clock),
             services=services,
         )
 
@@ -110,6 +120,8 @@ class Collectors:
 
     def remove(self, name: str) -> Task | None:
         """Begin to stop a collector, and return its end; what it remembers stays."""
+        self._states.keep_paces(name, self.by_name[name].moved())
+        self._paces[name] = self.by_name[name].left()
         stopping = self._stop(name)
         del self.by_name[name]
         return stopping
@@ -167,6 +179,27 @@ class Collectors:
             if place.committer is not None:
                 await place.committer.committed()
 
+    async def forget_series(self, name: str, key: SeriesKey) -> bool:
+        """Forget a series of a collector, so that it is late no more; say whether it was known.
+
+        Raises:
+            StateError: The database failed.
+        """
+        collector = self.by_name.get(name)
+        known = collector is not None and collector.forget_series(key)
+        return await self._states.forget_series(name, key) or known
+
+    def keep_paces(self) -> None:
+        """Keep how far the series of all collectors have come, within seconds."""
+        for name, collector in self.by_name.items():
+            self._states.keep_paces(name, collector.moved())
+
+    def _vitals(self, config: CollectorConfig, schedule: Schedule | None, clock: Clock) -> Vitals:
+        watch = SeriesWatch(config.cadence)
+        watch.resume(self._paces.pop(config.name, {}), now=clock.monotonic())
+        first_started = self._first_started.get(config.name)
+        return Vitals(config, schedule, watch=watch, clock=clock, first_started=first_started)
+
     def _naming(self, config: CollectorConfig, catalogue: Catalogue) -> Naming:
         return naming_of(config, catalogue, met=partial(self._states.note_series, config.name))
 
@@ -215,14 +248,14 @@ class Collectors:
             self._log.error("a plugin does not end when it is cancelled", task=name)
 
 
-def schedule_of(config: CollectorConfig) -> schedule.Schedule | None:
+def schedule_of(config: CollectorConfig) -> Schedule | None:
     """Return a collector's ticks, or None if it is a stream."""
     if config.every is not None:
-        return schedule.interval(
+        return schedules.interval(
             config.every, offset=config.offset, jitter=config.jitter, key=config.name
         )
     if config.cron is not None:
-        return schedule.cron(
+        return schedules.cron(
             config.cron,
             zone=config.timezone or UTC,
             offset=config.offset,

@@ -19,6 +19,7 @@ from ingestd.model import MICROSECONDS, Point, Series, Tags
 from ingestd.plugins._limits import LATEST, is_name, is_tag, is_time, name_problem, time_problem
 
 SAMPLES: Final = 5
+NO_VALUE: Final = "no_value"  # the reason of a reading that says that there is nothing
 # How many times to look at before choosing how to convert them.
 GLANCE: Final = 64
 SERIES_CACHED: Final = 1_000_000
@@ -35,6 +36,7 @@ class Conversion:
         newest_us: The latest time of all, or None.
         unusable: How many cannot, by reason.
         samples: A few of the unusable ones, told for people.
+        first: The first for each reason.
     """
 
     points: list[Point] = field(default_factory=list)
@@ -42,10 +44,12 @@ class Conversion:
     newest_us: int | None = None
     unusable: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
+    first: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, error: ReadingError) -> None:
         """Count an unusable reading by its reason, and keep the first few errors as samples."""
         self.unusable[error.reason] += 1
+        self.first.setdefault(error.reason, str(error))
         if len(self.samples) < SAMPLES:
             self.samples.append(str(error))
 
@@ -267,6 +271,8 @@ def _tags_of(name: str, tags: Any) -> Tags:
 
 
 def _number(name: str, value: Any) -> float:
+    if value is None:  # says that there is nothing, as a source's null does
+        raise ReadingError(NO_VALUE, f"{name}: no value")
     wanted = isinstance(value, int | float | str)
     if not wanted or (isinstance(value, str) and "_" in value):  # only Python reads "1_000"
         raise ReadingError("value", f"{name}: expected a number, got {safe_repr(value)}")

@@ -1,17 +1,19 @@
 """What is told of a collector's runs: their records, the metrics, and one line of log for each."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from ingestd.collecting.run import RunCounts
+from ingestd.health import LateSeries
 from ingestd.metrics import Metrics
-from ingestd.model import MICROSECONDS
 from ingestd.records import RunRecord, StateStore
 from ingestd.redaction import Redactor
 
 LONGEST_ERROR: Final = 1000  # characters
+LATE_NAMED: Final = 20  # late series in a record
 
 
 class Report:
@@ -24,8 +26,6 @@ class Report:
         redactor: Takes secrets out of what plugins say.
         log: Bound to the collector.
 
-    Attributes:
-        newest_us: The newest time of a reading, in microseconds, or None; since the start.
     """
 
     def __init__(
@@ -34,7 +34,6 @@ class Report:
         self._collector, self._states, self._metrics = collector, states, metrics
         self._redactor, self._log = redactor, log
         self._noted = RunCounts()
-        self.newest_us: int | None = None
 
     def note(self, counts: RunCounts) -> None:
         """Add to the metrics what a run has given since it was noted last."""
@@ -42,13 +41,16 @@ class Report:
         metrics.readings.labels(self._collector).inc(counts.readings - before.readings)
         for reason, number in (counts.unusable - before.unusable).items():
             metrics.unusable.labels(self._collector, reason).inc(number)
-        if counts.newest_us is not None:
-            self.newest_us = max(counts.newest_us, self.newest_us or counts.newest_us)
-            metrics.last_reading.labels(self._collector).set(self.newest_us / MICROSECONDS)
         self._noted = replace(counts, unusable=Counter(counts.unusable))
 
-    def complete(self, record: RunRecord, counts: RunCounts) -> None:
-        """Fill in what a run that ended has given, without any secrets."""
+    def complete(self, record: RunRecord, counts: RunCounts, *, late: Sequence[LateSeries]) -> None:
+        """Fill in what a run that ended has given, without any secrets.
+
+        Args:
+            record: How it went.
+            counts: What it has given.
+            late: The series that have given nothing for too long.
+        """
         text = partial(self._redactor.text, owner=self._collector)
         record.readings, record.points = counts.readings, counts.points
         record.unusable = dict(counts.unusable)
@@ -57,6 +59,8 @@ class Report:
         record.output = text(record.output or counts.output)
         record.degraded = text(counts.degraded)
         record.notes = [text(note) for note in counts.notes]
+        record.late = len(late)
+        record.late_series = [text(str(each)) for each in late[:LATE_NAMED]]
 
     def tell(self, record: RunRecord, counts: RunCounts, *, failures: int) -> None:
         """Count a run whose record is complete, keep that, and log its line.
@@ -83,6 +87,8 @@ class Report:
             values["unusable"] = dict(record.unusable)
         if record.degraded:
             values["degraded"] = record.degraded
+        if record.late:
+            values["late"] = record.late
         if record.failed:
             self._log.warning("run failed", error=record.error, failures=failures, **values)
         else:

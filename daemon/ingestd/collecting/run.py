@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.calling import CallOptions, Plugin, PluginResult, results
 from ingestd.collecting.committer import StateCommitter
-from ingestd.collecting.points import SAMPLES, Conversion
+from ingestd.collecting.points import NO_VALUE, SAMPLES, Conversion
 from ingestd.collecting.setup import RunSetup
+from ingestd.collecting.vitals import Pulse
 from ingestd.context import Context, Http, Receipts
 from ingestd.contract import (
     Memory,
@@ -34,7 +34,6 @@ SLICE: Final = 20_000
 # What people read of a run fits on a page, whatever a plugin says.
 MOST_NOTES: Final = 20
 LONGEST_NOTE: Final = 1000  # characters
-TIME_OF: Final = itemgetter(1)
 
 
 @dataclass(slots=True)
@@ -47,6 +46,7 @@ class RunCounts:
         newest_us: The latest time of any point, in microseconds, or None.
         unusable: Readings that cannot be stored, by reason.
         samples: A few of those, told for people.
+        first: The first of them for each reason.
         degraded: What the plugin itself reported as wrong.
         notes: What the plugin tells people besides.
         output: The end of what it printed.
@@ -57,9 +57,23 @@ class RunCounts:
     newest_us: int | None = None
     unusable: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
+    first: dict[str, str] = field(default_factory=dict)
     degraded: str = ""
     notes: list[str] = field(default_factory=list)
     output: str = ""
+
+    @property
+    def all_unusable(self) -> bool:
+        """Whether there were readings with a value, and not one of them can be stored."""
+        return not self.points and self.unusable.total() > self.unusable[NO_VALUE]
+
+    def unusable_text(self) -> str:
+        """Tell how many readings are unusable, by reason, with one of each."""
+        reasons = [
+            f"{number} by {reason}" + (f" ({self.first[reason]})" if reason in self.first else "")
+            for reason, number in self.unusable.most_common()
+        ]
+        return f"not one of {self.readings} readings is usable: {', '.join(reasons)}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +87,7 @@ class Run:
         http: Makes the session that ``ctx.http`` gives.
         started: When it began, in seconds since the Unix epoch.
         counts: What it has given so far.
+        pulse: What it shows of itself while it goes on.
         receipts: Those of its points that are not settled yet.
         stores: The names of the stores that its points go to: those that were configured when
             it began. A stream goes on for years, so it begins anew with each of its results.
@@ -84,6 +99,7 @@ class Run:
     options: CallOptions
     http: Http
     started: float
+    pulse: Pulse
     counts: RunCounts = field(default_factory=RunCounts)
     receipts: Receipts = field(default_factory=Receipts)
     stores: frozenset[str] = frozenset()
@@ -195,6 +211,13 @@ class Run:
             shared=services.shared,
             keep=self.keep_hidden,
             note=self._note,
+            connection=self._note_connection,
+        )
+
+    def _note_connection(self, problem: str) -> None:
+        """Note what the plugin says of its connection: why it is down, or nothing."""
+        self.pulse.connection(
+            self.setup.services.redactor.text(problem, owner=self.setup.config.name)
         )
 
     def _note(self, text: str) -> None:
@@ -248,15 +271,33 @@ class Run:
         counts.points += len(found.points)
         counts.unusable += found.unusable
         counts.samples += found.samples[: SAMPLES - len(counts.samples)]
+        counts.first = {**found.first, **counts.first}
         receipt = None
-        if found.points:
-            newest_us = max(map(TIME_OF, found.points))
-            counts.newest_us = max(newest_us, counts.newest_us or newest_us)
-            receipt = await self._buffered(found.points, priority)
+        if found.newest_us is not None:
+            counts.newest_us = max(found.newest_us, counts.newest_us or found.newest_us)
+            receipt = await self._waited(self._buffered(found.points, priority))
             self.receipts.add(receipt)
+        self._follow(readings, found)
         if len(readings) == self._slice:  # more of them may follow
             await asyncio.sleep(0)
         return receipt
+
+    async def _waited(self, put: Awaitable[Receipt]) -> Receipt:
+        """Return what comes of handing points over, and show meanwhile that this waits."""
+        self.pulse.waits_since = self.setup.services.clock.monotonic()
+        try:
+            return await put
+        finally:
+            self.pulse.waits_since = None
+
+    def _follow(self, readings: Sequence[Any], found: Conversion) -> None:
+        """Note how far each series has come."""
+        clock = self.setup.services.clock
+        now = clock.monotonic()
+        if readings:
+            self.pulse.gave(usable=bool(found.points), now=now)
+        if found.newest_us is not None:
+            self.setup.watch.note(found.newest, found.newest_us, now=now, wall=clock.now())
 
     async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
         """Put points into the buffer, waiting for room."""

@@ -12,6 +12,7 @@ from ingestd.collecting.services import Services
 from ingestd.config import CollectorConfig
 from ingestd.context import LazySession
 from ingestd.errors import PluginLoadError
+from ingestd.health import SeriesWatch
 from ingestd.loading import CurrentPlugin
 from ingestd.logs import OF_PLUGIN
 from ingestd.worker import Kind
@@ -25,6 +26,7 @@ class RunSetup:
         config: What the operator wrote.
         services: What the collector shares with the others.
         committer: What it remembers.
+        watch: Its series.
         naming: Returns how its readings become points; a reload may replace that meanwhile.
         current: Its plugin, as the file has it now.
         http: The session of its scheduled runs.
@@ -36,6 +38,7 @@ class RunSetup:
     config: CollectorConfig
     services: Services
     committer: StateCommitter
+    watch: SeriesWatch
     naming: Callable[[], Naming]
     current: CurrentPlugin
     http: LazySession

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.cron import CronExpression
+from ingestd.plugins._units import format_duration
 
 CatchUp = Literal["once", "none"]
 IsolationKind = Literal["process", "thread"]
@@ -214,6 +215,13 @@ class CollectorConfig:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     http: HttpConfig = HttpConfig()
     where: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def schedule_text(self) -> str:
+        """The schedule as it is written: ``every 30s``, ``cron 0 3 * * *`` or ``stream``."""
+        if self.every is not None:
+            return f"every {format_duration(self.every)}"
+        return f"cron {self.cron.text}" if self.cron is not None else "stream"
 
     @property
     def revisits(self) -> Mapping[str, float | None]:

@@ -101,12 +101,14 @@ class Context:
         shared: Shared,
         keep: Callable[[Mapping[str, Any]], None],
         note: Callable[[str], None],
+        connection: Callable[[str], None],
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
         self._http, self._shared, self._keep = http, shared, keep
         self._note = note
+        self._connection = connection
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -142,6 +144,17 @@ class Context:
         ``ingestd runs ID`` shows the first twenty.
         """
         self._note(text)
+
+    def connected(self) -> None:
+        """Say that the stream's connection is up; a stream that never says so needs none."""
+        self._connection("")
+
+    def disconnected(self, reason: object) -> None:
+        """Say that the stream's connection is down, and why: the collector fails until it is up.
+
+        For a stream that connects again by itself. One that cannot raises instead.
+        """
+        self._connection(" ".join(str(reason).split()) or "no reason given")
 
     def shared(self, make: Callable[..., T], *key: Any) -> T:
         """Return an object that all collectors of this daemon share.

@@ -85,6 +85,14 @@ class FunctionContext:
         """Refuse: an ordinary function gives what it hides with its result."""
         raise _needs_async("keep_hidden")
 
+    def connected(self) -> NoReturn:
+        """Refuse: an ordinary function is no stream."""
+        raise _needs_async("connected")
+
+    def disconnected(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: an ordinary function is no stream."""
+        raise _needs_async("disconnected")
+
     def mount(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: there is no event loop here."""
         raise _needs_async("mount")

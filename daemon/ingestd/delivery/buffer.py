@@ -112,6 +112,12 @@ class Buffer:
         return frozenset(self._paused)
 
     @property
+    def full(self) -> str:
+        """What points wait for while they are not taken."""
+        names = ", ".join(sorted(self._paused))
+        return f"the spool of {names} is full" if names else "the buffer is full"
+
+    @property
     def most_backfill(self) -> int:
         """How many points backfills may hold."""
         return max(1, self.capacity // BACKFILL_PART)

@@ -83,6 +83,18 @@ class Deliveries:
 
         self._running[name] = self._tasks.start(f"{name}.deliver", deliver)
 
+    async def wait_recovered(self, *, within: float) -> None:
+        """Return when it is known what waits on disk for every store, or after a while.
+
+        Args:
+            within: How long to wait, in seconds.
+        """
+        waits = [asyncio.ensure_future(each.recovered.wait()) for each in self.by_store.values()]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=within)
+            for wait in late:
+                wait.cancel()
+
     def limit(self, limits: BufferConfig) -> None:
         """Keep to other limits from now on."""
         for delivery in self.by_store.values():

@@ -44,6 +44,7 @@ from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool
 from ingestd.delivery.spoolspace import SpoolSpace
 from ingestd.disk import Database
+from ingestd.health import StoreFacts
 from ingestd.model import MICROSECONDS, Body
 from ingestd.sinks import Sink
 
@@ -126,6 +127,17 @@ class Delivery:
         if not self.account.in_flight and self.lane.oldest_age <= patience:
             return False
         return self.clock.monotonic() - self.account.moved_at > patience
+
+    def facts(self) -> StoreFacts:
+        """Return what is known of how the store is."""
+        down_for = max(0.0, self.clock.now() - self.outage.since)
+        return StoreFacts(
+            name=self.name,
+            down_for=None if self.outage.up else down_for,
+            error=self.outage.message,
+            full=self.space.exhausted,
+            dead=self.dead.count,
+        )
 
     @property
     def behind(self) -> str:

@@ -17,11 +17,14 @@ class OfStore:
 
     Attributes:
         value: Reads it.
+        of_accounts: Whether it is a side of the accounting identity, which holds only once
+            it is known what waits on disk.
     """
 
     name: str
     text: str
     value: Callable[[Delivery], float | None]
+    of_accounts: bool = True
 
     def family(self, deliveries: Mapping[str, Delivery]) -> Metric:
         """Return it for every store as it is now."""
@@ -29,6 +32,8 @@ class OfStore:
         kind = CounterMetricFamily if self.name.endswith("_total") else GaugeMetricFamily
         family = kind(self.name, self.text, labels=["store"])
         for store, delivery in deliveries.items():
+            if self.of_accounts and not delivery.recovered.is_set():
+                continue
             if (value := self.value(delivery)) is not None:
                 family.add_metric([store], value)
         return family
@@ -62,7 +67,18 @@ OF_STORES: Final = (
     ),
     OfStore("ingestd_spool_points", "Points on disk that wait.", lambda it: it.spooled),
     OfStore("ingestd_spool_bytes", "Weight of what waits.", lambda it: it.spool.holds.size_bytes),
-    OfStore("ingestd_spool_limit_bytes", "Most that may wait.", lambda it: it.spool.limit_bytes),
+    OfStore(
+        "ingestd_spool_limit_bytes",
+        "Most that may wait.",
+        lambda it: it.spool.limit_bytes,
+        of_accounts=False,
+    ),
+    OfStore(
+        "ingestd_spool_full",
+        "Whether spool or disk are full, so that collectors wait or lose their oldest readings.",
+        lambda it: it.space.exhausted,
+        of_accounts=False,
+    ),
     OfStore(
         "ingestd_spool_oldest_timestamp_seconds",
         "When the first of what waits was spooled; missing while nothing waits.",
@@ -72,7 +88,10 @@ OF_STORES: Final = (
         "ingestd_dead_letters", "Points that the store refused for good.", lambda it: it.dead.count
     ),
     OfStore(
-        "ingestd_store_up", "Whether the store takes what it is sent.", lambda it: it.outage.up
+        "ingestd_store_up",
+        "Whether the store takes what it is sent.",
+        lambda it: it.outage.up,
+        of_accounts=False,
     ),
 )
 

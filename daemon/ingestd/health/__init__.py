@@ -1,8 +1,9 @@
 """Says from facts alone how collectors, series and stores are: one model for all faces."""
 
 from ingestd.health.collector import CollectorFacts, CollectorHealth, judge
+from ingestd.health.overview import Overview
 from ingestd.health.pace import MARGIN, Pace, PaceKept, allowance
-from ingestd.health.series import LateSeries, SeriesKey, SeriesWatch
+from ingestd.health.series import KnownSeries, LateSeries, SeriesKey, SeriesWatch
 from ingestd.health.states import State, by_trouble
 from ingestd.health.summary import StoreFacts, problems, sentence
 from ingestd.health.words import span
@@ -11,7 +12,9 @@ __all__ = [
     "MARGIN",
     "CollectorFacts",
     "CollectorHealth",
+    "KnownSeries",
     "LateSeries",
+    "Overview",
     "Pace",
     "PaceKept",
     "SeriesKey",

@@ -122,6 +122,8 @@ def _nothing_yet(facts: CollectorFacts) -> tuple[State, str]:
     ran_for_nothing = facts.succeeded and facts.two_ticks is not None
     if ran_for_nothing or facts.known_for > patience:
         why = f"has given nothing yet, for {span(facts.known_for)} ({facts.schedule})"
+        if run_is_late(facts) and facts.running_for is not None:
+            why += f", and is in a run that began {span(facts.running_for)} ago"
         return State.NEVER, f"{why}{_degraded(facts)}"
     return State.WAITING, ""
 

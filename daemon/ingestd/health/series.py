@@ -46,6 +46,24 @@ class LateSeries:
         return series_text(self.key.name, self.key.tags)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownSeries:
+    """What is known of a series.
+
+    Attributes:
+        state: ``fresh``, ``late``, or ``gone`` once it has been late for a month.
+        silent: For how long it has given nothing, in seconds.
+        every: How often it is expected to give something, in seconds, or None.
+        newest: The time of its newest reading, in seconds since the Unix epoch, or None.
+    """
+
+    key: SeriesKey
+    state: str
+    silent: float
+    every: float | None
+    newest: float | None
+
+
 class SeriesWatch:
     """Follows the series of one collector.
 
@@ -144,15 +162,32 @@ class SeriesWatch:
                 newest = None if pace.newest_us is None else pace.newest_us / MICROSECONDS
                 yield LateSeries(key, silent, expected(pace, self.cadence), newest)
 
-    def all(self) -> Mapping[SeriesKey, Pace]:
-        """Return every series with its pace."""
-        return self._paces
+    def listed(self, *, two_ticks: float, now: float) -> Iterator[KnownSeries]:
+        """Yield every series with what is known of it."""
+        for key, pace in self._paces.items():
+            silent = now - pace.moved
+            most = allowance(pace, cadence=self.cadence, two_ticks=two_ticks)
+            state = "late" if silent > most else "fresh"
+            yield KnownSeries(
+                key=key,
+                state="gone" if state == "late" and silent >= GONE else state,
+                silent=silent,
+                every=expected(pace, self.cadence),
+                newest=None if pace.newest_us is None else pace.newest_us / MICROSECONDS,
+            )
 
     def moved(self, *, now: float, wall: float) -> dict[SeriesKey, PaceKept]:
         """Return what is to be kept of the series that moved since this was asked last."""
         moved, self._moved = self._moved, set()
         return {
             key: self._paces[key].kept(now=now, wall=wall) for key in moved if key in self._paces
+        }
+
+    def left(self, *, now: float, wall: float) -> dict[SeriesKey, tuple[PaceKept, float]]:
+        """Return what ``resume`` needs, for a collector that ends and may come again."""
+        return {
+            key: (pace.kept(now=now, wall=wall), now - pace.moved)
+            for key, pace in self._paces.items()
         }
 
     def forget(self, key: SeriesKey) -> bool:

@@ -59,6 +59,17 @@ def sentence(
     wrong = problems(collectors, stores, refused=refused)
     if not wrong:
         return _all_well(collectors)
+    head = headline(collectors, stores)
+    head = f"{head}: " if head else ""
+    shown = [
+        line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..." for line in wrong[:NAMED]
+    ]
+    beyond = len(wrong) - len(shown)
+    return head + "; ".join([*shown, f"and {beyond} more"] if beyond else shown)
+
+
+def headline(collectors: Sequence[CollectorHealth], stores: Sequence[StoreFacts]) -> str:
+    """Say how many stores and collectors need attention; nothing if none does."""
     troubled = sum(each.state.is_trouble for each in collectors)
     down = sum(each.down_for is not None or each.full for each in stores)
     parts = []
@@ -67,12 +78,7 @@ def sentence(
     if troubled:
         parts.append(f"{troubled} of {_counted(len(collectors), 'collector')}")
     need = "needs" if down + troubled == 1 else "need"
-    head = f"{' and '.join(parts)} {need} attention: " if parts else ""
-    shown = [
-        line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..." for line in wrong[:NAMED]
-    ]
-    beyond = len(wrong) - len(shown)
-    return head + "; ".join([*shown, f"and {beyond} more"] if beyond else shown)
+    return f"{' and '.join(parts)} {need} attention" if parts else ""
 
 
 def _all_well(collectors: Sequence[CollectorHealth]) -> str:

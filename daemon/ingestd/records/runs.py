@@ -115,12 +115,26 @@ def latest_runs(db: sqlite3.Connection) -> list[RunRecord]:
 
 
 def list_runs(
-    db: sqlite3.Connection, *, collector: str | None, limit: int, before: int
+    db: sqlite3.Connection,
+    *,
+    collector: str | None,
+    limit: int,
+    before: int,
+    failing: bool = False,
 ) -> list[RunRecord]:
-    """Return the newest runs with a number below ``before``, newest first."""
+    """Return the newest runs with a number below ``before``, newest first.
+
+    Args:
+        db: The state database.
+        collector: Whose, or None for those of all.
+        limit: How many at most.
+        before: The number below which they are.
+        failing: Whether only those that failed are wanted.
+    """
     whose = "" if collector is None else "collector = :collector AND"
+    which = "outcome IN ('failed', 'timeout') AND" if failing else ""
     rows = db.execute(
-        f"SELECT id, record FROM runs WHERE {whose} id < :before"  # noqa: S608 - one of two texts
+        f"SELECT id, record FROM runs WHERE {whose} {which} id < :before"  # noqa: S608 - our texts
         " ORDER BY id DESC LIMIT :limit",
         {"collector": collector, "before": before, "limit": limit},
     )

@@ -211,7 +211,12 @@ class StateStore:
             await self._series.write(self._database)
 
     async def runs(
-        self, collector: str | None = None, *, limit: int, before: int | None = None
+        self,
+        collector: str | None = None,
+        *,
+        limit: int,
+        before: int | None = None,
+        failing: bool = False,
     ) -> list[RunRecord]:
         """Return the newest runs, newest first.
 
@@ -219,6 +224,7 @@ class StateStore:
             collector: The collector that ran, or None for all.
             limit: How many at most.
             before: Only those with a lower number, for the next page.
+            failing: Whether only those that failed are wanted.
 
         Raises:
             StateError: The database failed.
@@ -227,10 +233,12 @@ class StateStore:
         waiting = {
             number: record
             for number, record in self._waiting.items()
-            if number < below and collector in (None, record.collector)
+            if number < below
+            and collector in (None, record.collector)
+            and (record.failed or not failing)
         }
         written = await self._database.read(
-            partial(list_runs, collector=collector, limit=limit, before=below)
+            partial(list_runs, collector=collector, limit=limit, before=below, failing=failing)
         )
         found = {record.id: record for record in written} | waiting
         return [found[number] for number in sorted(found, reverse=True)[:limit]]

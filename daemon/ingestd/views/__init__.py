@@ -7,7 +7,7 @@ from ingestd.views.collectors import (
     series_json,
 )
 from ingestd.views.memories import remembered_json, state_json
-from ingestd.views.readings import latest_json, point_json
+from ingestd.views.readings import known_json, latest_json, point_json
 from ingestd.views.secrets import without_secrets
 from ingestd.views.status import Process, status_json
 from ingestd.views.stores import (
@@ -27,6 +27,7 @@ __all__ = [
     "collector_json",
     "held_for",
     "held_for_others",
+    "known_json",
     "latest_json",
     "plugin_json",
     "point_json",

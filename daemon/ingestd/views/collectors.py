@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingestd.calling import PluginInfo
-from ingestd.config import CollectorConfig, format_duration
+from ingestd.config import CollectorConfig
+from ingestd.health import CollectorFacts, CollectorHealth
 from ingestd.records import Named, RunRecord
 
 
@@ -20,6 +21,8 @@ class Activity:
         failures: How many runs have failed in a row.
         backing_off_for: How long it will leave its source alone for that, in seconds.
         last_reading: The newest time of any reading, in seconds since the Unix epoch, or None.
+        health: How it is, or None if that is not known.
+        facts: What that follows from, or None.
     """
 
     next_run: float | None = None
@@ -28,8 +31,11 @@ class Activity:
     failures: int = 0
     backing_off_for: float = 0.0
     last_reading: float | None = None
+    health: CollectorHealth | None = None
+    facts: CollectorFacts | None = None
 
 
+MOST_LATE: Final = 100  # series of a collector in an answer
 RESTING: Final = Activity()
 
 
@@ -41,7 +47,7 @@ def collector_json(
     return {
         "name": config.name,
         "plugin": config.plugin,
-        "schedule": _schedule_text(config),
+        "schedule": config.schedule_text,
         "enabled": config.enabled,
         "next_run": activity.next_run,
         "running": None if activity.since is None else running,
@@ -49,15 +55,32 @@ def collector_json(
         "backing_off_for": activity.backing_off_for,
         "last_run": last.as_dict() if last else None,
         "last_reading": activity.last_reading,
+        **_health(config, activity),
         "where": config.where,
     }
 
 
-def _schedule_text(config: CollectorConfig) -> str:
-    """Return a collector's schedule as it is written."""
-    if config.every is not None:
-        return f"every {format_duration(config.every)}"
-    return f"cron {config.cron.text}" if config.cron is not None else "stream"
+def _health(config: CollectorConfig, activity: Activity) -> dict[str, Any]:
+    health, facts = activity.health, activity.facts
+    state = "waiting" if health is None else health.state.value
+    late = list(facts.late) if facts else []
+    return {
+        "state": state if config.enabled else "disabled",
+        "why": health.why if health and config.enabled else "",
+        "cadence": config.cadence,
+        "series": facts.series if facts else 0,
+        "late": len(late),
+        "late_series": [
+            {
+                "series": each.key.name,
+                "tags": dict(each.key.tags),
+                "silent": each.silent,
+                "every": each.every,
+                "newest": each.newest,
+            }
+            for each in late[:MOST_LATE]
+        ],
+    }
 
 
 def series_json(series: Iterable[Named]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """How everything is, as JSON."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from ingestd import __version__
 from ingestd.config import Config
+from ingestd.health import Overview, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def status_json(
     process: Process,
     *,
     stores: Sequence[Mapping[str, Any]],
-    failing: int,
+    overview: Overview,
     backfills: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return how a daemon is, or would be if one ran.
@@ -56,10 +58,15 @@ def status_json(
         path: Where.
         process: The daemon.
         stores: Each as ``store_json`` has it.
-        failing: How many collectors that are enabled failed in their last run.
+        overview: How the collectors are that are enabled, and the stores.
         backfills: Those that are not over.
     """
+    healths = list(overview.collectors.values())
+    states = Counter(each.state for each in healths)
     return {
+        "summary": overview.sentence if process.pid else f"no daemon runs; {overview.sentence}",
+        "headline": overview.headline,
+        "problems": overview.problems,
         "version": __version__,
         "pid": process.pid,
         "started": process.started,
@@ -82,7 +89,10 @@ def status_json(
         "collectors": {
             "total": sum(each.enabled for each in config.collectors.values()),
             "running": process.running,
-            "failing": failing,
+            "failing": sum(each.state.is_failing for each in healths),
+            "late": sum(each.state.is_late for each in healths),
+            "attention": sum(each.state.is_trouble for each in healths),
+            "states": {state.value: states[state] for state in State if states[state]},
         },
         "backfills": list(backfills),
     }

@@ -2,24 +2,35 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from ingestd.app import Daemon
 from ingestd.collecting import Collector
 from ingestd.config import CollectorConfig
 from ingestd.errors import NotNow
+from ingestd.health import Overview, SeriesKey
 from ingestd.model import MICROSECONDS
 from ingestd.views import Activity, collector_json, series_json
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
 
 
+class ChosenSeries(msgspec.Struct, forbid_unknown_fields=True):
+    """One series of a collector."""
+
+    series: str
+    tags: dict[str, str] = {}
+
+
 async def collectors(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List the configured collectors with their last runs."""
-    return [_shape(call.daemon, config) for config in call.daemon.config.collectors.values()]
+    daemon, overview = call.daemon, call.daemon.overview()
+    return [_shape(daemon, config, overview) for config in daemon.config.collectors.values()]
 
 
 async def collector(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Return one of the collectors."""
-    return _shape(call.daemon, _config(call))
+    return _shape(call.daemon, _config(call), call.daemon.overview())
 
 
 async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
@@ -38,21 +49,28 @@ async def series(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     return series_json(await call.daemon.states.series(_config(call).name))
 
 
-def _config(call: Call[Nothing, Nothing]) -> CollectorConfig:
+async def forget_series(call: Call[Nothing, ChosenSeries]) -> dict[str, Any]:
+    """Forget a series that was taken away, so that it is late no more."""
+    key = SeriesKey(call.body.series, tuple(sorted(call.body.tags.items())))
+    known = await call.daemon.collectors.forget_series(_config(call).name, key)
+    return {"forgotten": known}
+
+
+def _config(call: Call[Nothing, Any]) -> CollectorConfig:
     configured = call.daemon.config.collectors
     if call.path["name"] not in configured:
         raise Refusal(404, f"no collector {call.path['name']!r}")
     return configured[call.path["name"]]
 
 
-def _shape(daemon: Daemon, config: CollectorConfig) -> dict[str, Any]:
+def _shape(daemon: Daemon, config: CollectorConfig, overview: Overview) -> dict[str, Any]:
     found = daemon.collectors.by_name.get(config.name)
     if found is None:
         return collector_json(config, daemon.states.last_runs().get(config.name))
-    return collector_json(config, found.last, _activity(daemon, found))
+    return collector_json(config, found.last, _activity(daemon, found, overview))
 
 
-def _activity(daemon: Daemon, collector: Collector) -> Activity:
+def _activity(daemon: Daemon, collector: Collector, overview: Overview) -> Activity:
     run, schedule = collector.running, collector.schedule
     backoff = max(0.0, collector.not_before - daemon.clock.monotonic())
     after = daemon.clock.now() + backoff  # ticks while it backs off are no runs
@@ -65,6 +83,8 @@ def _activity(daemon: Daemon, collector: Collector) -> Activity:
         failures=collector.failures,
         backing_off_for=backoff,
         last_reading=None if newest_us is None else newest_us / MICROSECONDS,
+        health=overview.collectors.get(collector.name),
+        facts=overview.facts.get(collector.name),
     )
 
 
@@ -72,5 +92,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     get("/api/v1/collectors", collectors),
     get("/api/v1/collectors/{name}", collector),
     get("/api/v1/collectors/{name}/series", series),
+    post("/api/v1/collectors/{name}/series/forget", forget_series, body=ChosenSeries),
     post("/api/v1/collectors/{name}/run", run),
 )

@@ -4,6 +4,7 @@ A store that is away is neither: readings are safe in the spool, and nothing
 would be better after a restart.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +27,7 @@ async def live(call: Call[HealthQuery, Nothing]) -> Text:
 
 async def ready(call: Call[HealthQuery, Nothing]) -> Text:
     """Answer 200 between start and stop while readings of every kind are taken in."""
-    return _told(_readiness(call.daemon), call.query)
+    return _told(_readiness(call.daemon), call.query, _notes(call.daemon))
 
 
 def _readiness(daemon: Daemon) -> dict[str, str]:
@@ -41,9 +42,22 @@ def _readiness(daemon: Daemon) -> dict[str, str]:
     return checks
 
 
-def _told(checks: dict[str, str], query: HealthQuery) -> Text:
+def _notes(daemon: Daemon) -> list[str]:
+    """Return what does not make the daemon less ready, without texts of others: all may ask."""
+    if not daemon.ready.is_set():
+        return []
+    overview = daemon.overview()
+    troubled = [each for each in overview.collectors.values() if each.state.is_trouble]
+    down = [each.name for each in overview.stores if each.down_for is not None]
+    lines = [f"store {name}: down" for name in down]
+    lines += [f"collector {each.name}: {each.state}" for each in troubled]
+    counted = f"{len(troubled)} of {len(overview.collectors)} collectors need attention"
+    return [*lines, counted if troubled else f"{len(overview.collectors)} collectors are well"]
+
+
+def _told(checks: dict[str, str], query: HealthQuery, notes: Sequence[str] = ()) -> Text:
     wrong = {name: why for name, why in checks.items() if why}
-    lines = [f"{name}: {why or 'ok'}" for name, why in checks.items()]
+    lines = [f"{name}: {why or 'ok'}" for name, why in checks.items()] + [*notes]
     if query.verbose is None:
         lines = [f"{name}: {why}" for name, why in wrong.items()] or ["ok"]
     return Text("".join(f"{line}\n" for line in lines), status=503 if wrong else 200)

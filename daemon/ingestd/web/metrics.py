@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector as MetricSource
 
 from ingestd import __version__
@@ -22,6 +22,7 @@ from ingestd.app import Daemon
 from ingestd.backfilling import BackfillRecord
 from ingestd.delivery import buffer_metrics, store_metrics
 from ingestd.web.call import Call, Nothing, Route, Text, get
+from ingestd.web.healthmetrics import health_metrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -70,8 +71,8 @@ async def metrics(call: Call[Nothing, Nothing]) -> Text:
 
 
 def _snapshot(daemon: Daemon) -> Iterator[Metric]:
-    collectors = daemon.collectors.by_name.values()
-    for collector in collectors:
+    collectors, overview = daemon.collectors.by_name, daemon.overview()
+    for collector in collectors.values():
         collector.note()
     yield from store_metrics(daemon.deliveries.by_store)
     yield from buffer_metrics(daemon.buffer)
@@ -83,11 +84,20 @@ def _snapshot(daemon: Daemon) -> Iterator[Metric]:
         ("ingestd_collectors", "Collectors that are enabled.", len(collectors)),
         (
             "ingestd_collectors_failing",
-            "Collectors whose last run failed.",
-            sum(each.failing for each in collectors),
+            "Collectors whose last run failed, or whose stream has no connection.",
+            sum(each.state.is_failing for each in overview.collectors.values()),
         ),
     ):
         yield GaugeMetricFamily(name, text, value=value)
+    yield from health_metrics(overview, collectors)
+    held_up = CounterMetricFamily(
+        "ingestd_event_loop_held_up_seconds",
+        "For how long a collector's plugin has held up the event loop; empty for no plugin.",
+        labels=["collector"],
+    )
+    for name in ("", *collectors):
+        held_up.add_metric([name], daemon.held_up_seconds.get(name, 0.0))
+    yield held_up
 
 
 def _backfills(unfinished: Sequence[BackfillRecord]) -> Iterator[Metric]:

@@ -15,17 +15,21 @@ class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
         collector: Those of one collector, or None for all.
         limit: How many at most.
         before: Only those with a lower number, for the next page.
+        failing: Whether only those that failed are wanted.
     """
 
     collector: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     before: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
+    failing: bool = False
 
 
 async def runs(call: Call[RunsQuery, Nothing]) -> list[dict[str, Any]]:
     """List runs, the newest first."""
     query = call.query
-    found = await call.daemon.states.runs(query.collector, limit=query.limit, before=query.before)
+    found = await call.daemon.states.runs(
+        query.collector, limit=query.limit, before=query.before, failing=query.failing
+    )
     return [record.as_dict() for record in found]
 
 

@@ -31,7 +31,7 @@ async def status(call: Call[Nothing, Nothing]) -> dict[str, Any]:
         daemon.config_path,
         process,
         stores=await all_stores(daemon),
-        failing=sum(each.failing for each in collectors),
+        overview=daemon.overview(),
         backfills=[daemon.backfills.told(each) for each in daemon.backfills.unfinished],
     )
 

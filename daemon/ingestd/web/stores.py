@@ -13,6 +13,7 @@ from ingestd.views import (
     OnDisk,
     Traffic,
     held_for_others,
+    known_json,
     latest_json,
     spool_json,
     store_json,
@@ -94,7 +95,13 @@ async def latest(call: Call[LatestQuery, Nothing]) -> list[dict[str, Any]]:
     delivery = _delivery(daemon, query.store or next(iter(daemon.deliveries.by_store), ""))
     since_us = int((daemon.clock.now() - query.within) * MICROSECONDS)
     points = await delivery.sink.latest(since_us=since_us)
-    return latest_json(points, daemon.config.catalogue, query.series)
+    rows = latest_json(points, daemon.config.catalogue, query.series)
+    known = [
+        (each.config, series)
+        for each in daemon.collectors.by_name.values()
+        for series in each.series()
+    ]
+    return known_json(rows, known, query.series)
 
 
 async def all_stores(daemon: Daemon) -> list[dict[str, Any]]:
