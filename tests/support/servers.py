@@ -1,4 +1,4 @@
-"""The real servers that tests talk to: InfluxDB 1.x, VictoriaMetrics and mosquitto.
+"""The real servers that tests talk to: InfluxDB 1.x, VictoriaMetrics, mosquitto, Prometheus.
 
 Session fixtures give the address of a server that runs for the whole test session;
 ``INGESTD_TEST_INFLUXDB_URL``, ``INGESTD_TEST_VICTORIAMETRICS_URL`` and
@@ -207,6 +207,42 @@ max_queued_messages 0
 """)
     argv = [argv0, "-c", str(path)]
     return RealServer(argv, url=f"mqtt://127.0.0.1:{port}", folder=folder, ready=accepts)
+
+
+def prometheus(folder: Path, *, target: str, rules: str) -> RealServer:
+    """Return a Prometheus that scrapes a daemon and judges its rules every second, not started.
+
+    Args:
+        folder: An empty folder.
+        target: The ``host:port`` to scrape, as the job ``ingestd``.
+        rules: The text of a file of rules.
+    """
+    argv0 = program("prometheus", "prometheus")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rules.yaml").write_text(rules)
+    config = folder / "prometheus.yml"
+    config.write_text(f"""
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: [{folder}/rules.yaml]
+scrape_configs:
+  - job_name: ingestd
+    static_configs: [{{targets: ["{target}"]}}]
+""")
+    url = f"http://127.0.0.1:{free_port()}"
+    argv = [
+        argv0, f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address={urlsplit(url).netloc}",
+    ]  # fmt: skip
+    return RealServer(argv, url=url, folder=folder, ready=is_ready)
+
+
+def is_ready(url: str) -> bool:
+    """Whether a Prometheus answers that it is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
 
 
 def answers_ping(url: str) -> bool:
