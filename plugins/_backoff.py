@@ -36,9 +36,5 @@ class Backoff:
 
     def spread_pause(self, failures: int) -> float:
         """Return that pause shortened at random by up to a half, in seconds."""
-        return spread(self.pause(failures))
-
-
-def spread(pause: float) -> float:
-    """Return a pause shortened at random by up to a half, in seconds."""
-    return pause * random.uniform(_SHORTENED, 1.0)  # noqa: S311 -- no secret depends on it
+        shortened = random.uniform(_SHORTENED, 1.0)  # noqa: S311 -- no secret depends on it
+        return self.pause(failures) * shortened

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.plugins._backoff import Backoff, spread
+from ingestd.plugins._backoff import Backoff
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_spread_pause_is_at_least_half_of_the_pause(failures: int) -> None:
 
 def test_two_daemons_do_not_come_back_together() -> None:
     """Twenty that lost a server at the same moment try it at many moments."""
-    assert len({spread(1.0) for _ in range(20)}) > 10
+    assert len({Backoff(first=1.0, longest=1.0).spread_pause(1) for _ in range(20)}) > 10

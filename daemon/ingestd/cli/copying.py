@@ -20,10 +20,11 @@ from ingestd.cli.stores import opened
 from ingestd.config import Catalogue, Config
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
 from ingestd.model import MICROSECONDS, Point, Series, StoredPoint
+from ingestd.plugins._backoff import Backoff
 from ingestd.sinks import Sink, make_sink
 
 TARGET_PATIENCE: Final = 60.0  # seconds that a target may be away
-FIRST_PAUSE: Final = 0.5  # seconds
+BACKOFF: Final = Backoff(first=0.5, longest=TARGET_PATIENCE)
 REASONS_SHOWN: Final = 5  # reasons
 
 
@@ -146,16 +147,16 @@ async def _write(sink: Sink, points: Sequence[Point], copied: Copied) -> None:
 
 async def _patiently(sink: Sink, data: bytes) -> None:
     """Write, trying again for a while if the store is away."""
-    deadline, wait = time.monotonic() + TARGET_PATIENCE, FIRST_PAUSE
+    deadline, failures = time.monotonic() + TARGET_PATIENCE, 0
     while True:
         try:
             return await sink.write(data)
         except StoreUnavailable as error:
-            wait = max(wait, error.retry_after or 0)
+            failures += 1
+            wait = max(BACKOFF.pause(failures), error.retry_after or 0.0)
             if time.monotonic() + wait > deadline:
                 raise
         await asyncio.sleep(wait)
-        wait *= 2
 
 
 @contextmanager

@@ -32,8 +32,7 @@ from ingestd.tasks import is_being_cancelled
 
 SCHEDULED_TIMEOUT: Final = 300.0  # seconds, unless the operator gives a timeout
 BACKOFF: Final = Backoff(first=10.0, longest=300.0)
-FIRST_RESTART: Final = 1.0  # seconds until a stream that ended runs again, at first
-LONGEST_RESTART: Final = 60.0  # seconds, and at last
+RESTART: Final = Backoff(first=1.0, longest=60.0)  # of a stream that ended
 LOOK_FOR_CHANGES: Final = 5.0  # seconds
 OVERSLEPT: Final = 60.0  # seconds behind the end of a sleep; the task that slept is dead by then
 
@@ -286,13 +285,13 @@ class Collector:
                     await self._execute(tick)
 
     async def _stream(self) -> None:
-        pause = FIRST_RESTART
+        ends = 0  # in a row, each soon after its beginning
         while self._stage is not Stage.STOPPING:
             began = self._clock.monotonic()
-            if await self._run_until_edited() or self._clock.monotonic() - began > LONGEST_RESTART:
-                pause = FIRST_RESTART
-            await self._clock.sleep(pause)
-            pause = min(pause * 2, LONGEST_RESTART)
+            edited = await self._run_until_edited()
+            lasted = self._clock.monotonic() - began > RESTART.longest
+            ends = 1 if edited or lasted else ends + 1
+            await self._clock.sleep(RESTART.pause(ends))
 
     async def _run_until_edited(self) -> bool:
         """Run the stream until it ends or its plugin changes; return whether that did."""

@@ -13,13 +13,12 @@ from ingestd.clock import Clock
 from ingestd.config import HttpConfig
 from ingestd.errors import PluginError
 from ingestd.plugins import _files
-from ingestd.plugins._backoff import spread
+from ingestd.plugins._backoff import Backoff
 from ingestd.plugins._retryafter import retry_after_in_body, retry_after_seconds
 
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-FIRST_PAUSE: Final = 1.0  # seconds
-LONGEST_PAUSE: Final = 60.0  # seconds
+BACKOFF: Final = Backoff(first=1.0, longest=60.0)
 
 
 class Politeness:
@@ -41,26 +40,25 @@ class Politeness:
         """Send a request, as often as it takes and may."""
         if self._server_name is not None:
             request.server_hostname = self._server_name
-        left = self._retries if request.method in REPEATABLE else 0
-        pause = FIRST_PAUSE
+        most, failures = self._retries if request.method in REPEATABLE else 0, 0
         while True:
             await self._turn()
+            wait = BACKOFF.spread_pause(failures + 1)
             try:
                 reply = await handler(request)
             except (aiohttp.ClientConnectionError, TimeoutError):
-                if not left:
+                if failures == most:
                     raise
-                wait = spread(pause)
             else:
-                if reply.status not in RETRIED_STATUS or not left:
+                if reply.status not in RETRIED_STATUS or failures == most:
                     return reply
                 asked = await self._pause_asked_for(reply)
-                wait = spread(pause) if asked is None else asked
-                if wait > LONGEST_PAUSE:
+                wait = wait if asked is None else asked
+                if wait > BACKOFF.longest:
                     return reply  # better to end the run than to sleep in it
                 reply.release()
             await self._clock.sleep(wait)
-            left, pause = left - 1, min(pause * 2, LONGEST_PAUSE)
+            failures += 1
 
     async def _pause_asked_for(self, reply: aiohttp.ClientResponse) -> float | None:
         """Return for how long a server wants to be left alone, in seconds, if it says so."""
