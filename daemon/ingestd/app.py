@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -39,7 +40,7 @@ from ingestd.metrics import Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
 from ingestd.reloading import Reloader
-from ingestd.signals import SIGNALS
+from ingestd.signals import SIGNALS, Answers
 from ingestd.sinks import make_sink
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
@@ -475,13 +476,14 @@ async def run_daemon(daemon: Daemon, serve: Serve) -> None:
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    answers = {
+    answers: Answers = {
         signal.SIGTERM: daemon.stop,
         signal.SIGINT: daemon.stop,
         signal.SIGUSR1: daemon.flush,
         signal.SIGHUP: on_hangup,
     }
-    SIGNALS.attach(answers, loop.call_soon_threadsafe)
+    # A signal may come while a plugin runs, and what it asks for is no part of that run.
+    SIGNALS.attach(answers, partial(loop.call_soon_threadsafe, context=copy_context()))
     try:
         await daemon.run(serve)
     finally:
