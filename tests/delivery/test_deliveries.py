@@ -1,0 +1,376 @@
+"""The deliveries of all stores: made as configured, replaced, removed, stopped, and asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestd.clock import SystemClock
+from ingestd.config.model import BatchConfig, BufferConfig, InfluxStore, StoreConfig
+from ingestd.delivery import deadletters
+from ingestd.delivery.buffer import Buffer
+from ingestd.delivery.deadletters import DeadLetters
+from ingestd.delivery.deliveries import STALLED, Deliveries
+from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.limits import Limits
+from ingestd.delivery.spool import contents
+from ingestd.disk.database import Database
+from ingestd.errors import NotNow
+from ingestd.model import Point, Priority, Receipt, Series
+from ingestd.sinks import influxdb
+from ingestd.sinks.protocol import Sink
+from ingestd.tasks import Tasks
+from tests.support.events import log_into
+from tests.support.influx2 import HANG, Influx2, answer
+from tests.support.pipeline import BUCKET, held, points, until
+
+AWAY = answer(503, retry_after="60")
+
+
+@dataclass(kw_only=True)
+class Stores:
+    """Deliveries to buckets of one server, with what they share."""
+
+    server: Influx2
+    all: Deliveries
+    buffer: Buffer
+    database: Database
+    pool: Executor
+    clock: SystemClock
+    events: list[dict[str, Any]]
+
+    def make(
+        self, name: str = "main", *, bucket: str = BUCKET, spool_bytes: int = 10**7
+    ) -> Delivery:
+        """Make a delivery to a bucket."""
+        store = InfluxStore(
+            name=name,
+            url=self.server.url,
+            org="campus",
+            bucket=bucket,
+            token="secret",
+            batch=BatchConfig(linger=0.01),
+            retry_max=0.05,
+        )
+        return self.all.make(store, BufferConfig(spool_bytes=spool_bytes))
+
+    def start(self, name: str = "main", **options: Any) -> Delivery:
+        """Start a delivery to a bucket."""
+        delivery = self.make(name, **options)
+        self.all.start(delivery)
+        return delivery
+
+    async def put(self, some: Sequence[Point]) -> Receipt:
+        """Put points into the buffer."""
+        return await self.buffer.put(some, priority=Priority.SOURCE_KEEPS)
+
+    async def safe(self, some: Sequence[Point]) -> None:
+        """Put points into the buffer and wait until they are safe."""
+        await (await self.put(some)).wait()
+
+    async def spooled(self, name: str = "main") -> int:
+        """Return how many points are in the spool of a store, running or not."""
+        return (await self.database.read(lambda db: contents(db, name))).points
+
+    async def refused(self, *times: int) -> None:
+        """Have the store refuse points, one by one, and take such points from then on."""
+        self.server.refuse = lambda _line: "no such field"
+        for time in times:
+            await self.safe(points(time))
+        self.server.refuse = lambda _line: ""
+
+
+@pytest.fixture
+async def stores(server: Influx2, tmp_path: Path) -> AsyncIterator[Stores]:
+    """Give deliveries, none of them started."""
+
+    def make_sink(store: StoreConfig) -> Sink:
+        assert isinstance(store, InfluxStore)
+        return influxdb.sink(store)
+
+    clock, buffer, events = SystemClock(), Buffer(capacity=100_000), list[dict[str, Any]]()
+    shared: dict[str, Any] = {"buffer": buffer, "clock": clock}
+    tasks = Tasks(clock=clock, log=log_into(events))
+    async with await Database.open(tmp_path / "state.db") as database:
+        with ThreadPoolExecutor(2) as pool:
+            shared |= {"database": database, "pool": pool}
+            every = Deliveries(make_sink=make_sink, tasks=tasks, log=log_into(events), **shared)
+            yield Stores(server=server, all=every, events=events, **shared)
+            await every.stop(patience=1.0, hurry=asyncio.Event())
+            await tasks.cancel()
+
+
+def test_a_delivery_is_made_as_the_operator_wrote(stores: Stores) -> None:
+    """Each option of the store and of the buffer is one of its limits."""
+    store = InfluxStore(
+        name="main",
+        url="http://localhost",
+        batch=BatchConfig(points=7, bytes=8, linger=9.0),
+        timeout=10.0,
+        retry_max=11.0,
+        write_ahead=True,
+    )
+
+    made = stores.all.make(store, BufferConfig(spool_bytes=12, spool_age=13.0))
+
+    assert made.name == "main"
+    assert made.limits == Limits(
+        points=7,
+        size_bytes=8,
+        linger=9.0,
+        longest_retry=11.0,
+        write_ahead=True,
+        spool_bytes=12,
+        spool_age=13.0,
+        stalled=10.0 + STALLED,
+    )
+    made.log.info("it is told which store")
+    assert stores.events == [{"level": "info", "event": "it is told which store", "store": "main"}]
+    assert stores.all.by_store == {}
+
+
+async def test_points_go_to_every_store_that_was_started(stores: Stores) -> None:
+    """The buffer has a lane for each."""
+    stores.server.make_bucket("second")
+    stores.start("main")
+    stores.start("other", bucket="second")
+    await stores.safe(points(1, 2))
+
+    assert stores.server.values("second") == stores.server.values(BUCKET)
+    assert len(held(stores.server)) == 2
+    assert set(stores.buffer.lanes) == set(stores.all.by_store) == {"main", "other"}
+
+
+async def test_a_delivery_takes_over_from_the_one_it_replaces(stores: Stores) -> None:
+    """What was under way is spooled by the one, and found and stored by the other."""
+    stores.server.always = HANG
+    before = stores.start()
+    receipt = await stores.put(points(1, 2))
+    await until(lambda: stores.server.writes == 1)
+    stores.buffer.pause("main")
+    stores.server.always = None
+
+    after = stores.start()
+    await receipt.wait()
+    await until(lambda: after.account.stored == 2)
+
+    assert before.account.stored == 0
+    assert after.account.inherited == 2
+    assert after.balance.off_by == 0
+    assert stores.buffer.paused == set()
+    assert len(held(stores.server)) == 2
+
+
+async def test_a_store_that_is_removed_leaves_its_spool(stores: Stores) -> None:
+    """Its points wait there for its return, and no new ones join them."""
+    stores.server.make_bucket("second")
+    stores.start("main")
+    stores.start("other", bucket="second")
+    stores.server.always = HANG
+    receipt = await stores.put(points(1, 2))
+    await until(lambda: stores.server.writes == 2)
+    stores.buffer.pause("main")
+    stores.server.always = None
+
+    stores.all.remove("main")
+    stores.all.by_store["other"].give_up()
+    await receipt.wait()
+    await stores.safe(points(3))
+
+    assert set(stores.buffer.lanes) == set(stores.all.by_store) == {"other"}
+    assert stores.buffer.paused == set()
+    assert await stores.spooled("main") == 2
+
+
+async def test_a_stop_delivers_what_is_in_memory(stores: Stores) -> None:
+    """A batch need not be full, nor old, nor waited for."""
+    stores.start()
+    await stores.put(points(1))
+
+    async with asyncio.timeout(10):
+        await stores.all.stop(patience=60.0, hurry=asyncio.Event())
+
+    assert held(stores.server) == {("level", 1): 1.0}
+
+
+async def test_a_stop_has_patience_for_a_while(stores: Stores) -> None:
+    """What is not stored by then is in the spool when it is over."""
+    stores.start()
+    stores.server.always = HANG
+    receipt = await stores.put(points(1))
+
+    async with asyncio.timeout(10):
+        await stores.all.stop(patience=0.2, hurry=asyncio.Event())
+
+    assert receipt.settled
+    assert await stores.spooled() == 1
+
+
+async def test_a_stop_can_be_hurried(stores: Stores) -> None:
+    """A second signal spools at once, and what is there to be spooled still is."""
+    stores.start()
+    stores.server.always = HANG
+    receipt = await stores.put(points(1))
+    hurry = asyncio.Event()
+    hurry.set()
+
+    async with asyncio.timeout(10):
+        await stores.all.stop(patience=60.0, hurry=hurry)
+
+    assert receipt.settled
+    assert await stores.spooled() == 1
+
+
+async def test_without_a_store_there_is_nothing_to_stop(stores: Stores) -> None:
+    """The last store may have been taken out of the configuration."""
+    await stores.all.stop(patience=60.0, hurry=asyncio.Event())
+
+
+async def test_new_limits_let_collectors_go_on(stores: Stores) -> None:
+    """A spool that was full has room when it may weigh more."""
+    delivery = stores.start(spool_bytes=10)
+    stores.server.always = AWAY
+    await stores.safe(points(1))
+    full = stores.buffer.paused
+
+    stores.all.limit(BufferConfig(spool_bytes=10_000, spool_age=86_400.0))
+
+    assert full == {"main"}
+    assert stores.buffer.paused == set()
+    assert (delivery.spool.limit_bytes, delivery.limits.spool_age) == (10_000, 86_400.0)
+
+
+async def test_points_are_read_from_the_first_store(stores: Stores) -> None:
+    """They are those of the series, the span and the tags that were asked for."""
+    stores.server.make_bucket("second")
+    stores.start("main")
+    stores.start("other", bucket="second")
+    for site, value in (("a", 1.0), ("b", 2.0)):
+        series = Series("level", (("site", site),))
+        await stores.safe(points(1, 2, 3, 4, series=series, value=value))
+    stores.server.stored["second"].clear()
+
+    found = await stores.all.read("level", start_us=2_000_000, end_us=4_000_000, tags={"site": "b"})
+
+    assert [(each.time_us, each.value) for each in found] == [
+        (2_000_000, 2.0),
+        (3_000_000, 2.0),
+    ]
+
+
+async def test_one_store_that_is_down_is_enough_to_be_behind(stores: Stores) -> None:
+    """Backfills wait for all of them."""
+    stores.server.make_bucket("second")
+    stores.start("main")
+    other = stores.start("other", bucket="second")
+    assert stores.all.behind == ""
+
+    other.outage.failed("no")
+
+    assert stores.all.behind == "store other is down"
+
+
+async def test_the_store_whose_delivery_is_stuck_is_named(stores: Stores) -> None:
+    """The others go on."""
+    stores.server.make_bucket("second")
+    stores.start("main")
+    other = stores.start("other", bucket="second")
+    assert stores.all.stuck == []
+
+    other.account.to_flight(1)
+    other.account.moved_at -= 2 * other.limits.stalled
+
+    assert stores.all.stuck == ["other"]
+
+
+# Dead letters
+
+
+async def test_all_dead_letters_are_tried_again_page_by_page(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of other stores stay, and none is tried twice."""
+    monkeypatch.setattr(deadletters, "PAGE", 2)
+    delivery = stores.start()
+    await stores.refused(1, 2)
+    other = DeadLetters(stores.database, "gone", clock=stores.clock)
+    await other.add([(b"x", "")])
+    await stores.refused(3, 4, 5)
+
+    assert await stores.all.retry("main") == 5
+    await until(lambda: delivery.account.stored == 5)
+
+    assert {second for _, second in held(stores.server)} == {1, 2, 3, 4, 5}
+    assert delivery.dead.count == 0
+    assert len(await other.listed()) == 1
+    assert await stores.all.retry("main") == 0
+
+
+async def test_dead_letters_that_are_refused_again_are_not_tried_for_ever(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry ends with the letters that were there when it began."""
+    monkeypatch.setattr(deadletters, "PAGE", 1)
+    delivery = stores.start()
+    await stores.refused(1, 2, 3)
+    stores.server.refuse = lambda _line: "still no such field"
+
+    assert await stores.all.retry("main") == 3
+    await until(lambda: delivery.dead.count == 3)
+
+    assert {each.reason for each in await delivery.dead.listed()} != {"no such field"}
+
+
+async def test_some_dead_letters_are_tried_again(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator names them by their numbers, more than are moved together."""
+    monkeypatch.setattr(deadletters, "PAGE", 2)
+    delivery = stores.start()
+    await stores.refused(1, 2, 3, 4, 5, 6)
+
+    assert await stores.all.retry("main", [1, 3, 4, 5, 6]) == 5
+    await until(lambda: delivery.account.stored == 5)
+
+    assert {second for _, second in held(stores.server)} == {1, 3, 4, 5, 6}
+    assert [each.id for each in await delivery.dead.listed()] == [2]
+
+
+async def test_dead_letters_of_a_former_store_are_not_tried_again(stores: Stores) -> None:
+    """No store of that name could take them; they stay."""
+    gone = DeadLetters(stores.database, "gone", clock=stores.clock)
+    await gone.add([(b"x", "")])
+
+    with pytest.raises(NotNow, match=r"^gone: expected a configured store, got a former one$"):
+        await stores.all.retry("gone")
+    assert len(await gone.listed()) == 1
+
+
+async def test_dead_letters_are_purged(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are counted as dropped, those that were named or all."""
+    monkeypatch.setattr(deadletters, "PAGE", 2)
+    delivery = stores.start()
+    await stores.refused(1, 2, 3, 4, 5, 6, 7)
+
+    assert await stores.all.purge("main", [2, 3, 99]) == 2
+    assert [each.id for each in await delivery.dead.listed()] == [1, 4, 5, 6, 7]
+    assert (delivery.dead.count, delivery.account.dropped) == (5, 2)
+    assert await stores.all.purge("main") == 5
+    assert (delivery.dead.count, delivery.account.dropped) == (0, 7)
+    assert delivery.balance.off_by == 0
+
+
+async def test_dead_letters_of_a_former_store_are_purged(stores: Stores) -> None:
+    """Nothing else could be done with them; those of the others stay."""
+    delivery = stores.start()
+    await stores.refused(1)
+    gone = DeadLetters(stores.database, "gone", clock=stores.clock)
+    await gone.add([(b"x", ""), (b"y", "")])
+
+    assert await stores.all.purge("gone") == 2
+    assert await gone.listed() == []
+    assert len(await delivery.dead.listed()) == 1
