@@ -9,6 +9,7 @@ import pytest
 from ingestd.delivery import deadletters
 from ingestd.delivery.deadletters import DeadLetters
 from ingestd.disk.database import Database
+from ingestd.disk.directory import Ballast
 from ingestd.errors import DiskFull
 from tests.support.clock import START, VirtualClock
 from tests.support.disk import fill
@@ -78,6 +79,8 @@ async def test_only_a_stores_own_letters_are_found(database: Database, dead: Dea
     found = await database.read(partial(deadletters.found, store="main", ids=[3, 2, 2, 99, 1]))
 
     assert [each.id for each in found] == [1, 2]
+    assert [each.id for each in await dead.listed()] == [1, 2]
+    assert [each.id for each in await database.read(deadletters.listed)] == [1, 2, 3]
     assert await database.read(deadletters.newest) == 3
 
 
@@ -94,10 +97,13 @@ async def test_numbers_are_never_given_twice(database: Database, dead: DeadLette
 @pytest.mark.slow  # a small disk is filled
 async def test_full_disk_counts_nothing(small_disk: Path) -> None:
     """Nothing was written, and removing still works."""
-    async with await Database.open(small_disk / "state.db") as database:
+    ballast = Ballast(small_disk / "ballast", size=8 << 20)
+    ballast.make()
+    async with await Database.open(small_disk / "state.db", ballast=ballast) as database:
         dead = DeadLetters(database, "main", clock=VirtualClock())
-        await dead.add([(b"a", "")])
+        await dead.add([(b"a", ""), *[(b"b" * 1000, "")] * 1000])
         fill(small_disk)
+        assert await dead.remove(range(2, 1002)) == 1000
 
         with pytest.raises(DiskFull):
             await dead.add([(b"x" * 20_000_000, "")])

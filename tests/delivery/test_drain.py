@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from tests.support.influx2 import Influx2, answer
+from ingestd.config.model import EmbeddedStore
+from ingestd.sinks.embedded import EmbeddedSink
+from ingestd.sinks.protocol import Sink
+from tests.support.influx2 import Behaviour, Influx2, answer
 from tests.support.pipeline import UNBALANCED, Pipeline, held, influx, points, running, until
 
 AWAY = answer(503, retry_after="60")
@@ -50,6 +53,47 @@ async def test_what_a_store_took_of_a_joined_body_is_out_of_the_spool(
         await until(lambda: pipe.only.spooled == 0)
         assert len(held(server)) == 40
         assert pipe.balanced()
+
+
+async def spooled_by(sink: Sink, state_dir: Path, *times: int) -> None:
+    """Leave one body more in the spool, of the kind of store that a sink is for."""
+    async with running(state_dir, {"main": sink}) as pipe:
+        pipe.only.give_up()
+        await pipe.safe(points(*times))
+
+
+async def test_bodies_of_two_kinds_of_stores_leave_one_by_one(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """Those of the former kind are set aside, and the rest of one that was cut short stays."""
+    embedded = EmbeddedSink(EmbeddedStore(name="main", path=tmp_path / "readings.db"))
+    await spooled_by(influx(server.url), tmp_path, 1)
+    await spooled_by(embedded, tmp_path, 2)
+    await spooled_by(influx(server.url), tmp_path, 3)
+    await spooled_by(embedded, tmp_path, 4)
+    await spooled_by(influx(server.url), tmp_path, 5, 6)
+    await spooled_by(influx(server.url), tmp_path, 7)
+    server.script += [Behaviour(), Behaviour(), answer(413), Behaviour(), AWAY]
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await until(lambda: not server.script and not pipe.only.outage.up)
+        await until(lambda: pipe.only.spool.holds.bodies == 2)
+
+        assert {second for _, second in held(server)} == {1, 3, 5}
+        assert (pipe.only.account.stored, pipe.only.account.dropped) == (3, 2)
+        assert pipe.only.spooled == 2
+        told = pipe.logged("spooled points were set aside")
+        assert [(each["points"], each["reason"]) for each in told] == [
+            (1, "spooled for another kind of store")
+        ] * 2
+        errors = await pipe.database.read(
+            lambda db: db.execute("SELECT error FROM damaged").fetchall()
+        )
+        assert all(error.startswith("not of this kind of store: ") for (error,) in errors)
+        assert pipe.balanced()
+
+        pipe.only.outage.try_now()
+        await until(lambda: pipe.only.spooled == 0)
+        assert {second for _, second in held(server)} == {1, 3, 5, 6, 7}
 
 
 async def test_an_account_that_is_off_is_told_with_its_numbers(

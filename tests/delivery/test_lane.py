@@ -131,6 +131,7 @@ async def test_kept_and_droppable_points_never_share_a_batch() -> None:
 async def test_backfill_goes_while_nothing_else_is_due() -> None:
     """A live batch that still gathers its points is not delayed by one that is ready."""
     one = OneLane(batch=2)
+    await one.clock.advance(2 * LINGER)
     await one.put(1, 2, 3, priority=Priority.BACKFILL)
     await one.put(9)
 
@@ -222,6 +223,17 @@ async def test_point_that_corrects_the_edge_of_a_backfill_goes_behind_it(correct
     batches = [await one.batch() for _ in range(2)]
 
     assert [seconds(each) for each in batches] == [[1, 2], [corrected, corrected]]
+
+
+@pytest.mark.parametrize("corrected", [1, 5, 9])
+async def test_point_that_corrects_any_result_of_a_backfill_goes_behind_it(corrected: int) -> None:
+    """What waits of it may have come in parts, in any order."""
+    one = OneLane(batch=3)
+    for second in (5, 9, 1):
+        await one.put(second, priority=Priority.BACKFILL)
+    await one.put(corrected, corrected, corrected)
+
+    assert seconds(await one.batch()) == [5, 9, 1]
 
 
 @pytest.mark.parametrize("other", [0, 3])

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from ingestd.config.model import EmbeddedStore
-from ingestd.model import Series
+from ingestd.delivery.sender import sifted
+from ingestd.errors import BodyRejected
+from ingestd.model import Body, Series
 from ingestd.sinks.embedded import EmbeddedSink
-from tests.support.influx2 import (
-    Influx2,
-    answer,
-)
+from tests.support.influx2 import Influx2, answer
 from tests.support.pipeline import held, influx, points, running, until
+
+STAY = "dead letters stay, since this kind of store cannot be sent them"
+AWAY = answer(503, retry_after="60")
 
 
 async def test_a_bad_point_stands_alone_in_the_end(server: Influx2, tmp_path: Path) -> None:
@@ -20,6 +22,10 @@ async def test_a_bad_point_stands_alone_in_the_end(server: Influx2, tmp_path: Pa
 
         assert {second for _, second in held(server)} == set(range(1, 41)) - {7}
         assert (pipe.only.account.stored, pipe.only.dead.count) == (39, 1)
+        (letter,) = await pipe.only.dead.listed()
+        assert "hates seven" in letter.reason
+        (told,) = pipe.logged("points refused for good")
+        assert (told["level"], told["points"], told["reason"]) == ("error", 1, letter.reason)
         assert pipe.balanced()
 
 
@@ -87,7 +93,7 @@ async def test_dead_letters_outlive_a_change_of_the_stores_type(
         assert await pipe.only.retry(await pipe.only.dead.listed()) == 0
         await pipe.safe(points(2))
         assert (pipe.only.dead.count, pipe.only.account.stored) == (1, 1)
-        (told,) = pipe.logged("dead letters stay, since this kind of store cannot be sent them")
+        (told,) = pipe.logged(STAY)
         assert (told["level"], told["points"]) == ("warning", 1)
         assert pipe.balanced()
 
@@ -113,6 +119,8 @@ async def test_a_retry_takes_what_can_be_sent(server: Influx2, tmp_path: Path) -
         assert {second for _, second in held(server)} == {1, 3}
         (left,) = await pipe.only.dead.listed()
         assert b"ends in" in left.payload
+        (told,) = pipe.logged(STAY)
+        assert told["points"] == 1
         assert pipe.balanced()
 
 
@@ -127,7 +135,35 @@ async def test_a_dead_letter_can_be_tried_again(server: Influx2, tmp_path: Path)
         letters = await pipe.only.dead.listed()
         await pipe.only.retry(letters)
         await until(lambda: pipe.only.account.stored == 1)
+        assert not pipe.logged(STAY)
 
         assert held(server) == {("level", 1): 1.0}
         assert pipe.only.dead.count == 0
         assert pipe.balanced()
+
+
+async def test_a_letter_that_is_tried_again_is_never_dropped(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """The operator wants it stored; a full spool takes what may be dropped from others."""
+    server.refuse = lambda _line: "no such field"
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(1), droppable=True)
+        server.always = AWAY
+        await pipe.only.retry(await pipe.only.dead.listed())
+
+        (body,), _ = await pipe.only.spool.oldest(1)
+        assert not body.droppable
+
+
+def test_a_store_may_name_every_point_of_a_body() -> None:
+    """Nothing is left to be sent then, each with its own reason."""
+    sink = influx("http://localhost")
+    lines = [b"level value=1 1", b"level value=2 2"]
+    body = Body(sink.join(lines), 2, 0, 0)
+    error = BodyRejected("two bad", bad={0: "hates one", 1: "hates two"})
+
+    refused, again = sifted(sink, body, error, last=False)
+
+    assert list(refused) == [(lines[0], "hates one"), (lines[1], "hates two")]
+    assert list(again) == []

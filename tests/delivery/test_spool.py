@@ -59,6 +59,12 @@ async def queue(spool: Spool) -> list[str]:
     return [each.body.data.decode() for each in found]
 
 
+async def set_aside(spool: Spool) -> list[tuple[str, bytes, str]]:
+    """Return what was set aside."""
+    select = "SELECT key, payload, error FROM damaged"
+    return await spool._database.read(lambda db: db.execute(select).fetchall())
+
+
 async def reopened(spool: Spool) -> Contents:
     """Return what another daemon would find."""
     other = Spool(spool._database, spool.store, limit_bytes=LIMIT, clock=spool._clock)
@@ -180,7 +186,8 @@ async def test_only_droppable_bodies_are_dropped_oldest_first(spool: Spool) -> N
     await add(spool, body("1111", points=1), body("2222", points=2), body("3333", points=4),
               droppable=True)  # fmt: skip
 
-    assert await spool.drop_oldest(5) == 3
+    assert await spool.drop_oldest(4) == 1
+    assert await spool.drop_oldest(1) == 2
     assert await queue(spool) == ["kept", "3333"]
 
     spool.check_in()
@@ -202,6 +209,39 @@ async def test_a_new_body_takes_the_place_of_the_oldest(spool: Spool, clock: Vir
     assert await queue(spool) == ["kept", "1111", "4444", "new"]
     assert spool.holds == Contents(4, 16, 15, 70_000_000, START)
     assert await reopened(spool) == spool.holds
+
+
+async def test_a_new_body_may_be_dropped_in_its_turn(spool: Spool, clock: VirtualClock) -> None:
+    """It takes the place of one that weighs as much; the queue is as old as its new head."""
+    await add(spool, body("11"), droppable=True)
+    await clock.advance(60)
+
+    for text in ("22", "33"):
+        assert await spool.append_over_oldest(body(text)) == 1
+        assert await queue(spool) == [text]
+        spool.check_in()
+
+    assert spool.holds.oldest_at == START + 60
+    assert await set_aside(spool) == []
+
+
+async def test_a_body_that_cannot_be_sent_is_kept_aside(spool: Spool) -> None:
+    """An operator who sets the store's type back can look at it there."""
+    await add(spool, body("a", points=2), body("b", points=3))
+    found, _ = await spool.oldest(2)
+
+    assert await spool.set_aside(found, "of another kind") == 2
+    assert await queue(spool) == ["b"]
+    assert await set_aside(spool) == [("main/1", b"a", "of another kind")]
+
+
+async def test_what_is_left_of_bodies_is_all_that_is_kept(spool: Spool) -> None:
+    """Those that were sent are not set aside."""
+    await add(spool, body("a"), body("b"))
+
+    await spool.replace((await spool.oldest(100))[0], body("rest"))
+
+    assert await set_aside(spool) == []
 
 
 async def test_nothing_is_changed_when_too_little_can_be_dropped(spool: Spool) -> None:
