@@ -129,13 +129,13 @@ class _State:
         self._abandoned = False
 
     def finish(self) -> bool:
-        """Note that it was done; return whether it was given up before."""
+        """Note that the call was done; return whether it was given up before."""
         with self._lock:
             self.done.set()
             return self._abandoned
 
     def abandon(self) -> bool:
-        """Give it up; return whether it had not been done at the last moment."""
+        """Give the call up; return whether it had not been done at the last moment."""
         with self._lock:
             self._abandoned = not self.done.is_set()
             return self._abandoned

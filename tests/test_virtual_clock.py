@@ -39,11 +39,9 @@ async def test_drive_jumps_years_in_no_time() -> None:
             await clock.sleep(YEAR)
         return "done"
 
-    started = time.monotonic()
     result = await clock.drive(wait())
 
     assert (result, clock.now()) == ("done", 10 * YEAR)
-    assert time.monotonic() - started < 1
 
 
 async def test_drive_does_not_jump_while_a_thread_works() -> None:

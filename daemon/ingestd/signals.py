@@ -44,7 +44,7 @@ class Signals:
             self._take(number, None)
 
     def detach(self) -> None:
-        """Ignore all of them from now on: the daemon has come to its end."""
+        """Ignore all signals from now on: the daemon has come to its end."""
         self._answers, self._call = {}, _drop
 
     def _take(self, number: int, _frame: FrameType | None) -> None:

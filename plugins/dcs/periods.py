@@ -29,11 +29,11 @@ class Window:
         return self.end - self.start
 
     def __contains__(self, other: "Window") -> bool:
-        """Say whether all of another one lies in it."""
+        """Say whether all of another period lies in this one."""
         return self.start <= other.start and other.end <= self.end
 
     def within(self, other: "Window") -> "Window":
-        """Return the part of it that lies in another one."""
+        """Return the part of this period that lies in another one."""
         return Window(max(self.start, other.start), min(self.end, other.end))
 
 

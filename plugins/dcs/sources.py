@@ -44,12 +44,12 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What the server calls it."""
+        """What the server calls the source."""
         return self.meter if self.virtual else f"{self.meter}: {self.register}"
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """What people call the source."""
         return f"{self.id} ({self.name})"
 
     def fields(self, quantity: str) -> dict[str, str]:

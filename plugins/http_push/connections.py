@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
             self.http.connection_lost(exc)
 
     def close(self) -> None:
-        """End it."""
+        """End the connection."""
         if self._is_http:
             self.http.force_close()
         elif self._transport is not None:

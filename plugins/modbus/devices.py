@@ -88,7 +88,7 @@ class Device:
 
     @property
     def label(self) -> str:
-        """What it is called in errors."""
+        """What the device is called in errors."""
         place = f"{self.line.address} unit {self.unit}"
         return place if self.name is None else f"{self.name} ({place})"
 

@@ -65,7 +65,7 @@ class Register:
 
     @property
     def label(self) -> str:
-        """What it is called in errors."""
+        """What the register is called in errors."""
         last = self.address + self.count - 1
         return f"{self.table} {self.address}" + (f"-{last}" if self.count > 1 else "")
 

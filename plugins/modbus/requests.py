@@ -39,7 +39,7 @@ class Request:
 
     @property
     def label(self) -> str:
-        """What it is called in errors."""
+        """What the request is called in errors."""
         last = self.address + self.count - 1
         return f"{self.table} {self.address}" + (f"-{last}" if self.count > 1 else "")
 

@@ -292,6 +292,6 @@ class Backfill:
         return self._services.redactor.text(text, owner=self.record.collector)
 
     def _stand(self, status: Status, why: str = "") -> None:
-        """Say how it stands, unless other work has taken its place and says it."""
+        """Say how the backfill stands, unless other work has taken its place and says it."""
         if not self._stopping:
             self.record.status, self.record.why = status, why

@@ -73,7 +73,7 @@ class Backfills:
         self._stopping = False
 
     async def remember(self) -> None:
-        """Learn which were not finished when the daemon ended; ``follow`` goes on with them.
+        """Learn which backfills the last daemon did not finish; ``follow`` goes on with them.
 
         Raises:
             StateError: The database failed.
@@ -95,7 +95,7 @@ class Backfills:
 
     @property
     def unfinished(self) -> Sequence[BackfillRecord]:
-        """Those that are neither done nor cancelled, in the order in which they were asked for."""
+        """The backfills that are neither done nor cancelled, in the order of their numbers."""
         return [each.record for each in self._unfinished.values()]
 
     @property
@@ -111,7 +111,7 @@ class Backfills:
         }
 
     def told(self, record: BackfillRecord) -> dict[str, Any]:
-        """Return one for a listing, with what its window under way has given so far."""
+        """Return a backfill for a listing, with what its window under way has given so far."""
         shape, found = record.as_dict(), self._unfinished.get(record.id)
         if found and found.work and found.work.running:
             counts = found.work.running.counts
@@ -158,7 +158,7 @@ class Backfills:
             return await self._begin(record)
 
     async def cancel(self, number: int) -> BackfillRecord | None:
-        """Give one up; what was read stays. Return it, or None if there is none.
+        """Give a backfill up; what was read stays. Return it, or None if there is none.
 
         Raises:
             NotNow: It is done already.
@@ -171,7 +171,7 @@ class Backfills:
         return found
 
     async def ended(self, number: int) -> BackfillRecord | None:
-        """Wait until one is done or cancelled, and return it, or None if there is none.
+        """Wait until a backfill is done or cancelled; return it, or None if there is none.
 
         Raises:
             StateError: The database failed.
@@ -216,7 +216,7 @@ class Backfills:
     # -- one of them
 
     def _of(self, collector: str) -> Unfinished | None:
-        """Return the unfinished one of a collector, or None."""
+        """Return the unfinished backfill of a collector, or None."""
         found = (each for each in self._unfinished.values() if each.record.collector == collector)
         return next(found, None)
 
@@ -270,7 +270,7 @@ class Backfills:
             )
 
     def _go_on(self, unfinished: Unfinished) -> bool:
-        """Work on one with its collector as it is now; return whether that begins anew."""
+        """Work on a backfill with its collector as it is now; return whether that begins anew."""
         record, work = unfinished.record, unfinished.work
         if unfinished.cancelling is not None:
             return False
@@ -296,7 +296,7 @@ class Backfills:
         return True
 
     def _stop(self, unfinished: Unfinished) -> Task | None:
-        """Begin to stop the work on one; return the end of it and of all before it."""
+        """Begin to stop the work on a backfill; return the end of that and of all before it."""
         work, task, earlier = unfinished.work, unfinished.task, unfinished.stopping
         if work is None or task is None:
             return earlier

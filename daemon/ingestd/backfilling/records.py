@@ -76,12 +76,12 @@ class BackfillRecord:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether nothing more will come of the backfill."""
         return self.status in OVER
 
     @property
     def done(self) -> float:
-        """How much of it is done, from 0 to 1."""
+        """How much of the backfill is done, from 0 to 1."""
         return share_done(self.spans, self.position)
 
     def note_problem(self, problem: str) -> None:
@@ -90,7 +90,7 @@ class BackfillRecord:
             self.problems.append(f"{problem:.{LONGEST_PROBLEM}}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for a listing."""
+        """Return the record for a listing."""
         return {**asdict(self), "done": self.done}
 
 

@@ -112,7 +112,7 @@ class Follower:
         self.last: Json | None = None
 
     def __call__(self, found: Json) -> None:
-        """Show what the API has of it."""
+        """Show a backfill as the API has it."""
         if self.last is None:
             self._done_before = found["done"]
         self.last = found

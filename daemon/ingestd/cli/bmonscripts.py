@@ -14,7 +14,7 @@ EXTRA: Final = frozenset({"dateutil", "modbus_tk", "pandas", "pytz", "requests"}
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What was found.
+    """What a script needs, as far as its text tells.
 
     Attributes:
         settings: The names of the Django settings that it reads.

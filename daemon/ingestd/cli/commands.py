@@ -38,12 +38,12 @@ class Commands(click.Group):
     """The commands, each imported when it is wanted."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name them."""
+        """Name the commands."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one."""
+        """Import a command."""
         del ctx
         if cmd_name not in COMMANDS:
             return None

@@ -25,7 +25,7 @@ def dead_letters() -> None:
 def list_letters(
     *, store: str | None, after: int, limit: int, config_path: Path, as_json: bool
 ) -> None:
-    """List them in the order of their numbers."""
+    """List dead letters in the order of their numbers."""
     found = ask(
         config_path, lambda backend: backend.dead_letters(store=store, after=after, limit=limit)
     )
@@ -63,7 +63,7 @@ def _selection(command: click.decorators.FC) -> click.decorators.FC:
 @dead_letters.command(short_help="Send them again.")
 @_selection
 def retry(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> int:
-    """Send them again, after the store or its limits have been put right."""
+    """Send dead letters again, after the store or its limits have been put right."""
     wanted = _ids(ids, everything=everything)
     count = ask(config_path, lambda backend: backend.retry(store, wanted))
     return _tell(store, wanted, count, "queued again", lacking=" that can be sent")
@@ -72,7 +72,7 @@ def retry(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Pa
 @dead_letters.command(short_help="Delete them.")
 @_selection
 def purge(*, ids: tuple[int, ...], store: str, everything: bool, config_path: Path) -> int:
-    """Delete them; there is no way back."""
+    """Delete dead letters; there is no way back."""
     wanted = _ids(ids, everything=everything)
     count = ask(config_path, lambda backend: backend.purge(store, wanted))
     return _tell(store, wanted, count, "deleted")

@@ -28,7 +28,7 @@ class FromFiles:
 
     @classmethod
     def read(cls, db: sqlite3.Connection) -> "FromFiles":
-        """Read it."""
+        """Read what the state database says."""
         columns = {row[1] for row in db.execute("PRAGMA table_info(series)")}
         return cls(
             last={each.collector: each for each in runrecords.latest_runs(db)},

@@ -203,7 +203,7 @@ class Offline:
         return await self._change(forget)
 
     async def backfill(self, wanted: BackfillRequest, follow: Follow | None) -> Json:
-        """Read it in this process, for as long as that takes."""
+        """Read the past of a collector in this process, for as long as that takes."""
         from ingestd.cli.headless import backfill_here  # noqa: PLC0415 -- takes its time
 
         collector = self._known(wanted.collector)

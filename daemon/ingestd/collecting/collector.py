@@ -128,7 +128,7 @@ class Collector:
 
     @property
     def known_since(self) -> float:
-        """When it was started for the first time that is known, in seconds since the epoch."""
+        """When the collector first started as far as is known, in seconds since the epoch."""
         return self._clock.now() - (self._clock.monotonic() - self._vitals.known_since)
 
     @property
@@ -151,11 +151,11 @@ class Collector:
         return self.setup.watch.moved(now=now, wall=wall)
 
     def left(self) -> Paces:
-        """Return how far all of its series have come, for the one that comes under its name."""
+        """Return how far all series have come, for the next collector of this name."""
         return self.setup.watch.left(now=self._clock.monotonic(), wall=self._clock.now())
 
     def series(self) -> Iterator[KnownSeries]:
-        """Yield every series that it has given, with what is known of it."""
+        """Yield every series that the collector has given, with what is known of it."""
         return self._vitals.series()
 
     def forget_series(self, key: SeriesKey) -> bool:

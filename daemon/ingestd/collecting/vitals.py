@@ -38,7 +38,7 @@ class Pulse:
     disconnected: str = ""
 
     def gave(self, *, usable: bool, now: float) -> None:
-        """Note that it gave readings."""
+        """Note that the run gave readings."""
         self.result_at = now
         if usable:
             self.usable, self.unusable_since = True, None
@@ -46,7 +46,7 @@ class Pulse:
             self.unusable_since = now
 
     def connection(self, problem: str) -> None:
-        """Note that its connection is up, or why it is down."""
+        """Note that the connection of the stream is up, or why it is down."""
         self.connected, self.disconnected = not problem, problem
 
     def has_recovered(self, now: float) -> bool:

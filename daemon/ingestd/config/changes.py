@@ -35,7 +35,7 @@ class Changes:
         return bool(self.added or self.removed or self.changed)
 
     def describe(self, *, most: int | None = _MOST_NAMED) -> str:
-        """Return it for people, no more names than that: ``+new ~changed -old``."""
+        """Return the changes for people, no more names than that: ``+new ~changed -old``."""
         if not self:
             return "unchanged"
         marked = [
@@ -70,7 +70,7 @@ class Plan:
         return bool(self.collectors or self.stores or self.catalogue or self.live or self.restart)
 
     def describe(self, *, most: int | None = _MOST_NAMED) -> str:
-        """Return it in one line for people; it holds names only, so no secrets.
+        """Return the plan in one line for people; it holds names only, so no secrets.
 
         Args:
             most: How many collectors and stores to name, or None for all of them.

@@ -102,7 +102,7 @@ class Buffer:
         self._paused.add(store)
 
     def resume(self, store: str) -> None:
-        """Let them in again."""
+        """Let in again what waits for this store's spool alone."""
         self._paused.discard(store)
         self._admit()
 

@@ -33,7 +33,7 @@ class DeadLetter:
     payload: bytes
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for a listing."""
+        """Return the letter for a listing."""
         return {
             "id": self.id,
             "store": self.store,

@@ -122,7 +122,7 @@ class Delivery:
 
     @property
     def stuck(self) -> bool:
-        """Whether it has something under way that does not move."""
+        """Whether the delivery has something under way that does not move."""
         patience = self.limits.stalled
         if not self.account.in_flight and self.lane.oldest_age <= patience:
             return False
@@ -141,7 +141,7 @@ class Delivery:
 
     @property
     def behind(self) -> str:
-        """Why it has enough to do without points of the past, or an empty string."""
+        """Why the store has enough to do without points of the past, or an empty string."""
         if not self.outage.up:
             return f"store {self.name} is {self.outage.health.value}"
         oldest_at = self.spool.holds.oldest_at

@@ -27,7 +27,7 @@ class OfStore:
     of_accounts: bool = True
 
     def family(self, deliveries: Mapping[str, Delivery]) -> Metric:
-        """Return it for every store as it is now."""
+        """Return the metric with its present value for every store."""
         # Counters are those whose name says so.
         kind = CounterMetricFamily if self.name.endswith("_total") else GaugeMetricFamily
         family = kind(self.name, self.text, labels=["store"])

@@ -75,7 +75,7 @@ class CollectorHealth:
     why: str
 
     def __str__(self) -> str:
-        """Return it for a sentence."""
+        """Return the collector and its trouble for a sentence."""
         return f"{self.name} {self.why}" if self.why else f"{self.name} is {self.state}"
 
 

@@ -132,7 +132,7 @@ class Pace:
         return longest if longest <= REGULAR * shortest else None
 
     def kept(self, *, now: float, wall: float) -> PaceKept:
-        """Return what to keep of it.
+        """Return what to keep of the pace.
 
         Args:
             now: In monotonic seconds.

@@ -83,7 +83,7 @@ class RunRecord:
         return self.outcome in FAILED_OUTCOMES
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for a listing, with what each host tells under the host's own name."""
+        """Return the record for a listing, with what each host tells under the host's own name."""
         values = asdict(self)
         told = values.pop("told")
         return {**values, **told}

@@ -10,7 +10,7 @@ from ingestd.web.problems import Refusal
 
 
 class BackfillsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which backfills.
+    """Which backfills to list.
 
     Attributes:
         collector: Those of one collector, or None for all.

@@ -9,7 +9,7 @@ from ingestd.web.problems import Refusal
 
 
 class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which runs.
+    """Which runs to list.
 
     Attributes:
         collector: Those of one collector, or None for all.

@@ -25,7 +25,7 @@ DAY: Final = 86_400.0
 
 
 class DeadLettersQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which dead letters.
+    """Which dead letters to list.
 
     Attributes:
         store: Whose, or every store's.
@@ -51,7 +51,7 @@ class DeadLettersBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LatestQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which points.
+    """Which points to list.
 
     Attributes:
         within: How far back to look, in seconds.
