@@ -183,7 +183,7 @@ def test_collectors_in_trouble_are_named(daemon: DaemonProcess, tmp_path: Path) 
     troubled = {name: state for name, state in states(daemon).items() if state != "fresh"}
 
     assert set(troubled) == {*wanted, "broker", "path"} - {"good"}
-    assert status["summary"].startswith("8 of 9 collectors need attention: blocks holds up")
+    assert status["summary"].startswith("8 of 9 collectors need attention: blocks has held up")
     firing(
         tmp_path,
         scraped,

@@ -15,6 +15,7 @@ from threading import Thread
 import pytest
 
 from ingestd.systemd import Notifier
+from tests.support.daemonprocess import DaemonProcess
 
 UNITS = Path(__file__).parents[1] / "systemd"
 
@@ -54,6 +55,27 @@ def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Listene
     one = Listener(str(tmp_path / "notify") if request.param == "path" else abstract)
     yield one
     one.close()
+
+
+@pytest.mark.slow  # it waits for the next time that the daemon looks, in at most 5 s
+def test_the_status_is_at_most_five_seconds_old(
+    daemon: DaemonProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told at the start is replaced as soon as something is wrong."""
+    one = Listener(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", one.address)
+    daemon.plugin("fails", "def run(**_): raise OSError('no route')")
+    daemon.configure(collectors={"boiler": {"plugin": "fails", "every": "1s"}})
+    try:
+        daemon.start()
+        first = one.heard()
+        second = one.heard()
+    finally:
+        one.close()
+
+    assert first == {"READY": "1", "STATUS": "1 collector started, nothing is due yet"}
+    assert second["STATUS"].startswith("1 of 1 collector needs attention: boiler has failed")
+    assert "OSError: no route" in second["STATUS"]
 
 
 def test_a_life_as_systemd_hears_it(listener: Listener) -> None:

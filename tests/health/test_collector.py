@@ -106,7 +106,7 @@ TABLE: list[tuple[dict[str, Any], State, str]] = [
     (
         POLLING | {"blocked": "meter.py:3 in run"},
         State.BLOCKED,
-        "holds up the event loop at meter.py:3 in run",
+        "has held up the event loop at meter.py:3 in run",
     ),
     # the worst of several
     (POLLING | {"degraded": "half", "late": [ATTIC]}, State.LATE, "gets nothing from attic"),
@@ -114,7 +114,7 @@ TABLE: list[tuple[dict[str, Any], State, str]] = [
     (POLLING | {"failures": 1, "has_given": False}, State.FAILING, "has failed: "),
     (STREAM | {"disconnected": "x", "failures": 2}, State.DISCONNECTED, "has no connection: x"),
     (STREAM | {"disconnected": "x", "paused": "full"}, State.PAUSED, "waits: full"),
-    (POLLING | {"blocked": "x", "paused": "full"}, State.BLOCKED, "holds up"),
+    (POLLING | {"blocked": "x", "paused": "full"}, State.BLOCKED, "has held up"),
 ]
 
 

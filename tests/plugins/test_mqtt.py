@@ -104,6 +104,10 @@ async def test_connection_comes_back_with_its_session(broker: RealServer, protoc
 
     assert (held, after) == ([1], [2, 3])
     assert [line["event"] for line in ctx.logs] == ["broker is away", "broker is back"]
+    up, *down, up_again = ctx.connection
+    assert (up, up_again) == ("", "")
+    assert down
+    assert all(broker.url.removeprefix("mqtt://") in reason for reason in down)
 
 
 async def test_lost_session_is_told(broker: RealServer) -> None:

@@ -1,6 +1,7 @@
 """/metrics: every name is on its page, and the points add up."""
 
 import re
+import time
 from pathlib import Path
 from typing import Final
 
@@ -98,8 +99,7 @@ async def test_the_points_add_up(daemon_folder: DaemonFolder, influx2: Influx2) 
             seen.append(await scraped(it))
     async with daemon_folder.daemon(text) as it:
         delivery = it.daemon.deliveries.by_store["main"]
-        await it.until(delivery.recovered.is_set)
-        seen.append(inherited := await scraped(it))
+        seen.append(inherited := await scraped(it))  # the first, right after the start
         influx2.always = None
         await it.until(lambda: not delivery.spooled)
         seen.append(await scraped(it))
@@ -111,6 +111,44 @@ async def test_the_points_add_up(daemon_folder: DaemonFolder, influx2: Influx2) 
     assert inherited["ingestd_points_inherited_total", "here"] == 0
     assert last["ingestd_points_dropped_total", "main"] == 8
     assert len(influx2.stored["energy"]) == 12
+
+
+async def test_accounts_wait_until_it_is_known_what_is_on_disk(
+    daemon_folder: DaemonFolder,
+) -> None:
+    """Half of the sum is worse than none; whether the store is up is known before."""
+    async with daemon_folder.daemon("stores: {here: {type: embedded}}\n") as it:
+        it.daemon.deliveries.by_store["here"].recovered.clear()
+        found = await scraped(it)
+
+    assert {name for name, _ in found} == {
+        "ingestd_store_up",
+        "ingestd_spool_full",
+        "ingestd_spool_limit_bytes",
+    }
+
+
+async def test_metrics_of_a_collector_exist_from_its_start(daemon_folder: DaemonFolder) -> None:
+    """With 0, or the time of the start: what is missing cannot be alerted on."""
+    daemon_folder.plugin("meter", METER)
+    before = time.time()
+    async with daemon_folder.daemon(
+        "collectors: {meter: {plugin: meter, every: 1h, catch_up: none}}\n"
+    ) as it:
+        text = (await it.ask("GET", "/metrics")).body
+    found = {
+        (sample.name, sample.labels.get("state") or sample.labels.get("outcome")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.labels.get("collector") == "meter"
+    }
+
+    assert found["ingestd_runs_total", "failed"] == found["ingestd_readings_total", None] == 0
+    assert found["ingestd_collector_state", "waiting"] == 1
+    assert sum(value for (name, _), value in found.items() if name.endswith("_state")) == 1
+    for name in ("newest_reading", "last_success"):
+        stamp = found[f"ingestd_collector_{name}_timestamp_seconds", None]
+        assert before - 1 <= stamp <= time.time()
 
 
 async def test_an_outage_shows(daemon_folder: DaemonFolder, influx2: Influx2) -> None:

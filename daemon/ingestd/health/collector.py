@@ -87,7 +87,7 @@ def judge(facts: CollectorFacts) -> CollectorHealth:
 
 def _judged(facts: CollectorFacts) -> tuple[State, str]:
     for state, prefix, reason in (
-        (State.BLOCKED, "holds up the event loop at ", facts.blocked),
+        (State.BLOCKED, "has held up the event loop at ", facts.blocked),
         (State.PAUSED, "waits: ", facts.paused),
         (State.DISCONNECTED, "has no connection: ", facts.disconnected),
     ):
