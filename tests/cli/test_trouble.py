@@ -1,7 +1,5 @@
 """What is wrong comes first in every list, and can be asked for alone."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.cli import CommandLine
@@ -11,7 +9,7 @@ pytestmark = pytest.mark.slow  # a daemon starts, and each command is a process
 
 
 @pytest.fixture
-def cli(daemon: DaemonProcess) -> Iterator[CommandLine]:
+def cli(daemon: DaemonProcess) -> CommandLine:
     """Give commands beside a daemon with two collectors, the second of which fails."""
     daemon.plugin("good", "def run(**_): return {'readings': [(None, 'level', 1)]}")
     daemon.plugin("bad", "def run(**_): raise OSError('no route')")
