@@ -88,13 +88,17 @@ async def test_the_points_add_up(daemon_folder: DaemonFolder, influx2: Influx2) 
     text = STORE.format(url=influx2.url)
     seen: list[dict[tuple[str, str], float]] = []
     async with daemon_folder.daemon(text) as it:
-        delivery = it.daemon.deliveries.by_store["main"]
+        delivery, here = (it.daemon.deliveries.by_store[name] for name in ("main", "here"))
         for step in range(4):
             influx2.always = answer(503) if step % 2 else None
             await it.post("collectors/meter/run")
             seen.append(await scraped(it))
             await it.until(
-                lambda: not delivery.in_memory and (influx2.always or not delivery.spooled)
+                lambda: (
+                    not delivery.in_memory
+                    and not here.in_memory
+                    and (influx2.always or not delivery.spooled)
+                )
             )
             seen.append(await scraped(it))
     async with daemon_folder.daemon(text) as it:
