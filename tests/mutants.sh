@@ -3,6 +3,7 @@
 #
 #   tests/mutants.sh PACKAGE [MUTANTS]      e.g. tests/mutants.sh delivery 'ingestd.delivery.outage*'
 #
+# What only the slow tests notice counts as missed, unless MARKED is given ("slow or not slow": all of them).
 # mutmut wants the source in src/ and follows no links, so it works on a copy in a temporary folder,
 # whose virtualenv is kept beside it for the next time (MUTANTS_DIR says where).
 set -euo pipefail
@@ -41,6 +42,8 @@ pytest_add_cli_args =
     no:randomly
     -p
     no:xdist
+    -m
+    ${MARKED:-not slow}
 type_check_command =
     $folder/venv/bin/python
     -m
@@ -57,7 +60,7 @@ also_copy =
     tests
     pyproject.toml
 CONFIG
-# The processes that tests start find the same mutant here; a folder that is not there at once is never looked at.
+# Processes that tests start find the same mutant here. Python never looks again for a folder that was missing.
 mkdir -p mutants/src
 export PYTHONPATH=$folder/tree/mutants/src
 export PYTHONDONTWRITEBYTECODE=1
