@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from contextvars import copy_context
 from functools import partial
@@ -259,6 +259,10 @@ class Daemon:
         self.states = await StateStore.open(self.database, self.clock)
         for problem in filter(None, (*self._directory.warnings, self.database.damage)):
             self.log.error("state directory", problem=problem)
+        self._assemble(encoders)
+
+    def _assemble(self, encoders: Executor) -> None:
+        """Make what works on what is open; ``encoders`` turn points into bodies."""
         self.deliveries = Deliveries(
             make_sink=make_sink,
             buffer=self.buffer,
@@ -271,7 +275,7 @@ class Daemon:
         self.collectors = Collectors(
             states=self.states,
             tasks=self._tasks,
-            grace=daemon.grace,
+            grace=self.config.daemon.grace,
             hurry=self._hurry,
             log=self.log,
         )

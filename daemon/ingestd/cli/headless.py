@@ -171,20 +171,11 @@ async def _live(
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, daemon.stop)
 
-    async def work() -> None:
-        await daemon.ready.wait()
-        await asyncio.sleep(0)  # the collector waits for its first tick now
-        try:
-            await job(daemon)
-        finally:
-            if not daemon.stopping.is_set():  # a second time, it would hurry
-                daemon.stop()
-
     @asynccontextmanager
     async def instead_of_serving(daemon: "Daemon") -> AsyncIterator[str]:
         if not backfills:
             await daemon.backfills.stop()  # before any of them has begun
-        working = asyncio.create_task(work(), name="ingestd[once]")
+        working = asyncio.create_task(_work(daemon, job), name="ingestd[once]")
         try:
             yield ""
             await working
@@ -194,6 +185,17 @@ async def _live(
     await daemon.run(instead_of_serving)
     await leave_behind(daemon, FAILURE)
     return daemon
+
+
+async def _work(daemon: "Daemon", job: Callable[["Daemon"], Awaitable[None]]) -> None:
+    """Do a job once a daemon is ready, and stop the daemon."""
+    await daemon.ready.wait()
+    await asyncio.sleep(0)  # the collector waits for its first tick now
+    try:
+        await job(daemon)
+    finally:
+        if not daemon.stopping.is_set():  # a second time, it would hurry
+            daemon.stop()
 
 
 def leave_out_what_is_printed(*more: str) -> None:

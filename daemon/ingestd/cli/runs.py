@@ -1,5 +1,6 @@
 """``ingestd runs``: what is on record of runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +66,11 @@ def runs(  # noqa: PLR0913 -- each is an option
     found = found[:limit]
     if as_json:
         show.as_json(found)
-        return
+    else:
+        _show_runs(found, f"no runs of {collector!r} on record" if collector else "no runs yet")
+
+
+def _show_runs(found: Sequence[Json], empty: str) -> None:
     rows = [
         [
             str(each["id"]),
@@ -80,7 +85,6 @@ def runs(  # noqa: PLR0913 -- each is an option
         for each in found
     ]
     headers = ["id", "collector", "outcome", "started", "took", "readings", "unusable", "error"]
-    empty = f"no runs of {collector!r} on record" if collector else "no runs yet"
     numbers = {"id", "took", "readings", "unusable"}
     show.table(headers, rows, right=numbers, cut="error", empty=empty)
 

@@ -50,9 +50,18 @@ def table(
         return
     numbers = [header in right for header in headers]
     rows = [[visible(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+    if sys.stdout.isatty():
+        _on_terminal(headers, rows, numbers, cut)
+    else:
         _plain(headers, rows, numbers)
-        return
+
+
+def _on_terminal(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[bool],
+    cut: str | None,
+) -> None:
     from rich.console import Console  # noqa: PLC0415 -- takes its time
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

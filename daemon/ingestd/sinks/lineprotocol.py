@@ -188,14 +188,21 @@ def encode(
     numbers = orjson.dumps(values)[1:-1].decode().split(",")
     if alike:
         ends = {time: f" {time // unit}\n" for time in distinct}
-        pieces = [""] * (3 * len(points))
-        pieces[::3], pieces[1::3] = heads, numbers
-        pieces[2::3] = map(ends.__getitem__, times)
-        text = "".join(pieces)[:-1]
+        text = joined_alike(heads, numbers, times, ends)
     else:
         stamps = times if unit == 1 else [time // unit for time in times]
         text = "\n".join([f"{h}{n} {t}" for h, n, t in zip(heads, numbers, stamps, strict=True)])
     return Lines(text.encode(), precision, len(points), first_us, last_us)
+
+
+def joined_alike(
+    heads: Sequence[str], numbers: Sequence[str], times: Sequence[int], ends: Mapping[int, str]
+) -> str:
+    """Return the lines of points; ``ends`` has what each line of a time ends with."""
+    pieces = [""] * (3 * len(times))
+    pieces[::3], pieces[1::3] = heads, numbers
+    pieces[2::3] = map(ends.__getitem__, times)
+    return "".join(pieces)[:-1]
 
 
 def coarsest(unit_us: int, finest_us: int) -> tuple[bytes, int]:
