@@ -1,7 +1,7 @@
 """Files that a configuration names: read without ever waiting for one for long.
 
 A path may lead to a pipe that no process writes to, or to a server that has gone; the
-kernel then waits without end, and with it whatever asked. So a file is opened without
+kernel then waits without end, and the caller with it. So a file is opened without
 waiting, only regular files are read, and all of it is done in a thread that is
 left behind if it does not come back.
 

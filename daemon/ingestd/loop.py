@@ -115,7 +115,7 @@ class DaemonLoop(asyncio.SelectorEventLoop):
     """An event loop that goes on until the daemon itself has come to its end."""
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
-        """Run until a future is done, whatever else on the loop tries to end it."""
+        """Run until a future is done, even if other code on the loop tries to end it."""
         note_owners(self)
         main = asyncio.ensure_future(cast("Awaitable[T]", future), loop=self)
         while True:

@@ -6,7 +6,7 @@ are. So each character that may be escaped stands for all of its escapes.
 
 A secret within Base64, such as the one of ``Authorization: Basic``, begins at any of
 three places within three bytes: the characters that only its own bytes decide are
-the same whatever stands before it. They, hexadecimal digits, and the ends of long
+the same behind any text. They, hexadecimal digits, and the ends of long
 tokens that were cut somewhere are *anchors*: where one is found, what adjoins it in
 the same alphabet belongs to it.
 """

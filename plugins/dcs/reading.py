@@ -4,7 +4,7 @@ Theory of operation. Readings are handed over as they arrive, so a run that ends
 middle of an answer has not read in vain. While they wait for the store, the rest of the answer is
 read ahead: the server is free again as soon as it has sent its last byte.
 
-Windows are as long as the server bears. One that is refused, with whatever words, is
+Windows are as long as the server bears. One that is refused, in any words, is
 tried shorter, unless the first of its periods is refused too. One that a run could not
 await is shorter in the next run, and grows again when answers come quickly.
 """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CENTURY: Final = 36_525 * 86400.0
+CENTURY: Final = 36_525 * 86_400.0  # seconds
 TELL_PROGRESS: Final = 0.2  # seconds
 STOPPING: Final = "stops after the chunk under way; another Ctrl-C gives that up"
 PRINTED: Final = frozenset({"store unavailable", "backfill fails"})

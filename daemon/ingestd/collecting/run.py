@@ -31,7 +31,7 @@ from ingestd.model import Point, Priority, Receipt
 
 # A list of millions is handed over in slices, so that the event loop stays alive.
 SLICE: Final = 20_000
-# What people read of a run fits on a page, whatever a plugin says.
+# What people read of a run fits on a page, however much a plugin says.
 MOST_NOTES: Final = 20
 LONGEST_NOTE: Final = 1000  # characters
 

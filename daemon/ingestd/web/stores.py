@@ -21,7 +21,7 @@ from ingestd.views import (
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.problems import Refusal
 
-DAY: Final = 86_400.0
+DAY: Final = 86_400.0  # seconds
 
 
 class DeadLettersQuery(msgspec.Struct, forbid_unknown_fields=True):
