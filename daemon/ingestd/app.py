@@ -36,7 +36,7 @@ from ingestd.hosts import HOSTS
 from ingestd.loading import Loader, check_plugins
 from ingestd.logs import Threshold
 from ingestd.looplag import LoopWatch
-from ingestd.metrics import Metrics
+from ingestd.metrics import HourSummary, Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
 from ingestd.reloading import Reloader
@@ -52,6 +52,7 @@ TEND: Final = 60.0  # seconds
 KEEP_PACES_EVERY: Final = 5  # times that; what a kill may cost is told, not promised
 RECOVER: Final = 10.0  # seconds that the spools get before the daemon is ready without them
 TELL_STATUS: Final = 4.0  # seconds
+HOUR: Final = 3600.0  # seconds
 MOST_NAMED: Final = 8  # of what is stuck, in a line of the log
 
 T = TypeVar("T")
@@ -347,7 +348,13 @@ class Daemon:
 
     def _announce(self, address: str) -> None:
         self._note_config("")
-        for job in (self._tend, self._tell_status, self._feed_watchdog, self._watch_files):
+        for job in (
+            self._tend,
+            self._summarise,
+            self._tell_status,
+            self._feed_watchdog,
+            self._watch_files,
+        ):
             self._tasks.start(job.__name__.strip("_"), job)
         self._tasks.start("looplag", self._loop_watch.run)
         self.ready.set()
@@ -405,6 +412,17 @@ class Daemon:
             await self.blocking(self._directory.ballast.make)
             if next(ticks) % KEEP_PACES_EVERY == 0:
                 self.collectors.keep_paces()
+
+    async def _summarise(self) -> None:
+        """Say once an hour what the log leaves out: the runs that go as they should."""
+        stores = self.deliveries.by_store
+        summary = HourSummary(
+            runs=self.metrics.total_runs,
+            stored=lambda: {name: each.account.stored for name, each in stores.items()},
+        )
+        while True:
+            await self.clock.sleep(HOUR)
+            self.log.info("last hour", **summary.since_last(), now=self.status_line())
 
     async def _tell_status(self) -> None:
         """Tell systemd how things are, whenever that is news."""

@@ -4,7 +4,7 @@ What a stage counts for itself becomes a metric where it is counted, as in
 ``delivery/metrics.py``, and is read with each request; see ``web/metrics.py``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -84,6 +84,11 @@ class Metrics:
         for metric in (self.run_seconds, self.missed, self.readings):
             metric.labels(collector)
 
+    def total_runs(self) -> float:
+        """Return how many runs of all collectors have ended."""
+        (family,) = self.runs.collect()
+        return sum(each.value for each in family.samples)
+
     def forget(self, collector: str) -> None:
         """Drop the series of a collector that is no longer configured."""
         self.runs.remove_by_labels({"collector": collector})
@@ -95,3 +100,33 @@ class Metrics:
             self.backfill_readings,
         ):
             metric.remove_by_labels({"collector": collector})
+
+
+class HourSummary:
+    """Counts what has happened since it was asked last.
+
+    Args:
+        runs: Returns how many runs have ended.
+        stored: Returns how many points each store has taken, by its name.
+    """
+
+    def __init__(
+        self, *, runs: Callable[[], float], stored: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._runs, self._stored = runs, stored
+        self._last_runs, self._last_stored = runs(), stored()
+
+    def since_last(self) -> dict[str, int]:
+        """Return how many runs have ended, and how many readings the stores have taken.
+
+        What was counted for a collector that was removed is not among it, and a store whose
+        delivery was replaced is counted from then on.
+        """
+        before, runs, stored = self._last_stored, self._runs(), self._stored()
+        ended = max(0, int(runs - self._last_runs))
+        taken = [
+            number - before.get(name, 0) if number >= before.get(name, 0) else number
+            for name, number in stored.items()
+        ]
+        self._last_runs, self._last_stored = runs, stored
+        return {"runs": ended, "stored": sum(taken)}

@@ -79,6 +79,7 @@ class DaemonProcess:
             "plugin_dirs": [str(self.folder / "plugins")],
             "listen": self._listen,
             "log_format": "json",
+            "log_level": "debug",  # with a line for each run
             "grace": "5s",
         }
         text = yaml.safe_dump({**sections, "daemon": {**daemon, **sections.get("daemon", {})}})

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ingestd.collecting.run import RunCounts
 from ingestd.health import LateSeries
@@ -16,6 +16,28 @@ LONGEST_ERROR: Final = 1000  # characters
 LATE_NAMED: Final = 20  # late series in a record
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run went, as far as a change from one run to the next is worth a line in the log.
+
+    Attributes:
+        outcome: How it ended.
+        error: Why it failed.
+        usable: Whether all of its readings could be stored.
+        late: Whether series have given nothing for too long.
+    """
+
+    outcome: str
+    error: str
+    usable: bool
+    late: bool
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Self:
+        """Return that of a run."""
+        return cls(record.outcome, record.error, usable=not record.unusable, late=bool(record.late))
+
+
 class Report:
     """Tells of the runs of one collector.
 
@@ -24,8 +46,8 @@ class Report:
         states: Where records are kept.
         metrics: Where runs and readings are counted.
         redactor: Takes secrets out of what plugins say.
-        log: Bound to the collector.
-
+        log: Bound to the collector. A run that goes as the one before it is told for debugging
+            only, since thousands of collectors would fill any disk; the records have all.
     """
 
     def __init__(
@@ -34,6 +56,7 @@ class Report:
         self._collector, self._states, self._metrics = collector, states, metrics
         self._redactor, self._log = redactor, log
         self._noted = RunCounts()
+        self._told: Standing | None = None
 
     def note(self, counts: RunCounts) -> None:
         """Add to the metrics what a run has given since it was noted last."""
@@ -89,7 +112,12 @@ class Report:
             values["degraded"] = record.degraded
         if record.late:
             values["late"] = record.late
+        before, self._told = self._told, Standing.of(record)
+        news = self._told != before
         if record.failed:
-            self._log.warning("run failed", error=record.error, failures=failures, **values)
+            # Of the same failure only the 1st, 2nd, 4th, 8th time and so on.
+            log = self._log.warning if news or failures.bit_count() == 1 else self._log.debug
+            log("run failed", error=record.error, failures=failures, **values)
         else:
-            self._log.info(f"run {record.outcome}", **values)
+            log = self._log.info if news else self._log.debug
+            log(f"run {record.outcome}", **values)
