@@ -61,6 +61,26 @@ def dotted(names: list[str]) -> Path:
     return walk
 
 
+def null_finder(expression: str) -> Callable[[Any], bool]:
+    """Return a function that says whether a document has null where a path leads.
+
+    A source that says null is there and has nothing to tell; one without the key is another
+    source than was meant. Only plain keys can tell the two apart, as JMESPath finds null in both.
+    """
+    names = expression.split(".") if PLAIN.fullmatch(expression) else []
+
+    def has_null(document: Any) -> bool:
+        for name in names:
+            if not isinstance(document, dict) or name not in document:
+                return False
+            document = document[name]
+            if document is None:
+                return True
+        return False
+
+    return has_null
+
+
 def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> Any:
     """Return a time as readings carry it, or, if it is none, something they are refused for.
 

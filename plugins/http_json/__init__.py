@@ -31,7 +31,7 @@ from ingestd.plugins._params import duration, time_zone, whole
 from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
 from .shape import Shape, look, shape_of
-from .source import Source, source_of
+from .source import NOTHING, Source, source_of
 
 __all__ = ["run"]
 
@@ -101,7 +101,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
         readings = await readings_of(shape, page)
         state = position.after(page, readings, last=last, full=page.number == max_pages)
-        problem = state.pop("script_error", "") or missing_everywhere(page, readings)
+        problem = state.pop("script_error", "") or missing_everywhere(shape, page, readings)
         yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
 
 
@@ -126,6 +126,9 @@ async def walk(
             return
         where = f"{source.method} {bare(following.url)}: page {number}"
         document, link = await source.get(ctx.http, following)
+        if document is NOTHING:
+            yield Page(following, number, None, [], None), True
+            return
         try:
             page = Page(following, number, document, shape.records_of(document), link)
             following = pages.following(page)
@@ -149,11 +152,12 @@ async def readings_of(shape: Shape, page: Page) -> list[tuple[Any, ...]]:
     return readings
 
 
-def missing_everywhere(page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
+def missing_everywhere(shape: Shape, page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
     """Say so if no record of a page has what every record should have.
 
     One record without a value is an unusable reading. All of them without it is
-    a wrong path, or a source that changed: the run is marked, its state kept.
+    a wrong path, or a source that changed: the run is marked, its state kept. A source
+    that says null, as an inverter does at night, has nothing to tell.
     """
     if not readings:
         return ""
@@ -163,6 +167,8 @@ def missing_everywhere(page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
         ("time", all(isinstance(t, float) and isnan(t) for t, *_ in readings)),
     )
     for what, everywhere in missing:
+        if what == "value" and everywhere and any(map(shape.has_nothing, page.records)):
+            continue
         if everywhere:
             count = len(page.records)
             found = look(None, page.records[0])

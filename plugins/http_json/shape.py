@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from math import isfinite
 from typing import Any, Final
 
-from ingestd.plugins._fields import UNIX, Path, compile_path, optional_path, parse_time
+from ingestd.plugins._fields import UNIX, Path, compile_path, null_finder, optional_path, parse_time
 
 FIELD: Final = re.compile(r"\{([^{}]*)\}")
 # A millisecond count read as seconds lies beyond this year; nothing measured does.
@@ -66,6 +66,7 @@ class Shape:
         time: The time of a record; None if its readings are of now.
         values: Series and value, for each reading that a record makes.
         tags: Tag and its text.
+        nulls: For each value, says whether a record has null in its place.
         time_format: See ``parse_time``.
         zone: See ``parse_time``.
     """
@@ -74,6 +75,7 @@ class Shape:
     time: Path | None
     values: tuple[tuple[Callable[[Any], str], Path], ...]
     tags: tuple[tuple[str, Callable[[Any], str]], ...]
+    nulls: tuple[Callable[[Any], bool], ...]
     time_format: str | None
     zone: tzinfo | None
 
@@ -91,6 +93,10 @@ class Shape:
         raise ValueError(
             f"records: expected a list or an object there, got {look(found, document)}"
         )
+
+    def has_nothing(self, record: Any) -> bool:
+        """Say whether a record has null for a value: there is nothing to tell at the moment."""
+        return any(has_null(record) for has_null in self.nulls)
 
     def readings(self, record: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the readings of a record, the unusable ones too: the daemon counts those."""
@@ -139,6 +145,7 @@ def shape_of(  # noqa: PLR0913 -- one for each option
             (name, compile_template(text, where=f"tags.{name}"))
             for name, text in (tags or {}).items()
         ),
+        nulls=tuple(null_finder(str(path)) for path in pairs.values()),
         time_format=time_format,
         zone=zone,
     )

@@ -4,13 +4,16 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from yarl import URL
 
 from ingestd.plugins._answers import ask, bare, read
 
 from .paging import Request
+
+NO_CONTENT: Final = 204
+NOTHING: Final = object()  # the document of an answer that says that there is none: 204
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,7 +26,7 @@ class Source:
     max_bytes: int
 
     async def get(self, http: Any, request: Request) -> tuple[Any, URL | None]:
-        """Return the document and the link to the next one, if its header has one.
+        """Return the document, or ``NOTHING``, and the link to the next one if there is one.
 
         Raises:
             AnswerError: There is no JSON document.
@@ -42,6 +45,8 @@ class Source:
             answer = await read(reply, where=where, limit=self.max_bytes, option="max_bytes")
             if not answer.good:
                 raise answer.unexpected()
+            if answer.status == NO_CONTENT:
+                return NOTHING, None
             return answer.json(), next_of(reply)
 
 

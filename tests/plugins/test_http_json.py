@@ -239,3 +239,24 @@ def test_template_with_a_missing_part_is_empty() -> None:
     assert fill({"site": {"name": "roof"}, "kind": 3}) == "roof_3"
     assert fill({"site": {}, "kind": 3}) == ""
     assert fill({"site": {"name": ["a", "b"]}, "kind": 3}) == ""
+
+
+@pytest.mark.parametrize("path", ["power", "site.power"])
+async def test_a_source_that_has_nothing_to_tell_is_well(path: str) -> None:
+    """At night an inverter says null for everything, and that is as it should be."""
+    record = {"power": None, "site": {"power": None}}
+
+    (result,) = await answers([record, record], values={"power": path})
+
+    assert result == {"readings": [(None, "power", None)] * 2}
+
+
+async def test_no_content_is_no_record() -> None:
+    """The status 204 says so in its own words."""
+
+    async def nothing(_request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    (result,) = await served(nothing, records="data", values={"power": "power"})
+
+    assert result["readings"] == []
