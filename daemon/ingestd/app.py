@@ -241,6 +241,9 @@ class Daemon:
         """Say in one line how things are."""
         return self.redactor.phrase(self.overview().sentence, owner=None)
 
+    def _tell_damage(self, problem: str) -> None:
+        self.log.error("a row of the state database was damaged", problem=problem)
+
     # -- starting
 
     async def _open(self, stack: AsyncExitStack) -> None:
@@ -257,7 +260,7 @@ class Daemon:
         # One more, so that windows which take an hour take no worker from the runs.
         self._backfill_processes = await stack.enter_async_context(Workers(1))
         self._threads = Threads()
-        self.states = await StateStore.open(self.database, self.clock)
+        self.states = await StateStore.open(self.database, self.clock, tell=self._tell_damage)
         for problem in filter(None, (*self._directory.warnings, self.database.damage)):
             self.log.error("state directory", problem=problem)
         self._assemble(encoders)

@@ -8,7 +8,7 @@ import pytest
 
 from ingestd.backfilling import records as backfillrecords
 from ingestd.backfilling.records import KEPT_ENDED, MOST_PROBLEMS, BackfillRecord, Status
-from ingestd.disk.database import Database
+from ingestd.disk import Database, move_aside
 
 
 def record(collector: str = "meters", **values: object) -> BackfillRecord:
@@ -40,7 +40,8 @@ async def insert(database: Database, some: BackfillRecord) -> BackfillRecord:
 
 async def find(database: Database, number: int) -> BackfillRecord | None:
     """Read a record."""
-    return await database.read(partial(backfillrecords.find, number=number))
+    found, _ = await database.read(partial(backfillrecords.find, number=number))
+    return next(iter(found), None)
 
 
 async def test_record_comes_back_as_it_was(database: Database) -> None:
@@ -69,22 +70,26 @@ async def test_those_that_go_on_are_found(database: Database) -> None:
     assert damage == []
 
 
-async def test_damaged_row_is_set_aside(database: Database) -> None:
-    """The others go on, and what was wrong is told."""
+async def test_damaged_rows_are_told_apart(database: Database) -> None:
+    """The others go on, and what was wrong is told and can be set aside."""
     one, two, three = [await insert(database, record(collector=name)) for name in "abc"]
     damaged = [("{", one.id), ('{"spans": [[1]]}', two.id)]
     sql = "UPDATE backfills SET record = ? WHERE id = ?"
     await database.write(lambda db: db.executemany(sql, damaged))
 
     found, damage = await database.write(backfillrecords.unfinished)
+    await database.write(partial(move_aside, rows=damage))
     aside = await database.read(
         lambda db: db.execute("SELECT table_name, key, payload FROM damaged ORDER BY id").fetchall()
     )
 
     assert found == [three]
     assert len(damage) == 2
-    assert damage[0].startswith("backfill 1 of a: damaged: JSONDecodeError")
-    assert aside == [("backfills", "1", b"{"), ("backfills", "2", b'{"spans": [[1]]}')]
+    assert str(damage[0]).startswith("backfills: backfill 1 of 'a': damaged: JSONDecodeError")
+    assert [(table, payload.split(b"\0")[-1]) for table, _, payload in aside] == [
+        ("backfills", b"{"),
+        ("backfills", b'{"spans": [[1]]}'),
+    ]
     assert await find(database, one.id) is None
 
 
@@ -93,9 +98,8 @@ async def test_list_has_the_newest_first(database: Database) -> None:
     a, b, c = [await insert(database, record(collector=name)) for name in ("a", "b", "a")]
 
     async def listed(collector: str | None, limit: int) -> list[BackfillRecord]:
-        return await database.read(
-            partial(backfillrecords.listed, collector=collector, limit=limit)
-        )
+        listing = partial(backfillrecords.listed, collector=collector, limit=limit)
+        return (await database.read(listing))[0]
 
     assert await listed(None, 10) == [c, b, a]
     assert await listed("a", 10) == [c, a]
@@ -109,7 +113,7 @@ async def test_old_ones_are_forgotten(database: Database) -> None:
     for _ in range(KEPT_ENDED + 3):
         last = await insert(database, record(status=Status.DONE))
 
-    kept = await database.read(partial(backfillrecords.listed, collector="meters", limit=1000))
+    kept, _ = await database.read(partial(backfillrecords.listed, collector="meters", limit=1000))
 
     assert len(kept) <= KEPT_ENDED + 1
     assert kept[0] == last

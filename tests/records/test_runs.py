@@ -15,9 +15,8 @@ async def test_what_a_host_tells_is_kept_under_its_name(tmp_path: Path) -> None:
     async with await Database.open(tmp_path / "state.db") as database:
         await database.write(lambda db: insert_runs(db, [record]))
         (text,) = await database.read(lambda db: db.execute("SELECT record FROM runs").fetchone())
-        found = await database.read(lambda db: find_run(db, 1))
+        ((found,), _) = await database.read(lambda db: find_run(db, 1))
 
     assert json.loads(text)["bmon"] == TOLD["bmon"]
     assert found == record
-    assert found is not None
     assert found.as_dict()["bmon"] == TOLD["bmon"]

@@ -4,20 +4,24 @@ The position in it is written only when everything before it is safe, so a daemo
 that comes up after a kill goes on from there; it repeats a window and skips none.
 """
 
+import itertools
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
+
 from ingestd.backfilling.windows import Span, share_done
-from ingestd.disk import set_aside
+from ingestd.disk import DamagedRow, as_bytes, is_moment
 
 MOST_PROBLEMS: Final = 20
 LONGEST_PROBLEM: Final = 1000  # characters
 KEPT_ENDED: Final = 100  # of each collector
 COLUMNS: Final = ("id", "collector", "status", "asked")
+_SELECT: Final = "SELECT id, collector, status, asked, CAST(record AS BLOB) FROM backfills"
 
 
 class Status(StrEnum):
@@ -94,6 +98,10 @@ class BackfillRecord:
         return {**asdict(self), "done": self.done}
 
 
+# Backfills as they were found, and the rows that cannot be right.
+Found = tuple[list[BackfillRecord], list[DamagedRow]]
+
+
 def insert(db: sqlite3.Connection, row: Mapping[str, Any]) -> int:
     """Keep a new one and return its number; forget the oldest of those that have ended."""
     cursor = db.execute(
@@ -117,38 +125,25 @@ def update(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
     db.execute("UPDATE backfills SET status = :status, record = :record WHERE id = :id", row)
 
 
-def find(db: sqlite3.Connection, number: int) -> BackfillRecord | None:
-    """Return a backfill, or None if there is none of that number, or no longer."""
-    row = db.execute("SELECT * FROM backfills WHERE id = ?", (number,)).fetchone()
-    return None if row is None else decode(*row)
+def find(db: sqlite3.Connection, number: int) -> Found:
+    """Return a backfill, or none if there is none of that number, or no longer."""
+    return _found(db.execute(f"{_SELECT} WHERE id = ?", (number,)))
 
 
-def listed(db: sqlite3.Connection, *, collector: str | None, limit: int) -> list[BackfillRecord]:
+def listed(db: sqlite3.Connection, *, collector: str | None, limit: int) -> Found:
     """Return the newest, newest first."""
     rows = db.execute(
-        "SELECT * FROM backfills WHERE :collector IS NULL OR collector = :collector"
+        f"{_SELECT} WHERE :collector IS NULL OR collector = :collector"
         " ORDER BY id DESC LIMIT :limit",
         {"collector": collector, "limit": limit},
     )
-    return [decode(*row) for row in rows]
+    return _found(rows)
 
 
-def unfinished(db: sqlite3.Connection) -> tuple[list[BackfillRecord], list[str]]:
-    """Return those that go on, and what is wrong with rows that were set aside; for a write."""
-    found, damage = [], []
-    rows = db.execute(
-        "SELECT id, collector, status, asked, CAST(record AS BLOB)"  # noqa: S608 -- our own words
-        f" FROM backfills WHERE status NOT IN ({_OVER_IN_SQL}) ORDER BY id"
-    ).fetchall()
-    for row in rows:
-        try:
-            found.append(decode(*row))
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
-            problem = f"backfill {row[0]} of {row[1]}: damaged: {error!r:.200}"
-            set_aside(db, table="backfills", key=str(row[0]), payload=row[4], error=problem)
-            db.execute("DELETE FROM backfills WHERE id = ?", (row[0],))
-            damage.append(problem)
-    return found, damage
+def unfinished(db: sqlite3.Connection) -> Found:
+    """Return those that go on."""
+    ended = f"coalesce(status, '') IN ({_OVER_IN_SQL})"
+    return _found(db.execute(f"{_SELECT} WHERE NOT {ended} ORDER BY id"))
 
 
 def encode(record: BackfillRecord) -> dict[str, Any]:
@@ -159,17 +154,35 @@ def encode(record: BackfillRecord) -> dict[str, Any]:
     return {**named, "status": record.status.value, "record": json.dumps(rest)}
 
 
-def decode(
-    number: int, collector: str, status: str, asked: float, text: str | bytes
-) -> BackfillRecord:
-    """Return a record from its row."""
-    rest = json.loads(text)
-    spans = tuple((float(start), float(end)) for start, end in rest.pop("spans"))
-    return BackfillRecord(
-        id=number,
-        collector=collector,
-        status=Status(status),
-        asked=asked,
-        spans=spans,
-        **rest,
-    )
+def decode(number: int, collector: str, status: str, asked: float, text: bytes) -> BackfillRecord:
+    """Return a record from its row.
+
+    Raises:
+        ValueError: It is damaged; JSON and types have errors of their own as well.
+    """
+    columns = {"id": number, "collector": collector, "status": status, "asked": asked}
+    rest = json.loads(text, parse_constant=_no_number)
+    record = msgspec.convert({**rest, **columns}, BackfillRecord)
+    if rest.keys() - {each.name for each in fields(BackfillRecord)}:
+        raise ValueError("expected names that are known")
+    times = [*itertools.chain(*record.spans), record.asked, record.position, record.ended or 0.0]
+    if not all(map(is_moment, [*times, record.chunk, record.rate or 0.0])) or record.chunk <= 0:
+        raise ValueError("expected times before the year 10000")
+    return record
+
+
+def _found(rows: Iterable[tuple[Any, ...]]) -> Found:
+    records: list[BackfillRecord] = []
+    damaged: list[DamagedRow] = []
+    for row in rows:
+        try:
+            records.append(decode(*row))
+        except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as exc:
+            key = f"backfill {row[0]} of {row[1]!r:.100}"
+            error = f"damaged: {exc!r:.200}"
+            damaged.append(DamagedRow("backfills", {"id": row[0]}, key, as_bytes(*row), error))
+    return records, damaged
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"expected a number, got {text}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from ingestd.backfilling import records
 from ingestd.backfilling.records import BackfillRecord
 from ingestd.clock import Clock
-from ingestd.disk import Database
+from ingestd.disk import Database, move_aside
 from ingestd.errors import StateError
 
 RETRY: Final = 5.0  # seconds from a failed write to the next attempt
@@ -30,10 +30,7 @@ class BackfillStore:
         Raises:
             StateError: The database failed.
         """
-        found, damage = await self._database.write(records.unfinished, on_full="use_ballast")
-        for problem in damage:
-            self._log.error("a backfill was damaged, and is given up", problem=problem)
-        return found
+        return await self._sound(await self._database.read(records.unfinished))
 
     async def add(self, record: BackfillRecord) -> None:
         """Write a new record, and give it its number.
@@ -65,7 +62,8 @@ class BackfillStore:
         Raises:
             StateError: The database failed.
         """
-        return await self._database.read(partial(records.find, number=number))
+        found = await self._database.read(partial(records.find, number=number))
+        return next(iter(await self._sound(found)), None)
 
     async def newest(self, collector: str | None, *, limit: int) -> list[BackfillRecord]:
         """Return the newest records of a collector, or of all, newest first.
@@ -73,4 +71,15 @@ class BackfillStore:
         Raises:
             StateError: The database failed.
         """
-        return await self._database.read(partial(records.listed, collector=collector, limit=limit))
+        listed = partial(records.listed, collector=collector, limit=limit)
+        return await self._sound(await self._database.read(listed))
+
+    async def _sound(self, found: records.Found) -> list[BackfillRecord]:
+        """Return what can be used of what was found, and set the rest aside."""
+        sound, damaged = found
+        if damaged:
+            moving = partial(move_aside, rows=damaged)
+            await self._database.write(moving, on_full="use_ballast")
+        for row in damaged:
+            self._log.error("a backfill was damaged, and is given up", problem=str(row))
+        return sound

@@ -26,7 +26,7 @@ from ingestd.config import Catalogue, CollectorConfig, Config, StoreConfig
 from ingestd.context import Shared
 from ingestd.contract import Memory
 from ingestd.delivery import Buffer
-from ingestd.disk import Database, open_reader, translate
+from ingestd.disk import Database, is_text, open_reader, translate
 from ingestd.hosts import HOSTS
 from ingestd.logs import configure
 from ingestd.metrics import Metrics
@@ -183,5 +183,7 @@ def _memories(path: Path) -> Mapping[str, list[Any]]:
 
 def _fill(db: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
     for row in rows:
+        if not all(is_text(value) for value in row if isinstance(value, str)):
+            continue  # damaged: the daemon sets it aside
         marks = ", ".join("?" * len(row))
         db.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 -- two names of ours

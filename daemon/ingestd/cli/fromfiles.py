@@ -31,9 +31,9 @@ class FromFiles:
         """Read what the state database says."""
         columns = {row[1] for row in db.execute("PRAGMA table_info(series)")}
         return cls(
-            last={each.collector: each for each in runrecords.latest_runs(db)},
+            last={each.collector: each for each in runrecords.latest_runs(db)[0]},
             first_started=runrecords.first_runs(db),
-            paces=load_paces(db) if "moved_at" in columns else {},  # not of an older ingestd
+            paces=load_paces(db)[0] if "moved_at" in columns else {},  # not of an older ingestd
         )
 
     def overview(self, config: Config, stores: list[StoreFacts]) -> Overview:

@@ -30,6 +30,11 @@ def _remembered(config: Config) -> dict[str, frozenset[str]] | None:
         with closing(open_reader(path)) as db:
             rows = raw_rows(db, None)
             memories = {raw[0].decode(): decode(raw, crc) for _, raw, crc, _ in rows}
-    except (OSError, sqlite3.Error, IngestError):  # the daemon tells what is wrong there
+    except (
+        OSError,
+        sqlite3.Error,
+        IngestError,
+        UnicodeDecodeError,
+    ):  # the daemon tells what is wrong there
         return None
     return {name: frozenset({*each.state, *each.hidden}) for name, each in memories.items()}

@@ -111,7 +111,7 @@ class Offline:
 
     async def run(self, run_id: int) -> Json:
         """Return the record of one run."""
-        record = self._read(lambda db: runrecords.find_run(db, run_id))
+        record = next(iter(self._read(lambda db: runrecords.find_run(db, run_id))[0]), None)
         if record is None:
             raise CommandError(f"no run {run_id} on record; old ones are forgotten")
         return self._masked(record.as_dict())
@@ -148,7 +148,7 @@ class Offline:
     async def series(self, collector: str) -> list[Json]:
         """List the series that a collector has given."""
         self._known(collector)
-        found = self._read(lambda db: list_series(db, collector) if has(db, "series") else [])
+        found = self._read(lambda db: list_series(db, collector)[0] if has(db, "series") else [])
         return series_json(sorted(found))
 
     async def backfills(self, collector: str | None = None) -> list[Json]:
@@ -276,7 +276,7 @@ class Offline:
         return self._read(
             lambda db: runrecords.list_runs(
                 db, collector=collector, limit=limit, before=before, failing=failing
-            )
+            )[0]
         )
 
     def _memory(self, collector: str) -> Memory:
@@ -296,7 +296,7 @@ class Offline:
 
     def _backfills(self, collector: str | None) -> list[BackfillRecord]:
         def listed(db: sqlite3.Connection) -> list[BackfillRecord]:
-            return backfillrecords.listed(db, collector=collector, limit=MOST_BACKFILLS)
+            return backfillrecords.listed(db, collector=collector, limit=MOST_BACKFILLS)[0]
 
         found = self._read(lambda db: listed(db) if has(db, "backfills") else [])
         for record in found:

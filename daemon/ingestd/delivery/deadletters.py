@@ -7,11 +7,16 @@ from functools import partial
 from typing import Any, Final
 
 from ingestd.clock import Clock
-from ingestd.disk import Database
+from ingestd.disk import Database, is_text
 from ingestd.errors import UnsendablePayload
 from ingestd.sinks import Sink
 
 PAGE: Final = 1000  # dead letters that are moved together
+# Whatever stands in a damaged one is shown as it is, and the store refuses it again.
+_SELECT: Final = (
+    "SELECT id, store, coalesce(CAST(at AS REAL), 0), coalesce(CAST(reason AS TEXT), ''),"
+    " coalesce(CAST(payload AS BLOB), x'') FROM dead_letters"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,7 @@ def listed(
 ) -> list[DeadLetter]:
     """Return dead letters in the order of their numbers, beginning after one."""
     rows = db.execute(
-        "SELECT id, store, at, reason, payload FROM dead_letters"
-        " WHERE id > ? AND (? IS NULL OR store = ?) ORDER BY id LIMIT ?",
+        f"{_SELECT} WHERE id > ? AND (? IS NULL OR store = ?) ORDER BY id LIMIT ?",
         (after, store, store, limit),
     )
     return [DeadLetter(*row) for row in rows]
@@ -150,7 +154,7 @@ def newest(db: sqlite3.Connection) -> int:
 
 def found(db: sqlite3.Connection, store: str, ids: Sequence[int]) -> list[DeadLetter]:
     """Return those of some numbers that are a store's dead letters."""
-    select = "SELECT id, store, at, reason, payload FROM dead_letters WHERE id = ? AND store = ?"
+    select = f"{_SELECT} WHERE id = ? AND store = ?"
     rows = (db.execute(select, (row_id, store)).fetchone() for row_id in sorted(set(ids)))
     return [DeadLetter(*row) for row in rows if row is not None]
 
@@ -158,7 +162,7 @@ def found(db: sqlite3.Connection, store: str, ids: Sequence[int]) -> list[DeadLe
 def stores(db: sqlite3.Connection) -> list[str]:
     """Name the stores that have dead letters."""
     rows = db.execute("SELECT DISTINCT store FROM dead_letters ORDER BY store")
-    return [name for (name,) in rows]
+    return [name for (name,) in rows if is_text(name)]
 
 
 def delete(db: sqlite3.Connection, ids: Sequence[int]) -> int:

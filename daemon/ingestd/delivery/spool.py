@@ -19,11 +19,16 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ingestd.clock import Clock
-from ingestd.disk import Database, set_aside
+from ingestd.disk import DamagedRow, Database, is_text, move_aside
 from ingestd.errors import DiskFull
 from ingestd.model import Body
+
+# As they count towards the whole: a damaged number must not add up to more than SQLite can say.
+_POINTS: Final = "min(max(CAST(coalesce(points, 1) AS INTEGER), 1), 1000000000)"
+_BYTES: Final = "min(max(CAST(coalesce(bytes, 0) AS INTEGER), 0), 1000000000)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +242,9 @@ def _latest(one_us: int | None, other_us: int) -> int:
 def contents(db: sqlite3.Connection, store: str) -> Contents:
     """Add up the spool of a store."""
     row = db.execute(
-        "SELECT count(*), coalesce(sum(max(CAST(points AS INTEGER), 1)), 0),"
-        " coalesce(sum(CAST(bytes AS INTEGER)), 0), max(CAST(last_us AS INTEGER)),"
-        " min(CAST(spooled_at AS REAL)) FROM spool WHERE store = ?",
+        f"SELECT count(*), coalesce(sum({_POINTS}), 0), coalesce(sum({_BYTES}), 0),"  # noqa: S608 -- our own words
+        " max(CAST(last_us AS INTEGER)), min(CAST(spooled_at AS REAL))"
+        " FROM spool WHERE store = ?",
         (store,),
     ).fetchone()
     return Contents(*row)
@@ -247,7 +252,8 @@ def contents(db: sqlite3.Connection, store: str) -> Contents:
 
 def stores(db: sqlite3.Connection) -> list[str]:
     """Name the stores that something is spooled for."""
-    return [name for (name,) in db.execute("SELECT DISTINCT store FROM spool ORDER BY store")]
+    rows = db.execute("SELECT DISTINCT store FROM spool ORDER BY store")
+    return [name for (name,) in rows if is_text(name)]
 
 
 def insert(db: sqlite3.Connection, store: str, body: Body, *, droppable: bool, now: float) -> None:
@@ -273,8 +279,8 @@ def _oldest(db: sqlite3.Connection, store: str, points: int) -> tuple[list[Spool
     found: list[Spooled] = []
     damaged: list[int] = []
     rows = db.execute(
-        "SELECT id, CAST(data AS BLOB), points, first_us, last_us, droppable, crc FROM spool"
-        " WHERE store = ? ORDER BY id",
+        "SELECT id, coalesce(CAST(data AS BLOB), x''), points, first_us, last_us, droppable, crc"
+        " FROM spool WHERE store = ? ORDER BY id",
         (store,),
     )
     for row_id, data, *numbers in rows:
@@ -294,7 +300,7 @@ def _oldest(db: sqlite3.Connection, store: str, points: int) -> tuple[list[Spool
 def _weight(db: sqlite3.Connection, row_id: int) -> tuple[int, int]:
     """Return how many points and bytes a body has."""
     points, size = db.execute(
-        "SELECT max(CAST(points AS INTEGER), 1), CAST(bytes AS INTEGER) FROM spool WHERE id = ?",
+        f"SELECT {_POINTS}, {_BYTES} FROM spool WHERE id = ?",  # noqa: S608 -- our own words
         (row_id,),
     ).fetchone()
     return points, size
@@ -311,14 +317,14 @@ def _delete(db: sqlite3.Connection, ids: Sequence[int], *, aside: str) -> tuple[
     bodies = points = size = 0
     for row_id in ids:
         row = db.execute(
-            "SELECT max(CAST(points AS INTEGER), 1), CAST(bytes AS INTEGER), store,"
-            " CAST(data AS BLOB) FROM spool WHERE id = ?",
+            f"SELECT {_POINTS}, {_BYTES}, store, CAST(data AS BLOB) FROM spool WHERE id = ?",  # noqa: S608 -- our own words
             (row_id,),
         ).fetchone()
         if row is None:
             continue
         if aside:
-            set_aside(db, table="spool", key=f"{row[2]}/{row_id}", payload=row[3], error=aside)
+            key = f"{row[2]}/{row_id}"
+            move_aside(db, [DamagedRow("spool", {"id": row_id}, key, row[3], aside)])
         db.execute("DELETE FROM spool WHERE id = ?", (row_id,))
         bodies, points, size = bodies + 1, points + row[0], size + row[1]
     return bodies, points, size
@@ -326,7 +332,9 @@ def _delete(db: sqlite3.Connection, ids: Sequence[int], *, aside: str) -> tuple[
 
 def _oldest_at(db: sqlite3.Connection, store: str) -> float | None:
     row = db.execute(
-        "SELECT CAST(spooled_at AS REAL) FROM spool WHERE store = ? ORDER BY id LIMIT 1", (store,)
+        "SELECT coalesce(CAST(spooled_at AS REAL), 0) FROM spool"
+        " WHERE store = ? ORDER BY id LIMIT 1",
+        (store,),
     ).fetchone()
     return None if row is None else float(row[0])
 
@@ -336,7 +344,8 @@ def _droppable(
 ) -> list[int]:
     ids = []
     for row_id, size in db.execute(
-        "SELECT id, bytes FROM spool WHERE store = ? AND droppable ORDER BY id", (store,)
+        f"SELECT id, {_BYTES} FROM spool WHERE store = ? AND droppable ORDER BY id",  # noqa: S608 -- our own words
+        (store,),
     ):
         if size_bytes <= 0:
             break

@@ -1,6 +1,15 @@
 """The state directory and its one database."""
 
-from ingestd.disk.database import READERS, Database, set_aside
+from ingestd.disk.damage import (
+    DamagedRow,
+    any_text,
+    as_bytes,
+    is_moment,
+    is_text,
+    mend_rows,
+    move_aside,
+)
+from ingestd.disk.database import READERS, Database
 from ingestd.disk.directory import Holder, StateDirectory, holder
 from ingestd.disk.schema import MIGRATIONS, migrate, open_reader, preparing, translate
 from ingestd.disk.writer import Writer
@@ -8,14 +17,20 @@ from ingestd.disk.writer import Writer
 __all__ = [
     "MIGRATIONS",
     "READERS",
+    "DamagedRow",
     "Database",
     "Holder",
     "StateDirectory",
     "Writer",
+    "any_text",
+    "as_bytes",
     "holder",
+    "is_moment",
+    "is_text",
+    "mend_rows",
     "migrate",
+    "move_aside",
     "open_reader",
     "preparing",
-    "set_aside",
     "translate",
 ]

@@ -8,7 +8,6 @@ own, and see what was committed when they began.
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -183,16 +182,6 @@ class Database:
             connection = self._local.connection = open_reader(self.path)
             self._connections.append(connection)
         return connection
-
-
-def set_aside(
-    connection: sqlite3.Connection, *, table: str, key: str, payload: bytes | None, error: str
-) -> None:
-    """Keep what is left of a damaged row, in a write; its owner deletes the row itself."""
-    connection.execute(
-        "INSERT INTO damaged (at, table_name, key, payload, error) VALUES (?, ?, ?, ?, ?)",
-        (time.time(), table, key, payload, error),
-    )
 
 
 def _resolve(future: asyncio.Future[T], value: T, error: Exception | None) -> None:

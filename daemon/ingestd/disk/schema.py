@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from ingestd.disk.damage import any_text
 from ingestd.errors import DatabaseDamaged, DiskFull, StateError
 
 # Each brings the schema from the version before (its index) to the next; never edit a
@@ -137,6 +138,7 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.C
         # SQLite gives its journal the mode of the database.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.text_factory = any_text  # a damaged text is told by what reads it
     except OSError as exc:
         problem = f"{path}: expected a file that this user can write, got {exc.strerror}"
         raise StateError(problem) from exc
@@ -169,7 +171,9 @@ def preparing(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open the database for reading beside the writer."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.text_factory = any_text  # a damaged text is told by what reads it
+    return connection
 
 
 def configure(connection: sqlite3.Connection) -> None:

@@ -9,11 +9,11 @@ import zlib
 from dataclasses import dataclass, field
 
 from ingestd.contract import Memory
-from ingestd.disk import set_aside
+from ingestd.disk import DamagedRow, as_bytes, move_aside
 from ingestd.errors import StateError
 from ingestd.records import yamlvalues
 
-Raw = tuple[bytes, bytes, bytes, bytes]  # name, state, hidden, masks
+Raw = tuple[bytes, bytes, bytes, bytes]  # name, state, hidden, masks; empty where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def raw_rows(db: sqlite3.Connection, collector: str | None) -> list[tuple[int, R
     """Return id, content, checksum and time of change of one row or of all, unchecked."""
     # As bytes, because damaged text would not even reach us as text.
     columns = ", ".join(
-        f"CAST({name} AS BLOB)" for name in ("collector", "state", "hidden", "masks")
+        f"coalesce(CAST({name} AS BLOB), x'')" for name in ("collector", "state", "hidden", "masks")
     )
     select = f"SELECT rowid, crc, changed, {columns} FROM state"  # noqa: S608 - our own names
     if collector is None:
@@ -104,5 +104,4 @@ def decode(raw: Raw, crc: int) -> Memory:
 def set_row_aside(db: sqlite3.Connection, *, rowid: int, raw: Raw, error: str) -> None:
     """Move a damaged row out of the way."""
     name = raw[0].decode(errors="replace")
-    set_aside(db, table="state", key=name, payload=b"\0".join(raw), error=error)
-    db.execute("DELETE FROM state WHERE rowid = ?", (rowid,))
+    move_aside(db, [DamagedRow("state", {"rowid": rowid}, name, as_bytes(*raw), error)])

@@ -13,7 +13,12 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
+
+from ingestd.disk import DamagedRow, as_bytes, is_moment, is_text, move_aside
+
 KEPT_RUNS: Final = 100  # of each collector, and as many again that did not go well
+_SELECT: Final = "SELECT id, collector, outcome, started, CAST(record AS BLOB) FROM runs"
 KEPT_SECONDS: Final = 30 * 86400.0
 
 
@@ -93,11 +98,15 @@ class RunRecord:
 _FIELDS: Final = frozenset(each.name for each in fields(RunRecord))
 
 
+# Records as they were found, and the rows that cannot be right.
+Found = tuple[list[RunRecord], list[DamagedRow]]
+
+
 def first_runs(db: sqlite3.Connection) -> dict[str, float]:
     """Return when the first run on record of each collector began, by name."""
     first = "SELECT min(id) FROM runs GROUP BY collector"
     rows = db.execute(f"SELECT collector, started FROM runs WHERE id IN ({first})")  # noqa: S608 -- our own words
-    return dict(rows.fetchall())
+    return {name: started for name, started in rows if is_text(name) and is_moment(started)}
 
 
 def newest_run(db: sqlite3.Connection) -> int:
@@ -106,12 +115,21 @@ def newest_run(db: sqlite3.Connection) -> int:
     return newest or 0
 
 
-def latest_runs(db: sqlite3.Connection) -> list[RunRecord]:
+def latest_runs(db: sqlite3.Connection) -> Found:
     """Return the last run of every collector."""
-    rows = db.execute(
-        "SELECT id, record FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY collector)"
-    )
-    return _records(rows)
+    last = "SELECT max(id) FROM runs GROUP BY collector"
+    return _found(db.execute(f"{_SELECT} WHERE id IN ({last})"))
+
+
+def take_up_runs(db: sqlite3.Connection) -> Found:
+    """Return the last good run of every collector; move aside what stands before. For a write."""
+    moved: list[DamagedRow] = []
+    while True:
+        records, damaged = latest_runs(db)
+        if not damaged:
+            return records, moved
+        move_aside(db, damaged)
+        moved += damaged
 
 
 def list_runs(
@@ -121,7 +139,7 @@ def list_runs(
     limit: int,
     before: int,
     failing: bool = False,
-) -> list[RunRecord]:
+) -> Found:
     """Return the newest runs with a number below ``before``, newest first.
 
     Args:
@@ -134,17 +152,15 @@ def list_runs(
     whose = "" if collector is None else "collector = :collector AND"
     which = "outcome IN ('failed', 'timeout') AND" if failing else ""
     rows = db.execute(
-        f"SELECT id, record FROM runs WHERE {whose} {which} id < :before"  # noqa: S608 - our texts
-        " ORDER BY id DESC LIMIT :limit",
+        f"{_SELECT} WHERE {whose} {which} id < :before ORDER BY id DESC LIMIT :limit",
         {"collector": collector, "before": before, "limit": limit},
     )
-    return _records(rows)
+    return _found(rows)
 
 
-def find_run(db: sqlite3.Connection, run_id: int) -> RunRecord | None:
-    """Return the record of a run, or None if it is there no longer."""
-    rows = db.execute("SELECT id, record FROM runs WHERE id = ?", (run_id,))
-    return next(iter(_records(rows)), None)
+def find_run(db: sqlite3.Connection, run_id: int) -> Found:
+    """Return the record of a run, or none if it is there no longer."""
+    return _found(db.execute(f"{_SELECT} WHERE id = ?", (run_id,)))
 
 
 def insert_runs(db: sqlite3.Connection, records: Iterable[RunRecord]) -> None:
@@ -189,11 +205,38 @@ def _to_json(record: RunRecord) -> str:
     return json.dumps(values)
 
 
-def _records(rows: Iterable[tuple[int, str]]) -> list[RunRecord]:
-    return [_record(run_id, json.loads(text)) for run_id, text in rows]
+def _found(rows: Iterable[tuple[Any, ...]]) -> Found:
+    records: list[RunRecord] = []
+    damaged: list[DamagedRow] = []
+    for run_id, *row in rows:
+        try:
+            records.append(_record(run_id, *row))
+        except (ValueError, TypeError, LookupError, RecursionError, msgspec.MsgspecError) as exc:
+            error = f"damaged: {exc!r:.200}"
+            key = f"run {run_id} of {row[0]!r:.100}"
+            damaged.append(DamagedRow("runs", {"id": run_id}, key, as_bytes(*row), error))
+    return records, damaged
 
 
-def _record(run_id: int, values: dict[str, Any]) -> RunRecord:
-    outcome = Outcome(values.pop("outcome"))
-    told = {name: values.pop(name) for name in values.keys() - _FIELDS}
-    return RunRecord(id=run_id, outcome=outcome, told=told, **values)
+def _record(
+    run_id: int, collector: object, outcome: object, started: object, text: bytes
+) -> RunRecord:
+    """Return a record from its row.
+
+    Raises:
+        ValueError: It is damaged; JSON and types have errors of their own as well.
+    """
+    values = json.loads(text, parse_constant=_no_number)
+    if not isinstance(values, dict):
+        raise TypeError("expected a JSON object")
+    told = {name: dict(values.pop(name)) for name in values.keys() - _FIELDS}
+    record = msgspec.convert({**values, "id": run_id, "told": told}, RunRecord)
+    if (record.collector, record.outcome, record.started) != (collector, outcome, started):
+        raise ValueError("expected columns that agree with the record")
+    if not all(map(is_moment, (record.tick, record.started, record.seconds))):
+        raise ValueError("expected times before the year 10000")
+    return record
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"expected a number, got {text}")

@@ -17,9 +17,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from ingestd.disk import Database
+from ingestd.disk import DamagedRow, Database, as_bytes, is_moment, is_text
 from ingestd.health import PaceKept, SeriesKey
-from ingestd.model import Series, Tags
+from ingestd.model import MICROSECONDS, Series, Tags
 
 Named = tuple[str, Tags]  # name and sorted tags: what a store knows a series by
 Note = tuple[str, str, Tags]  # collector, name, tags
@@ -31,6 +31,10 @@ MOST_SERIES: Final = 100_000  # of each collector
 MOST_SERIES_WAITING: Final = 200_000
 SEEN_AT: Final = "series_seen_at"  # in the table ``meta``
 AT_ONCE: Final = 2_000  # a hundredth of a second, in which other writes wait
+_SELECT: Final = (
+    "SELECT collector, series, tags, newest_us, moved_at, shortest, longest FROM series"
+)
+_WRONG: Final = (ValueError, TypeError, RecursionError)
 
 
 class SeriesNotes:
@@ -94,15 +98,17 @@ class SeriesNotes:
         self._paces.pop(note, None)
         return await database.write(partial(delete_series, note=note)) or waited
 
-    async def listed(self, database: Database, collector: str) -> list[Named]:
-        """Return the series of a collector, sorted.
+    async def listed(
+        self, database: Database, collector: str
+    ) -> tuple[list[Named], list[DamagedRow]]:
+        """Return the series of a collector, sorted, and rows that cannot be right.
 
         Raises:
             StateError: The database failed.
         """
         waiting = {(name, tags) for whose, name, tags in self._waiting if whose == collector}
-        written = await database.read(partial(list_series, collector=collector))
-        return sorted(waiting.union(written))
+        written, damaged = await database.read(partial(list_series, collector=collector))
+        return sorted(waiting.union(written)), damaged
 
 
 def insert_series(db: sqlite3.Connection, notes: Sequence[Note]) -> frozenset[str]:
@@ -119,10 +125,16 @@ def insert_series(db: sqlite3.Connection, notes: Sequence[Note]) -> frozenset[st
     return frozenset(collector for collector, room in rooms.items() if room <= 0)
 
 
-def list_series(db: sqlite3.Connection, collector: str) -> list[Named]:
-    """Return what is on disk of a collector's series."""
-    rows = db.execute("SELECT series, tags FROM series WHERE collector = ?", (collector,))
-    return [(name, _pairs(tags)) for name, tags in rows]
+def list_series(db: sqlite3.Connection, collector: str) -> tuple[list[Named], list[DamagedRow]]:
+    """Return what is on disk of a collector's series, and rows that cannot be right."""
+    found: list[Named] = []
+    damaged: list[DamagedRow] = []
+    for row in db.execute(f"{_SELECT} WHERE collector = ?", (collector,)):
+        try:
+            found.append(_named(*row[1:3]))
+        except _WRONG as exc:
+            damaged.append(_damaged(row, exc))
+    return found, damaged
 
 
 def upsert_paces(db: sqlite3.Connection, paces: Iterable[tuple[Note, PaceKept]]) -> None:
@@ -143,19 +155,24 @@ def put_seen_at(db: sqlite3.Connection, seen_at: float) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (SEEN_AT, repr(seen_at)))
 
 
-def load_paces(db: sqlite3.Connection) -> dict[str, Paces]:
-    """Return what is kept of all series, by collector; what is damaged is left out."""
+def load_paces(db: sqlite3.Connection) -> tuple[dict[str, Paces], list[DamagedRow]]:
+    """Return what is kept of all series, by collector, and rows that cannot be right."""
     newest = db.execute("SELECT max(moved_at) FROM series").fetchone()
     noted = db.execute("SELECT value FROM meta WHERE key = ?", (SEEN_AT,)).fetchone()
     seen_at = max(map(_seconds, (newest, noted)))
     found: defaultdict[str, dict[SeriesKey, tuple[PaceKept, float]]] = defaultdict(dict)
-    columns = "collector, series, tags, newest_us, moved_at, shortest, longest"
-    for collector, name, tags, *numbers in db.execute(f"SELECT {columns} FROM series"):  # noqa: S608 -- our own words
-        with suppress(ValueError, TypeError):
-            kept = _kept(*numbers)
-            key = SeriesKey(name, _pairs(tags))
+    damaged: list[DamagedRow] = []
+    for row in db.execute(_SELECT):
+        collector, name, tags, *numbers = row
+        try:
+            if not is_text(collector):
+                raise TypeError("expected the name of a collector")
+            kept, key = _kept(*numbers), SeriesKey(*_named(name, tags))
+        except _WRONG as exc:
+            damaged.append(_damaged(row, exc))
+        else:
             found[collector][key] = kept, max(0.0, seen_at - (kept.moved_at or seen_at))
-    return dict(found)
+    return dict(found), damaged
 
 
 def delete_series(db: sqlite3.Connection, note: Note) -> bool:
@@ -171,16 +188,43 @@ def delete_series(db: sqlite3.Connection, note: Note) -> bool:
 def _seconds(row: Any) -> float:
     """Return the number in a row, or 0 if there is no row or no number in it."""
     with suppress(ValueError, TypeError):
-        return float(row[0])
+        seconds = float(row[0])
+        return seconds if is_moment(seconds) else 0.0
     return 0.0
 
 
 def _kept(newest_us: Any, moved_at: Any, shortest: Any, longest: Any) -> PaceKept:
-    """Return what a row says; SQLite keeps anything in any column."""
+    """Return what a row says.
+
+    Raises:
+        ValueError: No clock says so.
+        TypeError: It is no number.
+    """
     if newest_us is None or moved_at is None:
         return PaceKept()
-    moves = (None, None) if None in (shortest, longest) else (float(shortest), float(longest))
+    moves = (None, None) if None in (shortest, longest) else (shortest + 0.0, longest + 0.0)
+    numbers = (newest_us / MICROSECONDS, moved_at, *(each for each in moves if each is not None))
+    if not all(map(is_moment, numbers)):
+        raise ValueError("expected times before the year 10000")
     return PaceKept(int(newest_us), float(moved_at), *moves)
+
+
+def _named(name: Any, tags: Any) -> Named:
+    """Return the identity of a series in a row.
+
+    Raises:
+        ValueError: Its tags are no JSON, or no pairs.
+        TypeError: Its name is no text.
+    """
+    if not is_text(name):
+        raise TypeError("expected the name of a series")
+    return name, _pairs(tags)
+
+
+def _damaged(row: Sequence[Any], exc: Exception) -> DamagedRow:
+    at = dict(zip(("collector", "series", "tags"), row[:3], strict=True))
+    key = f"{row[1]!r:.100} of {row[0]!r:.100}"
+    return DamagedRow("series", at, key, as_bytes(*row), f"damaged: {exc!r:.200}")
 
 
 def _tags(tags: Tags) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from ingestd.clock import Clock
 from ingestd.contract import Memory
-from ingestd.disk import Database
+from ingestd.disk import DamagedRow, Database, is_moment, mend_rows, move_aside
 from ingestd.errors import StateError
 from ingestd.health import PaceKept, SeriesKey
 from ingestd.model import Series
@@ -28,17 +28,24 @@ from ingestd.records.runs import (
     find_run,
     first_runs,
     insert_runs,
-    latest_runs,
     list_runs,
     newest_run,
     prune_runs,
+    take_up_runs,
 )
 from ingestd.records.series import Named, Paces, SeriesNotes, load_paces
 
+Tell = Callable[[str], None]
+
+KEY_BYTES: Final = 32
 RECORDS_WAIT: Final = 5.0  # seconds; what a kill may cost
 MOST_RECORDS_WAITING: Final = 10_000  # records, while the disk is full; the oldest go first
 PRUNE_EVERY: Final = 20  # runs of a collector
 PRUNE_AT_ONCE: Final = 100  # collectors: a tenth of a second, in which other writes wait
+
+
+def _tell_nothing(_problem: str) -> None:
+    """Leave a problem untold, where there is no log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +74,12 @@ class StateStore:
         key: bytes,
         last: Mapping[str, RunRecord],
         run: int,
+        tell: Tell = _tell_nothing,
     ) -> None:
         self._database, self._clock, self._key = database, clock, key
         self._last = dict(last)
         self._run = run
+        self._tell = tell
         self._waiting: dict[int, RunRecord] = {}
         self._series = SeriesNotes()
         self._unpruned: Counter[str] = Counter()
@@ -79,16 +88,23 @@ class StateStore:
         self._one_at_a_time = asyncio.Lock()
 
     @classmethod
-    async def open(cls, database: Database, clock: Clock) -> Self:
+    async def open(cls, database: Database, clock: Clock, *, tell: Tell = _tell_nothing) -> Self:
         """Learn what a former daemon left.
+
+        Args:
+            database: The state database.
+            clock: Where the time comes from.
+            tell: Called with what is to be logged as an error: rows that are damaged.
 
         Raises:
             StateError: The database failed.
         """
-        key = await database.write(_fingerprint_key, on_full="use_ballast")
-        last = await database.read(latest_runs)
+        key, last, damaged = await database.write(_take_up, on_full="use_ballast")
         run = await database.read(newest_run)
-        return cls(database, clock, key=key, last={r.collector: r for r in last}, run=run)
+        for row in damaged:
+            tell(str(row))
+        last_runs = {record.collector: record for record in last}
+        return cls(database, clock, key=key, last=last_runs, run=run, tell=tell)
 
     async def close(self) -> None:
         """Write the records and notes that still wait."""
@@ -167,7 +183,9 @@ class StateStore:
         Raises:
             StateError: The database failed.
         """
-        return await self._series.listed(self._database, collector)
+        found, damaged = await self._series.listed(self._database, collector)
+        await self._set_aside(damaged)
+        return found
 
     async def paces(self) -> tuple[dict[str, Paces], dict[str, float]]:
         """Return what a former daemon left of series, and when collectors ran first.
@@ -177,7 +195,8 @@ class StateStore:
         Raises:
             StateError: The database failed.
         """
-        paces = await self._database.read(load_paces)
+        paces, damaged = await self._database.read(load_paces)
+        await self._set_aside(damaged)
         return paces, await self._database.read(first_runs)
 
     def keep_paces(self, collector: str, paces: Mapping[SeriesKey, PaceKept]) -> None:
@@ -237,16 +256,20 @@ class StateStore:
             and collector in (None, record.collector)
             and (record.failed or not failing)
         }
-        written = await self._database.read(
+        written, damaged = await self._database.read(
             partial(list_runs, collector=collector, limit=limit, before=below, failing=failing)
         )
+        await self._set_aside(damaged)
         found = {record.id: record for record in written} | waiting
         return [found[number] for number in sorted(found, reverse=True)[:limit]]
 
     async def run(self, run_id: int) -> RunRecord | None:
         """Return one run, or None if there is none of that number any more."""
-        waiting = self._waiting.get(run_id)
-        return waiting or await self._database.read(partial(find_run, run_id=run_id))
+        if run_id in self._waiting:
+            return self._waiting[run_id]
+        found, damaged = await self._database.read(partial(find_run, run_id=run_id))
+        await self._set_aside(damaged)
+        return next(iter(found), None)
 
     def last_runs(self) -> dict[str, RunRecord]:
         """Return the last run of every collector that ever ran, by name."""
@@ -258,12 +281,18 @@ class StateStore:
         for rowid, raw, crc, changed in rows:
             name = raw[0].decode(errors="replace")
             try:
-                found[name] = Kept(decode(raw, crc), changed)
+                found[name] = Kept(decode(raw, crc), changed if is_moment(changed) else None)
             except StateError as exc:
                 found[name] = Kept(damage=f"{exc}; set aside, it begins with an empty state")
                 damaged = partial(set_row_aside, rowid=rowid, raw=raw, error=str(exc))
                 await self._database.write(damaged, on_full="use_ballast")
         return found
+
+    async def _set_aside(self, damaged: Sequence[DamagedRow]) -> None:
+        if damaged:
+            await self._database.write(partial(move_aside, rows=damaged), on_full="use_ballast")
+        for row in damaged:
+            self._tell(str(row))
 
     def _start_flush(self) -> None:
         self._timer = None
@@ -291,10 +320,31 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def _fingerprint_key(db: sqlite3.Connection) -> bytes:
-    db.execute("INSERT OR IGNORE INTO meta VALUES ('fingerprint_key', ?)", (os.urandom(32),))
-    (key,) = db.execute("SELECT value FROM meta WHERE key = 'fingerprint_key'").fetchone()
-    return bytes(key)
+def _fingerprint_key(db: sqlite3.Connection) -> tuple[bytes, list[DamagedRow]]:
+    select = "SELECT value FROM meta WHERE key = 'fingerprint_key'"
+    row = db.execute(select).fetchone()
+    if row is not None and not (isinstance(row[0], bytes) and len(row[0]) == KEY_BYTES):
+        # Nothing of the value: it may be most of the key.
+        damaged = DamagedRow(
+            "meta", {"key": "fingerprint_key"}, "fingerprint_key", None,
+            "expected 32 bytes; params that plugins have deleted come back",
+        )  # fmt: skip
+        move_aside(db, [damaged])
+        row = None
+    else:
+        damaged = None
+    if row is None:
+        row = (os.urandom(KEY_BYTES),)
+        db.execute("INSERT INTO meta VALUES ('fingerprint_key', ?)", row)
+    return bytes(row[0]), [damaged] if damaged else []
+
+
+def _take_up(db: sqlite3.Connection) -> tuple[bytes, list[RunRecord], list[DamagedRow]]:
+    """Return the key and the last runs, and move aside what is damaged; for a write."""
+    mended = mend_rows(db)
+    key, of_key = _fingerprint_key(db)
+    last, of_runs = take_up_runs(db)
+    return key, last, [*mended, *of_key, *of_runs]
 
 
 def _write_runs(

@@ -7,16 +7,19 @@ and SQLite's own functions take.
 """
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
 import orjson
+import structlog
 
 from ingestd.config import EmbeddedStore
-from ingestd.disk import READERS, Database, Writer, migrate, preparing
+from ingestd.disk import READERS, Database, Writer, any_text, is_text, migrate, preparing
 from ingestd.errors import (
     BodyRejected,
     QueryError,
@@ -72,6 +75,7 @@ PRAGMAS: Final = (
     "cache_size=-32768",
     "busy_timeout=5000",
 )
+MOST_TOLD: Final = 20  # series with damaged rows that the log tells of
 ROWS_AT_ONCE: Final = 10_000  # points of an answer in memory
 NOT_TEXT: Final = "a name or tag is not valid Unicode"
 SELECT: Final = """
@@ -114,6 +118,7 @@ class EmbeddedSink:
         self._database: Database | None = None
         self._opening = asyncio.Lock()
         self._ids: dict[tuple[str, ...], int] = {}
+        self._damaged: set[str] = set()
 
     async def open(self) -> None:
         """Open the file, making it if it is not there.
@@ -146,8 +151,8 @@ class EmbeddedSink:
         try:
             data = columns(good)
         except orjson.JSONEncodeError:  # lone surrogates, which no encoding can write
-            good = [point for point in points if is_text(point[0])]
-            bad = [point for point in points if not is_text(point[0])]
+            good = [point for point in points if is_writable(point[0])]
+            bad = [point for point in points if not is_writable(point[0])]
             refused = [(repr(point).encode(errors="replace"), NOT_TEXT) for point in bad]
             data = columns(good)
         if not good:
@@ -235,7 +240,9 @@ class EmbeddedSink:
         for (series_id,) in ids:
             after_us = start_us
             while rows := await self._read(database, query, (series_id, after_us, end_us)):
-                yield list(map(stored, rows))
+                yield self._sound(rows)
+                if not isinstance(rows[-1][4], int):
+                    break  # in the order of SQLite texts stand behind all numbers
                 after_us = rows[-1][4] + 1
 
     def _insert(self, connection: sqlite3.Connection, body: Columns) -> dict[tuple[str, ...], int]:
@@ -255,7 +262,25 @@ class EmbeddedSink:
 
     async def _query(self, query: str, values: Sequence[Any]) -> list[StoredPoint]:
         database = await self._opened(QueryError)
-        return list(map(stored, await self._read(database, query, values)))
+        return self._sound(await self._read(database, query, values))
+
+    def _sound(self, rows: Iterable[Sequence[Any]]) -> list[StoredPoint]:
+        """Return rows as points, without those that are damaged."""
+        points: list[StoredPoint] = []
+        for row in rows:
+            try:
+                points.append(stored(row))
+            except ValueError as exc:
+                self._tell(row, exc)
+        return points
+
+    def _tell(self, row: Sequence[Any], exc: ValueError) -> None:
+        name = f"{row[0]!r:.100}"
+        if name not in self._damaged and len(self._damaged) < MOST_TOLD:
+            self._damaged.add(name)
+            log = structlog.get_logger("ingestd").bind(store=self.config.name)
+            problem = f"{self.config.path}: {name}: {exc}; left out of answers"
+            log.error("a row of readings was damaged", problem=problem)
 
     async def _read(self, database: Database, query: str, values: Sequence[Any]) -> list[Any]:
         try:
@@ -304,6 +329,7 @@ def connected(config: EmbeddedStore) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.text_factory = any_text
     except (OSError, sqlite3.Error) as exc:
         raise StateError(f"{path}: cannot be opened: {exc}") from exc
     with preparing(connection, path):
@@ -331,7 +357,7 @@ def columns(points: Sequence[Point]) -> bytes:
     )
 
 
-def is_text(series: Series) -> bool:
+def is_writable(series: Series) -> bool:
     """Whether all the names of a series are valid Unicode."""
     try:
         orjson.dumps(identity(series))
@@ -362,6 +388,26 @@ def tags_text(tags: dict[str, str]) -> str:
 
 
 def stored(row: Sequence[Any]) -> StoredPoint:
-    """Return a row of ``SELECT`` as a point."""
+    """Return a row of ``SELECT`` as a point.
+
+    Raises:
+        ValueError: It is damaged.
+    """
     name, tags, measurement, field, time_us, value = row
-    return StoredPoint(name, orjson.loads(tags), measurement, field, time_us, value)
+    told = tags_of(name, tags, measurement, field)
+    if type(time_us) is not int or not isinstance(value, float | int) or not math.isfinite(value):
+        raise ValueError("damaged: expected a time and a number")
+    return StoredPoint(name, told, measurement, field, time_us, value)
+
+
+@lru_cache(maxsize=1024)
+def tags_of(name: Any, tags: Any, measurement: Any, field: Any) -> dict[str, str]:
+    """Return the tags of a row, which many rows have in common.
+
+    Raises:
+        ValueError: One of the names or the tags is damaged.
+    """
+    told = orjson.loads(tags) if isinstance(tags, str) and is_text(tags) else None
+    if not isinstance(told, dict) or not all(map(is_text, (name, measurement, field))):
+        raise ValueError("damaged: expected the names of a series")
+    return told
