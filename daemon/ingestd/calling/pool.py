@@ -105,7 +105,7 @@ class Workers:
     ) -> None:
         self._closed = True
         for worker in list(self._busy):  # their calls are still waited for
-            await worker.end(kill=True)
+            await worker.stop(kill=True)
         for _ in range(self._max):
             await self._slots.acquire()
         for worker in self._idle:
@@ -209,7 +209,7 @@ class Workers:
 
     async def _check_in(self, worker: WorkerProcess) -> None:
         if not worker.fit:
-            await worker.end(kill=True)
+            await worker.stop(kill=True)
         elif worker.calls >= MOST_CALLS:
             self._retire(worker)
         else:
@@ -222,6 +222,6 @@ class Workers:
             self._retire(worker)
 
     def _retire(self, worker: WorkerProcess) -> None:
-        task = asyncio.create_task(worker.end(kill=False), name="ingestd.worker.retire")
+        task = asyncio.create_task(worker.stop(kill=False), name="ingestd.worker.retire")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

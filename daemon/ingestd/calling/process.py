@@ -188,7 +188,7 @@ class WorkerProcess:
             return f"the worker process was killed by {signal.Signals(-code).name}{why}"
         return "the worker process closed its channel"
 
-    async def end(self, *, kill: bool) -> None:
+    async def stop(self, *, kill: bool) -> None:
         """Stop the process and all that it started; return once it is gone.
 
         An idle one is asked by closing its channel, so that its exit handlers

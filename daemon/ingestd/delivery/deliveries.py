@@ -74,7 +74,7 @@ class Deliveries:
 
         async def deliver() -> None:
             if before is not None:
-                _end(before)
+                _stop(before)
             if ended is not None:
                 await asyncio.wait({ended})
                 # It may have found its spool full; this one finds out for itself.
@@ -107,7 +107,7 @@ class Deliveries:
         delivery = self.by_store.pop(name)
         self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
         self._buffer.resume(name)
-        _end(delivery)
+        _stop(delivery)
 
     async def stop(self, *, patience: float, hurry: asyncio.Event) -> None:
         """Deliver what is in memory, for a while; spool the rest."""
@@ -184,6 +184,6 @@ class Deliveries:
         return [name for name, each in self.by_store.items() if each.stuck]
 
 
-def _end(delivery: Delivery) -> None:
+def _stop(delivery: Delivery) -> None:
     delivery.give_up()
     delivery.lane.close()
