@@ -207,7 +207,7 @@ def address(url: Any, *, legacy: bool) -> URL:
 
 
 def beginning(since: Any) -> Callable[[datetime], datetime]:
-    """Return what tells where a new source begins.
+    """Return what tells where a new source begins; a time without a zone is the machine's.
 
     Raises:
         ValueError: It is neither a date, nor a time, nor a duration.
@@ -228,5 +228,5 @@ def beginning(since: Any) -> Callable[[datetime], datetime]:
             f"since: expected a date such as 2020-01-31, or a duration such as 30d, got {since!r}"
         )
         raise ValueError(message)  # noqa: TRY004 -- a wrong option, not a wrong call
-    fixed = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    fixed = moment.astimezone()  # as the times of commands are, it is local unless it says more
     return lambda _: fixed

@@ -156,7 +156,7 @@ def test_is_left_to_the_daemon_and_given_up(halves: DaemonProcess, cli: CommandL
 def test_without_a_daemon_the_same_command_goes_on(
     halves: DaemonProcess, cli: CommandLine, how: signal.Signals
 ) -> None:
-    """It begins where the position was, however the first command ended."""
+    """So does one without times; both begin at the position, however the first one ended."""
     hold(halves, day=4)
     with started(cli, *BY_DAYS) as process:
         reaches(cli, day=4)
@@ -166,7 +166,7 @@ def test_without_a_daemon_the_same_command_goes_on(
         code, out, err = ended(process)
     left, status = unfinished(cli), cli("status")
     let_go(halves)
-    said = cli(*BY_DAYS)
+    said = cli(*BY_DAYS) if how != signal.SIGTERM else cli("backfill", "m")
 
     if how != signal.SIGKILL:
         assert code == 130
@@ -285,7 +285,9 @@ def test_what_cannot_be_done_is_told_in_a_line(
     assert "declares start and end" in live.err
     assert "no collector 'n'" in unknown.err
     assert live.err.count("\n") == unknown.err.count("\n") == 1
-    assert cli("backfill", "m", "--from", "2024-01-01").code == 2
+    assert cli("backfill", "m", "--to", "2024-01-01").code == 2
+    assert cli("backfill", "m", "--from", "2223-01-01").code == 2
+    assert "m has no backfill to go on with" in cli("backfill", "m").err
     assert cli("backfill", "m", "--from", "2024-01-02", "--to", "2024-01-01").code == 2
     assert cli(*TEN_DAYS, "--rate", "0").code == 2
     assert cli(*TEN_DAYS, "--chunk", "5 days").code == 2

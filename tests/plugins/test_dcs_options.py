@@ -1,6 +1,8 @@
 """What an operator writes for the dcs plugin, and what is made of it."""
 
-from datetime import UTC, datetime, timedelta, timezone
+import re
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -108,8 +110,29 @@ def test_password_is_never_shown() -> None:
     ],
 )  # fmt: skip
 def test_since_is_a_time_or_a_duration(since: Any, moment: datetime) -> None:
-    """A time is in UTC, unless it says otherwise."""
-    assert beginning(since)(NOON) == moment
+    """A time without a zone is the machine's."""
+    wanted = moment.replace(tzinfo=None).astimezone() if is_naive(since) else moment
+    assert beginning(since)(NOON) == wanted
+
+
+def is_naive(since: Any) -> bool:
+    """Say whether a date or time is without a zone."""
+    if isinstance(since, str):
+        return re.fullmatch(r"\d{4}-\d\d-\d\d([T ][\d:]+)?", since) is not None
+    return isinstance(since, date) and getattr(since, "tzinfo", None) is None
+
+
+def test_since_means_what_the_times_of_commands_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A date that is copied from one to the other begins at the same midnight."""
+    monkeypatch.setenv("TZ", "America/Anchorage")
+    time.tzset()
+    try:
+        found = beginning("2024-01-31")(NOON)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert found == datetime(2024, 1, 31, 9, tzinfo=UTC)
 
 
 # --- sources

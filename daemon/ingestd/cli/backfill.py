@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +13,11 @@ from ingestd.cli.backend import Backend, BackfillRequest, Json
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE, INTERRUPTED, CommandError
 from ingestd.cli.progress import Bar, bar
-from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option
+from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option, known, load
 
 RATE: Final = click.FloatRange(min=0, min_open=True)
+# No meter is older than the clocks of computers.
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EXIT_CODES: Final = {"done": 0, "cancelled": FAILURE}
 
 
@@ -35,8 +37,10 @@ def pace_options(command: click.decorators.FC) -> click.decorators.FC:
 
 @click.command(short_help="Read a collector's past.")
 @click.argument("name")
-@click.option("--from", "start", type=MOMENT, help="The first time: 2015-01-01, or with a clock.")
-@click.option("--to", "end", type=MOMENT, help="The first time no longer.")
+@click.option(
+    "--from", "start", type=MOMENT, help="The first time: 2015-01-01, or with a clock, or 30d ago."
+)
+@click.option("--to", "end", type=MOMENT, help="The first time no longer; now by default.")
 @pace_options
 @click.option("--detach", is_flag=True, help="Leave it to the daemon, and do not wait.")
 @click.option("--cancel", is_flag=True, help="Give up what is left of the collector's backfill.")
@@ -58,22 +62,81 @@ def backfill(  # noqa: PLR0913 -- each is an option
 
     What is collected live goes first, and its position never moves. Where a daemon runs,
     it does this, also after a restart; otherwise this process does, and when it was
-    interrupted the same command goes on. Times without an offset are local.
+    interrupted the same command goes on, or one without times. Times without an offset
+    are local; 30d is a time so long ago, and there are now, today and yesterday.
     """
     if cancel:
         found = ask(config_path, lambda backend: _cancel(backend, name))
         show.as_json(found) if as_json else tell_end(found, "")
         return 0
-    if start is None or end is None:
-        raise click.UsageError("expected --from and --to, or --cancel")
-    if start >= end:
-        text = f"expected a time before {show.moment(end.timestamp())}"
-        raise click.BadParameter(text, param_hint="--from")
-    spans = [(start.timestamp(), end.timestamp())]
-    wanted = BackfillRequest(collector=name, spans=spans, chunk=chunk, rate=rate)
+    check_chunk(config_path, name, chunk)
+    if start is None and end is None:
+        wanted = ask(config_path, lambda backend: _unfinished(backend, name, chunk, rate))
+    else:
+        spans = [checked_span(start, end, now=datetime.now().astimezone())]
+        wanted = BackfillRequest(collector=name, spans=spans, chunk=chunk, rate=rate)
     found, how = carried_out(config_path, wanted, detach=detach)
     show.as_json(found) if as_json else tell_end(found, how)
     return 0 if detach else exit_code(found)
+
+
+def checked_span(
+    start: datetime | None, end: datetime | None, *, now: datetime
+) -> tuple[float, float]:
+    """Return what is to be read, in Unix seconds, if a source can have anything there.
+
+    Raises:
+        click.UsageError: It cannot.
+    """
+    if start is None:
+        raise click.UsageError("expected --from, such as --from 2015-01-01 or --from 30d")
+    end = now if end is None else end
+    soon = now + timedelta(days=2)  # a day begins up to 26 hours earlier in other zones
+    if end > soon:
+        text = f"expected a time until now, such as --to now, got {show.moment(end.timestamp())}"
+        raise click.BadParameter(text, param_hint="--to")
+    if start < EARLIEST:
+        text = f"expected a year from 1970 on, got {start.year}"
+        raise click.BadParameter(text, param_hint="--from")
+    if start >= min(end, now):
+        before = show.moment(min(end, now).timestamp())
+        text = f"expected a time before {before}, got {show.moment(start.timestamp())}"
+        raise click.BadParameter(text, param_hint="--from")
+    return start.timestamp(), end.timestamp()
+
+
+def check_chunk(config_path: Path, name: str, chunk: float | None) -> None:
+    """Refuse a chunk that is shorter than readings are apart: most windows would hold none.
+
+    Raises:
+        click.UsageError: It is.
+    """
+    if chunk is None:
+        return
+    cadence = known(load(config_path).collectors, name, "collector").cadence
+    if cadence is not None and chunk < cadence:
+        text = (
+            f"expected at least {show.span(cadence)}, for so far are the readings of {name} apart"
+            f" (cadence), got {show.span(chunk)}"
+        )
+        raise click.BadParameter(text, param_hint="--chunk")
+
+
+async def _unfinished(
+    backend: Backend, name: str, chunk: float | None, rate: float | None
+) -> BackfillRequest:
+    """Return what the collector's unfinished backfill was asked for, to go on with it."""
+    for each in await backend.backfills(name):
+        if each["ended"] is None:
+            spans = [(float(first), float(last)) for first, last in each["spans"]]
+            return BackfillRequest(
+                collector=name,
+                spans=spans,
+                chunk=chunk or each["chunk"],
+                rate=rate or each["rate"],
+            )
+    text = f"expected --from, such as --from 30d: {name} has no backfill to go on with"
+    raise click.UsageError(text)
 
 
 def carried_out(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -47,7 +47,10 @@ class Duration(click.ParamType[float]):
 
 
 class Moment(click.ParamType[datetime]):
-    """A date, with or without a clock time and an offset; local unless it has one."""
+    """A date, with or without a clock time and an offset; local unless it has one.
+
+    Or ``now``, ``today``, ``yesterday``, or a duration such as ``30d``: so long ago.
+    """
 
     name = "time"
 
@@ -55,13 +58,39 @@ class Moment(click.ParamType[datetime]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Return the time, aware."""
+        text = str(value).strip()
         try:
-            return datetime.fromisoformat(str(value)).astimezone()
+            found = spoken(text.lower(), now=datetime.now().astimezone())
+            return datetime.fromisoformat(text).astimezone() if found is None else found
         except (ValueError, OverflowError):
-            text = "expected a time such as 2026-01-31 or 2026-01-31T12:00+01:00"
-            self.fail(f"{text}, got {value!r}", param, ctx)
+            wanted = (
+                "expected a time such as 2026-01-31 or 2026-01-31T12:00+01:00, a duration back"
+                " from now such as 30d, or now, today, yesterday"
+            )
+            self.fail(f"{wanted}, got {value!r}", param, ctx)
 
 
+def spoken(text: str, *, now: datetime) -> datetime | None:
+    """Return the time that a word or a duration means, or None if it is neither.
+
+    Raises:
+        OverflowError: It lies before all calendars.
+    """
+    from ingestd.config import duration  # noqa: PLC0415 -- takes its time
+
+    if text == "now":
+        return now
+    if text in DAYS_AGO:
+        day = now.date() - timedelta(days=DAYS_AGO[text])
+        # Not a number of hours back: a day may have 23 or 25.
+        return datetime.combine(day, time()).astimezone()
+    try:
+        return now - timedelta(seconds=duration(text))
+    except ValueError:
+        return None
+
+
+DAYS_AGO: Final = {"today": 0, "yesterday": 1}
 DURATION: Final = Duration()
 SPAN: Final = Duration(least=1)
 MOMENT: Final = Moment()
