@@ -69,8 +69,8 @@ def test_a_hole_says_from_when_to_when_and_how_many(cadence_us: int | None) -> N
     found = compared(every(HALF_HOUR, 50, 10, 20, 21, 22), cadence_us=cadence_us)
 
     assert found.holes == [
-        Hole(9 * HALF_HOUR, 10 * HALF_HOUR, 11 * HALF_HOUR, 1),
-        Hole(19 * HALF_HOUR, 20 * HALF_HOUR, 23 * HALF_HOUR, 3),
+        Hole(9 * HALF_HOUR, 10 * HALF_HOUR, 11 * HALF_HOUR, 1, HALF_HOUR),
+        Hole(19 * HALF_HOUR, 20 * HALF_HOUR, 23 * HALF_HOUR, 3, HALF_HOUR),
     ]
 
 
@@ -84,8 +84,8 @@ def test_readings_before_and_after_are_missed_only_within_given_bounds() -> None
 
     assert exact.holes == nothing_said.holes == []
     assert wider.holes == [
-        Hole(DAY - HALF_HOUR, DAY - HALF_HOUR, DAY, 1),
-        Hole(end_us - HALF_HOUR, end_us, end_us + 2 * HALF_HOUR, 2),
+        Hole(DAY - HALF_HOUR, DAY - HALF_HOUR, DAY, 1, HALF_HOUR),
+        Hole(end_us - HALF_HOUR, end_us, end_us + 2 * HALF_HOUR, 2, HALF_HOUR),
     ]
 
 
@@ -106,8 +106,8 @@ def test_calendar_months_are_no_holes_and_are_counted_as_months() -> None:
 
     assert whole.holes == []
     assert [each.missing for each in ends.holes] == [119]
-    assert one.holes == [Hole(us(2016, 2, 1), us(2016, 3, 1), us(2016, 4, 1), 1)]
-    assert head.holes == [Hole(months[0], head.holes[0].start_us, months[2], 2)]
+    assert one.holes == [Hole(us(2016, 2, 1), us(2016, 3, 1), us(2016, 4, 1), 1, 31 * DAY)]
+    assert head.holes == [Hole(months[0], head.holes[0].start_us, months[2], 2, 31 * DAY)]
 
 
 @pytest.mark.parametrize("hour", [0, 2, 3])
@@ -156,7 +156,7 @@ def test_a_series_without_readings_is_a_hole_within_bounds() -> None:
     both = compared([], cadence_us=HALF_HOUR, start_us=0, end_us=DAY)
     start_only = compared([], cadence_us=HALF_HOUR, start_us=0)
 
-    assert both.holes == [Hole(0, 0, DAY, 48)]
+    assert both.holes == [Hole(0, 0, DAY, 48, HALF_HOUR)]
     assert (start_only.holes, start_only.problem) == ([], "no readings")
 
 
@@ -179,7 +179,9 @@ def test_the_sample_is_looked_through_too() -> None:
 def test_only_a_sample_is_kept_to_learn_from() -> None:
     """The first readings decide, however many others follow."""
     minutes = every(MINUTE, SAMPLE + 1)
-    found = compared([*minutes, *every(HALF_HOUR, 3 * SAMPLE, start_us=minutes[-1] + HALF_HOUR)])
+    # Now half an hour apart, and now a whole one: a series that comes when it likes.
+    later = [minutes[-1] + (n * 3 + n % 2) * HALF_HOUR // 2 for n in range(2, 3 * SAMPLE + 2)]
+    found = compared([*minutes, *later])
 
     assert found.cadence_us == MINUTE
     assert len(found.holes) == 3 * SAMPLE
@@ -221,3 +223,39 @@ def test_too_many_spans_are_joined_where_they_are_close() -> None:
     assert merged(spans, most=4) == [(0, 1), (10, 13), (50, 51), (53, 54)]
     assert merged(spans, most=3) == [(0, 1), (10, 13), (50, 54)]
     assert merged(spans, most=1) == [(0, 54)]
+
+
+@pytest.mark.parametrize("piece", [7, 10_000])
+@pytest.mark.parametrize(("first", "then"), [(1, 4), (4, 1), (1, 2)])
+def test_a_cadence_that_changes_is_found_for_each_stretch(
+    piece: int, first: int, then: int
+) -> None:
+    """A logger that was set to another interval lacks nothing; a hole is told by its stretch."""
+    hour = 2 * HALF_HOUR
+    before = every(first * hour, 2000, 100, 101)
+    after = every(then * hour, 1500, 900, start_us=before[-1] + then * hour)
+
+    found = compared([*before, *after], piece=piece)
+
+    assert [(hole.missing, hole.cadence_us) for hole in found.holes] == [
+        (2, first * hour),
+        (1, then * hour),
+    ]
+    assert found.cadence_us == then * hour
+
+
+def test_a_few_readings_that_come_more_rarely_are_holes() -> None:
+    """A meter of which every second reading is lost for some hours has not been set anew."""
+    times = every(HALF_HOUR, 1000, *range(500, 540, 2))
+
+    found = compared(times)
+
+    assert sum(hole.missing for hole in found.holes) == 20
+    assert found.cadence_us == HALF_HOUR
+
+
+def test_a_cadence_that_an_operator_gives_never_changes() -> None:
+    """What comes more rarely is missing."""
+    found = compared(every(4 * HALF_HOUR, 100), cadence_us=2 * HALF_HOUR)
+
+    assert sum(hole.missing for hole in found.holes) == 99

@@ -90,6 +90,7 @@ def test_bounds_say_what_should_be_there(halves: DaemonProcess, cli: CommandLine
         "not compared: 2 series",
         "  a: no readings, and no cadence is known",
         "  b: no readings, and no cadence is known",
+        "look further back, such as --from 365d, or say how far apart with --cadence",
     ]
 
 
@@ -130,6 +131,12 @@ def test_what_cannot_be_asked_is_told_in_a_line(halves: DaemonProcess, cli: Comm
     assert cli("gaps", "m", "--series", "z*").err.endswith("any series yet that matches 'z*'\n")
     assert cli("gaps", "m", "--from", "2024-01-02", "--to", "2024-01-01").code == 2
     assert cli("gaps", "m", "--from", "2224-01-02").code == 2
+    short = cli("gaps", "m", "--chunk", "5m", "--refill")
+    assert (short.code, short.out) == (0, "m: nothing is missing in 0 series, 0 readings\n")
+    configure(halves, cadence="30m")
+    short = cli("gaps", "m", "--chunk", "5m", "--refill")
+    assert short.code == 2
+    assert "expected at least 30m" in short.err
     assert "expected at least 1s, got '0s'" in cli("gaps", "m", "--cadence", "0s").err
 
 

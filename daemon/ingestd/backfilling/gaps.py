@@ -9,6 +9,10 @@ cadences apart. That leaves room for readings that are a little early or late, f
 days of 23 and 25 hours, and for months, which are never that unlike. What lies
 before the first and after the last reading is a hole only within a bound that
 was asked for: the default ones say nothing about when a series began.
+
+A cadence that is learnt may change: a logger is set from hourly to every four hours. Where
+so many neighbours in a row as ``CHANGED`` are alike, and far from the cadence, they are
+the cadence from the first of them on, and no holes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +32,11 @@ ALIKE: Final = 1.1  # the largest of distances that are alike, as a multiple of 
 # Fewer alike than this say that a series comes when it likes: a valve, a door, a bill.
 REGULAR: Final = 1 / 3
 FEWEST: Final = 2  # alike
+TOO_FEW: Final = "too few readings"
 FEW: Final = 5  # of which one cannot say that they are irregular
+# Fewer readings in a row that come more rarely, or more often, are no new cadence: what
+# loses every second reading does so for a few hours.
+CHANGED: Final = 30
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 SpanUs = tuple[int, int]  # the first time in it, and the first one no longer
@@ -43,12 +51,14 @@ class Hole:
         start_us: When the first of them should be.
         end_us: The reading behind them, or the end of what was looked at.
         missing: How many they should be.
+        cadence_us: How far apart they should be.
     """
 
     after_us: int
     start_us: int
     end_us: int
     missing: int
+    cadence_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,7 @@ class Comparison:
 
     Attributes:
         readings: How many there are.
-        cadence_us: What they were compared with, or None.
+        cadence_us: What they were compared with, or None; the last of them if it changed.
         holes: What is missing, in order, once it is finished.
         problem: Why they were not compared, or an empty string.
     """
@@ -87,6 +97,7 @@ class Comparison:
         self._first: int | None = None
         self._last = 0
         self._sample: list[int] | None = [] if cadence_us is None else None
+        self._stretch = None if cadence_us is not None else Stretch()
         self.readings, self.problem = 0, ""
         self.holes: list[Hole] = []
 
@@ -118,7 +129,8 @@ class Comparison:
         """Take all of it for a hole if both bounds were asked for; else note that it is empty."""
         start, end = self._bounds.start_us, self._bounds.end_us
         if self._bounds.from_start and self._bounds.to_end:
-            self.holes = [Hole(start, start, end, -(-(end - start) // length_us))]
+            missing = -(-(end - start) // length_us)
+            self.holes = [Hole(start, start, end, missing, length_us)]
         else:
             self.problem = "no readings"
 
@@ -127,7 +139,7 @@ class Comparison:
         distances = [later - earlier for earlier, later in pairwise(times_us)]
         self.cadence_us = commonest(distances)
         if self.cadence_us is None:
-            few = "too few readings" if len(distances) < FEW else "irregular readings"
+            few = TOO_FEW if len(distances) < FEW else "irregular readings"
             self.problem = f"{few if times_us else 'no readings'}, and no cadence is known"
         self._look(times_us)
 
@@ -137,12 +149,52 @@ class Comparison:
         if self._first is None:
             self._first = self._last = times_us[0]
         if self.cadence_us is not None:
-            longest_us, last_us = self.cadence_us * 3 // 2, self._last
-            for time_us in times_us:
-                if time_us - last_us > longest_us:
-                    self.holes.append(_hole(last_us, time_us, self.cadence_us))
-                last_us = time_us
+            self._compare(times_us, self.cadence_us)
         self._last = times_us[-1]
+
+    def _compare(self, times_us: Sequence[int], cadence_us: int) -> None:
+        """Find the holes between neighbours, and where their cadence changes."""
+        last_us, stretch, holes = self._last, self._stretch, self.holes
+        for time_us in times_us:
+            distance_us, last_us, before_us = time_us - last_us, time_us, last_us
+            if stretch is not None and stretch.changes(distance_us, cadence_us, len(holes)):
+                del holes[stretch.holes_before :]
+                cadence_us = self.cadence_us = distance_us
+            elif distance_us > cadence_us * 3 // 2:
+                holes.append(_hole(before_us, time_us, cadence_us))
+
+
+class Stretch:
+    """Neighbours in a row that are alike, and unlike the cadence.
+
+    Attributes:
+        holes_before: How many holes had been found before the first of them.
+    """
+
+    def __init__(self) -> None:
+        self._first_us, self._count = 0, 0
+        self.holes_before = 0
+
+    def changes(self, distance_us: int, cadence_us: int, holes: int) -> bool:
+        """Take the next distance; say whether it is the cadence from its stretch on.
+
+        Args:
+            distance_us: From one reading to the next.
+            cadence_us: How far apart they were so far.
+            holes: How many holes have been found before it.
+        """
+        if cadence_us * 2 < distance_us * 3 and distance_us * 2 <= cadence_us * 3:
+            self._count = 0  # as it was
+            return False
+        shorter, longer = sorted((distance_us, self._first_us))
+        if self._count and longer <= shorter * ALIKE:
+            self._count += 1
+        else:
+            self._first_us, self._count, self.holes_before = distance_us, 1, holes
+        if self._count < CHANGED:
+            return False
+        self._count = 0
+        return True
 
 
 def between(after_us: int, end_us: int, cadence_us: int) -> Hole | None:
@@ -161,7 +213,8 @@ def before(first_us: int, start_us: int, cadence_us: int) -> Hole | None:
     missing = (first_us - start_us + slack) // length
     if missing < 1:
         return None
-    return Hole(start_us, max(start_us, first_us - missing * length), first_us, missing)
+    first_missing_us = max(start_us, first_us - missing * length)
+    return Hole(start_us, first_missing_us, first_us, missing, cadence_us)
 
 
 def commonest(distances_us: Iterable[int]) -> int | None:
@@ -208,7 +261,7 @@ def _joined(spans: Iterable[SpanUs], apart_us: int) -> list[SpanUs]:
 
 def _hole(after_us: int, end_us: int, cadence_us: int) -> Hole:
     missing = max(1, round((end_us - after_us) / length_of(cadence_us)) - 1)
-    return Hole(after_us, min(_next(after_us, cadence_us), end_us), end_us, missing)
+    return Hole(after_us, min(_next(after_us, cadence_us), end_us), end_us, missing, cadence_us)
 
 
 def _next(time_us: int, cadence_us: int) -> int:

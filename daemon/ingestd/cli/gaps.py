@@ -15,7 +15,7 @@ import click
 from ingestd.backfilling import SECOND_US, Bounds, Compared, Hole, compare, merged
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, BackfillRequest, Json
-from ingestd.cli.backfill import carried_out, exit_code, pace_options, tell_end
+from ingestd.cli.backfill import carried_out, check_chunk, exit_code, pace_options, tell_end
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.progress import bar
@@ -27,6 +27,7 @@ RECENT: Final = 30 * 86400.0  # seconds to look back, unless the operator says s
 HOLES_SHOWN: Final = 40  # holes on a terminal
 TOLD: Final = 5  # series that could not be compared
 MINUTE_US: Final = 60 * SECOND_US
+ADVICE: Final = "look further back, such as --from 365d, or say how far apart with --cadence"
 MOST_SPANS: Final = 1000  # each is at least one call of the plugin
 
 
@@ -79,8 +80,10 @@ def gaps(  # noqa: PLR0913 -- each is an option
     Readings should be as far apart as --cadence says, or the collector's cadence:, or as
     most neighbours in their series are. What lies before the first reading of a series is
     missing only if --from says that it should be there, and what lies behind the last only
-    if --to does. Times without an offset are local.
+    if --to does. Times without an offset are local; 30d is a time so long ago, and there
+    are now, today and yesterday.
     """
+    check_chunk(config_path, name, chunk)
     config = load(config_path)
     collector = known(config.collectors, name, "collector")
     question = Question(
@@ -187,7 +190,7 @@ def _show(question: Question, found: Sequence[Compared]) -> None:
 def _row(series: Compared, hole: Hole, *, seconds: bool, tags: bool) -> list[str]:
     return [
         show.series(series.name, dict(series.tags) if tags else {}),
-        show.span((series.found.cadence_us or 0) / SECOND_US),
+        show.span(hole.cadence_us / SECOND_US),
         show.moment(hole.start_us / SECOND_US, seconds=seconds),
         show.moment(hole.end_us / SECOND_US, seconds=seconds),
         show.number(hole.missing),
@@ -215,6 +218,8 @@ def _tell_what_was_not_compared(series: Sequence[Compared]) -> None:
         click.echo(f"  {name}: {each.found.problem}", err=True)
     if len(series) > TOLD:
         click.echo(f"  ... and {len(series) - TOLD:,} more; --json shows all", err=True)
+    if any(each.found.cadence_us is None for each in series):
+        click.echo(ADVICE, err=True)
 
 
 def _series_json(series: Compared) -> Json:
@@ -230,6 +235,7 @@ def _series_json(series: Compared) -> Json:
                 "start": hole.start_us / SECOND_US,
                 "end": hole.end_us / SECOND_US,
                 "missing": hole.missing,
+                "cadence": hole.cadence_us / SECOND_US,
             }
             for hole in found.holes
         ],
