@@ -1,5 +1,6 @@
 """Fixtures with a DCS server that knows a small campus."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -11,10 +12,14 @@ from tests.support.dcs.server import FakeDcs, serving
 
 
 @pytest_asyncio.fixture
-async def dcs() -> AsyncIterator[FakeDcs]:
-    """Give a server in the test's own loop."""
+async def dcs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDcs]:
+    """Give a server in the test's own loop, on a machine whose local time is UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     async with FakeDcs() as server:
         yield server
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture
