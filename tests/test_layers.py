@@ -165,6 +165,23 @@ def test_the_map_has_the_same_table() -> None:
     assert {name: row for name, row in told.items() if name in rows} == rows
 
 
+@pytest.mark.parametrize(
+    ("beginning", "names"),
+    [
+        ("| the modules at the top |", WORDS),
+        ("| `app.py`, ", ASSEMBLY),
+        ("Plugins (`plugins/`", RULES | {"_fields"}),
+    ],
+    ids=["words", "assembly", "rules"],
+)
+def test_the_map_names_the_modules_of_each_row(beginning: str, names: frozenset[str]) -> None:
+    """A module that moves or comes takes its place on the map with it."""
+    lines = (ROOT / "docs" / "architecture.md").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(beginning))
+
+    assert set(re.findall(r"`(?:plugins/)?(\w+)\.py`", line)) == names
+
+
 def test_the_table_has_no_circle() -> None:
     """Each row names only packages of rows that can be read before it."""
     rows = {name: set(row.split()) - ASSEMBLY for name, row in (MAY_IMPORT | FACES).items()}
