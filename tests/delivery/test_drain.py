@@ -6,7 +6,16 @@ from ingestd.config.model import EmbeddedStore
 from ingestd.sinks.embedded import EmbeddedSink
 from ingestd.sinks.protocol import Sink
 from tests.support.influx2 import Behaviour, Influx2, answer
-from tests.support.pipeline import UNBALANCED, Pipeline, held, influx, points, running, until
+from tests.support.pipeline import (
+    UNBALANCED,
+    Pipeline,
+    end_backoff,
+    held,
+    influx,
+    points,
+    running,
+    until,
+)
 
 AWAY = answer(503, retry_after="60")
 
@@ -25,7 +34,7 @@ async def test_small_bodies_leave_together(server: Influx2, tmp_path: Path) -> N
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
         await backlog(server, pipe, bodies=5)
         before = server.writes
-        pipe.only.outage.try_now()
+        end_backoff(pipe.only.outage)
         await until(lambda: pipe.only.spooled == 0)
 
         assert len(held(server)) == 50
@@ -40,7 +49,7 @@ async def test_what_a_store_took_of_a_joined_body_is_out_of_the_spool(
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
         await backlog(server, pipe, bodies=4)
         server.script += [answer(413), answer(413), answer(204, stores=True), AWAY]
-        pipe.only.outage.try_now()
+        end_backoff(pipe.only.outage)
         await until(lambda: not server.script and not pipe.only.outage.up)
         await until(lambda: pipe.only.spool.holds.points == 30)
 
@@ -49,7 +58,7 @@ async def test_what_a_store_took_of_a_joined_body_is_out_of_the_spool(
         assert pipe.only.spool.holds.bodies == 1
         assert pipe.balanced()
 
-        pipe.only.outage.try_now()
+        end_backoff(pipe.only.outage)
         await until(lambda: pipe.only.spooled == 0)
         assert len(held(server)) == 40
         assert pipe.balanced()
@@ -91,7 +100,7 @@ async def test_bodies_of_two_kinds_of_stores_leave_one_by_one(
         assert all(error.startswith("not of this kind of store: ") for (error,) in errors)
         assert pipe.balanced()
 
-        pipe.only.outage.try_now()
+        end_backoff(pipe.only.outage)
         await until(lambda: pipe.only.spooled == 0)
         assert {second for _, second in held(server)} == {1, 3, 5, 6, 7}
 

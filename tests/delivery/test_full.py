@@ -10,7 +10,16 @@ from ingestd.disk.directory import BALLAST_BYTES
 from ingestd.model import Point
 from tests.support.disk import fill
 from tests.support.influx2 import Influx2, answer
-from tests.support.pipeline import LEVEL, Pipeline, held, influx, points, running, until
+from tests.support.pipeline import (
+    LEVEL,
+    Pipeline,
+    end_backoff,
+    held,
+    influx,
+    points,
+    running,
+    until,
+)
 
 FULL = "spool full: collectors with a cursor wait, the others lose their oldest readings"
 AWAY = answer(503, retry_after="60")
@@ -20,7 +29,7 @@ MIB = 1024 * 1024
 async def come_back(server: Influx2, pipe: Pipeline) -> set[int]:
     """Have the store take everything; return the seconds that it has in the end."""
     server.always = None
-    pipe.only.outage.try_now()
+    end_backoff(pipe.only.outage)
     await until(lambda: pipe.only.spooled == 0)
     return {second for _, second in held(server)}
 

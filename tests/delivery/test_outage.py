@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingestd.delivery.outage import Health, Outage
 from tests.support.clock import START, VirtualClock
 from tests.support.influx2 import Influx2, answer
-from tests.support.pipeline import influx, points, running, until
+from tests.support.pipeline import end_backoff, influx, points, running, until
 from tests.support.plugins import LogLines
 
 
@@ -120,17 +120,6 @@ def test_giving_back_leaves_a_store_that_is_up_alone() -> None:
     assert watched.outage.up
 
 
-async def test_change_of_config_cuts_the_backoff_short() -> None:
-    """A mended token should not wait for a minute."""
-    watched = Watched()
-    watched.outage.failed("401", retry_after=3600)
-
-    watched.outage.try_now()
-
-    assert watched.outage.retry_in == 0
-    assert watched.outage.probe()
-
-
 async def test_log_has_one_line_for_each_change() -> None:
     """The second line says how long it took and how often it was tried."""
     watched = Watched()
@@ -170,7 +159,7 @@ def test_at_most_one_probe_is_out(steps: list[str]) -> None:
     for step in steps:
         outage = watched.outage
         if step == "probe":
-            outage.try_now()
+            end_backoff(outage)
             out += outage.probe() and not outage.up
         elif step == "failed":
             outage.failed("no")

@@ -13,6 +13,7 @@ from ingestd.config.model import InfluxStore
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.limits import Limits
+from ingestd.delivery.outage import Outage
 from ingestd.disk.database import Database
 from ingestd.disk.directory import StateDirectory
 from ingestd.model import Point, Priority, Receipt, Series
@@ -63,6 +64,11 @@ class Pipeline:
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Return what was logged under a phrase."""
         return [each for each in self.events if each["event"] == event]
+
+
+def end_backoff(outage: Outage) -> None:
+    """Let a store that is down be probed now, as if its backoff were over."""
+    outage._retry_at = outage._clock.monotonic()
 
 
 async def until(condition: Callable[[], bool], *, within: float = 10.0) -> None:

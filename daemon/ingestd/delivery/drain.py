@@ -20,7 +20,7 @@ from ingestd.delivery.spoolspace import SpoolSpace
 from ingestd.errors import StateError, UnreadableBody
 from ingestd.model import Body
 
-# A backoff may be cut short meanwhile, see ``Outage.try_now``.
+# A batch that finds no room in the spool may find the store up before the backoff is over.
 LOOK_AT_OUTAGE: Final = 1.0  # seconds
 
 

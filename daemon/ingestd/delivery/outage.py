@@ -79,10 +79,6 @@ class Outage:
         """Seconds until the store may be probed; 0 or less when it may be now."""
         return 0.0 if self.up else self._retry_at - self._clock.monotonic()
 
-    def try_now(self) -> None:
-        """Forget the backoff: something has changed, such as the store's config."""
-        self._retry_at = self._clock.monotonic()
-
     def probe(self) -> bool:
         """Claim the one probe; say whether it may be sent."""
         if self.health is Health.DOWN and self.retry_in <= 0:
