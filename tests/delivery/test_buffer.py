@@ -246,3 +246,11 @@ async def test_cancelled_collector_keeps_no_backfill_out() -> None:
 
     await at_once(backfill)
     assert (one.buffer.held, one.buffer.backfill) == (1, 1)
+
+
+async def test_stores_that_are_gone_are_named() -> None:
+    """One that has another name now is there."""
+    one = OneLane()
+    one.buffer.successors = {"old": "main"}
+
+    assert one.buffer.missing(["z", "main", "old", "a"]) == ["a", "z"]

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from ingestd.delivery import deadletters
-from ingestd.delivery.deadletters import DeadLetters
+from ingestd.delivery.deadletters import DeadLetter, DeadLetters
 from ingestd.disk.database import Database
 from ingestd.disk.directory import Ballast
 from ingestd.errors import DiskFull
 from tests.support.clock import START, VirtualClock
 from tests.support.disk import fill
+from tests.support.pipeline import influx
 
 
 @pytest.fixture
@@ -82,6 +83,35 @@ async def test_only_a_stores_own_letters_are_found(database: Database, dead: Dea
     assert [each.id for each in await dead.listed()] == [1, 2]
     assert [each.id for each in await database.read(deadletters.listed)] == [1, 2, 3]
     assert await database.read(deadletters.newest) == 3
+
+
+async def test_letters_are_paged(
+    database: Database, dead: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each comes once, by number or among all that were there at the beginning."""
+    monkeypatch.setattr(deadletters, "PAGE", 2)
+    other = DeadLetters(database, "other", clock=VirtualClock())
+    await dead.add([(b"", "")] * 4)
+    await other.add([(b"", "")])
+    await dead.add([(b"", "")])
+    pages = partial(deadletters.pages, database)
+
+    some = [[each.id for each in page] async for page in pages("main", [6, 4, 3, 2, 5])]
+    every = []
+    async for page in pages("main", None):
+        every.append([each.id for each in page])
+        await dead.add([(b"", "")])
+
+    assert some == [[4, 6], [2, 3], []]
+    assert every == [[1, 2], [3, 4], [6]]
+    assert [page async for page in pages("none", None)] == []
+
+
+def test_without_a_letter_that_can_be_sent_there_is_no_body() -> None:
+    """Line protocol has no word for it, and an empty body no use."""
+    letter = DeadLetter(1, "main", START, "", b"no line")
+
+    assert deadletters.sendable(influx("http://localhost"), [letter]) == ([], b"")
 
 
 async def test_numbers_are_never_given_twice(database: Database, dead: DeadLetters) -> None:

@@ -287,6 +287,19 @@ async def test_the_store_whose_delivery_is_stuck_is_named(stores: Stores) -> Non
     assert stores.all.stuck == ["other"]
 
 
+async def test_recovery_is_waited_for_but_not_for_ever(stores: Stores) -> None:
+    """A health check must come, also when the disk is slow; without a store at once."""
+    async with asyncio.timeout(10):
+        await stores.all.wait_recovered(within=60.0)
+        main = stores.start("main")
+        await stores.all.wait_recovered(within=60.0)
+        recovered = main.recovered.is_set()
+        main.recovered.clear()
+        await stores.all.wait_recovered(within=0.01)
+
+    assert recovered
+
+
 # Dead letters
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestd.config.model import EmbeddedStore
+from ingestd.health import StoreFacts
 from ingestd.model import Point
 from ingestd.sinks.embedded import EmbeddedSink
 from ingestd.sinks.protocol import Encoded
@@ -305,3 +306,27 @@ async def test_giving_up_twice_is_giving_up_once(server: Influx2, tmp_path: Path
 
         assert pipe.only.spooled == 2
         assert pipe.balanced()
+
+
+async def test_what_is_known_of_a_store_that_is_down(server: Influx2, tmp_path: Path) -> None:
+    """Why, for how long, and whether collectors wait for its spool."""
+    server.refuse = lambda line: "hates seven" if line.endswith(" 7") else ""
+    async with running(tmp_path, {"main": influx(server.url)}, spool_bytes=10) as pipe:
+        await pipe.safe(points(1, 7))
+        well = pipe.only.facts()
+        server.always = answer(503, retry_after="60")
+        await pipe.safe(points(2))
+        await until(lambda: pipe.only.outage.since < pipe.only.clock.now())
+        pipe.only.outage.since -= 100.0
+        ill = pipe.only.facts()
+        pipe.only.outage.since += 200.0
+        clock_set_back = pipe.only.facts()
+
+    assert well == StoreFacts(name="main", dead=1)
+    assert ill.down_for is not None
+    assert ill.down_for >= 100.0
+    assert replace(ill, down_for=0.0) == clock_set_back
+    assert clock_set_back == StoreFacts(
+        name="main", down_for=0.0, error=pipe.only.outage.message, full=True, dead=1
+    )
+    assert "503" in ill.error

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from ingestd.config.model import EmbeddedStore
+from ingestd.delivery.drain import grouped
+from ingestd.delivery.spool import Spooled
+from ingestd.model import Body
 from ingestd.sinks.embedded import EmbeddedSink
 from ingestd.sinks.protocol import Sink
 from tests.support.influx2 import Behaviour, Influx2, answer
@@ -62,6 +67,27 @@ async def test_what_a_store_took_of_a_joined_body_is_out_of_the_spool(
         await until(lambda: pipe.only.spooled == 0)
         assert len(held(server)) == 40
         assert pipe.balanced()
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([3, 3, 3, 3], [[3, 3], [3, 3]]),
+        ([2, 2, 2, 2], [[2, 2, 2], [2]]),
+        ([5, 2, 9, 1, 6], [[5], [2], [9], [1], [6]]),
+        ([], []),
+    ],
+)
+def test_bodies_are_grouped_up_to_a_number_of_points(
+    points: list[int], expected: list[list[int]]
+) -> None:
+    """One that alone has more goes by itself, and none is out of turn."""
+    spooled = [Spooled(n, Body(b"", each, 0, 0), droppable=False) for n, each in enumerate(points)]
+
+    groups = list(grouped(spooled, 6))
+
+    assert [[each.body.points for each in group] for group in groups] == expected
+    assert [each for group in groups for each in group] == spooled
 
 
 async def spooled_by(sink: Sink, state_dir: Path, *times: int) -> None:

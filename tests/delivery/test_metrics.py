@@ -7,7 +7,7 @@ from prometheus_client import Metric
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.metrics import OF_STORES, buffer_metrics, store_metrics
 from tests.support.influx2 import Influx2, answer
-from tests.support.pipeline import influx, points, running
+from tests.support.pipeline import influx, points, running, until
 
 
 def values(families: list[Metric]) -> dict[str, float]:
@@ -50,6 +50,22 @@ async def test_metrics_of_a_store_say_where_its_points_are(server: Influx2, tmp_
     }
     assert [family.type for family in families] == ["counter"] * 4 + ["gauge"] * 8
     assert [family.documentation for family in families] == [each.text for each in OF_STORES]
+
+
+async def test_a_store_whose_spool_is_not_read_yet_hides_no_other(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """Its sides of the accounting are missing, since they would not add up."""
+    async with running(
+        tmp_path, {"first": influx(server.url), "second": influx(server.url)}
+    ) as pipe:
+        await until(lambda: all(each.recovered.is_set() for each in pipe.deliveries.values()))
+        pipe.deliveries["first"].recovered.clear()
+        families = {each.name: each for each in store_metrics(pipe.deliveries)}
+
+    accepted, up = families["ingestd_points_accepted"], families["ingestd_store_up"]
+    assert [each.labels["store"] for each in accepted.samples] == ["second"]
+    assert [each.labels["store"] for each in up.samples] == ["first", "second"]
 
 
 async def test_metrics_of_the_buffer_say_how_full_it_is() -> None:

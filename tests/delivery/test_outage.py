@@ -188,6 +188,9 @@ async def test_store_is_probed_again_when_all_that_waited_was_damaged(
 
         await pipe.only.spool._database.write(harm)
         await until(lambda: not pipe.only.spooled)
+        (told,) = pipe.logged("spooled points were set aside")
+        assert (told["level"], told["points"]) == ("error", 1)
+        assert told["reason"] == "damaged on disk"
         influx2.always = None
         await pipe.safe(points(2))
 

@@ -224,6 +224,12 @@ async def test_a_new_body_may_be_dropped_in_its_turn(spool: Spool, clock: Virtua
     assert spool.holds.oldest_at == START + 60
     assert await set_aside(spool) == []
 
+    await clock.advance(60)
+    await add(spool, body("44"))
+    await spool.append_over_oldest(body("55"))
+    assert await queue(spool) == ["44", "55"]
+    assert spool.holds.oldest_at == START + 120
+
 
 async def test_a_body_that_cannot_be_sent_is_kept_aside(spool: Spool) -> None:
     """An operator who sets the store's type back can look at it there."""

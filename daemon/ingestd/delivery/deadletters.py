@@ -105,12 +105,11 @@ async def pages(
             yield await read(partial(found, store=store, ids=ids[start : start + PAGE]))
         return
     last, after = await read(newest), 0
-    while after < last:
-        page = await read(partial(listed, store=store, after=after, limit=PAGE))
+    while page := await read(partial(listed, store=store, after=after, limit=PAGE)):
+        after = page[-1].id
         letters = [each for each in page if each.id <= last]
         if not letters:
             return
-        after = letters[-1].id
         yield letters
 
 
