@@ -11,7 +11,9 @@ import pytest
 
 from ingestd import __version__
 from ingestd.cli.commands import COMMANDS, ingestd
+from ingestd.cli.settings import behind_the_verb
 from tests.support.cli import CommandLine
+from tests.support.daemonprocess import DaemonProcess
 
 DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 
@@ -123,3 +125,38 @@ def modules_after(code: str) -> set[str]:
         [sys.executable, "-c", f"{code}\n{tell}"], check=True, capture_output=True, text=True
     )
     return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["--config", "F", "status"], ["status", "--config", "F"]),
+        (["-c", "F", "--json", "status"], ["status", "-c", "F", "--json"]),
+        (["-cF", "status"], ["status", "-cF"]),
+        (["--config=F", "dead-letters", "list"], ["dead-letters", "list", "--config=F"]),
+        (["-v", "once", "m", "-n"], ["once", "m", "-n", "-v"]),
+        (["--log-level", "debug", "run"], ["run", "--log-level", "debug"]),
+        (["--json", "state", "show", "--", "-odd"], ["state", "show", "--json", "--", "-odd"]),
+        (["status", "--json"], ["status", "--json"]),
+        (["--help"], ["--help"]),
+        (["--frobnicate", "status"], ["--frobnicate", "status"]),
+        (["--json"], ["--json"]),
+        (["--config"], ["--config"]),
+        ([], []),
+    ],
+)
+def test_shared_options_may_stand_before_the_verb(written: list[str], read: list[str]) -> None:
+    """They are those of the verb; any other is told as the mistake that it is."""
+    assert behind_the_verb(written) == read
+
+
+@pytest.mark.slow  # Python starts for each command
+def test_options_before_the_verb_are_taken(site: DaemonProcess, cli: CommandLine) -> None:
+    """Of a command, of one in a group, and with the group between."""
+    del cli.environ["INGESTD_CONFIG"]
+    path = str(site.config_path)
+
+    assert cli("--config", path, "--json", "status").out.startswith("{")
+    assert cli("--config", path, "dead-letters", "list").code == 0
+    assert cli("dead-letters", "--config", path, "list").code == 0
+    assert "ingestd run --help" in cli("--json", "-c", path, "run").err

@@ -161,18 +161,25 @@ def test_a_store_that_is_away_gives_69_and_keeps_the_readings(
     assert cli.json("state", "show", "m")["state"] == {"last": 1}
 
 
-def test_a_run_that_fails_shows_its_traceback_and_gives_1(
-    daemon: DaemonProcess, cli: CommandLine
-) -> None:
-    """A dry run does so, too, and the state stays."""
-    daemon.plugin("bad", "def run(**_):\n    raise OSError('no route')\n")
+def test_a_run_that_fails_is_one_line_and_gives_1(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """A dry run does so, too; the traceback is there for those who ask."""
+    daemon.plugin("bad", "def run(**_):\n    print('trying')\n    raise OSError('no route')\n")
     daemon.configure(collectors={"b": {"plugin": "bad", "every": "365d"}})
 
     for args in (["once", "b", "-n"], ["once", "b"]):
         said = cli(*args)
+        (first,) = (line for line in said.lines if line.startswith("b: failed"))
         assert said.code == 1
-        assert "b: failed" in said.out
-        assert "  OSError: no route" in said.lines
+        assert first.endswith(": OSError: no route")
+        assert "Traceback" not in said.out
+        assert said.err == "--verbose (-v) shows the traceback\n"
+        whole = cli(*args, "-v")
+        assert "  OSError: no route" in whole.lines
+        assert "  Traceback (most recent call last):" in whole.lines
+
+    assert "Traceback" not in cli("runs", "1").out
+    assert "OSError: no route" in cli("runs", "1").out
+    assert "Traceback" in cli("runs", "1", "-v").out
 
 
 def test_a_stream_is_only_run_dry(daemon: DaemonProcess, cli: CommandLine) -> None:

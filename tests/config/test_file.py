@@ -336,3 +336,24 @@ def test_arbitrary_files_are_read_or_refused(folder: ConfigFolder, text: str) ->
         configfile.load(folder.main, {"X": "5"})
     except ConfigError as exc:
         assert exc.problems  # noqa: PT017 - either way is fine
+
+
+def test_a_user_without_a_file_gets_the_one_of_the_machine(tmp_path: Path) -> None:
+    """With its state, so that what the service keeps can be looked at as its user."""
+    system, home = tmp_path / "etc" / "ingestd.yaml", tmp_path / "home"
+    environ = {"HOME": str(home)}
+    own = home / ".config" / "ingestd" / "ingestd.yaml"
+    before = configfile.default_path(environ, root=False, system=system)
+    system.parent.mkdir()
+    system.touch()
+    machine = configfile.default_path(environ, root=False, system=system)
+    own.parent.mkdir(parents=True)
+    own.touch()
+    after = configfile.default_path(environ, root=False, system=system)
+
+    def state_dir(path: Path) -> Path:
+        return configfile.default_state_dir(environ, root=False, path=path, system=system)
+
+    assert (before, machine, after) == (own, system, own)
+    assert state_dir(system) == Path("/var/lib/ingestd")
+    assert state_dir(own) == home / ".local" / "state" / "ingestd"

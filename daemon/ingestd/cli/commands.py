@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from ingestd.cli.exitcodes import ended
+from ingestd.cli.settings import Verbs
 from ingestd.cli.version import version
 
 # Command -> the module that has it, and what the help says of it, in the order of the help.
@@ -34,7 +35,7 @@ COMMANDS: Final = {
 }
 
 
-class Commands(click.Group):
+class Commands(Verbs):
     """The commands, each imported when it is wanted."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -77,8 +78,9 @@ class Commands(click.Group):
 def ingestd() -> None:
     """Collect readings from meters, sensors and instruments, and never skip one.
 
-    The configuration is --config, or $INGESTD_CONFIG, or /etc/ingestd/ingestd.yaml
-    (~/.config/ingestd/ingestd.yaml for other users than root).
+    The configuration is --config, or $INGESTD_CONFIG, or ~/.config/ingestd/ingestd.yaml, or
+    /etc/ingestd/ingestd.yaml where there is none (and always for root). Options of a command,
+    such as --config and --json, may stand before it, too.
     """
 
 

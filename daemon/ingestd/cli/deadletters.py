@@ -8,10 +8,10 @@ import click
 from ingestd.cli import show
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE
-from ingestd.cli.settings import config_option, json_option
+from ingestd.cli.settings import Verbs, config_option, json_option
 
 
-@click.group("dead-letters", short_help="List, retry or purge what stores have refused.")
+@click.group("dead-letters", cls=Verbs, short_help="List, retry or purge what stores have refused.")
 def dead_letters() -> None:
     """List, retry or purge readings that a store has refused for good."""
 

@@ -17,7 +17,7 @@ from ingestd.bmon.importing import TABLE, Entry, Setup, dumped, params_stay, set
 from ingestd.cli import show
 from ingestd.cli.bmonscripts import needs_of
 from ingestd.cli.exitcodes import CommandError
-from ingestd.cli.settings import config_option, load
+from ingestd.cli.settings import Verbs, config_option, load
 from ingestd.config import Config, format_duration
 from ingestd.contract import Memory
 from ingestd.errors import NotPossible, ResultError
@@ -40,7 +40,7 @@ class PlannedCollector:
     notes: tuple[str, ...]
 
 
-@click.group("import", short_help="Take over what another system has set up.")
+@click.group("import", cls=Verbs, short_help="Take over what another system has set up.")
 def import_() -> None:
     """Take over what another system has set up."""
 

@@ -14,7 +14,7 @@ from ingestd.cli.backend import Json
 from ingestd.cli.connecting import connected
 from ingestd.cli.exitcodes import FAILURE, UNAVAILABLE, CommandError
 from ingestd.cli.loading import plugin_findings
-from ingestd.cli.settings import config_option, json_option, known, load
+from ingestd.cli.settings import config_option, json_option, known, load, verbose_option
 from ingestd.config import CollectorConfig, Config, duration
 from ingestd.contract import Memory
 from ingestd.errors import ConfigError
@@ -25,6 +25,7 @@ from ingestd.secretnames import find_secrets
 if TYPE_CHECKING:
     from ingestd.cli.dryrun import DryRun
 
+LINES_SHOWN: Final = 10  # of what a plugin printed
 READINGS_SHOWN: Final = 40  # readings
 LISTEN: Final = "10s"
 
@@ -53,7 +54,7 @@ LISTEN: Final = "10s"
     is_flag=True,
     help="Let a dry run use what the collector keeps secret, even if that uses it up.",
 )
-@click.option("--verbose", "-v", is_flag=True, help="Show what the plugin logs for debugging.")
+@verbose_option
 @config_option
 @json_option
 def once(  # noqa: PLR0913 -- one for each option of the command
@@ -86,7 +87,8 @@ def once(  # noqa: PLR0913 -- one for each option of the command
     if as_json:
         show.as_json(record)
     else:
-        show_record(record)
+        show_record(record, verbose=verbose)
+        tell_of_traceback(record, verbose=verbose)
         for store, error in waiting.items():
             click.echo(f"{store}: unavailable, the readings wait in its spool: {error}", err=True)
     if record["outcome"] not in GOOD_OUTCOMES:
@@ -174,7 +176,7 @@ def _run_dry(
     if as_json:
         show.as_json(_as_json(found, collector.name, redactor))
     else:
-        _show(found, redactor)
+        _show(found, redactor, verbose=verbose)
     return 0 if found.record.outcome in GOOD_OUTCOMES else FAILURE
 
 
@@ -189,7 +191,7 @@ def _as_json(found: "DryRun", name: str, redactor: Redactor) -> Json:
     }
 
 
-def _show(found: "DryRun", redactor: Redactor) -> None:
+def _show(found: "DryRun", redactor: Redactor, *, verbose: bool) -> None:
     from ingestd.views import point_json  # noqa: PLC0415 -- takes its time
 
     points = list(map(point_json, found.points))
@@ -202,7 +204,9 @@ def _show(found: "DryRun", redactor: Redactor) -> None:
     for line in differences(found.before, found.after, redactor):
         click.echo(line)
     click.echo()
-    show_record(found.record.as_dict(), dry=True)
+    record = found.record.as_dict()
+    show_record(record, dry=True, verbose=verbose)
+    tell_of_traceback(record, verbose=verbose)
 
 
 def differences(before: Memory, after: Memory, redactor: Redactor) -> list[str]:
@@ -227,8 +231,14 @@ def _yaml(value: Any) -> str:
     return show.visible(text if len(text) <= 120 else f"{text[:100]}... ({len(text):,} characters)")
 
 
-def show_record(record: Json, *, dry: bool = False) -> None:
-    """Print how a run went."""
+def show_record(record: Json, *, dry: bool = False, verbose: bool = False) -> None:
+    """Print how a run went, the reason of a failure in the first line.
+
+    Args:
+        record: As the API has it.
+        dry: Whether nothing was stored.
+        verbose: Whether to show the plugin's traceback, and all of what it printed.
+    """
     parts = [show.counted(record["readings"], "reading")]
     if record["unusable"]:
         reasons = ", ".join(f"{number} {reason}" for reason, number in record["unusable"].items())
@@ -236,14 +246,37 @@ def show_record(record: Json, *, dry: bool = False) -> None:
     outcome = show.colored(record["outcome"])
     nothing = "; nothing was stored" if dry else ""
     took = show.span(record["seconds"])
-    click.echo(f"{record['collector']}: {outcome} after {took}, {', '.join(parts)}{nothing}")
+    said = f"{record['collector']}: {outcome} after {took}, {', '.join(parts)}{nothing}"
+    reason, _, more = record["error"].partition("\n")
+    click.echo(f"{said}: {show.visible(reason)}" if reason else said)
     for sample in record["samples"]:
         click.echo(f"  {show.visible(sample)}")
-    texts = {**record, "notes": "\n".join(record["notes"])}
-    for key in ("degraded", "notes", "error", "details", "output"):
-        text = texts[key]
-        if text and not (key == "error" and record["details"]):
+    output = record["output"] if verbose else _end_of(record["output"])
+    texts = {
+        "degraded": record["degraded"],
+        "notes": "\n".join(record["notes"]),
+        "error": more,
+        "output": output,
+        "details": record["details"] if verbose else "",
+    }
+    for key, text in texts.items():
+        if text:
             click.echo(f"{key}:" if "\n" in text else f"{key}: ", nl="\n" in text)
             indent = "  " if "\n" in text else ""
             for line in show.visible_lines(text):
                 click.echo(f"{indent}{line}")
+
+
+def tell_of_traceback(record: Json, *, verbose: bool) -> None:
+    """Say how to see the traceback that was left out."""
+    if record["details"] and not verbose:
+        click.echo("--verbose (-v) shows the traceback", err=True)
+
+
+def _end_of(text: str) -> str:
+    """Return the last lines of a text, and how many were left out."""
+    lines = text.splitlines()
+    left_out = len(lines) - LINES_SHOWN
+    if left_out <= 0:
+        return text
+    return "\n".join([f"... {left_out} lines more", *lines[-LINES_SHOWN:]])

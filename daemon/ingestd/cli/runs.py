@@ -9,7 +9,7 @@ import click
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, Json
 from ingestd.cli.connecting import ask
-from ingestd.cli.settings import config_option, found_in, json_option
+from ingestd.cli.settings import config_option, found_in, json_option, verbose_option
 
 LINES_SHOWN: Final = 40  # of what a run printed
 
@@ -25,6 +25,7 @@ SEARCHED: Final = 10_000  # runs for a text or a plugin
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--before", metavar="ID", type=int, help="Only older ones: the next page.")
 @click.option("--full", is_flag=True, help="Show all that a run with an ID has printed.")
+@verbose_option
 @config_option
 @json_option
 def runs(  # noqa: PLR0913 -- each is an option
@@ -37,6 +38,7 @@ def runs(  # noqa: PLR0913 -- each is an option
     limit: int,
     before: int | None,
     full: bool,
+    verbose: bool,
     config_path: Path,
     as_json: bool,
 ) -> None:
@@ -47,7 +49,7 @@ def runs(  # noqa: PLR0913 -- each is an option
         if as_json:
             show.as_json(record)
         else:
-            _show_run(record, full=full)
+            _show_run(record, full=full, verbose=verbose)
         return
     searched = SEARCHED if plugin or text else limit
 
@@ -93,7 +95,7 @@ def _plugin_names(collector: Json) -> set[str]:
     return {collector["plugin"], Path(collector["plugin"]).stem}
 
 
-def _show_run(record: Json, *, full: bool) -> None:
+def _show_run(record: Json, *, full: bool, verbose: bool) -> None:
     from ingestd.hosts import HOSTS  # noqa: PLC0415 -- takes its time
 
     reasons = ", ".join(f"{count} {reason}" for reason, count in record["unusable"].items())
@@ -111,10 +113,12 @@ def _show_run(record: Json, *, full: bool) -> None:
             "notes": "\n".join(record["notes"]),
             "late": _late(record),
             "error": record["error"],
-            "details": record["details"] if full else _end(record["details"]),
+            "details": record["details"] if full or verbose else "",
             "output": record["output"] if full else _end(record["output"]),
         }
     )
+    if record["details"] and not (full or verbose):
+        click.echo("\n--verbose (-v) shows the traceback", err=True)
     for host in HOSTS.values():
         if told := record.get(host.name):
             click.echo(f"\nas {host.title} has it:")

@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from ingestd.cli.exitcodes import CommandError
+from ingestd.cli.settings import Verbs
 
 
-@click.group(short_help="Print a sample configuration.")
+@click.group(cls=Verbs, short_help="Print a sample configuration.")
 def config() -> None:
     """Help with the configuration."""
 
@@ -19,7 +20,7 @@ def sample() -> None:
     click.echo(_shipped("ingestd.yaml", "conf").read_text(), nl=False)
 
 
-@click.group(short_help="Print the systemd unit.")
+@click.group(cls=Verbs, short_help="Print the systemd unit.")
 def systemd() -> None:
     """Help with systemd."""
 

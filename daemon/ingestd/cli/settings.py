@@ -112,7 +112,51 @@ config_option = click.option(
     metavar="PATH",
     help="The configuration file.",
 )
+verbose_option = click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    help="Show tracebacks of plugins, all that they print, and what they log for debugging.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+# Options that all commands take in the same sense, and whether a value follows.
+SHARED: Final = {
+    "--config": True,
+    "-c": True,
+    "--log-format": True,
+    "--log-level": True,
+    "--json": False,
+    "--verbose": False,
+    "-v": False,
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands take their common options before the verb as well."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, with these options moved behind the verb."""
+        return super().parse_args(ctx, behind_the_verb(args))
+
+
+def behind_the_verb(args: list[str]) -> list[str]:
+    """Move the options that stand before the verb behind its own; other ones stay."""
+    moved: list[str] = []
+    rest = list(args)
+    while rest and rest[0].startswith("-"):
+        name, equals, _ = rest[0].partition("=")
+        if name.startswith("-c") and not name.startswith("--"):  # -cFILE
+            name, equals = "-c", "=" if rest[0] != "-c" else ""
+        if name not in SHARED:
+            return args
+        words = 2 if SHARED[name] and not equals else 1
+        moved, rest = [*moved, *rest[:words]], rest[words:]
+    if not rest:
+        return args
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *moved, *rest[end:]]
 
 
 def load(path: Path) -> "Config":
@@ -158,7 +202,9 @@ def load_daemon(path: Path) -> "Config | None":
         section = Section(root, "", findings).section("daemon")
     except (OSError, UnicodeDecodeError, ConfigError):
         return None
-    fallback = configfile.default_state_dir(os.environ, root=os.geteuid() == 0)
+    fallback = configfile.default_state_dir(
+        os.environ, root=os.geteuid() == 0, path=Path(os.path.normpath(path.absolute()))
+    )
     state_dir = section.path("state_dir", fallback)
     return Config(
         daemon=DaemonConfig(state_dir=state_dir, token=section.secret("token")), stores={}

@@ -8,10 +8,10 @@ import yaml
 from ingestd.cli import show
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import FAILURE, INTERRUPTED
-from ingestd.cli.settings import config_option, json_option
+from ingestd.cli.settings import Verbs, config_option, json_option
 
 
-@click.group(short_help="Show or forget what a collector remembers.")
+@click.group(cls=Verbs, short_help="Show or forget what a collector remembers.")
 def state() -> None:
     """Show or forget what a collector remembers from run to run."""
 

@@ -19,6 +19,7 @@ from ingestd.plugins import _files
 from ingestd.redaction import Redactor
 
 # What is below these may come from several files; everything else is said once.
+SYSTEM: Final = Path("/etc/ingestd/ingestd.yaml")
 EMPTY: Final = "the file is empty, expected a section such as 'collectors:', or {} for none"
 _MERGED: Final = frozenset({"daemon", "buffer", "stores", "collectors", "series"})
 
@@ -48,7 +49,8 @@ def load(path: Path, environ: Mapping[str, str], *, hosts: Iterable[str] = ()) -
     # Half of a configuration would only be wrong in ways that are not its own.
     if problems:
         raise _error(problems)
-    config = _parse(roots, reader, environ, tuple(hosts))
+    state_dir = default_state_dir(environ, root=os.geteuid() == 0, path=path)
+    config = _parse(roots, reader, environ, tuple(hosts), state_dir)
     return dataclasses.replace(config, files=tuple(reader.seen))
 
 
@@ -63,27 +65,40 @@ def _compose(text: str, file: str) -> MappingNode:
     return nodes.compose(text, file)
 
 
-def default_path(environ: Mapping[str, str], *, root: bool) -> Path:
+def default_path(environ: Mapping[str, str], *, root: bool, system: Path = SYSTEM) -> Path:
     """Return where the configuration is if the command line does not say so.
+
+    A user without a file of their own gets the machine's, as ``sudo -u ingestd`` does.
 
     Args:
         environ: The environment variables.
         root: Whether we run as root.
+        system: The machine's own file.
     """
     if environ.get("INGESTD_CONFIG"):
         return Path(environ["INGESTD_CONFIG"])
     if environ.get("CONFIGURATION_DIRECTORY"):
         return _first(environ["CONFIGURATION_DIRECTORY"]) / "ingestd.yaml"
-    if root:
-        return Path("/etc/ingestd/ingestd.yaml")
-    return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "ingestd" / "ingestd.yaml"
+    own = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "ingestd" / "ingestd.yaml"
+    # Not Path.exists, which raises where a folder may not be looked into.
+    return system if root or (os.path.exists(system) and not os.path.exists(own)) else own  # noqa: PTH110
 
 
-def default_state_dir(environ: Mapping[str, str], *, root: bool) -> Path:
-    """Return where state is kept if the configuration does not say so."""
+def default_state_dir(
+    environ: Mapping[str, str], *, root: bool, path: Path | None = None, system: Path = SYSTEM
+) -> Path:
+    """Return where state is kept if the configuration does not say so.
+
+    Args:
+        environ: The environment variables.
+        root: Whether we run as root.
+        path: The main file. That of the machine has its state where the service has it,
+            whichever user asks.
+        system: The machine's own file.
+    """
     if environ.get("STATE_DIRECTORY"):
         return _first(environ["STATE_DIRECTORY"])
-    if root:
+    if root or path == system:
         return Path("/var/lib/ingestd")
     return _xdg(environ, "XDG_STATE_HOME", ".local/state") / "ingestd"
 
@@ -115,13 +130,13 @@ def _parse(
     reader: _Reader,
     environ: Mapping[str, str],
     hosts: Sequence[str],
+    state_dir: Path,
 ) -> Config:
     findings = Findings(reader.read_reference)
     expansion = Expansion(environ, findings)
     for root in roots:
         expansion.expand(root)
     section = Section(_merge(roots, findings.problems), "", findings)
-    state_dir = default_state_dir(environ, root=os.geteuid() == 0)
     config = configparse.parse(section, findings, state_dir=state_dir, hosts=hosts)
     if findings.problems:
         raise _error(findings.problems, findings.secrets)
