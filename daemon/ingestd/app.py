@@ -430,7 +430,7 @@ class Daemon:
     async def _tell_status(self) -> None:
         """Tell systemd how things are, whenever that is news."""
         told = ""
-        while True:
+        while self._notifier.address:
             await self.clock.sleep(TELL_STATUS)
             line = self.status_line()
             # While the loop is held up, its watch shows another line; it is back now.
