@@ -63,6 +63,8 @@ class RunTasks:
 
 _SHARED: Final = object()
 _OWNER: Final[ContextVar[object]] = ContextVar("owner of tasks", default=None)
+_OURS: Final[ContextVar[bool]] = ContextVar("started by the daemon", default=False)
+_OURS.set(True)  # in the thread that imports this, before there is a loop; all others have no value
 _RUNS: Final[weakref.WeakSet[RunTasks]] = weakref.WeakSet()
 
 
@@ -70,6 +72,7 @@ class _OwnedTask(asyncio.Task[Any]):
     """A task that only its owner's code may cancel, if that is the daemon."""
 
     owner: object = None
+    is_ours: bool = True
 
     def cancel(self, msg: object = None) -> bool:
         """Cancel the task.
@@ -77,7 +80,7 @@ class _OwnedTask(asyncio.Task[Any]):
         Raises:
             RuntimeError: The daemon started it, and a plugin calls.
         """
-        if self.owner is None and _OWNER.get() is not None:
+        if self.owner is None and self.is_ours and _OWNER.get() is not None:
             text = f"a plugin may cancel only tasks of its own, got {self.get_name()!r}"
             raise RuntimeError(text)
         return super().cancel(msg)
@@ -90,6 +93,9 @@ def _start_owned(
     task = _OwnedTask(coro, loop=loop, **options)
     context: Context | None = options.get("context")
     task.owner = _OWNER.get() if context is None else context.get(_OWNER)
+    # A thread of a library has an empty context. What it asks the loop for is not the daemon's,
+    # though it has no owner: aiomqtt starts tasks in this way, and cancels them from a run.
+    task.is_ours = (copy_context() if context is None else context).get(_OURS, False)
     if isinstance(task.owner, RunTasks):
         task.owner.note(task)
     return task
