@@ -60,8 +60,15 @@ async def test_what_is_dropped_is_told(server: Influx2, tmp_path: Path) -> None:
         for start in range(1, 5000, 50):
             await pipe.safe(points(*range(start, start + 50)), droppable=True)
 
-        assert pipe.only.account.dropped
-        assert [each["level"] for each in pipe.logged(FULL)] == ["error"]
+        dropped = pipe.only.account.dropped
+        (told,) = pipe.logged(FULL)
+        assert (told["level"], told["reason"]) == ("error", "the spool has reached 5000 bytes")
+        assert dropped
+        assert 0 < told["points"] < 5000
+        await come_back(server, pipe)
+        await until(lambda: bool(pipe.logged("spool has room again")))
+        (over,) = pipe.logged("spool has room again")
+        assert (over["level"], over["dropped"]) == ("info", dropped)
 
 
 def noise(start: int, count: int) -> list[Point]:
