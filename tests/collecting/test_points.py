@@ -127,7 +127,7 @@ def test_values_become_floats(value: Any, expected: float) -> None:
         ((1, "level", 10**400), "non_finite"),
         ((1, "level", Decimal("1e999")), "non_finite"),
         ((1, "level", np.float32("nan")), "non_finite"),
-        ((1, "level", None), "value"),
+        ((1, "level", None), "no_value"),
         ((1, "level", "off"), "value"),
         ((1, "level", ""), "value"),
         ((1, "level", "1_000"), "value"),
