@@ -14,9 +14,9 @@ from ingestd.config.model import BatchConfig, BufferConfig, InfluxStore, StoreCo
 from ingestd.delivery import deadletters
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.deadletters import DeadLetters
-from ingestd.delivery.deliveries import STALLED, Deliveries
+from ingestd.delivery.deliveries import Deliveries
 from ingestd.delivery.delivery import Delivery
-from ingestd.delivery.limits import Limits
+from ingestd.delivery.limits import STALLED, Limits
 from ingestd.delivery.spool import contents
 from ingestd.disk.database import Database
 from ingestd.errors import NotNow

@@ -3,21 +3,19 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, Final
+from typing import Any
 
 from ingestd.clock import Clock
 from ingestd.config import BufferConfig, StoreConfig
 from ingestd.delivery import deadletters
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.delivery import Delivery
-from ingestd.delivery.limits import Limits
+from ingestd.delivery.limits import STALLED, Limits
 from ingestd.disk import Database
 from ingestd.errors import NotNow
 from ingestd.model import StoredPoint
 from ingestd.sinks import Sink
 from ingestd.tasks import Task, Tasks, first_of
-
-STALLED: Final = 120.0  # seconds without any progress, beside a store's timeout
 
 MakeSink = Callable[[StoreConfig], Sink]
 

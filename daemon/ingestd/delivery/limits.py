@@ -1,6 +1,9 @@
 """The options of the delivery to one store, with their defaults."""
 
 from dataclasses import dataclass
+from typing import Final
+
+STALLED: Final = 120.0  # seconds without any progress, beside a store's timeout
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,4 +42,4 @@ class Limits:
     disk_retry: float = 5.0
     resume_below: float = 0.9
     read_ahead: int = 8
-    stalled: float = 120.0
+    stalled: float = STALLED
