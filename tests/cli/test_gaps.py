@@ -124,6 +124,42 @@ def test_holes_are_refilled(halves: DaemonProcess, cli: CommandLine, *, running:
     assert cli.json("state", "show", "m")["state"] == {"last": 96}
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_holes_of_the_source_itself_are_asked_for_once(
+    halves: DaemonProcess, cli: CommandLine, *, running: bool
+) -> None:
+    """What is still missing after a refill is kept in mind, and listed again if all is wanted."""
+    configure(halves, params={"never": [20, 21, 22]})
+    if running:
+        halves.start()
+    said = cli("gaps", "m", *WHOLE, "--refill")
+    again = cli("gaps", "m", *WHOLE, "--refill")
+    found, everything = cli.json("gaps", "m", *WHOLE), cli.json("gaps", "m", *WHOLE, "--all")
+
+    either = "m: the source does not have 6 readings in 2 holes"
+    assert said.lines[-1] == f"{either} either; from now on --all lists them"
+    assert again.lines == [
+        "m: nothing is missing in 2 series, 186 readings",
+        f"{either}; --all lists them",
+    ]
+    assert (found["missing"], found["backfill"], everything["missing"]) == (0, None, 6)
+    assert [each["missing"] for each in found["series"][0]["absent"]] == [3]
+    assert holes(everything) == [(20, 23, 3)]
+
+
+def test_holes_that_could_not_be_asked_for_are_no_holes_of_the_source(
+    halves: DaemonProcess, cli: CommandLine
+) -> None:
+    """Where the plugin reports trouble in a backfill, or the series is silent to its end."""
+    silent = cli("gaps", "m", "--to", "2024-01-03T12:00Z", "--from", "2024-01-02T00:00Z")
+    configure(halves, params={"never": LOST, "trouble": "R1: 500"})
+    troubled = cli("gaps", "m", *WHOLE, "--refill")
+
+    assert "24" in silent.out
+    assert troubled.lines[-1] == ("m: 8 readings still missing, since not everything could be read")
+    assert cli.json("gaps", "m", *WHOLE)["missing"] == 8
+
+
 def test_what_cannot_be_asked_is_told_in_a_line(halves: DaemonProcess, cli: CommandLine) -> None:
     """Names that are not there, and times that lie the wrong way round."""
     assert cli("gaps", "n").err == "no collector 'n', known: m\n"
@@ -145,7 +181,9 @@ def test_a_state_directory_of_an_older_daemon_can_be_looked_at(
 ) -> None:
     """It has yet to get the tables that a newer daemon makes."""
     with closing(sqlite3.connect(halves.state_dir / "state.db")) as db:
-        db.executescript("DROP TABLE series; DROP TABLE backfills; PRAGMA user_version = 1")
+        db.executescript(
+            "DROP TABLE series; DROP TABLE backfills; DROP TABLE absent; PRAGMA user_version = 1"
+        )
 
     assert cli("gaps", "m").err == "m: it has not given any series yet\n"
     assert cli.json("status")["backfills"] == []

@@ -14,6 +14,8 @@ from typing import Any, Final
 import pytest
 import structlog
 
+from ingestd.backfilling import absent
+from ingestd.backfilling.absent import Absence
 from ingestd.backfilling.records import BackfillRecord
 from ingestd.backfilling.store import BackfillStore
 from ingestd.clock import SystemClock
@@ -67,6 +69,8 @@ async def fill(path: Path) -> None:
                     position=T0,
                 )
             )  # fmt: skip
+        gaps = [Absence("s", (("k", "v"),), number, 9, T0) for number in range(2)]
+        await backfills.add_absences("a", gaps)
         spool = Spool(database, "influx", limit_bytes=10**6, clock=clock)
         dead = DeadLetters(database, "influx", clock=clock)
         for _ in range(2):
@@ -111,6 +115,8 @@ async def use(path: Path) -> list[str]:
                     position=1.0,
                 )
             )
+            seen += [absent.as_json(await backfills.absences("a"))]
+            await backfills.add_absences("a", [Absence("s", (), 1, 2, T0)])
             spool = Spool(database, "influx", limit_bytes=10**6, clock=clock)
             await spool.open()
             await spool.append(Body(b"m v=2 2", 1, 2, 2), droppable=True)

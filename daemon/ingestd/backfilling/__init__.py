@@ -1,6 +1,7 @@
 """Reads the past anew, window by window, and finds the gaps in it."""
 
-from ingestd.backfilling import records
+from ingestd.backfilling import absent, records
+from ingestd.backfilling.absent import Absence, Absences
 from ingestd.backfilling.backfill import BackfillServices
 from ingestd.backfilling.backfills import Backfills
 from ingestd.backfilling.comparing import Compared, compare
@@ -12,6 +13,8 @@ __all__ = [
     "DEFAULT_CHUNK",
     "OVER",
     "SECOND_US",
+    "Absence",
+    "Absences",
     "BackfillRecord",
     "BackfillServices",
     "Backfills",
@@ -19,6 +22,7 @@ __all__ = [
     "Compared",
     "Hole",
     "Status",
+    "absent",
     "compare",
     "merged",
     "records",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ingestd.backfilling import windows
+from ingestd.backfilling.absent import Absence
 from ingestd.backfilling.backfill import Backfill, BackfillServices
 from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.store import BackfillStore
@@ -199,6 +200,22 @@ class Backfills:
         found = await self._store.newest(collector, limit=limit)
         current = {number: each.record for number, each in self._unfinished.items()}
         return [current.get(each.id, each) for each in found]
+
+    async def note_absent(self, collector: str, found: Sequence[Absence]) -> None:
+        """Keep what the source of a collector has been asked for and does not have.
+
+        Raises:
+            StateError: The database failed.
+        """
+        await self._store.add_absences(collector, found)
+
+    async def absent(self, collector: str) -> list[Absence]:
+        """Return what the source of a collector is known not to have.
+
+        Raises:
+            StateError: The database failed.
+        """
+        return await self._store.absences(collector)
 
     async def stop(self) -> None:
         """Let windows under way come to their end within the grace period; begin no others."""

@@ -6,10 +6,11 @@ that neither a decade nor a thousand devices under one name fill the memory.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from ingestd.backfilling.gaps import DAY_US, SECOND_US, Bounds, Comparison
+from ingestd.backfilling.absent import Absences
+from ingestd.backfilling.gaps import DAY_US, SECOND_US, Bounds, Comparison, Hole
 from ingestd.model import StoredPoint, Tags
 from ingestd.sinks import Sink
 
@@ -26,11 +27,19 @@ class Compared:
         name: Its name.
         tags: Its tags, which belong to it as its name does.
         found: Its comparison, finished.
+        absent: Holes that were left out of it, because the source has nothing there either.
     """
 
     name: str
     tags: Tags
     found: Comparison
+    absent: list[Hole] = field(default_factory=list)
+
+    def leave_out(self, absences: Absences) -> None:
+        """Leave out the holes in which the source is known to have nothing."""
+        holes = self.found.holes
+        self.absent.extend(each for each in holes if absences.has(self.name, self.tags, each))
+        self.found.holes = [each for each in holes if each not in self.absent]
 
 
 async def compare(

@@ -1,9 +1,11 @@
 """The records of backfills in the state database, as the daemon reads and writes them."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from ingestd.backfilling import records
+from ingestd.backfilling import absent, records
+from ingestd.backfilling.absent import Absence
 from ingestd.backfilling.records import BackfillRecord
 from ingestd.clock import Clock
 from ingestd.disk import Database, move_aside
@@ -83,3 +85,19 @@ class BackfillStore:
         for row in damaged:
             self._log.error("a backfill was damaged, and is given up", problem=str(row))
         return sound
+
+    async def add_absences(self, collector: str, found: Sequence[Absence]) -> None:
+        """Keep what the source of a collector does not have.
+
+        Raises:
+            StateError: The database failed.
+        """
+        await self._database.write(partial(absent.insert, collector=collector, found=found))
+
+    async def absences(self, collector: str) -> list[Absence]:
+        """Return what the source of a collector does not have.
+
+        Raises:
+            StateError: The database failed.
+        """
+        return await self._database.read(partial(absent.listed, collector=collector))

@@ -95,6 +95,12 @@ class Backend(Protocol):
     async def cancel_backfill(self, number: int) -> Json:
         """Give up a backfill, and return how far it came."""
 
+    async def absent(self, collector: str) -> list[Json]:
+        """List what the source of a collector is known not to have."""
+
+    async def note_absent(self, collector: str, holes: Sequence[Json]) -> None:
+        """Keep what the source of a collector does not have: series, tags, start and end."""
+
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""
 

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from ingestd.backfilling import SECOND_US, Bounds, Compared, Hole, compare, merged
+from ingestd.backfilling import SECOND_US, Absences, Bounds, Compared, Hole, compare, merged
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, BackfillRequest, Json
 from ingestd.cli.backfill import carried_out, check_chunk, exit_code, pace_options, tell_end
@@ -41,6 +41,7 @@ class Question:
         series: A glob for their names, or None for all.
         bounds: Between which times.
         cadence: How far apart readings should be, in seconds, or None to learn it.
+        everything: Whether to list also what the source is known not to have.
     """
 
     collector: str
@@ -48,6 +49,7 @@ class Question:
     series: str | None
     bounds: Bounds
     cadence: float | None
+    everything: bool
 
 
 @click.command(short_help="Find readings that are missing in a store.")
@@ -58,6 +60,7 @@ class Question:
 @click.option("--series", metavar="GLOB", help="Only series whose name matches.")
 @click.option("--store", metavar="NAME", help="The store to look into; the first by default.")
 @click.option("--refill", is_flag=True, help="Have the collector read what is missing.")
+@click.option("--all", "everything", is_flag=True, help="Also what the source does not have.")
 @pace_options
 @config_option
 @json_option
@@ -70,6 +73,7 @@ def gaps(  # noqa: PLR0913 -- each is an option
     series: str | None,
     store: str | None,
     refill: bool,
+    everything: bool,
     chunk: float | None,
     rate: float | None,
     config_path: Path,
@@ -92,6 +96,7 @@ def gaps(  # noqa: PLR0913 -- each is an option
         series=series,
         bounds=_bounds(start, end),
         cadence=cadence or collector.cadence,
+        everything=everything,
     )
     found = ask(config_path, lambda backend: _compared(config, backend, question))
     if not as_json:
@@ -100,11 +105,57 @@ def gaps(  # noqa: PLR0913 -- each is an option
     if refill and len(wanted.spans) == MOST_SPANS:
         click.echo(f"the nearest holes are read together, {MOST_SPANS:,} spans in all", err=True)
     ended, how = carried_out(config_path, wanted) if refill and wanted.spans else (None, "")
+    told = _learn_what_is_absent(config_path, question, found, ended) if ended else ""
     if as_json:
         show.as_json({**_as_json(question, found), "backfill": ended})
     elif ended:
         tell_end(ended, how)
+    if told:
+        click.echo(f"{name}: {told}", err=as_json)
     return exit_code(ended) if ended else 0
+
+
+def _learn_what_is_absent(
+    config_path: Path, question: Question, before: Sequence[Compared], ended: Json
+) -> str:
+    """Keep in mind which holes are still there after a backfill of them; say so.
+
+    A hole without a reading behind it is no such hole: the source is silent at present.
+    """
+    if ended["status"] != "done":
+        return ""
+    config = load(config_path)
+    asked = Absences.of_json(_holes_json(before))
+    after = ask(
+        config_path, lambda backend: _compared(config, backend, replace(question, everything=True))
+    )
+    still = [
+        (each, hole)
+        for each, hole in _holes(after)
+        if asked.has(each.name, each.tags, hole) and hole.end_us < question.bounds.end_us
+    ]
+    if not still:
+        return ""
+    missing = show.counted(sum(hole.missing for _, hole in still), "reading")
+    if ended["problems"]:
+        return f"{missing} still missing, since not everything could be read"
+    rows = [_hole_json(each, hole) for each, hole in still]
+    ask(config_path, lambda backend: backend.note_absent(question.collector, rows))
+    holes = show.counted(len(still), "hole")
+    return f"the source does not have {missing} in {holes} either; from now on --all lists them"
+
+
+def _holes_json(found: Sequence[Compared]) -> list[Json]:
+    return [_hole_json(each, hole) for each, hole in _holes(found)]
+
+
+def _hole_json(series: Compared, hole: Hole) -> Json:
+    return {
+        "series": series.name,
+        "tags": dict(series.tags),
+        "start": hole.after_us / SECOND_US,
+        "end": hole.end_us / SECOND_US,
+    }
 
 
 async def _compared(config: Config, backend: Backend, question: Question) -> list[Compared]:
@@ -120,8 +171,13 @@ async def _compared(config: Config, backend: Backend, question: Question) -> lis
     cadence_us = None if question.cadence is None else round(question.cadence * SECOND_US)
     with bar() as progress:
         async with opened(store) as sink:
-            found = compare(sink, series, question.bounds, cadence_us, progress.tell)
-            return [each async for each in found]
+            comparing = compare(sink, series, question.bounds, cadence_us, progress.tell)
+            found = [each async for each in comparing]
+    if not question.everything:
+        absences = Absences.of_json(await backend.absent(question.collector))
+        for each in found:
+            each.leave_out(absences)
+    return found
 
 
 def _bounds(start: datetime | None, end: datetime | None) -> Bounds:
@@ -184,6 +240,11 @@ def _show(question: Question, found: Sequence[Compared]) -> None:
     if len(holes) > len(shown):
         click.echo(f"... and {len(holes) - len(shown):,} more; --json shows all\n")
     click.echo(f"{question.collector}: {_summary(found)}")
+    absent = [hole for each in found for hole in each.absent]
+    if absent:
+        missing = show.counted(sum(hole.missing for hole in absent), "reading")
+        what = f"{missing} in {show.counted(len(absent), 'hole')}"
+        click.echo(f"{question.collector}: the source does not have {what}; --all lists them")
     _tell_what_was_not_compared([each for each in found if each.found.problem])
 
 
@@ -230,14 +291,16 @@ def _series_json(series: Compared) -> Json:
         "cadence": None if found.cadence_us is None else found.cadence_us / SECOND_US,
         "readings": found.readings,
         "missing": sum(hole.missing for hole in found.holes),
-        "holes": [
-            {
-                "start": hole.start_us / SECOND_US,
-                "end": hole.end_us / SECOND_US,
-                "missing": hole.missing,
-                "cadence": hole.cadence_us / SECOND_US,
-            }
-            for hole in found.holes
-        ],
+        "holes": list(map(_listed, found.holes)),
+        "absent": list(map(_listed, series.absent)),
         "problem": found.problem,
+    }
+
+
+def _listed(hole: Hole) -> Json:
+    return {
+        "start": hole.start_us / SECOND_US,
+        "end": hole.end_us / SECOND_US,
+        "missing": hole.missing,
+        "cadence": hole.cadence_us / SECOND_US,
     }

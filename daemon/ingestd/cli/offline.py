@@ -9,9 +9,10 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ingestd.backfilling import BackfillRecord, Status
+from ingestd.backfilling import Absence, BackfillRecord, Status, absent
 from ingestd.backfilling import records as backfillrecords
 from ingestd.cli.backend import BackfillRequest, Follow, Json
 from ingestd.cli.exitcodes import CommandError
@@ -155,6 +156,11 @@ class Offline:
         """List the backfills of one collector, or of all, the newest first."""
         return self._masked([each.as_dict() for each in self._backfills(collector)])
 
+    async def absent(self, collector: str) -> list[Json]:
+        """List what the source of a collector is known not to have."""
+        listed = partial(absent.listed, collector=collector)
+        return absent.as_json(self._read(lambda db: listed(db) if has(db, "absent") else []))
+
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""
         found = await asyncio.to_thread(loader_for(self._config).available)
@@ -210,6 +216,25 @@ class Offline:
         if follow is None:
             raise CommandError(f"{wanted.collector}: no daemon runs that it could be left to")
         return await backfill_here(self._config, collector, wanted, follow)
+
+    async def note_absent(self, collector: str, holes: Sequence[Json]) -> None:
+        """Keep what the source of a collector does not have."""
+        asked = time.time()
+        found = [
+            Absence(
+                each["series"],
+                tuple(sorted(each["tags"].items())),
+                round(each["start"] * MICROSECONDS),
+                round(each["end"] * MICROSECONDS),
+                asked,
+            )
+            for each in holes
+        ]
+
+        async def note(daemon: "Daemon") -> None:
+            await daemon.backfills.note_absent(collector, found)
+
+        await self._change(note)
 
     async def cancel_backfill(self, number: int) -> Json:
         """Give up a backfill, and return how far it came."""

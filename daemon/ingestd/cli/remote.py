@@ -17,6 +17,7 @@ ANSWER: Final = aiohttp.ClientTimeout(total=40)  # a store gets 30 for what is l
 # A run takes as long as it takes, and the daemon keeps its deadline.
 RUN: Final = aiohttp.ClientTimeout(total=None)
 TELL_PROGRESS: Final = 0.5  # seconds
+HOLES_AT_ONCE: Final = 5_000  # half of what the API takes
 
 
 class Remote:
@@ -141,6 +142,16 @@ class Remote:
     async def cancel_backfill(self, number: int) -> Json:
         """Give up a backfill, and return how far it came."""
         return cast("Json", await self._call("POST", f"backfills/{number}/cancel", json={}))
+
+    async def absent(self, collector: str) -> list[Json]:
+        """List what the source of a collector is known not to have."""
+        return cast("list[Json]", await self._get(f"collectors/{_part(collector)}/absent"))
+
+    async def note_absent(self, collector: str, holes: Sequence[Json]) -> None:
+        """Keep what the source of a collector does not have."""
+        path = f"collectors/{_part(collector)}/absent"
+        for at in range(0, len(holes), HOLES_AT_ONCE):
+            await self._call("POST", path, json={"holes": holes[at : at + HOLES_AT_ONCE]})
 
     async def plugins(self) -> list[Json]:
         """List the plugins that have a name."""

@@ -97,6 +97,17 @@ MIGRATIONS: Final = (
     ALTER TABLE series ADD COLUMN shortest REAL;      -- seconds from one newest to the next
     ALTER TABLE series ADD COLUMN longest REAL;
     """,
+    """
+    CREATE TABLE absent (        -- what the source of a collector does not have
+        collector TEXT NOT NULL,
+        series TEXT NOT NULL,
+        tags TEXT NOT NULL,      -- JSON: a list of sorted pairs
+        after_us INTEGER NOT NULL,
+        end_us INTEGER NOT NULL,
+        asked REAL NOT NULL,     -- seconds since the Unix epoch
+        UNIQUE (collector, series, tags, after_us, end_us)
+    );
+    """,
 )
 PAGE_BYTES: Final = 16384
 JOURNAL_PAGES: Final = 512

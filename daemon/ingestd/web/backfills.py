@@ -4,9 +4,12 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ingestd.backfilling import DEFAULT_CHUNK
+from ingestd.backfilling import DEFAULT_CHUNK, SECOND_US, Absence, absent
 from ingestd.web.call import Call, Nothing, Route, get, number_in, post
 from ingestd.web.problems import Refusal
+
+# What a datetime can say; beyond it no store has a reading.
+Time = Annotated[float, msgspec.Meta(ge=-62_135_596_800, le=253_402_300_800)]
 
 
 class BackfillsQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,6 +38,50 @@ class BackfillBody(msgspec.Struct, forbid_unknown_fields=True):
     spans: Annotated[list[tuple[float, float]], msgspec.Meta(min_length=1, max_length=10_000)]
     chunk: float = DEFAULT_CHUNK
     rate: float | None = None
+
+
+class AbsentHole(msgspec.Struct, forbid_unknown_fields=True):
+    """A stretch of a series of which the source has nothing.
+
+    Attributes:
+        series: The name of the series.
+        tags: Its tags.
+        start: The reading before it, in seconds since the Unix epoch.
+        end: The reading behind it, likewise.
+    """
+
+    series: str
+    tags: dict[str, str]
+    start: Time
+    end: Time
+
+
+class Absent(msgspec.Struct, forbid_unknown_fields=True):
+    """What the source of a collector has been asked for and does not have."""
+
+    holes: Annotated[list[AbsentHole], msgspec.Meta(max_length=10_000)]
+
+
+async def absences(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
+    """List what the source of a collector is known not to have."""
+    return absent.as_json(await call.daemon.backfills.absent(_collector(call)))
+
+
+async def note_absent(call: Call[Nothing, Absent]) -> dict[str, Any]:
+    """Keep what the source of a collector does not have."""
+    asked = call.daemon.clock.now()
+    found = [
+        Absence(
+            each.series,
+            tuple(sorted(each.tags.items())),
+            round(each.start * SECOND_US),
+            round(each.end * SECOND_US),
+            asked,
+        )
+        for each in call.body.holes
+    ]
+    await call.daemon.backfills.note_absent(_collector(call), found)
+    return {"noted": len(found)}
 
 
 async def backfills(call: Call[BackfillsQuery, Nothing]) -> list[dict[str, Any]]:
@@ -71,6 +118,13 @@ async def cancel(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     return call.daemon.backfills.told(found)
 
 
+def _collector(call: Call[Any, Any]) -> str:
+    name = call.path["name"]
+    if name not in call.daemon.config.collectors:
+        raise Refusal(404, f"no collector {name!r}")
+    return name
+
+
 def _number(call: Call[Any, Any]) -> int:
     number = number_in(call)
     if number is None:
@@ -87,4 +141,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     get("/api/v1/backfills/{id}", backfill),
     post("/api/v1/backfills", ask, body=BackfillBody),
     post("/api/v1/backfills/{id}/cancel", cancel),
+    get("/api/v1/collectors/{name}/absent", absences),
+    post("/api/v1/collectors/{name}/absent", note_absent, body=Absent),
 )
