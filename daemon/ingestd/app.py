@@ -9,11 +9,9 @@ before the deliveries, and what collectors remember is committed behind both.
 import asyncio
 import dataclasses
 import itertools
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -40,7 +38,6 @@ from ingestd.metrics import HourSummary, Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
 from ingestd.reloading import Reloader
-from ingestd.signals import SIGNALS, Answers
 from ingestd.sinks import make_sink
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
@@ -484,32 +481,3 @@ class Daemon:
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Call what blocks in a thread of ours; return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._helpers, function, *args)
-
-
-async def run_daemon(daemon: Daemon, serve: Serve) -> None:
-    """Run a daemon under the signals that people and systemd send.
-
-    TERM and INT stop it, and hurry it when they come again; HUP reloads its
-    config; USR1 sends what is in memory. The event loop may be closed when another one
-    comes, so they are not left to it.
-    """
-    loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[None]] = set()
-
-    def on_hangup() -> None:
-        task = asyncio.create_task(daemon.reload_and_tell(), name="ingestd[reload]")
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    answers: Answers = {
-        signal.SIGTERM: daemon.stop,
-        signal.SIGINT: daemon.stop,
-        signal.SIGUSR1: daemon.flush,
-        signal.SIGHUP: on_hangup,
-    }
-    # A signal may come while a plugin runs, and what it asks for is no part of that run.
-    SIGNALS.attach(answers, partial(loop.call_soon_threadsafe, context=copy_context()))
-    try:
-        await daemon.run(serve)
-    finally:
-        SIGNALS.detach()

@@ -3,20 +3,24 @@
 import asyncio
 import gc
 import os
+import signal
 import sys
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
 import click
 
 from ingestd import loop
-from ingestd.app import Daemon, run_daemon
+from ingestd.app import Daemon
 from ingestd.cli.exitcodes import complain
 from ingestd.cli.settings import config_option, load
 from ingestd.config import Config
 from ingestd.errors import ConfigError, IngestError
 from ingestd.logs import configure
 from ingestd.redaction import Redactor
+from ingestd.signals import SIGNALS, Answers
 from ingestd.systemd import Notifier
 from ingestd.web import serve
 
@@ -89,11 +93,40 @@ def make_daemon(
 async def _run(daemon: Daemon) -> int:
     code = 0
     try:
-        await run_daemon(daemon, serve)
+        await _run_under_signals(daemon)
     except IngestError as error:
         code = complain(error)
     await leave_behind(daemon, code)
     return code
+
+
+async def _run_under_signals(daemon: Daemon) -> None:
+    """Run a daemon under the signals that people and systemd send.
+
+    TERM and INT stop it, and hurry it when they come again; HUP reloads its
+    config; USR1 sends what is in memory. The event loop may be closed when another one
+    comes, so they are not left to it.
+    """
+    running = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def on_hangup() -> None:
+        task = asyncio.create_task(daemon.reload_and_tell(), name="ingestd[reload]")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    answers: Answers = {
+        signal.SIGTERM: daemon.stop,
+        signal.SIGINT: daemon.stop,
+        signal.SIGUSR1: daemon.flush,
+        signal.SIGHUP: on_hangup,
+    }
+    # A signal may come while a plugin runs, and what it asks for is no part of that run.
+    SIGNALS.attach(answers, partial(running.call_soon_threadsafe, context=copy_context()))
+    try:
+        await daemon.run(serve)
+    finally:
+        SIGNALS.detach()
 
 
 async def leave_behind(daemon: Daemon, code: int) -> None:
