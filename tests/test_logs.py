@@ -302,7 +302,7 @@ def test_our_own_lines_stay_readable_with_any_secret(lines: Lines) -> None:
 
 @pytest.mark.parametrize("log_format", ["console", "journal", "json"])
 def test_secrets_are_nowhere(lines: Lines, log_format: str) -> None:
-    """In phrase, value, object or traceback: a secret is masked."""
+    """A secret is masked in a phrase, a value, an object and a traceback."""
     lines.configure(log_format)
     log = structlog.get_logger()
     url = f"http://reader:{PASSWORD}@host/"

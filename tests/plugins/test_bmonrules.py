@@ -64,7 +64,7 @@ def test_text_is_a_word_that_is_known_or_its_leading_number(text: str, expected:
     ],
 )
 def test_numbers_are_what_they_are(value: Any, expected: float) -> None:
-    """So are truth values, and NumPy's."""
+    """Truth values and NumPy's numbers are, too."""
     ((_, _, got),) = convert([(1, "level", value)], now=NOW).readings
 
     assert (got, type(got)) == (expected, float)

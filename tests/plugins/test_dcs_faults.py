@@ -84,7 +84,7 @@ async def test_list_that_is_refused_where_no_other_is_wanted_fails_the_run(dcs: 
 
 
 async def test_list_that_the_server_fails_to_give_fails_the_run(dcs: FakeDcs) -> None:
-    """That passes; the run would say instead that half of its sources are gone."""
+    """Such a failure passes; the run would say instead that half of its sources are gone."""
     dcs.fail(500, times=0, match="/virtualMeters$")
 
     found, said = await outcome(dcs, since=SINCE)

@@ -158,7 +158,7 @@ async def test_a_client_that_leaves_does_not_end_the_run(daemon_folder: DaemonFo
 
 
 async def test_the_series_of_a_collector_are_listed(daemon_folder: DaemonFolder) -> None:
-    """As the store knows them; those that others gave are not, and a restart forgets none."""
+    """They are named as the store knows them, and a restart forgets none."""
     daemon_folder.plugin(
         "meter",
         """

@@ -133,7 +133,7 @@ async def test_accounts_wait_until_it_is_known_what_is_on_disk(
 
 
 async def test_metrics_of_a_collector_exist_from_its_start(daemon_folder: DaemonFolder) -> None:
-    """With 0, or the time of the start: what is missing cannot be alerted on."""
+    """They begin with 0 or the time of the start: what is missing raises no alert."""
     daemon_folder.plugin("meter", METER)
     before = time.time()
     async with daemon_folder.daemon(
