@@ -12,7 +12,7 @@ from ingestd.errors import UnsendablePayload
 from ingestd.sinks import Sink
 
 PAGE: Final = 1000  # dead letters that are moved together
-# Whatever stands in a damaged one is shown as it is, and the store refuses it again.
+# What stands in a damaged one is shown as it is, and the store refuses it again.
 _SELECT: Final = (
     "SELECT id, store, coalesce(CAST(at AS REAL), 0), coalesce(CAST(reason AS TEXT), ''),"
     " coalesce(CAST(payload AS BLOB), x'') FROM dead_letters"

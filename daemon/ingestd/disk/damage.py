@@ -1,7 +1,7 @@
 """Rows that are damaged: kept apart, so that what is around them goes on.
 
 SQLite keeps anything in any column, and a flipped bit can make a text of a number or
-a number of nine quintillion. Whoever reads a table looks at what comes out of it,
+a number of nine quintillion. Each reader of a table looks at what comes out of it,
 leaves out what cannot be right, and has it moved into the table ``damaged``.
 """
 
