@@ -379,7 +379,7 @@ class Daemon:
         running = self._reloader.running()
         try:
             self._reloader.commit(prepared)  # awaits nothing, so a stop finds all of it or nothing
-        except Exception:
+        except Exception:  # border: a bug must leave no half of a configuration behind
             former = self.config, self._services(self.loader)
             await self._reloader.restore(running, prepared, *former)
             raise
