@@ -8,6 +8,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from ingestd.plugins import _localtime, _units
@@ -31,6 +32,23 @@ def time_zone(value: Any, where: str) -> ZoneInfo:
         ValueError: There is none of this name.
     """
     return _read(_localtime.time_zone, value, where)
+
+
+def http_url(value: Any, where: str) -> str:
+    """Return the address of a server, without a slash at its end.
+
+    Raises:
+        ValueError: It is none. The message has no query, and no password.
+    """
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        bare = f"{value}".partition("?")[0].rpartition("@")[2]
+        raise ValueError(f"{where}: expected http://... or https://..., got {bare!r:.80}")
+    return str(value).rstrip("/")
 
 
 def whole(number: Any, where: str, *, least: int = 1) -> int:

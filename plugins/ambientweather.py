@@ -21,13 +21,18 @@ from math import nan
 from typing import Any, Final
 
 from ingestd.plugins._answers import Answer, AnswerError, Pace, fetch, number_in
-from ingestd.plugins._params import duration
+from ingestd.plugins._checks import Given
+from ingestd.plugins._params import duration, http_url
 
 Reading = tuple[float, str, float]
 
 MOST: Final = 288  # records in one answer
 # A day of records five minutes apart would fill an answer to the brim.
 WINDOW: Final = 23 * 3600.0
+
+
+# It yields, but comes to an end: it is called on a schedule.
+POLLS: Final = True
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -48,7 +53,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     """Read what each station has recorded since the run before, a day at a time."""
     keys = {"applicationKey": application_key, "apiKey": api_key}
     pace = ctx.shared(Pace, duration(pause, "pause"), f"ambientweather {api_key}")
-    api = Api(ctx.http, url.rstrip("/"), keys, pace)
+    api = Api(ctx.http, http_url(url, "url"), keys, pace)
     now = ctx.now().timestamp()
     first = now - duration(lookback, "lookback")
     known = chosen(await api.stations(), stations)
@@ -77,6 +82,14 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         raise AnswerError(problems[0])
     if problems:
         yield {"script_error": "; ".join(problems)}
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.read(lambda each: http_url(each.url, "url"))
+    given.durations("pause", "lookback")
+    return given.problems
 
 
 @dataclass(frozen=True, slots=True)

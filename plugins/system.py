@@ -38,6 +38,8 @@ from typing import Any, Final, TypeVar
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 
+from ingestd.plugins._checks import Given
+
 T = TypeVar("T")
 Counters = dict[str, dict[str, float]]
 Reading = tuple[None, str, float] | tuple[None, str, float, dict[str, str]]
@@ -87,6 +89,13 @@ async def run(
         "uptime": now_uptime,
         "counters": now_counters,
     }
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.read(lambda each: known_parts(each.parts))
+    return given.problems
 
 
 def known_parts(parts: Sequence[str] | None) -> Sequence[str]:

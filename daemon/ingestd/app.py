@@ -31,7 +31,7 @@ from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.filewatch import edits
 from ingestd.health import Overview
 from ingestd.hosts import HOSTS
-from ingestd.loading import Loader, check_plugins
+from ingestd.loading import Loader, check_plugins, with_plugins
 from ingestd.logs import Threshold
 from ingestd.looplag import LoopWatch
 from ingestd.metrics import HourSummary, Metrics
@@ -331,13 +331,17 @@ class Daemon:
             log=self.log,
         )
 
+    def _loader_for(self, config: Config) -> Loader:
+        withheld = self._processes.withheld | config.secret_variables
+        return self.loader.with_dirs(config.daemon.plugin_dirs, withheld=withheld)
+
     async def _check(self, config: Config) -> Loader:
         """Compare collectors with their plugins; return what has loaded them."""
         self.redactor.add(config.secrets)
         # Once a secret, always: a config that is refused does not make it public again.
         for processes in (self._processes, self._backfill_processes):
             processes.withheld |= config.secret_variables
-        loader = self.loader.with_dirs(config.daemon.plugin_dirs, withheld=self._processes.withheld)
+        loader = self._loader_for(config)
         found = await self.blocking(check_plugins, config, loader)
         if found.wrong:
             raise ConfigError(found.wrong)
@@ -371,7 +375,10 @@ class Daemon:
 
     async def _reload(self) -> str:
         load = partial(configfile.load, hosts=HOSTS)
-        new = await self.blocking(load, self.config_path, self._environ)
+        try:
+            new = await self.blocking(load, self.config_path, self._environ)
+        except ConfigError as error:
+            raise await self.blocking(with_plugins, error, self._loader_for) from None
         loader = await self._check(new)
         changes = plan(self.config, new)
         prepared = await self._reloader.prepare(new, changes, self._services(loader))

@@ -58,11 +58,18 @@ class Problem:
 
 
 class ConfigError(IngestError):
-    """The configuration cannot be used; carries every problem that was found."""
+    """The configuration cannot be used; carries every problem that was found.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    Attributes:
+        problems: What is wrong.
+        config: What could be read all the same, with stand-ins for what is wrong, or None: so
+            that what else is wrong can be found in one go.
+    """
+
+    def __init__(self, problems: Sequence[Problem], config: object = None) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+        self.config = config
 
 
 class StateError(IngestError):

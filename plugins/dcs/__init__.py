@@ -30,6 +30,8 @@ from typing import Any, Final
 
 import ijson  # type: ignore[import-untyped]  # ships no types
 
+from ingestd.plugins._checks import Given
+
 from .collecting import Job, collect
 from .current import current_api
 from .endpoint import Endpoint
@@ -47,9 +49,13 @@ from .session import Session, signing_out
 from .spans import Past, Rounds, Span, normal
 from .turns import Turns, Urgency
 
-__all__ = ["DcsError", "run"]
+__all__ = ["DcsError", "check", "run"]
 
 REVISIT: Final = timedelta(days=3)
+
+
+# It yields, but comes to an end: it is called on a schedule.
+POLLS: Final = True
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -130,6 +136,22 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
                 names_state = {}
         if exactly is None and (silent := job.silent(past.revisit)):
             ctx.note(silent)
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    names = (
+        *("url", "api", "username", "password", "registers", "max_window", "since", "period"),
+        *("values", "calibrated", "interpolated", "skip", "local_time", "decimal_places"),
+        *("source", "only", "renamed", "series", "tags", "status"),
+    )
+    given.read(
+        lambda each: options_of(
+            {name: getattr(each, name) for name in names} | ({} if each.skip else {"skip": ()})
+        )
+    )
+    return given.problems
 
 
 def tell_of_names(ctx: Any, names: Names, rounds: Rounds) -> None:

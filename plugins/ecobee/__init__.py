@@ -24,16 +24,21 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingestd.plugins._answers import Pace
-from ingestd.plugins._params import duration
+from ingestd.plugins._checks import Given
+from ingestd.plugins._params import duration, http_url
 from ingestd.plugins._tokens import Account, first_grants, signed_in
 
 from .api import Api
 from .collecting import Job, Position, Span, collect, collect_past
 from .reports import COLUMNS, known_columns
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 DEFAULT_COLUMNS: Final = tuple(name for name in COLUMNS if name != "sky")
+
+
+# It yields, but comes to an end: it is called on a schedule.
+POLLS: Final = True
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -58,7 +63,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     **_: Any,
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Open the account, and read what is new of each thermostat, or, with a window, that."""
-    api = Api(ctx.http, url.rstrip("/"), api_key, ctx.shared(Pace, 0.0, f"ecobee {api_key}"))
+    api = Api(ctx.http, http_url(url, "url"), api_key, ctx.shared(Pace, 0.0, f"ecobee {api_key}"))
     account = Account(
         ctx,
         api.exchange,
@@ -73,7 +78,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         api=api,
         account=account,
         wanted=identifiers(thermostats),
-        columns=known_columns(DEFAULT_COLUMNS if columns is None else columns),
+        columns=known_columns(columns_of(columns)),
         sensors=sensors,
         now=now,
         first=now - duration(lookback, "lookback"),
@@ -85,6 +90,21 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         account, lambda: collect_past(job, past) if past else collect(job)
     ):
         yield result
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.read(lambda each: http_url(each.url, "url"))
+    given.read(lambda each: identifiers(each.thermostats))
+    given.read(lambda each: known_columns(columns_of(each.columns)))
+    given.durations("lookback", "overlap")
+    return given.problems
+
+
+def columns_of(columns: Sequence[str] | None) -> Sequence[str]:
+    """Return the columns that are wanted."""
+    return DEFAULT_COLUMNS if columns is None else columns
 
 
 def identifiers(thermostats: Sequence[str] | None) -> list[str] | None:

@@ -22,15 +22,20 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingestd.plugins._answers import Pace
-from ingestd.plugins._params import duration
+from ingestd.plugins._checks import Given
+from ingestd.plugins._params import duration, http_url
 from ingestd.plugins._tokens import Account, first_grants, signed_in
 
 from .api import Api
 from .collecting import KINDS, Job, Span, collect, collect_past
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 REDIRECT: Final = "https://api.enphaseenergy.com/oauth/redirect_uri"
+
+
+# It yields, but comes to an end: it is called on a schedule.
+POLLS: Final = True
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -56,7 +61,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Open the account, and read what is new of each system, or, with a window, that."""
     pace = ctx.shared(Pace, duration(pause, "pause"), f"enphase {api_key}")
-    api = Api(ctx.http, url.rstrip("/"), api_key, (client_id, client_secret), pace, ctx.now)
+    api = Api(ctx.http, http_url(url, "url"), api_key, (client_id, client_secret), pace, ctx.now)
     account = Account(
         ctx,
         api.exchange,
@@ -86,6 +91,16 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
 
     async for result in signed_in(account, work):
         yield result
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.read(lambda each: http_url(each.url, "url"))
+    given.read(lambda each: listed(each.systems, "systems"))
+    given.read(lambda each: known_kinds(each.telemetry))
+    given.durations("lookback", "overlap", "pause")
+    return given.problems
 
 
 def known_kinds(telemetry: Sequence[str] | None) -> Sequence[str]:

@@ -26,6 +26,8 @@ from typing import Any, Final
 from yarl import URL
 
 from ingestd.plugins._answers import AnswerError, bare
+from ingestd.plugins._checks import Given
+from ingestd.plugins._fields import optional_path
 from ingestd.plugins._params import duration, time_zone, whole
 
 from .cursor import Cursor, Position
@@ -33,10 +35,14 @@ from .paging import Page, Paging, Request, paging_of
 from .shape import Shape, look, shape_of
 from .source import NOTHING, Source, source_of
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 # Between so many records others get their turn on the event loop.
 SLICE: Final = 500
+
+
+# It yields, but comes to an end: it is called on a schedule.
+POLLS: Final = True
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -103,6 +109,48 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         state = position.after(page, readings, last=last, full=page.number == max_pages)
         problem = state.pop("script_error", "") or missing_everywhere(shape, page, readings)
         yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.read(lambda each: whole(each.max_pages, "max_pages", least=1))
+    given.read(lambda each: whole(each.max_bytes, "max_bytes", least=1))
+    given.read(lambda each: address(each.url))
+    given.read(
+        lambda each: source_of(
+            method=each.method, headers=each.headers, auth=each.auth, body=each.body, max_bytes=1
+        )
+    )
+    given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
+    given.read(lambda each: optional_path(each.records, where="records"))
+    given.read(lambda each: optional_path(each.time, where="time"))
+    given.read(
+        lambda each: shape_of(
+            records=None,
+            time=None,
+            series=each.series,
+            value=each.value,
+            values=each.values,
+            tags=each.tags,
+            time_format=each.time_format,
+            zone=None,
+        )
+    )
+    given.durations("overlap", "lookback")
+    given.read(
+        lambda each: Cursor.of(
+            since_param=each.since_param,
+            until_param=each.until_param,
+            since_format=each.since_format,
+            overlap=0.0,
+            lookback=None,
+            order=each.order,
+            has_time=each.time is not None,
+        )
+    )
+    given.read(lambda each: paging_of(each.paging))
+    return given.problems
 
 
 async def walk(

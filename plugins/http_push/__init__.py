@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ingestd.plugins._checks import Given
 from ingestd.plugins._params import duration, whole
 
 from .answering import Answering, Rate
@@ -28,12 +29,20 @@ from .bodies import Bodies
 from .inbox import Inbox, settling
 from .keys import Keys
 from .listener import Certificate, serving
-from .options import address_of, certificate_of, check, check_keys, check_sizes, keys_of, rate_of
+from .options import (
+    address_of,
+    certificate_of,
+    check_keys,
+    check_sizes,
+    check_together,
+    keys_of,
+    rate_of,
+)
 from .refusallog import RefusalLog
 from .replies import Replies
 from .routes import enabled
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 GLANCE: Final = 1.0  # seconds between two looks whether the daemon is stopping
 LOOK_AT_FILES: Final = 60.0  # seconds between two looks at the certificate's files
@@ -57,7 +66,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     **_: Any,
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield what comes, and answer once it is safe."""
-    check(listen, path, tls, replies)
+    check_together(listen, path, tls, replies)
     check_sizes(whole(max_body, "max_body"), whole(max_waiting_bytes, "max_waiting_bytes"))
     certificate, keys = certificate_of(tls), keys_of(store_keys)
     inbox = Inbox(
@@ -91,6 +100,25 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
                     follow(certificate, ctx.log)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.read(lambda each: check_together(each.listen, each.path, each.tls, each.replies))
+    given.read(lambda each: each.listen is None or address_of(each.listen))
+    given.read(
+        lambda each: check_sizes(
+            whole(each.max_body, "max_body"), whole(each.max_waiting_bytes, "max_waiting_bytes")
+        )
+    )
+    given.read(lambda each: whole(each.max_waiting, "max_waiting"))
+    given.read(lambda each: certificate_of(each.tls))
+    given.read(lambda each: keys_of(each.store_keys))
+    given.read(lambda each: enabled(each.formats))
+    given.read(lambda each: rate_of(each.rate))
+    given.durations("answer_within", "read_within")
+    return given.problems
 
 
 @asynccontextmanager

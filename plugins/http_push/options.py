@@ -62,7 +62,7 @@ def certificate_of(tls: Any) -> Certificate | None:
         raise ValueError(f"tls: expected a certificate and its key: {error}") from None
 
 
-def check(listen: Any, path: Any, tls: Any, replies: Any) -> None:
+def check_together(listen: Any, path: Any, tls: Any, replies: Any) -> None:
     """Check the options that depend on each other.
 
     Raises:

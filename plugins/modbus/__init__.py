@@ -17,6 +17,7 @@ State: none.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ingestd.plugins._checks import Given
 from ingestd.plugins._params import duration, whole
 
 from .devices import by_line, devices_of
@@ -25,7 +26,7 @@ from .options import Options
 from .problems import ModbusError
 from .reading import read_all
 
-__all__ = ["ModbusError", "run"]
+__all__ = ["ModbusError", "check", "run"]
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -70,9 +71,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         },
     )
     lines = by_line(devices_of(params))
-    patience = duration(request_timeout, "request_timeout")
-    if not patience:
-        raise ValueError(f"request_timeout: expected more than nothing, got {request_timeout!r}")
+    patience = patience_of(request_timeout)
     whole(retries, "retries", least=0)
     require(serial=any(line.host is None for line in lines))
     found = await read_all(ctx, lines, patience=patience, retries=retries)
@@ -80,3 +79,28 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     if problem and not found.readings:
         raise ModbusError(problem)
     return {"readings": found.readings, **({"script_error": problem} if problem else {})}
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    names = (
+        *("devices", "host", "port", "framing", "serial", "baudrate", "parity", "stopbits"),
+        *("unit", "registers", "word_order", "byte_order", "max_gap", "max_registers"),
+    )
+    given.read(lambda each: by_line(devices_of(Options("", {n: getattr(each, n) for n in names}))))
+    given.read(lambda each: patience_of(each.request_timeout))
+    given.read(lambda each: whole(each.retries, "retries", least=0))
+    return given.problems
+
+
+def patience_of(request_timeout: str) -> float:
+    """Return how long a device may take to answer, in seconds.
+
+    Raises:
+        ValueError: It is no duration, or none at all.
+    """
+    patience = duration(request_timeout, "request_timeout")
+    if not patience:
+        raise ValueError(f"request_timeout: expected more than nothing, got {request_timeout!r}")
+    return patience

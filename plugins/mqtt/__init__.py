@@ -22,15 +22,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from ingestd.plugins._checks import Given
 from ingestd.plugins._params import duration, time_zone, whole
 
 from .client import BrokerError, BrokerRefused
 from .inbox import Inbox
-from .options import entries_of, settings_of
+from .options import address, entries_of, protocol_of, settings_of, tls_of
 from .routes import Routes
 from .streaming import stream
+from .words import words_of
 
-__all__ = ["BrokerError", "BrokerRefused", "run"]
+__all__ = ["BrokerError", "BrokerRefused", "check", "run"]
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -100,3 +102,39 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     async with aclosing(stream(ctx, settings, routes, inbox, linger=wait, known=known)) as found:
         async for result in found:
             yield result
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.durations("linger", "keepalive", "session_expiry")
+    given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
+    given.read(lambda each: whole(each.max_held_bytes, "max_held_bytes"))
+    given.read(lambda each: whole(each.max_held, "max_held"))
+    given.read(lambda each: words_of(each.words or {}))
+    given.read(lambda each: protocol_of(each.protocol))
+    given.read(
+        lambda each: entries_of(
+            each.topics,
+            qos=each.qos,
+            series=each.series,
+            value=each.value,
+            values=each.values,
+            time=each.time,
+            time_format=each.time_format,
+            tags=each.tags,
+        )
+    )
+    given.read(
+        lambda each: (
+            tls_of(vars_of(each, "ca_file", "cert_file", "key_file", "insecure"))
+            if address(each.url)[2]
+            else None
+        )
+    )
+    return given.problems
+
+
+def vars_of(each: Any, *names: str) -> dict[str, Any]:
+    """Return some params by name."""
+    return {name: getattr(each, name) for name in names}

@@ -18,23 +18,28 @@ State: ``newest`` -- the time of the newest line of the logs read, in Unix secon
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeVar
 
 from ingestd.plugins._answers import AnswerError, Pace
-from ingestd.plugins._params import duration, time_zone
+from ingestd.plugins._checks import Given
+from ingestd.plugins._params import duration, http_url, time_zone
 
 from .boiler import Boiler
 from .logs import Wanted, logs_of, place_of
 from .values import values_of
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 R = TypeVar("R", bound=tuple[Any, str, Any])
 
 # What begins otherwise is a setting, not something that is measured.
 MEASURED: Final = ("*_L_*", "*_storage_*")
+
+
+# It yields, but comes to an end: it is called on a schedule.
+POLLS: Final = True
 
 
 async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by name
@@ -57,7 +62,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     """Read what is measured now, and the lines of the logs since the run before."""
     boiler = Boiler(
         ctx.http,
-        url.rstrip("/"),
+        http_url(url, "url"),
         password,
         ctx.shared(Pace, duration(pause, "pause"), f"okofen {url}"),
     )
@@ -86,6 +91,27 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         raise AnswerError("; ".join(problems))
     if problems:
         yield {"script_error": "; ".join(problems)}
+
+
+def check(**params: Any) -> list[str]:
+    """Return what is wrong with params, as a run would find it."""
+    given = Given(run, params)
+    given.read(lambda each: http_url(each.url, "url"))
+    given.read(lambda each: patterns_of(each.fields, MEASURED))
+    given.read(lambda each: zone_of(each.logs, each.password, each.timezone))
+    given.durations("lookback", "pause")
+    return given.problems
+
+
+def zone_of(logs: str | None, password: str | None, timezone: str | None) -> tzinfo | None:
+    """Return the zone of the clock that the logs are told by, or None if there are none.
+
+    Raises:
+        ValueError: There is none of that name, or no such place for logs.
+    """
+    if place_of(logs, password=password) is None:
+        return None
+    return time_zone(timezone, "timezone")
 
 
 def patterns_of(fields: Sequence[str] | None, default: Sequence[str]) -> Sequence[str]:

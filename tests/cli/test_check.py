@@ -128,3 +128,66 @@ def test_tries_the_stores_if_asked_to(
     assert f"away: {away}" in said.err
     assert "geheimnis" not in said.out + said.err
     assert not daemon.state_dir.exists()
+
+
+def test_credentials_of_the_service_are_left_open(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """By hand they cannot be read; it says so, and checks all else."""
+    daemon.configure(
+        stores={
+            "v": {
+                "type": "victoriametrics",
+                "url": "http://127.0.0.1:1",
+                "token": "${credential:store-token}",
+            }
+        },
+        collectors={
+            "m": {
+                "plugin": "okofen",
+                "every": "1m",
+                "params": {
+                    "url": "http://127.0.0.1:1",
+                    "password": "${credential:boiler}",
+                    "timezone": "Europe/Vienna",
+                },
+            }
+        },
+    )
+
+    said = cli("check", "--connect")
+
+    assert said.code == 0, said
+    assert "stores.v.token: the credential 'store-token' is known to the service only" in said.err
+    assert "collectors.m.params.password: the credential 'boiler' is known to" in said.err
+    assert "v: not tried" in said.err
+
+    daemon.configure(**{**daemon.config, "buffer": {"pionts": 5}})
+
+    assert cli("check").code == 78
+
+
+def test_all_mistakes_are_told_at_once(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """A misspelt plugin and a wrong param stand beside a wrong option, at their lines."""
+    daemon.plugin("broken", "import nothing_of_that_name\n\ndef run(**_):\n    return {}\n")
+    daemon.configure(
+        buffer={"points": "many"},
+        collectors={
+            "a": {"plugin": "sistem", "every": "5s"},
+            "b": {"plugin": "broken", "every": "5s"},
+            "c": {"plugin": "http_json", "every": "5s", "params": {"url": "h", "value": "a["}},
+            "d": {"plugin": "system"},
+        },
+    )
+
+    said = cli("check")
+
+    assert said.code == 78
+    for told in (
+        "buffer.points: expected a whole number",
+        "collectors.a.plugin: no plugin 'sistem'",
+        "nothing_of_that_name",
+        "collectors.c.params.url: expected http",
+        "collectors.d.every: expected every or cron",
+    ):
+        assert told in said.err
+    # The daemon says the same of what it refuses.
+    assert "sistem" in cli("run").err

@@ -142,3 +142,14 @@ async def test_scheduled_run_has_no_window(tmp_path: Path) -> None:
 
         assert reading.committer.memory.state == {"window": [None, None]}
         assert plain.committer.memory.state == {"n": 1}
+
+
+async def test_readings_under_a_misspelt_name_are_no_state(tmp_path: Path) -> None:
+    """Kept as state they would never be stored, and the run would look well."""
+    async with site(tmp_path) as here:
+        await here.start("async def run(**_): return {'reading': [(1, 'level', 1)]}")
+
+        (record,) = await here.ran(1)
+
+        assert record.outcome == "failed"
+        assert "expected 'readings' as the name of its readings, got 'reading'" in record.error

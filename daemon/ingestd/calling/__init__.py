@@ -4,7 +4,12 @@ from ingestd.calling.coroutines import PluginResult
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Isolation, Workers
 from ingestd.calling.results import CallOptions, results
-from ingestd.calling.starting import describe_request, worker_command, worker_environment
+from ingestd.calling.starting import (
+    check_request,
+    describe_request,
+    worker_command,
+    worker_environment,
+)
 from ingestd.calling.threads import Threads
 
 __all__ = [
@@ -16,6 +21,7 @@ __all__ = [
     "Threads",
     "Workers",
     "check_params",
+    "check_request",
     "describe_request",
     "results",
     "worker_command",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ingestd.contract import Check
 from ingestd.worker import Fingerprint, Kind, Parameters, Source
 
 # Options of a collector that its plugin is given if it declares them.
@@ -23,6 +24,9 @@ class Plugin:
         doc: The module's docstring.
         source: Its code.
         run: The function itself, or None where only a worker imports it.
+        check: What looks at its params, or None if nothing does, or only a worker imports it.
+        may_check: Whether a worker that imports it may find such a function.
+        polls: Whether it comes to an end, and is to be called again and again.
     """
 
     name: str
@@ -31,6 +35,9 @@ class Plugin:
     doc: str = field(repr=False)
     source: Source = field(repr=False)
     run: Callable[..., Any] | None = field(repr=False)
+    check: Check | None = field(default=None, repr=False)
+    may_check: bool = False
+    polls: bool = True
 
     @property
     def path(self) -> Path:

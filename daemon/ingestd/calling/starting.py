@@ -53,6 +53,20 @@ def describe_request(source: Source, hosts: Iterable[Host]) -> dict[str, Any]:
     }
 
 
+def check_request(
+    source: Source, hosts: Iterable[Host], params: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the request to have a plugin look at the params of some collectors.
+
+    Args:
+        source: The plugin's code.
+        hosts: The systems that it may have been written for.
+        params: Those of each collector.
+    """
+    request = describe_request(source, hosts)
+    return {**request, "do": "check", "params": [dict(each) for each in params]}
+
+
 def run_request(
     plugin: Plugin, kwargs: Mapping[str, Any], *, host: Host | None, memory_limit: int | None
 ) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """``ingestd check``: whether the daemon would start with this configuration, and work."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,8 +10,8 @@ from ingestd.cli import show
 from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
 from ingestd.cli.loading import loader_for, plugin_findings
 from ingestd.cli.settings import config_option, load
-from ingestd.config import Config, StoreConfig
-from ingestd.errors import PluginLoadError, Problem, StoreUnavailable
+from ingestd.config import Config, StoreConfig, in_order
+from ingestd.errors import ConfigError, PluginLoadError, Problem, StoreUnavailable
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
 
@@ -24,13 +25,13 @@ def check(*, config_path: Path, connect: bool) -> int:
     Prints everything that is wrong (exit code 78) or suspicious (0). With
     --connect a store that cannot be reached gives exit code 69.
     """
-    config = load(config_path)
+    config, problems = _read(config_path)
     found = plugin_findings(config)
     # A daemon would run the other collectors, but those who ask want to know of each.
-    wrong = [*found.wrong, *found.unable, *_unimportable(config)]
+    wrong = in_order([*problems, *found.wrong, *found.unable, *_unimportable(config)])
     for problem in wrong:
         click.echo(show.visible(str(problem)), err=True)
-    for problem in found.suspicious:
+    for problem in (*config.unchecked, *found.suspicious):
         click.echo(f"warning: {show.visible(str(problem))}", err=True)
     if wrong:
         return CONFIG
@@ -40,13 +41,27 @@ def check(*, config_path: Path, connect: bool) -> int:
     return asyncio.run(_connect(config)) if connect else 0
 
 
+def _read(path: Path) -> tuple[Config, Sequence[Problem]]:
+    """Return a configuration as far as it can be read, and what is wrong with it.
+
+    Raises:
+        ConfigError: It cannot be read at all.
+    """
+    try:
+        return load(path, elsewhere=True), ()
+    except ConfigError as error:
+        if not isinstance(error.config, Config):
+            raise
+        return error.config, error.problems
+
+
 def _unimportable(config: Config) -> list[Problem]:
     """Import ordinary functions in a process of their own, as a run would."""
     loader = loader_for(config)
     problems = []
     for each in config.collectors.values():
         try:
-            plugin = loader.load(each.plugin)
+            plugin = loader.load(each.plugin or "?")
         except PluginLoadError:
             continue  # told already
         try:
@@ -59,9 +74,14 @@ def _unimportable(config: Config) -> list[Problem]:
 
 async def _connect(config: Config) -> int:
     redactor = Redactor(config.secrets)
-    answers = await asyncio.gather(*map(_try, config.stores.values()))
+    stores = [each for each in config.stores.values() if not _is_open(each.name, config)]
+    answers = await asyncio.gather(*map(_try, stores))
     code = 0
-    for store, (warnings, error) in zip(config.stores, answers, strict=True):
+    for name in config.stores.keys() - {each.name for each in stores}:
+        click.echo(
+            f"warning: {name}: not tried, since only the service has its credentials", err=True
+        )
+    for store, (warnings, error) in zip([each.name for each in stores], answers, strict=True):
         for warning in warnings:
             click.echo(f"warning: {store}: {show.visible(redactor.text(warning))}", err=True)
         if error:
@@ -70,6 +90,11 @@ async def _connect(config: Config) -> int:
         else:
             click.echo(f"{store}: answers")
     return code
+
+
+def _is_open(store: str, config: Config) -> bool:
+    """Return whether only the service knows how to reach a store."""
+    return any(each.key.startswith(f"stores.{store}.") for each in config.unchecked)
 
 
 async def _try(config: StoreConfig) -> tuple[list[str], str]:

@@ -15,9 +15,11 @@ import click
 from ingestd import loop
 from ingestd.app import Daemon
 from ingestd.cli.exitcodes import complain
+from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import config_option, load
 from ingestd.config import Config
 from ingestd.errors import ConfigError, IngestError
+from ingestd.loading import with_plugins
 from ingestd.logs import configure
 from ingestd.redaction import Redactor
 from ingestd.signals import SIGNALS, Answers
@@ -56,9 +58,9 @@ def run(config_path: Path, log_format: str | None, log_level: str | None) -> int
     notifier = Notifier.from_environment(os.environ)
     try:
         config = load(config_path)
-    except ConfigError:
+    except ConfigError as error:
         notifier.status("the configuration cannot be used")
-        raise
+        raise with_plugins(error, loader_for) from None
     daemon = make_daemon(config, config_path, notifier, log_format=log_format, log_level=log_level)
     gc.set_threshold(MORE_OBJECTS)
     gc.freeze()  # what was imported by now is there for good, and need not be looked at

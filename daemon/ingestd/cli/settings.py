@@ -159,8 +159,12 @@ def behind_the_verb(args: list[str]) -> list[str]:
     return [*rest[:end], *moved, *rest[end:]]
 
 
-def load(path: Path) -> "Config":
+def load(path: Path, *, elsewhere: bool = False) -> "Config":
     """Read the configuration.
+
+    Args:
+        path: The main file.
+        elsewhere: Whether what only the service knows, its credentials, may be left open.
 
     Raises:
         ConfigError: Lists everything that is wrong with it.
@@ -172,7 +176,7 @@ def load(path: Path) -> "Config":
     if not _exists(path):
         text = "no such file; name one with --config, or begin with: ingestd config sample"
         raise ConfigError([Problem(str(path), "", text)])
-    return load_file(path, os.environ, hosts=HOSTS)
+    return load_file(path, os.environ, hosts=HOSTS, elsewhere=elsewhere)
 
 
 def load_daemon(path: Path) -> "Config | None":

@@ -4,7 +4,7 @@ from ingestd.config import file, nodes
 from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.config.changes import Plan, changes_of, plan
 from ingestd.config.cron import CronExpression
-from ingestd.config.file import load
+from ingestd.config.file import in_order, load
 from ingestd.config.findings import Findings
 from ingestd.config.model import (
     BufferConfig,
@@ -18,6 +18,7 @@ from ingestd.config.model import (
     StoreConfig,
     VictoriaStore,
 )
+from ingestd.config.nodes import Unknown
 from ingestd.config.section import Section
 from ingestd.config.variables import Expansion
 from ingestd.plugins._units import duration, format_duration
@@ -39,11 +40,13 @@ __all__ = [
     "Section",
     "SeriesDescription",
     "StoreConfig",
+    "Unknown",
     "VictoriaStore",
     "changes_of",
     "duration",
     "file",
     "format_duration",
+    "in_order",
     "load",
     "nodes",
     "plan",

@@ -24,13 +24,20 @@ EMPTY: Final = "the file is empty, expected a section such as 'collectors:', or 
 _MERGED: Final = frozenset({"daemon", "buffer", "stores", "collectors", "series"})
 
 
-def load(path: Path, environ: Mapping[str, str], *, hosts: Iterable[str] = ()) -> Config:
+def load(
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    hosts: Iterable[str] = (),
+    elsewhere: bool = False,
+) -> Config:
     """Read and check a configuration.
 
     Args:
         path: The main file; ``conf.d/*.yaml`` beside it follow in name order.
         environ: The environment variables.
         hosts: The systems that plugins may have been written for, as ``compat`` has them.
+        elsewhere: Whether this is not the service, so that its credentials cannot be read.
 
     Raises:
         ConfigError: Lists everything that is wrong, sorted by file and line.
@@ -50,8 +57,7 @@ def load(path: Path, environ: Mapping[str, str], *, hosts: Iterable[str] = ()) -
     if problems:
         raise _error(problems)
     state_dir = default_state_dir(environ, root=os.geteuid() == 0, path=path)
-    config = _parse(roots, reader, environ, tuple(hosts), state_dir)
-    return dataclasses.replace(config, files=tuple(reader.seen))
+    return _parse(roots, reader, environ, tuple(hosts), state_dir, elsewhere=elsewhere)
 
 
 def _compose(text: str, file: str) -> MappingNode:
@@ -131,20 +137,25 @@ def _parse(
     environ: Mapping[str, str],
     hosts: Sequence[str],
     state_dir: Path,
+    *,
+    elsewhere: bool,
 ) -> Config:
     findings = Findings(reader.read_reference)
-    expansion = Expansion(environ, findings)
+    expansion = Expansion(environ, findings, elsewhere)
     for root in roots:
         expansion.expand(root)
     section = Section(_merge(roots, findings.problems), "", findings)
     config = configparse.parse(section, findings, state_dir=state_dir, hosts=hosts)
-    if findings.problems:
-        raise _error(findings.problems, findings.secrets)
-    return dataclasses.replace(
+    config = dataclasses.replace(
         config,
         secrets=frozenset(findings.secrets),
         secret_variables=frozenset(findings.secret_variables),
+        unchecked=tuple(findings.unchecked),
+        files=tuple(reader.seen),
     )
+    if findings.problems:
+        raise _error(findings.problems, findings.secrets, config)
+    return config
 
 
 def _merge(roots: Sequence[MappingNode], problems: list[Problem]) -> MappingNode:
@@ -207,14 +218,21 @@ def _reason(exc: OSError | UnicodeDecodeError) -> str:
     return f"cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
 
 
-def _error(problems: Sequence[Problem], secrets: Iterable[str] = ()) -> ConfigError:
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems by file and line, each of them once."""
+    return sorted(dict.fromkeys(problems), key=_place)
+
+
+def _error(
+    problems: Sequence[Problem], secrets: Iterable[str] = (), config: Config | None = None
+) -> ConfigError:
     """Make the error that shows every problem once, in order, without a secret."""
     redactor = Redactor(secrets)
     shown = {
         dataclasses.replace(problem, message=redactor.text(problem.message)): None
         for problem in problems
     }
-    return ConfigError(sorted(shown, key=_place))
+    return ConfigError(in_order(shown), config)
 
 
 def _place(problem: Problem) -> tuple[str, int, str]:

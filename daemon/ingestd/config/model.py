@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.cron import CronExpression
+from ingestd.errors import Problem
 from ingestd.plugins._units import format_duration
 
 CatchUp = Literal["once", "none"]
@@ -190,6 +191,7 @@ class CollectorConfig:
         revisit_full: How often everything is read again, or None.
         cadence: How far apart the readings of each series should be, or None.
         where: ``file:line``, for messages.
+        places: The same of each option and param, by its dotted path.
     """
 
     name: str
@@ -215,6 +217,7 @@ class CollectorConfig:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     http: HttpConfig = HttpConfig()
     where: str = dataclasses.field(default="", compare=False)
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     @property
     def schedule_text(self) -> str:
@@ -236,6 +239,7 @@ class Config:
     Attributes:
         secrets: Every value in it that must not be shown.
         secret_variables: The environment variables that some of them came from.
+        unchecked: What could not be looked at here, because only the service knows it.
         files: All that were read, so that they can be watched.
     """
 
@@ -246,4 +250,5 @@ class Config:
     catalogue: Catalogue = dataclasses.field(default_factory=Catalogue)
     secrets: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
     secret_variables: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+    unchecked: tuple[Problem, ...] = dataclasses.field(default=(), compare=False)
     files: tuple[Path, ...] = ()

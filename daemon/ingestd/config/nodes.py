@@ -21,6 +21,7 @@ MAPPING: Final = f"{CORE}map"
 SEQUENCE: Final = f"{CORE}seq"
 TUPLE: Final = f"{CORE}python/tuple"  # as PyYAML writes one, and our state
 _MERGE: Final = f"{CORE}merge"
+_OPEN: Final = "! open"
 _LOST: Final = "! lost"  # the space keeps it out of any file
 _DEEPEST_FILE: Final = 50
 _MOST_VALUES: Final = 2_000_000
@@ -30,6 +31,16 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MARKED: Final = re.compile(r"(?:^|[:,\[{-]\s)\s*[*&!]")
 # Parsers quote what they stumbled over, and that may be part of a password.
 _QUOTED: Final = re.compile(r" '[^<'][^']{4,}'")
+
+
+class Unknown(str):
+    """A value that only the service knows; no check says anything of it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Say what it is."""
+        return "a value that is not known here"
 
 
 class _NamedText(io.StringIO):
@@ -78,6 +89,20 @@ def file_of(node: Node) -> str:
     return str(node.start_mark.name)
 
 
+def places(node: Node, key: str = "") -> dict[str, str]:
+    """Return where everything below a node stands: dotted path -> ``file:line``."""
+    found = {key: where(node)} if key else {}
+    if isinstance(node, SequenceNode):
+        for index, item in enumerate(node.value):
+            found |= places(item, f"{key}[{index}]")
+    elif isinstance(node, MappingNode):
+        for name, value in node.value:
+            if isinstance(name, ScalarNode) and name.tag != _MERGE:
+                path = join(key, name.value)
+                found |= {**places(value, path), path: where(name)}
+    return found
+
+
 def is_nothing(node: Node) -> bool:
     """Return whether a node was left empty."""
     return isinstance(node, ScalarNode) and node.tag == NULL
@@ -88,9 +113,14 @@ def lose(node: ScalarNode) -> None:
     node.tag = _LOST
 
 
+def leave_open(node: ScalarNode) -> None:
+    """Mark a node whose value only the service knows."""
+    node.tag = _OPEN
+
+
 def is_lost(node: Node) -> bool:
-    """Return whether a node's trouble has been told already."""
-    return bool(node.tag == _LOST)
+    """Return whether a node's trouble has been told already, or its value is not known here."""
+    return node.tag in {_LOST, _OPEN}
 
 
 def kind_of(node: Node) -> str:
@@ -147,7 +177,7 @@ def value_of(node: Node, key: str, problems: list[Problem]) -> Any:
 
 def _scalar(node: Node, key: str, problems: list[Problem]) -> Any:
     if is_lost(node):
-        return None
+        return Unknown() if node.tag == _OPEN else None
     try:
         if isinstance(node, ScalarNode) and node.tag.startswith(CORE):
             return yaml.constructor.SafeConstructor().construct_object(node)

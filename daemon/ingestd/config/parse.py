@@ -252,6 +252,7 @@ def _collector(
         params=section.mapping("params"),
         http=_http(section.section("http")),
         where=section.where,
+        places=section.places(),
     )
     _check_schedule(config, section)
     if config.isolation == "thread" and section.has("memory_limit"):

@@ -61,6 +61,13 @@ class Section:
         """Return ``file:line`` of an option, or of the section if it is not there."""
         return nodes.where(self._entries[name][0]) if name in self._entries else self.where
 
+    def places(self) -> dict[str, str]:
+        """Return ``file:line`` of everything in it, by its dotted path from here."""
+        found: dict[str, str] = {}
+        for name, (key, value) in self._entries.items():
+            found |= {**nodes.places(value, name), name: nodes.where(key)}
+        return found
+
     def problem(self, message: str, name: str | None = None) -> None:
         """Note something that the operator should mend."""
         where, key = (

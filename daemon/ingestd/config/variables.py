@@ -31,6 +31,10 @@ _TYPES: Final = (
 )
 
 
+class _NotHere(ValueError):
+    """A reference leads to what only the service has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expansion:
     """Replaces references by what they refer to.
@@ -39,10 +43,13 @@ class Expansion:
         environ: The environment variables.
         findings: How files are read; grows by every reference that leads nowhere, and by
             every value that must not be shown.
+        elsewhere: Whether this is not the service: only that has its credentials, and what
+            they are is left open.
     """
 
     environ: Mapping[str, str] = field(repr=False)
     findings: Findings
+    elsewhere: bool = False
 
     def expand(self, root: Node) -> None:
         """Replace every reference below a node."""
@@ -58,6 +65,10 @@ class Expansion:
         text, base = node.value, Path(nodes.file_of(node)).parent
         try:
             node.value = _REFERENCE.sub(partial(self._resolve, base=base, secret=secret), text)
+        except _NotHere as exc:
+            self.findings.unchecked.append(Problem(nodes.where(node), key, str(exc)))
+            nodes.leave_open(node)
+            return
         except ValueError as exc:
             self.findings.problems.append(Problem(nodes.where(node), key, str(exc)))
             nodes.lose(node)
@@ -106,6 +117,8 @@ class Expansion:
         if not _CREDENTIAL.fullmatch(name):
             raise ValueError(f"expected the name of a credential, got {name!r}")
         directory = self.environ.get("CREDENTIALS_DIRECTORY")
+        if not directory and self.elsewhere:
+            raise _NotHere(f"the credential {name!r} is known to the service only; not checked")
         if not directory:
             raise ValueError(
                 f"no credential {name!r}: CREDENTIALS_DIRECTORY is not set; "

@@ -1,6 +1,7 @@
 """The run-contract: what `run` is called with, and what it may give back."""
 
 from ingestd.contract.builtins import reading_as_builtins, result_as_builtins, safe_repr
+from ingestd.contract.checking import Check, check_of, problems_of
 from ingestd.contract.functioncontext import FunctionContext
 from ingestd.contract.host import Host, HostReadings, RunFacts, unavailable_modules
 from ingestd.contract.keepable import check_keepable
@@ -8,6 +9,7 @@ from ingestd.contract.memory import Memory, arguments, reconciled, remember, rem
 from ingestd.contract.result import Result, take_apart
 
 __all__ = [
+    "Check",
     "FunctionContext",
     "Host",
     "HostReadings",
@@ -16,6 +18,8 @@ __all__ = [
     "RunFacts",
     "arguments",
     "check_keepable",
+    "check_of",
+    "problems_of",
     "reading_as_builtins",
     "reconciled",
     "remember",

@@ -15,6 +15,8 @@ from ingestd.errors import ResultError
 
 DEGRADED: Final = ("script_error", "script_errors")
 
+_MISSPELT: Final = frozenset({"reading", "readings", "readigns", "reading_list", "redings"})
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -51,6 +53,7 @@ def take_apart(result: object) -> Result:
     """
     with foreign_errors():
         parts = text_keys(result)
+        _check_spelling(parts)
         readings = listed(parts.pop("readings", None))
         names = _names(parts.pop("delete_params", None))
         hidden = _hidden(parts.pop("hidden", None))
@@ -59,6 +62,19 @@ def take_apart(result: object) -> Result:
     check_keepable(hidden, where="hidden")
     degraded = next((str(state[name]) for name in DEGRADED if state.get(name)), "")
     return Result(readings, state, hidden, names, degraded)
+
+
+def _check_spelling(parts: Mapping[str, Any]) -> None:
+    """Refuse readings under another name: as state they would be kept, and never stored.
+
+    Raises:
+        ResultError: A list stands under a name that is nearly right.
+    """
+    if "readings" in parts:
+        return
+    for name, value in parts.items():
+        if name.strip().lower() in _MISSPELT and isinstance(value, list | tuple):
+            raise ResultError(f"expected 'readings' as the name of its readings, got {name!r}")
 
 
 def _hidden(value: object) -> dict[str, Any]:

@@ -1,14 +1,21 @@
 """Whether a configuration fits its plugins, and the folders that it names."""
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from ingestd.calling import check_params
-from ingestd.config import Config, EmbeddedStore
-from ingestd.errors import PluginLoadError, Problem
+from ingestd.calling import Plugin, check_params
+from ingestd.config import CollectorConfig, Config, EmbeddedStore, Unknown, in_order
+from ingestd.errors import ConfigError, PluginLoadError, Problem
 from ingestd.loading.loader import Loader
 from ingestd.plugins import _files
+from ingestd.redaction import Redactor
+from ingestd.worker import Kind
+
+# A param, or a place within one, as problems begin with it.
+_PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[\w-]+|\[[^\]]{0,100}\])*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +49,115 @@ def check_plugins(
         remembered: What collectors hold in their state, by name, or None if that is not
             known. A param that is required and not given may be among it.
     """
-    wrong: list[Problem] = []
-    unable: list[Problem] = []
-    suspicious = missing_folders(config)
+    looked = _Findings(config, [], [], missing_folders(config))
+    asked: dict[Path, list[tuple[Plugin, CollectorConfig]]] = {}
     for each in config.collectors.values():
-        key = f"collectors.{each.name}"
-        at_rest = unable if each.enabled else suspicious  # what is disabled need not run
+        if not each.plugin:  # told already
+            continue
         try:
             plugin = loader.load(each.plugin)
         except PluginLoadError as error:
-            at_rest.append(Problem(each.where, f"{key}.plugin", str(error)))
+            looked.at_rest(each).append(looked.problem(each, "plugin", str(error)))
             continue
-        found = check_params(plugin, each.params)
-        wrong += [
-            Problem(each.where, f"{key}.{name}", f"run of {each.plugin!r} declares no {name!r}")
+        looked.options(each, plugin)
+        looked.params(each, plugin, remembered)
+        asked.setdefault(plugin.path, []).append((plugin, each))
+    for members in asked.values():
+        looked.values(loader, members)
+    return PluginFindings(looked.wrong, looked.unable, looked.suspicious)
+
+
+def with_plugins(error: ConfigError, loader_for: Callable[[Config], Loader]) -> ConfigError:
+    """Return an error that tells as well what is wrong with plugins, as far as that can be seen."""
+    config = error.config
+    if not isinstance(config, Config):
+        return error
+    found = check_plugins(config, loader_for(config))
+    return ConfigError(in_order([*error.problems, *found.wrong, *found.unable]), config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What is found of one configuration, as it grows."""
+
+    config: Config
+    wrong: list[Problem]
+    unable: list[Problem]
+    suspicious: list[Problem]
+
+    def at_rest(self, each: CollectorConfig) -> list[Problem]:
+        """Return where what keeps a collector from running belongs; a disabled one need not run."""
+        return self.unable if each.enabled else self.suspicious
+
+    def problem(self, each: CollectorConfig, path: str, text: str) -> Problem:
+        """Return a problem at the line of an option or param, or of what holds it."""
+        place = path
+        while place and place not in each.places:
+            place = place[: max(place.rfind("."), place.rfind("["), 0)]
+        where = each.places.get(place, each.where)
+        shown = Redactor(self.config.secrets).text(text)
+        return Problem(where, f"collectors.{each.name}.{path}", shown)
+
+    def options(self, each: CollectorConfig, plugin: Plugin) -> None:
+        """Look at options that mean something only for some plugins."""
+        self.wrong.extend(
+            self.problem(each, name, f"run of {each.plugin!r} declares no {name!r}")
             for name, seconds in each.revisits.items()
             if seconds is not None and not plugin.wants(name)
-        ]
-        wrong += [Problem(each.where, f"{key}.params", text) for text in found.unknown]
-        suspicious += [Problem(each.where, f"{key}.params", text) for text in found.suspicious]
+        )
+        if plugin.polls and each.every is None and each.cron is None:
+            text = f"expected every or cron: {each.plugin!r} comes to an end, and is called again"
+            self.at_rest(each).append(self.problem(each, "every", text))
+        if plugin.kind is not Kind.FUNCTION and each.memory_limit is not None:
+            text = f"means nothing for {each.plugin!r}, which runs within the daemon"
+            self.wrong.append(self.problem(each, "memory_limit", text))
+
+    def params(
+        self,
+        each: CollectorConfig,
+        plugin: Plugin,
+        remembered: Mapping[str, Collection[str]] | None,
+    ) -> None:
+        """Look at the names of params."""
+        found = check_params(plugin, each.params)
+        self.wrong.extend(self.problem(each, "params", text) for text in found.unknown)
+        self.suspicious.extend(self.problem(each, "params", text) for text in found.suspicious)
         held = (remembered or {}).get(each.name, ())
         doubt = "" if remembered is not None else ", unless state holds it"
-        (suspicious if remembered is None else at_rest).extend(
-            Problem(each.where, f"{key}.params", f"{name!r} is required{doubt}")
+        (self.suspicious if remembered is None else self.at_rest(each)).extend(
+            self.problem(each, "params", f"{name!r} is required{doubt}")
             for name in found.missing
             if name not in held
         )
-    return PluginFindings(wrong, unable, suspicious)
+
+    def values(self, loader: Loader, members: Sequence[tuple[Plugin, CollectorConfig]]) -> None:
+        """Have a plugin look at the params of all its collectors."""
+        plugin = members[0][0]
+        given = [
+            {name: value for name, value in each.params.items() if not _is_open(value)}
+            for _, each in members
+        ]
+        try:
+            answers = loader.problems(plugin, given)
+        except PluginLoadError as error:
+            each = members[0][1]
+            self.at_rest(each).append(self.problem(each, "plugin", str(error)))
+            return
+        for (_, each), problems in zip(members, answers, strict=True):
+            for text in problems:
+                path, colon, rest = text.partition(": ")
+                is_param = colon and _PATH.fullmatch(path)
+                name = f"params.{path}" if is_param else "params"
+                self.at_rest(each).append(self.problem(each, name, rest if is_param else text))
+
+
+def _is_open(value: Any) -> bool:
+    """Return whether a param is known, all of it or in part, to the service only."""
+    if isinstance(value, Mapping):
+        return any(map(_is_open, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_is_open, value))
+    return isinstance(value, Unknown)
 
 
 def missing_folders(config: Config) -> list[Problem]:

@@ -4,11 +4,11 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingestd.calling import describe_request, worker_command, worker_environment
+from ingestd.calling import check_request, describe_request, worker_command, worker_environment
 from ingestd.contract import Host
 from ingestd.errors import PluginLoadError
 from ingestd.worker import Description, Kind, Parameters, Source, wire
@@ -34,13 +34,25 @@ class ImportProcess:
         Raises:
             PluginLoadError: It does not import, or took the process down with it.
         """
-        answer = self._answer(source)
+        answer = self._answer(source, describe_request(source, self.hosts))
         if answer[0] == "failed":
             raise PluginLoadError(answer[2], details=answer[3])
         told = answer[1]
         return Description(Kind(told["kind"]), Parameters(**told["parameters"]), told["doc"])
 
-    def _answer(self, source: Source) -> Any:
+    def check(self, source: Source, params: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        """Have a plugin look at params; return what it says is wrong with each.
+
+        Raises:
+            PluginLoadError: It does not import, or took the process down with it.
+        """
+        answer = self._answer(source, check_request(source, self.hosts, params))
+        if answer[0] == "failed":
+            raise PluginLoadError(answer[2], details=answer[3])
+        problems: list[list[str]] = answer[1]["problems"]
+        return problems
+
+    def _answer(self, source: Source, request: Mapping[str, Any]) -> Any:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             process = subprocess.Popen(  # noqa: S603 (our own command)
@@ -55,7 +67,7 @@ class ImportProcess:
             theirs.close()
             ours.settimeout(IMPORT_TIMEOUT)
             try:
-                ours.sendall(wire.encode(describe_request(source, self.hosts)))
+                ours.sendall(wire.encode(request))
                 return wire.receive(ours)
             except TimeoutError:
                 text = f"{source.path}: must import within {IMPORT_TIMEOUT:g} s"

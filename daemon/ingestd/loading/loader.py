@@ -13,18 +13,18 @@ import difflib
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ingestd.calling import Plugin, PluginInfo
-from ingestd.contract import Host, unavailable_modules
+from ingestd.contract import Host, check_of, problems_of, unavailable_modules
 from ingestd.errors import PluginLoadError
 from ingestd.loading.importprocess import ImportProcess
-from ingestd.loading.syntax import read_description
+from ingestd.loading.syntax import defines_check, read_description
 from ingestd.plugins import _files
 from ingestd.worker import (
     Description,
@@ -33,11 +33,13 @@ from ingestd.worker import (
     Source,
     describe,
     fingerprint_of,
-    import_run,
+    import_plugin,
     read_source,
 )
 
 SHIPPED: Final = "ingestd.plugins"
+CHECK_PATIENCE: Final = 10.0  # seconds, for all collectors of a plugin
+NAME: Final = "check"
 
 _NAME: Final = re.compile(r"[A-Za-z][\w-]*")
 
@@ -127,6 +129,28 @@ class Loader:
         """
         self._process.describe(plugin.source)
 
+    def problems(self, plugin: Plugin, params: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        """Return what the plugin itself says is wrong with the params of each of some collectors.
+
+        Raises:
+            PluginLoadError: It could not be asked.
+        """
+        check = plugin.check
+        if plugin.may_check:
+            return self._process.check(plugin.source, params)
+        if check is None:
+            return [[] for _ in params]
+
+        def ask() -> list[list[str]]:
+            return [problems_of(check, each) for each in params]
+
+        try:
+            # Foreign code, which may hang: in a thread that no exit waits for.
+            return _files.within(plugin.path / NAME, ask, patience=CHECK_PATIENCE)
+        except OSError:
+            text = f"{plugin.path}: check must end within {CHECK_PATIENCE:g} s"
+            raise PluginLoadError(text) from None
+
     def available(self) -> list[PluginInfo]:
         """List every plugin that has a name, without importing any in this process."""
         named = sorted(self._named().items())
@@ -182,9 +206,13 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
     description = read_description(source)
     if description is None or (sure and description.kind is Kind.FUNCTION):
         description = process.describe(source)
-    run = None
+    run = check = None
+    polls = True
     if description.kind is not Kind.FUNCTION:
-        run, doc = import_run(source, unavailable_modules(process.hosts))
+        module = import_plugin(source, unavailable_modules(process.hosts))
+        run, doc = module.run, module.__doc__ or ""
+        check = check_of(module)
+        polls = description.kind is not Kind.GENERATOR or getattr(module, "POLLS", False) is True
         seen = describe(run, doc, source)
         # A wrapper that is no coroutine function itself may still return what the
         # `async def` below it gives; ``calling.results`` looks at the result.
@@ -197,6 +225,9 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
         doc=description.doc,
         source=source,
         run=run,
+        check=check,
+        may_check=description.kind is Kind.FUNCTION and defines_check(source),
+        polls=polls,
     )
 
 

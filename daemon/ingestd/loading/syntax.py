@@ -48,6 +48,12 @@ def read_description(source: Source) -> Description | None:
     )
 
 
+def defines_check(source: Source) -> bool:
+    """Return whether there may be a function that looks at params: ``check(**params)``."""
+    content = source.files[""][1] if source.files else b""
+    return b"def check(" in content
+
+
 def _own(node: ast.AST) -> Iterator[ast.AST]:
     """Yield everything below a node that is not in a scope of its own."""
     for child in ast.iter_child_nodes(node):

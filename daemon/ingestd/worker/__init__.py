@@ -10,7 +10,7 @@ from ingestd.worker.description import (
     positional_only,
 )
 from ingestd.worker.failures import load_failure, run_failure
-from ingestd.worker.importing import call_ordinary, import_run
+from ingestd.worker.importing import call_ordinary, import_plugin, import_run
 from ingestd.worker.source import Fingerprint, Source, fingerprint_of, read_source
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "call_ordinary",
     "describe",
     "fingerprint_of",
+    "import_plugin",
     "import_run",
     "load_failure",
     "plain_generator",

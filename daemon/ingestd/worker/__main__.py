@@ -19,12 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.contract import FunctionContext, result_as_builtins
+from ingestd.contract import FunctionContext, check_of, problems_of, result_as_builtins
 from ingestd.errors import PluginError, ResultTooLarge
 from ingestd.worker import wire
 from ingestd.worker.description import describe
 from ingestd.worker.failures import run_failure
-from ingestd.worker.importing import call_ordinary, import_run
+from ingestd.worker.importing import call_ordinary, import_plugin, import_run
 from ingestd.worker.memorylimit import is_shortage, memory_limit
 from ingestd.worker.source import Source
 
@@ -119,6 +119,11 @@ class _Worker:
         for provider, settings in asked["hosts"]:
             importlib.import_module(provider).provide(settings)
             self._run = None  # a host imports a plugin anew for each run: nothing stays in it
+        if asked["do"] == "check":
+            check = check_of(import_plugin(source, asked["unavailable"]))
+            return {
+                "problems": [problems_of(check, each) if check else [] for each in asked["params"]]
+            }
         run, doc = self._imported(source, asked["unavailable"])
         if asked["do"] == "describe":
             described = describe(run, doc, source)

@@ -69,6 +69,16 @@ def import_run(
 ) -> tuple[Callable[..., Any], str]:
     """Import a plugin under a name of its own; return its ``run`` and its docstring.
 
+    Raises:
+        PluginLoadError: It does not import, or has no ``run``.
+    """
+    module = import_plugin(source, unavailable)
+    return module.run, module.__doc__ or ""
+
+
+def import_plugin(source: Source, unavailable: Mapping[str, str] | None = None) -> ModuleType:
+    """Import a plugin under a name of its own; return its module, which has a ``run``.
+
     Args:
         source: The plugin's code.
         unavailable: Modules that no installation can provide, and what to say of each.
@@ -95,7 +105,7 @@ def import_run(
     run = getattr(module, "run", None)
     if not callable(run):
         raise PluginLoadError(f"{source.path}: needs a function named run, got {run!r:.80}")
-    return run, module.__doc__ or ""
+    return module
 
 
 def call_ordinary(run: Callable[..., Any], kwargs: Mapping[str, Any]) -> object:

@@ -1,0 +1,85 @@
+"""Every shipped plugin looks at its params before the first run, and says all that is wrong."""
+
+import importlib
+from typing import Any, Final
+
+import pytest
+
+from ingestd.contract import check_of
+from ingestd.loading import Loader
+
+GOOD: Final[dict[str, dict[str, Any]]] = {
+    "ambientweather": {"application_key": "a", "api_key": "b"},
+    "dcs": {"url": "https://dcs.example/", "username": "u", "password": "p"},
+    "ecobee": {"api_key": "a", "code": "b"},
+    "enphase": {"api_key": "a", "client_id": "b", "client_secret": "c", "systems": [1]},
+    "http_json": {"url": "http://h/x", "series": "s", "value": "v"},
+    "http_push": {"path": "/push", "store_keys": ["k"]},
+    "modbus": {"host": "h", "registers": [{"address": 1, "series": "s"}]},
+    "mqtt": {"url": "mqtt://h", "topics": ["a/#"], "series": "s", "value": "v"},
+    "okofen": {"url": "http://h:4321", "password": "p", "timezone": "Europe/Vienna"},
+    "system": {},
+}
+BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
+    ("ambientweather", {"url": "api.example.net", "pause": "soon"}, ["url: ", "pause: "]),
+    ("ambientweather", {"stations": "one"}, ["stations: expected a list, got a text"]),
+    ("dcs", {"url": ["https://h"]}, ["url: expected a text, got a list"]),
+    ("dcs", {"period": "fortnight"}, ["period: "]),
+    ("ecobee", {"columns": ["nonsense"], "lookback": "x"}, ["columns: ", "lookback: "]),
+    ("enphase", {"systems": "one", "telemetry": ["x"]}, ["systems: ", "telemetry: "]),
+    ("http_json", {"url": "example.net/x"}, ["url: expected http"]),
+    ("http_json", {"url": ["http://h"]}, ["url: expected a text, got a list"]),
+    ("http_json", {"records": "a[", "timezone": "Mars/Base"}, ["timezone: ", "records: "]),
+    ("http_json", {"value": "a[?"}, ["value"]),
+    ("http_json", {"paging": {"type": "x"}, "overlap": "1 h"}, ["overlap: ", "paging: "]),
+    ("http_push", {"listen": "nowhere", "path": None}, ["listen: "]),
+    ("http_push", {"formats": ["morse"], "rate": -1}, ["formats: ", "rate: "]),
+    ("modbus", {"request_timeout": "0s"}, ["request_timeout: "]),
+    ("modbus", {"registers": [{"address": "x", "series": "s"}]}, ["registers[0].address: "]),
+    ("mqtt", {"url": "h:1883"}, ["url: expected mqtt://"]),
+    ("mqtt", {"topics": "a/#"}, ["topics: expected a list, got a text"]),
+    ("mqtt", {"timezone": "Mars/Base", "protocol": "4"}, ["timezone: ", "protocol: "]),
+    ("okofen", {"timezone": "Mars/Base", "fields": "x"}, ["fields: ", "timezone: "]),
+    ("system", {"parts": ["memmory"]}, ["parts: "]),
+]
+
+
+def problems(plugin: str, params: dict[str, Any]) -> list[str]:
+    """Return what a shipped plugin says of params."""
+    loader = Loader([])
+    (found,) = loader.problems(loader.load(plugin), [params])
+    return found
+
+
+def test_every_shipped_plugin_has_a_check() -> None:
+    """A new one that has none is seen here."""
+    shipped = {each.name for each in Loader([]).available()}
+    modules = {name: importlib.import_module(f"ingestd.plugins.{name}") for name in shipped}
+
+    assert shipped == GOOD.keys()
+    assert {name for name, module in modules.items() if check_of(module) is None} == set()
+
+
+@pytest.mark.parametrize("plugin", GOOD)
+def test_good_params_are_let_through(plugin: str) -> None:
+    """So are those that are missing: whether they are required is told elsewhere."""
+    assert problems(plugin, GOOD[plugin]) == []
+    assert [each for each in problems(plugin, {}) if "Error" in each] == []
+
+
+@pytest.mark.parametrize(("plugin", "params", "said"), BAD)
+def test_bad_params_are_told_all_at_once(
+    plugin: str, params: dict[str, Any], said: list[str]
+) -> None:
+    """Each problem begins with the param that it is about."""
+    found = problems(plugin, {**GOOD[plugin], **params})
+
+    assert len(found) == len(said), found
+    assert all(each.startswith(begin) for each, begin in zip(found, said, strict=True)), found
+
+
+def test_which_plugins_poll() -> None:
+    """Those that yield and come to an end say so, and need a schedule."""
+    loader = Loader([])
+
+    assert {name for name in GOOD if not loader.load(name).polls} == {"http_push", "mqtt"}
