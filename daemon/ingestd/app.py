@@ -25,7 +25,7 @@ from ingestd.collecting import Collectors, Services
 from ingestd.config import Config, plan
 from ingestd.config import file as configfile
 from ingestd.context import Shared
-from ingestd.delivery import Buffer, Deliveries
+from ingestd.delivery import Buffer, Deliveries, left_behind
 from ingestd.disk import Database, StateDirectory
 from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.filewatch import edits
@@ -73,6 +73,7 @@ class Daemon:
         loaded_at: When the config in use was read, in seconds since the Unix epoch.
         refused_at: When the newest reload failed, likewise, or None if it did not.
         warnings: What looked suspicious in the config that was read last.
+        partial: Whether the config has not all of the stores that the operator wrote.
     """
 
     deliveries: Deliveries
@@ -106,6 +107,7 @@ class Daemon:
         self.last_reload, self.config_ok, self.loaded_at = "", True, self.started
         self.refused_at: float | None = None
         self.warnings: list[str] = []
+        self.partial = False
         self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
         self._loop_watch = LoopWatch(
@@ -308,6 +310,10 @@ class Daemon:
     async def _start(self) -> None:
         await self.collectors.remember()
         await self.backfills.remember()
+        if not self.partial:
+            stores = self.config.stores.items()
+            await self.deliveries.former.remember({name: each.former for name, each in stores})
+            await self._tell_left_behind()
         everything = plan(dataclasses.replace(self.config, stores={}, collectors={}), self.config)
         services = self._services(self.loader)
         self._reloader.commit(await self._reloader.prepare(self.config, everything, services))
@@ -393,7 +399,21 @@ class Daemon:
         self.config, self.loader = new, loader
         self._note_config(changes.describe())
         self.log.info("config reloaded", changes=changes.describe())
+        await self._tell_left_behind()
         return changes.describe(most=None)
+
+    async def _tell_left_behind(self) -> None:
+        """Warn of what waits for stores that are not configured; nothing brings it anywhere."""
+        await self.deliveries.wait_ended(within=FLUSH)
+        adopted = {each.former for each in self.config.stores.values() if each.former}
+        configured = {*self.config.stores, *adopted}
+        try:
+            found = await self.database.read(lambda db: left_behind(db, configured))
+        except StateError:  # a reload that is in place does not fail for want of a warning
+            return
+        for said in found:
+            self.warnings.append(f"stores: {said}")
+            self.log.warning("readings wait for a store that has gone", problem=said)
 
     def _refuse_while_stopping(self) -> None:
         if self.stopping.is_set():

@@ -88,10 +88,11 @@ class Reloader:
         self.collectors.grace = config.daemon.grace
         self.buffer.capacity = config.buffer.points
         self.deliveries.limit(config.buffer)
+        staying = self.deliveries.by_store.keys() & config.stores.keys()
         for delivery in prepared.deliveries:
             self.deliveries.start(delivery)
         for name in plan.stores.removed:
-            self.deliveries.remove(name)
+            self.deliveries.remove(name, beside=staying)
         self.collectors.leave_removed_stores()
         if plan.catalogue:
             self.collectors.rename(config.catalogue)

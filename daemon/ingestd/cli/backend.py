@@ -68,6 +68,12 @@ class Backend(Protocol):
     async def spool(self) -> list[Json]:
         """List what waits on disk for each store."""
 
+    async def move_spool(self, name: str, store: str, *, overwrite: bool) -> Json:
+        """Give a store what waits for a former one; return how many readings of each kind."""
+
+    async def drop_spool(self, name: str) -> int:
+        """Delete what waits for a former store; return how many readings."""
+
     async def dead_letters(self, *, store: str | None, after: int, limit: int) -> list[Json]:
         """List dead letters in the order of their numbers."""
 

@@ -1,7 +1,9 @@
 """``ingestd check``: whether the daemon would start with this configuration, and work."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -11,6 +13,8 @@ from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
 from ingestd.cli.loading import loader_for, plugin_findings
 from ingestd.cli.settings import config_option, load
 from ingestd.config import Config, StoreConfig, in_order
+from ingestd.delivery import left_behind
+from ingestd.disk import open_reader
 from ingestd.errors import ConfigError, PluginLoadError, Problem, StoreUnavailable
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
@@ -35,6 +39,8 @@ def check(*, config_path: Path, connect: bool) -> int:
         click.echo(f"warning: {show.visible(str(problem))}", err=True)
     if wrong:
         return CONFIG
+    for said in left_behind_in(config):
+        click.echo(f"warning: {said}", err=True)
     collectors = show.counted(len(config.collectors), "collector")
     stores = show.counted(len(config.stores), "store")
     click.echo(f"{config.files[0]}: fine, {collectors}, {stores}")
@@ -53,6 +59,22 @@ def _read(path: Path) -> tuple[Config, Sequence[Problem]]:
         if not isinstance(error.config, Config):
             raise
         return error.config, error.problems
+
+
+def left_behind_in(config: Config) -> list[str]:
+    """Say what the state directory holds for stores that are not configured any more.
+
+    Nothing if this user cannot look into it, which is no fault of the configuration.
+    """
+    path = config.daemon.state_dir / "state.db"
+    adopted = {each.former for each in config.stores.values() if each.former}
+    try:
+        if not path.exists():
+            return []
+        with closing(open_reader(path)) as db:
+            return [f"stores: {said}" for said in left_behind(db, {*config.stores, *adopted})]
+    except (OSError, sqlite3.Error):
+        return []
 
 
 def _unimportable(config: Config) -> list[Problem]:

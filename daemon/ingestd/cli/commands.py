@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "collectors": ("collectors", "List the collectors."),
     "runs": ("runs", "List runs, or show one."),
     "latest": ("readings", "Show the newest reading of each series."),
-    "spool": ("readings", "Show what waits on disk for each store."),
+    "spool": ("spool", "Show what waits on disk for each store, move or drop it."),
     "dead-letters": ("deadletters", "List, retry or purge what stores have refused."),
     "state": ("state", "Show or forget what a collector remembers."),
     "reload": ("status", "Have the daemon read its configuration again."),

@@ -137,7 +137,7 @@ async def change(
         results.append(await job(daemon))
 
     stores = {} if store is None else {store.name: store}
-    await _live(dataclasses.replace(config, stores=stores, collectors={}), do)
+    await _live(dataclasses.replace(config, stores=stores, collectors={}), do, partial=True)
     if not results:
         raise CommandError("stopped before anything was changed")
     return results[0]
@@ -148,7 +148,11 @@ def _with(config: Config, collector: CollectorConfig) -> Config:
 
 
 async def _live(
-    config: Config, job: Callable[["Daemon"], Awaitable[None]], *, backfills: bool = False
+    config: Config,
+    job: Callable[["Daemon"], Awaitable[None]],
+    *,
+    backfills: bool = False,
+    partial: bool = False,
 ) -> "Daemon":
     """Be a daemon that serves no API, until a job is done or this process is to stop.
 
@@ -156,6 +160,7 @@ async def _live(
         config: What it has to work with.
         job: What it is to do once it is ready.
         backfills: Whether a backfill that is not over goes on meanwhile.
+        partial: Whether the configuration lacks stores that the operator wrote.
     """
     from ingestd.cli.run import leave_behind, make_daemon  # noqa: PLC0415 -- is all of a daemon
 
@@ -167,6 +172,7 @@ async def _live(
         reduced, config.files[0], Notifier(), log_format="console", log_level="warning"
     )
     leave_out_what_is_printed(*(() if backfills else ("config",)))
+    daemon.partial = partial
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, daemon.stop)

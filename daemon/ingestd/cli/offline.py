@@ -192,6 +192,34 @@ class Offline:
 
         await self._change(forget)
 
+    async def move_spool(self, name: str, store: str, *, overwrite: bool) -> Json:
+        """Give a store what waits for a former one; return how many readings of each kind."""
+        self._check_former(name)
+
+        async def move(daemon: "Daemon") -> Json:
+            found = await daemon.deliveries.move(name, store, overwrite=overwrite)
+            return {
+                "points": found.spooled.points,
+                "dead_letters": found.dead,
+                "kept_back": found.kept_back,
+            }
+
+        return await self._change(move, store=self._store(store))
+
+    async def drop_spool(self, name: str) -> int:
+        """Delete what waits for a former store; return how many readings."""
+        self._check_former(name)
+
+        async def drop(daemon: "Daemon") -> int:
+            return await daemon.deliveries.drop(name)
+
+        return await self._change(drop)
+
+    def _check_former(self, name: str) -> None:
+        """Refuse a configured store: the daemon of the command does not know all of them."""
+        if name in self._config.stores:
+            raise CommandError(f"{name}: expected a former store, got one that is configured")
+
     async def retry(self, store: str, ids: Sequence[int] | None) -> int:
         """Queue dead letters again; return how many."""
 

@@ -85,28 +85,3 @@ def _awaited(collectors: Sequence[Json]) -> str:
         return ""
     first = min(coming, key=lambda each: float(each["next_run"]))
     return f"; the next run of {first['name']!r} is {show.ago(first['next_run'])}"
-
-
-@click.command(short_help="Show what waits on disk for each store.")
-@config_option
-@json_option
-def spool(*, config_path: Path, as_json: bool) -> None:
-    """Show what waits on disk for each store."""
-    found = ask(config_path, lambda backend: backend.spool())
-    if as_json:
-        show.as_json(found)
-        return
-    rows = [
-        [
-            each["store"],
-            each["health"] or show.NOTHING,
-            show.number(each["points"]),
-            show.number(each["bodies"]),
-            show.size(each["bytes"]),
-            show.size(each["limit_bytes"]),
-            show.ago(each["oldest_at"]),
-        ]
-        for each in found
-    ]
-    headers = ["store", "", "readings", "batches", "size", "limit", "oldest"]
-    show.table(headers, rows, right=set(headers[2:6]))

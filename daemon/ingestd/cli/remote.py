@@ -95,6 +95,15 @@ class Remote:
         """List what waits on disk for each store."""
         return cast("list[Json]", await self._get("spool"))
 
+    async def move_spool(self, name: str, store: str, *, overwrite: bool) -> Json:
+        """Give a store what waits for a former one; return how many readings of each kind."""
+        body = {"store": name, "to": store, "overwrite": overwrite}
+        return cast("Json", await self._call("POST", "spool/move", json=body))
+
+    async def drop_spool(self, name: str) -> int:
+        """Delete what waits for a former store; return how many readings."""
+        return int((await self._call("POST", "spool/drop", json={"store": name}))["points"])
+
     async def dead_letters(self, *, store: str | None, after: int, limit: int) -> list[Json]:
         """List dead letters in the order of their numbers."""
         answer = await self._get("dead-letters", store=store, after=after, limit=limit)

@@ -87,6 +87,7 @@ class StoreConfig:
         timeout: The longest time for one request.
         retry_max: The longest pause between attempts.
         write_ahead: Whether every batch goes to the spool before it is sent.
+        former: The name that it had before, whose spool it takes over; or None.
     """
 
     name: str
@@ -95,6 +96,7 @@ class StoreConfig:
     timeout: float = 30.0
     retry_max: float = 60.0
     write_ahead: bool = False
+    former: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,21 @@ def _stores(root: Section, state_dir: Path) -> Mapping[str, StoreConfig]:
             other = files.setdefault(store.path, name)
             if other != name:
                 section.problem(f"expected a file of its own, got that of {other!r}", "path")
+    _check_former_names(root, stores)
     return stores or {"embedded": EmbeddedStore(name="embedded", path=state_dir / "readings.db")}
+
+
+def _check_former_names(root: Section, stores: Mapping[str, StoreConfig]) -> None:
+    """Refuse a former name that a store has now, or that two of them had."""
+    taken: dict[str, str] = {}
+    for name, section in root.sections("stores"):
+        former = stores[name].former if name in stores else None
+        if former is None:
+            continue
+        if former in stores:
+            section.problem(f"expected the name of no store, got {former!r}", "former")
+        elif (other := taken.setdefault(former, name)) != name:
+            section.problem(f"expected another name than that of {other!r}", "former")
 
 
 class _Common(TypedDict):
@@ -134,6 +148,7 @@ class _Common(TypedDict):
     timeout: float
     retry_max: float
     write_ahead: bool
+    former: str | None
 
 
 def _common(name: str, section: Section) -> _Common:
@@ -143,6 +158,7 @@ def _common(name: str, section: Section) -> _Common:
         "timeout": section.get("timeout", _WAIT, _STORE.timeout),
         "retry_max": section.get("retry_max", _WAIT, _STORE.retry_max),
         "write_ahead": section.get("write_ahead", options.flag, _STORE.write_ahead),
+        "former": section.get("former", options.label, None),
     }
 
 

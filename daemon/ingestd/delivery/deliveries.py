@@ -1,8 +1,9 @@
 """The deliveries of all stores: started, replaced and ended."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from ingestd.clock import Clock
@@ -10,9 +11,10 @@ from ingestd.config import BufferConfig, StoreConfig
 from ingestd.delivery import deadletters
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.former import OLDER, Adopted, FormerStores, drop
 from ingestd.delivery.limits import STALLED, Limits
 from ingestd.disk import Database
-from ingestd.errors import NotNow
+from ingestd.errors import NotNow, NotPossible
 from ingestd.model import StoredPoint
 from ingestd.sinks import Sink
 from ingestd.tasks import Task, Tasks, first_of
@@ -36,8 +38,10 @@ class Deliveries:
     ) -> None:
         self._make_sink, self._buffer, self._database = make_sink, buffer, database
         self._pool, self._tasks, self._clock, self._log = pool, tasks, clock, log
+        self.former = FormerStores(database)
         self.by_store: dict[str, Delivery] = {}
         self._running: dict[str, Task] = {}
+        self._ending: set[Task] = set()
         self._sorting = asyncio.Lock()
 
     def make(self, store: StoreConfig, limits: BufferConfig) -> Delivery:
@@ -61,14 +65,17 @@ class Deliveries:
             pool=self._pool,
             clock=self._clock,
             log=self._log.bind(store=store.name),
+            former=self.former,
+            predecessor=store.former,
         )
 
     def start(self, delivery: Delivery) -> None:
         """Begin to deliver to a store, in the place of the delivery it had."""
         name = delivery.name
         before, ended = self.by_store.get(name), self._running.get(name)
+        predecessor = self._running.get(delivery.predecessor or "")
         self.by_store[name] = delivery
-        self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
+        self._lead_to_stores()
 
         async def deliver() -> None:
             if before is not None:
@@ -77,9 +84,17 @@ class Deliveries:
                 await asyncio.wait({ended})
                 # It may have found its spool full; this one finds out for itself.
                 self._buffer.resume(name)
+            if predecessor is not None:  # what it had in memory is in its spool by then
+                await asyncio.wait({predecessor})
             await delivery.run()
 
-        self._running[name] = self._tasks.start(f"{name}.deliver", deliver)
+        task = self._running[name] = self._tasks.start(f"{name}.deliver", deliver)
+        task.add_done_callback(partial(self._forget, name))
+
+    def _forget(self, name: str, task: Task) -> None:
+        """Let go of a delivery that has ended, unless another one has its place."""
+        if self._running.get(name) is task:
+            del self._running[name]
 
     async def wait_recovered(self, *, within: float) -> None:
         """Return when it is known what waits on disk for every store, or after a while.
@@ -100,12 +115,49 @@ class Deliveries:
             delivery.limits.spool_age = limits.spool_age
             delivery.space.look_again()
 
-    def remove(self, name: str) -> None:
-        """Stop delivering to a store; what is in memory for it goes to its spool."""
+    def remove(self, name: str, *, beside: Collection[str] = ()) -> None:
+        """Stop delivering to a store; what is in memory for it goes to its spool.
+
+        Args:
+            name: That of the store.
+            beside: The stores that were configured together with it, and still are.
+        """
         delivery = self.by_store.pop(name)
-        self._buffer.lanes = {name: each.lane for name, each in self.by_store.items()}
+        self._lead_to_stores()
         self._buffer.resume(name)
         _stop(delivery)
+        if name not in self._buffer.successors:
+            self.former.removed(name, beside)
+            ended = self._running.get(name)
+            task = self._tasks.start(f"{name}.end", partial(self._note_end, name, ended))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def wait_ended(self, *, within: float) -> None:
+        """Return when what stores that were removed have left is on disk, or after a while.
+
+        Args:
+            within: How long to wait, in seconds.
+        """
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=within)
+
+    async def _note_end(self, name: str, ended: Task | None) -> None:
+        """Note what a store that was removed has left, unless it came back."""
+        if ended is not None:
+            await asyncio.wait({ended})
+        if name not in self.by_store:
+            await self.former.ended(name)
+
+    def _lead_to_stores(self) -> None:
+        """Have the buffer give points to the stores there are now, whatever they were called."""
+        stores = self.by_store
+        self._buffer.lanes = {name: each.lane for name, each in stores.items()}
+        self._buffer.successors = {
+            each.predecessor: name
+            for name, each in stores.items()
+            if each.predecessor is not None and each.predecessor not in stores
+        }
 
     async def stop(self, *, patience: float, hurry: asyncio.Event) -> None:
         """Deliver what is in memory, for a while; spool the rest."""
@@ -125,6 +177,51 @@ class Deliveries:
         """Read points back from the first store."""
         first = next(iter(self.by_store.values()))
         return await first.sink.read(series, start_us=start_us, end_us=end_us, tags=dict(tags))
+
+    async def move(self, name: str, store: str, *, overwrite: bool = False) -> Adopted:
+        """Give a store what waits for one that is not configured any more.
+
+        Args:
+            name: That of the one that has gone.
+            store: That of the one that takes it.
+            overwrite: Whether it takes also what may be older than what is stored.
+
+        Raises:
+            NotPossible: The first is configured, or its kind is another.
+            NotNow: The second is not configured.
+            StateError: The database failed.
+        """
+        self._check_former(name)
+        if name.endswith(OLDER) and not overwrite:
+            raise NotPossible(
+                f"{name}: may be older than what is stored, expected to be told to overwrite that"
+            )
+        async with self._sorting:
+            if store not in self.by_store:
+                known = ", ".join(self.by_store) or "none"
+                raise NotNow(f"{store}: expected a configured store, known: {known}")
+            delivery = self.by_store[store]
+            await delivery.recovered.wait()
+            found = await delivery.adopt(name, overwrite=overwrite)
+        self.former.forget(name)
+        return found
+
+    async def drop(self, name: str) -> int:
+        """Delete what waits for a store that is not configured any more; return its points.
+
+        Raises:
+            NotPossible: It is configured.
+            StateError: The database failed.
+        """
+        self._check_former(name)
+        async with self._sorting:
+            points = await self._database.write(lambda db: drop(db, name), on_full="use_ballast")
+        self.former.forget(name)
+        return points
+
+    def _check_former(self, name: str) -> None:
+        if name in self.by_store:
+            raise NotPossible(f"{name}: expected a former store, got one that is configured")
 
     async def retry(self, store: str, ids: Sequence[int] | None = None) -> int:
         """Put dead letters into the spool of their store to be sent again; return how many.

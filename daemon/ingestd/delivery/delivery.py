@@ -35,15 +35,17 @@ from ingestd.delivery.account import Account, Auditor, Balance, Origin
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.deadletters import DeadLetter, DeadLetters, delete, sendable
 from ingestd.delivery.drain import Drain
+from ingestd.delivery.former import Adopted, FormerStores, adopt, first_body, needs_adoption
 from ingestd.delivery.inflight import InFlight
 from ingestd.delivery.lane import Lane
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.preparing import PreparedBatch, prepare
 from ingestd.delivery.sender import Sender
-from ingestd.delivery.spool import Spool
+from ingestd.delivery.spool import Spool, contents
 from ingestd.delivery.spoolspace import SpoolSpace
 from ingestd.disk import Database
+from ingestd.errors import NotPossible, UnreadableBody
 from ingestd.health import StoreFacts
 from ingestd.model import MICROSECONDS, Body
 from ingestd.sinks import Sink
@@ -61,6 +63,8 @@ class Delivery:
         database: Where the spool and the dead letters are.
         pool: Where bodies are encoded and compressed.
         account: Where the points are.
+        former: The stores that have gone, or None where there can be none.
+        predecessor: The name that the store had before, or None.
         recovered: Set once it knows what a former one left on disk.
     """
 
@@ -72,6 +76,8 @@ class Delivery:
     pool: Executor
     clock: Clock
     log: Any
+    former: FormerStores | None = None
+    predecessor: str | None = None
 
     def __post_init__(self) -> None:
         limits, clock, log = self.limits, self.clock, self.log
@@ -108,12 +114,83 @@ class Delivery:
         await self.sink.close()
 
     async def recover(self) -> None:
-        """Learn what a former delivery left on disk."""
+        """Learn what a former delivery left on disk, also under the name that the store had."""
+        await self._adopt_predecessor()
         await self.spool.open()
         await self.dead.open()
         if not self.recovered.is_set():
             self.account.inherited = self.spool.holds.points + self.dead.count
             self.recovered.set()
+
+    async def adopt(self, name: str, *, overwrite: bool) -> Adopted:
+        """Take over what waits for a store that has gone.
+
+        Args:
+            name: That of the other store.
+            overwrite: Whether to take also what may be older than what is stored.
+
+        Raises:
+            NotPossible: It was made for another kind of store.
+            StateError: The database failed.
+        """
+        await self._check_readable(name)
+        self.spool.expect(await self.database.read(lambda db: contents(db, name)))
+        found = await self.database.write(
+            lambda db: adopt(db, self.name, [name], overwrite=overwrite)
+        )
+        self.spool.joined(found.spooled)
+        self.dead.removed(-found.dead)
+        self.account.inherited += found.spooled.points + found.dead
+        self.drain.look()
+        return found
+
+    async def _adopt_predecessor(self) -> None:
+        """Take over what the former name of the store has left, and its own if it comes back."""
+        if not await self.database.read(lambda db: needs_adoption(db, self.name, self.predecessor)):
+            return
+        names = [self.name]
+        if self.predecessor is not None:
+            try:
+                await self._check_readable(self.predecessor)
+            except NotPossible as error:
+                self.log.error("what waits for the former store stays", reason=str(error))
+            else:
+                names.append(self.predecessor)
+        found = await self.space.persist(
+            lambda: self.database.write(
+                lambda db: adopt(db, self.name, names), on_full="use_ballast"
+            )
+        )
+        if self.former is not None:
+            for name in names:
+                self.former.forget(name)
+        if found.spooled.bodies or found.dead:
+            self.log.info(
+                "took over what waited for the former store",
+                former=self.predecessor,
+                points=found.spooled.points,
+                dead=found.dead,
+            )
+        if found.kept_back:
+            self.log.warning(
+                "what may be older than what is stored was kept back; see ingestd spool",
+                points=found.kept_back,
+            )
+
+    async def _check_readable(self, name: str) -> None:
+        """Refuse bodies that were made for another kind of store.
+
+        Raises:
+            NotPossible: They were.
+        """
+        body = await self.database.read(lambda db: first_body(db, name))
+        if body is None:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(self.pool, self.sink.split, body)
+        except UnreadableBody as error:
+            text = f"{name}: expected what {self.name} can be sent, got that of another kind"
+            raise NotPossible(f"{text}: {error}") from error
 
     def give_up(self) -> None:
         """Stop sending: what is in memory goes to the spool, and what is there stays."""
@@ -247,6 +324,7 @@ class Delivery:
         """
         droppable = flight.batch.droppable
         prepared = await self._prepared(flight)
+        await self._note_times(prepared)
         if prepared.corrects:
             await flight.its_turn()
         await self.sender.bury(prepared.refused, Origin.FLIGHT)
@@ -261,6 +339,13 @@ class Delivery:
         for body in prepared.behind:
             await self._spool(body, droppable=droppable)
         return prepared.raw_bytes
+
+    async def _note_times(self, prepared: PreparedBatch) -> None:
+        """Note, before it is sent, what may correct points in the spool of a former store."""
+        bodies = [*prepared.fresh, *prepared.behind]
+        if bodies and (former := self.former) is not None:
+            first_us = min(each.first_us for each in bodies)
+            await self.space.persist(lambda: former.note(self.name, first_us))
 
     async def _prepared(self, flight: InFlight) -> PreparedBatch:
         # With write_ahead nothing overtakes, and everything goes to the spool in its turn.

@@ -80,6 +80,24 @@ class Spool:
         """Learn what a former daemon left."""
         self.holds = await self._database.read(lambda db: contents(db, self.store))
 
+    def expect(self, waiting: Contents) -> None:
+        """Let nothing overtake what is about to join the queue."""
+        if waiting.horizon_us is not None:
+            horizon_us = _latest(self.holds.horizon_us, waiting.horizon_us)
+            self.holds = replace(self.holds, horizon_us=horizon_us)
+
+    def joined(self, others: Contents) -> None:
+        """Count bodies that another store's queue has given to this one."""
+        held = self.holds
+        times = [each for each in (held.oldest_at, others.oldest_at) if each is not None]
+        self.holds = replace(
+            held,
+            bodies=held.bodies + others.bodies,
+            points=held.points + others.points,
+            size_bytes=held.size_bytes + others.size_bytes,
+            oldest_at=min(times, default=None),
+        )
+
     def has_room(self, size_bytes: int) -> bool:
         """Say whether a body of that size stays within the limit."""
         return self.holds.size_bytes + size_bytes <= self.limit_bytes

@@ -108,6 +108,14 @@ MIGRATIONS: Final = (
         UNIQUE (collector, series, tags, after_us, end_us)
     );
     """,
+    """
+    CREATE TABLE stores (
+        name TEXT PRIMARY KEY,
+        configured INTEGER NOT NULL,         -- 0: it has gone, and left something in its spool
+        beside TEXT NOT NULL DEFAULT '[]',   -- JSON: the stores that there were beside it
+        mark_us INTEGER                      -- the earliest time of what was sent since
+    ) WITHOUT ROWID;
+    """,
 )
 PAGE_BYTES: Final = 16384
 JOURNAL_PAGES: Final = 512

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from ingestd.config import StoreConfig
-from ingestd.delivery import Contents, deadletters, spool
-
-FORMER: Final = "no longer in the configuration"
+from ingestd.delivery import Contents, deadletters, said_of_former, spool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,6 @@ class OnDisk:
 
 
 UNKNOWN: Final = Traffic()
-NOT_CONFIGURED: Final = Traffic(error=FORMER)
 
 
 def store_json(
@@ -73,7 +70,7 @@ def store_json(
         traffic: What a daemon knows of it, or None if none delivers there.
     """
     if traffic is None:
-        traffic = UNKNOWN if config else NOT_CONFIGURED
+        traffic = UNKNOWN if config else Traffic(error=said_of_former(name, disk.waiting.points))
     return {
         "name": name,
         "type": config.type if config else None,

@@ -50,6 +50,30 @@ class DeadLettersBody(msgspec.Struct, forbid_unknown_fields=True):
     ids: list[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]] | None = None
 
 
+class Moved(msgspec.Struct, forbid_unknown_fields=True):
+    """What waits for a former store, and which store is to have it.
+
+    Attributes:
+        store: The former store.
+        to: A configured one.
+        overwrite: Whether to take also what may be older than what is stored.
+    """
+
+    store: str
+    to: str
+    overwrite: bool = False
+
+
+class Dropped(msgspec.Struct, forbid_unknown_fields=True):
+    """What waits for a former store.
+
+    Attributes:
+        store: Its name.
+    """
+
+    store: str
+
+
 class LatestQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which points to list.
 
@@ -67,6 +91,22 @@ class LatestQuery(msgspec.Struct, forbid_unknown_fields=True):
 async def spools(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List what waits on disk for each store."""
     return spool_json(await all_stores(call.daemon))
+
+
+async def move(call: Call[Nothing, Moved]) -> dict[str, Any]:
+    """Give a store what waits for one that is not configured any more."""
+    asked = call.body
+    found = await call.daemon.deliveries.move(asked.store, asked.to, overwrite=asked.overwrite)
+    return {
+        "points": found.spooled.points,
+        "dead_letters": found.dead,
+        "kept_back": found.kept_back,
+    }
+
+
+async def drop(call: Call[Nothing, Dropped]) -> dict[str, Any]:
+    """Delete what waits for a store that is not configured any more."""
+    return {"points": await call.daemon.deliveries.drop(call.body.store)}
 
 
 async def dead_letters(call: Call[DeadLettersQuery, Nothing]) -> list[dict[str, Any]]:
@@ -146,6 +186,8 @@ def _configured(daemon: Daemon, delivery: Delivery) -> dict[str, Any]:
 
 ROUTES: Final[tuple[Route, ...]] = (
     get("/api/v1/spool", spools),
+    post("/api/v1/spool/move", move, body=Moved),
+    post("/api/v1/spool/drop", drop, body=Dropped),
     get("/api/v1/dead-letters", dead_letters, query=DeadLettersQuery),
     post("/api/v1/dead-letters/retry", retry, body=DeadLettersBody),
     post("/api/v1/dead-letters/purge", purge, body=DeadLettersBody),
