@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from ingestd.backfilling import Backfills, BackfillServices
-from ingestd.calling import PluginInfo, Threads, Workers
+from ingestd.calling import PluginInfo, Protection, Threads, Workers, confinement
 from ingestd.clock import Clock, SystemClock
 from ingestd.collecting import Collectors, Services
 from ingestd.config import Config, plan
@@ -31,7 +31,13 @@ from ingestd.errors import ConfigError, NotNow, StateError
 from ingestd.filewatch import edits
 from ingestd.health import Overview
 from ingestd.hosts import HOSTS
-from ingestd.loading import Loader, check_plugins, with_plugins
+from ingestd.loading import (
+    Loader,
+    access_by_plugin,
+    check_plugins,
+    protection_for,
+    with_plugins,
+)
 from ingestd.logs import Threshold
 from ingestd.looplag import LoopWatch
 from ingestd.metrics import HourSummary, Metrics
@@ -338,15 +344,24 @@ class Daemon:
         )
 
     def _loader_for(self, config: Config) -> Loader:
-        withheld = self._processes.withheld | config.secret_variables
-        return self.loader.with_dirs(config.daemon.plugin_dirs, withheld=withheld)
+        return self.loader.with_dirs(
+            config.daemon.plugin_dirs,
+            protection=self._protection(config),
+            access=access_by_plugin(config),
+        )
+
+    def _protection(self, config: Config) -> Protection:
+        """Say what to keep from plugins; once a secret, always, whatever becomes of the config."""
+        protection = protection_for(config, self._environ)
+        withheld = protection.withheld | self._processes.protection.withheld
+        return dataclasses.replace(protection, withheld=withheld)
 
     async def _check(self, config: Config) -> Loader:
         """Compare collectors with their plugins; return what has loaded them."""
         self.redactor.add(config.secrets)
-        # Once a secret, always: a config that is refused does not make it public again.
+        protection = self._protection(config)
         for processes in (self._processes, self._backfill_processes):
-            processes.withheld |= config.secret_variables
+            processes.protection = protection
         loader = self._loader_for(config)
         found = await self.blocking(check_plugins, config, loader)
         if found.wrong:
@@ -376,6 +391,8 @@ class Daemon:
             stores=list(self.deliveries.by_store),
             state_dir=str(self._directory.path),
         )
+        holds, how = confinement()
+        (self.log.info if holds else self.log.warning)("worker processes", access=how)
 
     # -- reloading
 

@@ -23,7 +23,9 @@ def test_is_content_with_a_good_configuration(daemon: DaemonProcess, cli: Comman
     said = cli("check")
 
     assert (said.code, said.err) == (0, "")
-    assert said.out == f"{daemon.config_path}: fine, 1 collector, 1 store\n"
+    fine, workers = said.out.splitlines()
+    assert fine == f"{daemon.config_path}: fine, 1 collector, 1 store"
+    assert workers.startswith("worker processes: ")
     assert not daemon.state_dir.exists()
 
 

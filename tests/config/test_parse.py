@@ -60,6 +60,9 @@ collectors:
     timeout: 5m
     memory_limit: 256MiB
     isolation: process
+    environment: [METER_PROXY, METER_HOST]
+    reads: data
+    writes: []
     revisit: 7d
     revisit_full: 30d
     cadence: 30m
@@ -135,6 +138,9 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
             timeout=300.0,
             memory_limit=2**28,
             isolation="process",
+            environment=frozenset({"METER_PROXY", "METER_HOST"}),
+            reads=(folder.path / "data",),
+            writes=(),
             revisit=7 * 86400.0,
             revisit_full=30 * 86400.0,
             cadence=1800.0,
@@ -246,6 +252,18 @@ def test_a_collector_that_moved_in_its_file_is_the_same(folder: ConfigFolder) ->
         (
             "collectors: {a: {plugin: x, isolation: thread, memory_limit: 1GiB}}",
             "a.memory_limit: a thread has no memory limit; expected isolation: process",
+        ),
+        (
+            "collectors: {a: {plugin: x, environment: [A, B=c]}}",
+            "a.environment: expected the name of an environment variable, got 'B=c'",
+        ),
+        (
+            "collectors: {a: {plugin: x, isolation: thread, reads: /srv}}",
+            "a.reads: a thread sees all that the daemon sees; expected isolation: process",
+        ),
+        (
+            "collectors: {a: {plugin: x, confined: no, writes: /srv}}",
+            "a.writes: means nothing with confined: false",
         ),
         ("series: {a: {min: 2, max: 1}}", "series.a.min: expected min to be at most max"),
         ("nonsense: 1", "nonsense: unknown option; known here: buffer, collectors, daemon, series"),

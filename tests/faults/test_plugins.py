@@ -142,11 +142,11 @@ def test_a_plugin_that_ignores_its_cancellation(daemon: DaemonProcess, tmp_path:
     assert daemon.logged("ended without waiting any longer")
 
 
-def test_a_function_does_not_see_what_the_config_took_for_a_secret(
+def test_a_function_sees_only_the_variables_that_are_named_for_it(
     daemon: DaemonProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own variables it keeps; one that a reload begins to use as a secret goes, too."""
-    for name in ("METER_ONE", "METER_TWO", "METER_PROXY"):
+    """Whatever else the daemon's environment holds, and what the config takes for a secret."""
+    for name in ("METER_ONE", "METER_PROXY", "LC_METER_TWO", "LC_METER_SECRET"):
         monkeypatch.setenv(name, "correct horse")
     daemon.plugin(
         "curious",
@@ -155,11 +155,11 @@ def test_a_function_does_not_see_what_the_config_took_for_a_secret(
         def run(**_): raise LookupError(sorted(each for each in os.environ if "METER_" in each))
         """,
     )
-    for variable, left in (("METER_ONE", "PROXY', 'METER_TWO"), ("METER_TWO", "PROXY")):
-        params = {"password": f"${{{variable}}}"}
-        collector = {"plugin": "curious", "every": "100ms", "params": params}
-        daemon.configure(collectors={variable: collector})
-        daemon.send(signal.SIGHUP) if daemon.lines else daemon.start()
-        daemon.wait_for("run failed", collector=variable)
+    collector = {"plugin": "curious", "every": "100ms", "environment": ["METER_PROXY"]}
+    secret = {"password": "${LC_METER_SECRET}"}
+    daemon.configure(collectors={"curious": {**collector, "params": secret}})
+    daemon.start()
+    daemon.wait_for("run failed", collector="curious")
 
-        assert daemon.newest_run(variable)["error"].endswith(f"LookupError: ['METER_{left}']")
+    error = daemon.newest_run("curious")["error"]
+    assert error.endswith("LookupError: ['LC_METER_TWO', 'METER_PROXY']")

@@ -128,7 +128,8 @@ def test_stopping_before_it_has_begun(
 
 def test_a_run_under_way_may_finish(daemon: DaemonProcess, tmp_path: Path) -> None:
     """The readings of a run that ends within the grace period are kept."""
-    began, end = tmp_path / "began", tmp_path / "end"
+    (tmp_path / "notes").mkdir()  # a function makes no files beside the configuration
+    began, end = tmp_path / "notes" / "began", tmp_path / "notes" / "end"
     for name, asynchronous, pause in (("function", "", "time"), ("coroutine", "async ", "asyncio")):
         daemon.plugin(
             name,

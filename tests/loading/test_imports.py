@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.calling.access import Access, Protection
 from ingestd.errors import PluginLoadError
 from ingestd.loading.importprocess import ImportProcess
 from ingestd.worker.description import Kind
@@ -149,11 +150,19 @@ def test_verify_imports_in_another_process(plugin_folder: PluginFolder) -> None:
 def test_what_imports_a_plugin_has_not_the_configs_secrets(
     plugin_folder: PluginFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To describe, to verify and to list it takes a process that sees the rest only."""
+    """To describe, to verify and to list it takes a process that sees what its collectors name."""
     monkeypatch.setenv("A_TOKEN", "x")
     monkeypatch.setenv("A_PROXY", "x")
-    loader = plugin_folder.loader.with_dirs([plugin_folder.path], withheld=frozenset({"A_TOKEN"}))
-    seen = "str({*os.environ} & {'A_TOKEN', 'A_PROXY'})"
+    monkeypatch.setenv("LC_TOKEN", "x")
+    for name in ("told", "plain"):
+        plugin_folder.write(name, FUNCTION)
+    access = Access(environment=frozenset({"A_PROXY"}))
+    loader = plugin_folder.loader.with_dirs(
+        [plugin_folder.path],
+        protection=Protection(withheld=frozenset({"LC_TOKEN"})),
+        access={"told": access, "plain": access},
+    )
+    seen = "str({*os.environ} & {'A_TOKEN', 'A_PROXY', 'LC_TOKEN'})"
     plugin_folder.write("told", f"import os\nraise OSError({seen})\n{FUNCTION}run = run\n")
     plugin_folder.write("plain", f"import os\nraise OSError({seen})\n{FUNCTION}")
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from ingestd.calling.access import Protection
 from ingestd.errors import PluginLoadError
 from ingestd.loading.loader import Loader
 from ingestd.worker.description import Kind
@@ -193,7 +194,9 @@ def test_loaders_of_other_folders_import_nothing_again(
     """A reload, which may name other folders, goes on with the plugins that are loaded."""
     plugin = plugin_folder.plugin(COROUTINE, "shared")
 
-    other = plugin_folder.loader.with_dirs([tmp_path, plugin_folder.path], withheld=frozenset())
+    other = plugin_folder.loader.with_dirs(
+        [tmp_path, plugin_folder.path], protection=Protection(), access={}
+    )
 
     assert other.load("shared") is plugin
     assert len(imported("shared")) == 1

@@ -1,9 +1,12 @@
 """Calls a plugin's `run`: on the event loop, in a worker process or in a thread."""
 
+from ingestd.calling.access import Access, Protection
 from ingestd.calling.coroutines import PluginResult
+from ingestd.calling.descendants import MARK, kill_descendants, new_mark
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Isolation, Workers
 from ingestd.calling.results import CallOptions, results
+from ingestd.calling.rulesets import Rulesets, confinement
 from ingestd.calling.starting import (
     check_request,
     describe_request,
@@ -13,16 +16,23 @@ from ingestd.calling.starting import (
 from ingestd.calling.threads import Threads
 
 __all__ = [
+    "MARK",
+    "Access",
     "CallOptions",
     "Isolation",
     "Plugin",
     "PluginInfo",
     "PluginResult",
+    "Protection",
+    "Rulesets",
     "Threads",
     "Workers",
     "check_params",
     "check_request",
+    "confinement",
     "describe_request",
+    "kill_descendants",
+    "new_mark",
     "results",
     "worker_command",
     "worker_environment",

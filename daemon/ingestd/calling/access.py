@@ -20,7 +20,7 @@ from ingestd.worker import landlock
 VARIABLES: Final = frozenset(
     {
         *("HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "TZDIR"),
-        *("USER", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "NO_COLOR"),
+        *("USER", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "NO_COLOR", "DJANGO_SETTINGS_MODULE"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     }
@@ -56,7 +56,7 @@ EVERYDAY: Final = Access()
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class Protection:
     """What the daemon keeps from every worker process.
 
     Attributes:
@@ -71,13 +71,13 @@ class Guard:
 
 
 def environment_for(
-    access: Access, guard: Guard, environ: Mapping[str, str] = os.environ
+    access: Access, protection: Protection, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Return the environment of a worker process."""
     return {
         name: value
         for name, value in environ.items()
-        if name in access.environment or (_is_common(name) and name not in guard.withheld)
+        if name in access.environment or (_is_common(name) and name not in protection.withheld)
     }
 
 
@@ -104,24 +104,24 @@ class Grants:
         return all(_changed_ns(path) == changed for path, changed in self.listed)
 
 
-def grants(access: Access, guard: Guard, plugin: Path) -> Grants:
+def grants(access: Access, protection: Protection, plugin: Path) -> Grants:
     """Say what a worker process may do where.
 
     Args:
         access: What its collector may see.
-        guard: What the daemon keeps from all.
+        protection: What the daemon keeps from all.
         plugin: The file or folder with the plugin's code.
     """
-    granting = _Granting(guard.protected, _additions(access, guard, plugin))
+    granting = _Granting(protection.protected, _additions(access, protection, plugin))
     granting.walk(str(EVERYTHING), 0)
     return Grants(tuple(granting.paths), tuple(granting.listed))
 
 
-def _additions(access: Access, guard: Guard, plugin: Path) -> Iterator[tuple[Path, int]]:
+def _additions(access: Access, protection: Protection, plugin: Path) -> Iterator[tuple[Path, int]]:
     """Yield where access is added to what the folder above has."""
     reads = (EVERYTHING,) if access.reads is None else access.reads
     writes = (EVERYTHING,) if access.writes is None else access.writes
-    for path in (*reads, *map(Path, NEEDED_READS), *guard.readable, plugin, *_of_python()):
+    for path in (*reads, *map(Path, NEEDED_READS), *protection.readable, plugin, *_of_python()):
         yield path.resolve(), landlock.READ
     for path in (*writes, *map(Path, NEEDED_WRITES)):
         wide = path == EVERYTHING and access.reads is not None

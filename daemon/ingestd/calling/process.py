@@ -2,13 +2,20 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, Self
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, TypeVar, TypeVarTuple
 
+from ingestd.calling.access import Access, Grants, Protection
+from ingestd.calling.descendants import hold_descendants, kill_descendants, kill_held
 from ingestd.calling.output import OutputTail
+from ingestd.calling.rulesets import Rulesets
 from ingestd.calling.starting import worker_command, worker_environment
 from ingestd.errors import (
     PluginError,
@@ -19,6 +26,9 @@ from ingestd.errors import (
 )
 from ingestd.worker import Fingerprint, wire
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 EXIT_TIMEOUT: Final = 2.0  # seconds that a process gets to be gone
 
 _ERRORS: Final = {
@@ -26,9 +36,41 @@ _ERRORS: Final = {
     for each in (PluginError, PluginLoadError, ResultError, ResultTooLarge, WorkerDied)
 }
 
-# What a worker serves: the path and fingerprint of a plugin, the mark of its host, and the
-# environment variables that are withheld from it.
-Key = tuple[str, Fingerprint, str, frozenset[str]]
+_NUMBERS: Final = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a worker serves, and what it may see.
+
+    Attributes:
+        root: The file or folder with the plugin's code.
+        fingerprint: Of the plugin.
+        host: The mark of its host, or an empty string.
+        access: What the collector may see.
+        protection: What the daemon keeps from all.
+    """
+
+    root: Path
+    fingerprint: Fingerprint
+    host: str
+    access: Access
+    protection: Protection
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What keeps one process and its descendants within bounds.
+
+    Attributes:
+        mark: By which its descendants are known.
+        grants: What they may do where, or None if they are not confined.
+        pool: Where what blocks is called.
+    """
+
+    mark: str
+    grants: Grants | None
+    pool: Executor
 
 
 class Log(Protocol):
@@ -63,8 +105,10 @@ class WorkerProcess:
         channel: socket.socket,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         output: OutputTail,
+        confinement: Confinement,
     ) -> None:
         self.key = key
+        self._confinement = confinement
         self.output = output
         self.calls = 0
         self._fit = True
@@ -76,8 +120,20 @@ class WorkerProcess:
         self._exit.add_done_callback(self._has_exited)
 
     @classmethod
-    async def start(cls, key: Key) -> Self:
-        """Start a process that will serve one version of a plugin."""
+    async def start(cls, key: Key, *, rulesets: Rulesets, mark: str, pool: Executor) -> Self:
+        """Start a process that will serve one version of a plugin.
+
+        Args:
+            key: What it serves.
+            rulesets: Makes that of the process.
+            mark: What the marks of all processes of this daemon begin with.
+            pool: Where what blocks is called.
+        """
+        loop, mark = asyncio.get_running_loop(), f"{mark}.{next(_NUMBERS)}"
+        confined = await loop.run_in_executor(
+            pool, rulesets.get, key.access, key.protection, key.root
+        )
+        grants, ruleset = confined or (None, None)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         reading, writing = os.pipe()
@@ -85,12 +141,12 @@ class WorkerProcess:
         streams = await asyncio.open_connection(sock=ours, limit=1 << 20)
         try:
             process = await asyncio.create_subprocess_exec(
-                *worker_command(theirs.fileno()),
+                *worker_command(theirs.fileno(), ruleset),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
-                env=worker_environment(key[-1]),
-                pass_fds=(theirs.fileno(),),
+                env=worker_environment(key.access, key.protection, mark),
+                pass_fds=[each for each in (theirs.fileno(), ruleset) if each is not None],
                 process_group=0,
             )
         except BaseException:
@@ -100,12 +156,20 @@ class WorkerProcess:
         finally:
             theirs.close()
             os.close(writing)
-        return cls(key, process, ours, streams, output)
+            if ruleset is not None:
+                os.close(ruleset)
+        return cls(key, process, ours, streams, output, Confinement(mark, grants, pool))
 
     @property
     def fit(self) -> bool:
         """Whether the process can take another call."""
         return self._fit and not self._exit.done() and not self._has_hung_up()
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the process may see what one that is started now may see."""
+        grants = self._confinement.grants
+        return grants is None or grants.up_to_date
 
     def _has_hung_up(self) -> bool:
         """Whether the process is dead though the event loop has not heard of that yet."""
@@ -197,8 +261,11 @@ class WorkerProcess:
         """
         if self._expiry is not None:
             self._expiry.cancel()
+        held: list[int] = []
         if kill:
-            self._kill_group()
+            await self._kill_family()
+        elif not self._exit.done():  # its descendants may serve its exit handlers until then
+            held = await self._blocking(hold_descendants, self._process.pid)
         self._writer.close()
         try:
             await asyncio.wait_for(asyncio.shield(self._exit), EXIT_TIMEOUT)
@@ -207,6 +274,22 @@ class WorkerProcess:
         finally:
             self._kill_group()
             self.output.close()
+            kill_held(held)
+        await self._blocking(kill_descendants, None, self._confinement.mark)
+
+    async def _kill_family(self) -> None:
+        """Kill the process with all that descends from it, while that can be seen."""
+        if self._exit.done():
+            return
+        os.kill(self._process.pid, signal.SIGSTOP)  # it starts no others meanwhile
+        try:
+            await self._blocking(kill_descendants, self._process.pid, self._confinement.mark)
+        finally:
+            self._kill_group()
+
+    async def _blocking(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._confinement.pool, function, *args)
 
     def _has_exited(self, _: asyncio.Task[int]) -> None:
         self._signal_group()  # nothing that the plugin started stays

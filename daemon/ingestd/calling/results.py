@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, MutableSet
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingestd.calling.access import EVERYDAY, Access
 from ingestd.calling.coroutines import CoroutineRun, PluginResult
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Isolation
@@ -28,6 +29,7 @@ class CallOptions:
         isolation: Where ordinary functions run.
         log: Takes what the plugin logs.
         host: The system that the plugin was written for, or None.
+        access: What an ordinary function may see of the daemon's surroundings.
         left_behind: Earlier calls of that name on the event loop that ignore their cancellation.
     """
 
@@ -37,6 +39,7 @@ class CallOptions:
     isolation: Isolation
     log: Log
     host: Host | None = None
+    access: Access = EVERYDAY
     left_behind: MutableSet[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
 
@@ -93,6 +96,7 @@ async def _function(
         memory_limit=options.memory_limit,
         log=options.log,
         host=options.host,
+        access=options.access,
     )
     # What is yielded updates, so that a run without a result forgets nothing.
     return PluginResult(finished.result, yielded=finished.nothing, output=finished.output)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from ingestd.calling.access import Access, Grants, Guard, grants
+from ingestd.calling.access import Access, Grants, Protection, grants
 from ingestd.worker import landlock
 
 MOST_KEPT: Final = 32  # rulesets, a file descriptor each
@@ -14,22 +14,24 @@ class Rulesets:
     """Makes rulesets and keeps them for as long as they are up to date; blocks for some ms."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[Access, Guard, Path], tuple[Grants, int]] = {}
+        self._kept: dict[tuple[Access, Protection, Path], tuple[Grants, int]] = {}
 
-    def get(self, access: Access, guard: Guard, plugin: Path) -> tuple[Grants, int] | None:
+    def get(
+        self, access: Access, protection: Protection, plugin: Path
+    ) -> tuple[Grants, int] | None:
         """Return what a process may do, and a descriptor of the ruleset that the caller closes.
 
         None if the kernel has no Landlock, or the collector wants none.
         """
         if not access.confined:
             return None
-        key = (access, guard, plugin if _may_hide(plugin, access, guard) else Path())
+        key = (access, protection, plugin if _may_hide(plugin, access, protection) else Path())
         known = self._kept.get(key)
         if known is None or not known[0].up_to_date:
             if key in self._kept or len(self._kept) >= MOST_KEPT:
                 _, old = self._kept.pop(key if key in self._kept else next(iter(self._kept)))
                 os.close(old)
-            found = grants(access, guard, plugin)
+            found = grants(access, protection, plugin)
             try:
                 known = self._kept[key] = found, landlock.make_ruleset(found.paths)
             except OSError:
@@ -42,9 +44,11 @@ class Rulesets:
             os.close(self._kept.popitem()[1][1])
 
 
-def _may_hide(plugin: Path, access: Access, guard: Guard) -> bool:
+def _may_hide(plugin: Path, access: Access, protection: Protection) -> bool:
     """Whether a plugin lies where it could be read only by a grant of its own."""
-    return access.reads is not None or any(plugin.is_relative_to(each) for each in guard.protected)
+    return access.reads is not None or any(
+        plugin.is_relative_to(each) for each in protection.protected
+    )
 
 
 def confinement() -> tuple[bool, str]:

@@ -2,15 +2,17 @@
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ingestd.calling.access import Access, Protection, environment_for
+from ingestd.calling.descendants import MARK
 from ingestd.calling.plugin import Plugin
 from ingestd.contract import Host, unavailable_modules
 from ingestd.worker import Source
 
 
-def worker_command(channel: int) -> list[str]:
+def worker_command(channel: int, ruleset: int | None) -> list[str]:
     """Return the command line that starts a worker.
 
     Without ``-B`` it would write bytecode next to the plugins, and without
@@ -18,6 +20,7 @@ def worker_command(channel: int) -> list[str]:
 
     Args:
         channel: The file descriptor of the worker's end of the channel.
+        ruleset: That of the Landlock ruleset that it restricts itself with, or None.
     """
     return [
         sys.executable,
@@ -27,16 +30,19 @@ def worker_command(channel: int) -> list[str]:
         "ingestd.worker",
         str(channel),
         str(os.getpid()),
+        "-" if ruleset is None else str(ruleset),
     ]
 
 
-def worker_environment(withheld: Collection[str]) -> dict[str, str]:
-    """Return the daemon's environment as a worker sees it.
+def worker_environment(access: Access, protection: Protection, mark: str) -> dict[str, str]:
+    """Return the environment of a worker process.
 
     Args:
-        withheld: Names of variables that hold what is none of a plugin's business.
+        access: What its collector may see.
+        protection: What the daemon keeps from all.
+        mark: By which its descendants are known.
     """
-    return {name: value for name, value in os.environ.items() if name not in withheld}
+    return {**environment_for(access, protection), MARK: mark}
 
 
 def describe_request(source: Source, hosts: Iterable[Host]) -> dict[str, Any]:

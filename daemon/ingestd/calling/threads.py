@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ingestd.calling.access import EVERYDAY, Access
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Finished
 from ingestd.calling.process import Log
@@ -34,7 +35,7 @@ class Threads:
         """The collectors whose last run was left behind and has not ended yet."""
         return frozenset(name for name, each in self._left_behind.items() if each.is_alive())
 
-    async def call(
+    async def call(  # noqa: PLR0913 -- as in ``Workers``
         self,
         plugin: Plugin,
         kwargs: Mapping[str, Any],
@@ -44,6 +45,7 @@ class Threads:
         memory_limit: int | None,  # noqa: ARG002 (the config refuses it here)
         log: Log,
         host: Host | None = None,
+        access: Access = EVERYDAY,  # noqa: ARG002 (a thread sees what the daemon sees)
     ) -> Finished:
         """Call a plugin's ``run`` in a new thread.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ingestd.calling import confinement
 from ingestd.cli import show
 from ingestd.cli.exitcodes import CONFIG, UNAVAILABLE
 from ingestd.cli.loading import loader_for, plugin_findings
@@ -44,6 +45,7 @@ def check(*, config_path: Path, connect: bool) -> int:
     collectors = show.counted(len(config.collectors), "collector")
     stores = show.counted(len(config.stores), "store")
     click.echo(f"{config.files[0]}: fine, {collectors}, {stores}")
+    click.echo(f"worker processes: {confinement()[1]}")
     return asyncio.run(_connect(config)) if connect else 0
 
 

@@ -4,6 +4,7 @@ It runs on a copy of what the collector remembers, into a buffer that leads nowh
 """
 
 import asyncio
+import os
 import sqlite3
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from ingestd.contract import Memory
 from ingestd.delivery import Buffer
 from ingestd.disk import Database, is_text, open_reader, translate
 from ingestd.hosts import HOSTS
+from ingestd.loading import protection_for
 from ingestd.logs import configure
 from ingestd.metrics import Metrics
 from ingestd.model import Point, Priority, Receipt, StoredPoint
@@ -104,7 +106,9 @@ async def dry_run(
             clock=clock,
             buffer=buffer,
             loader=loader_for(config),
-            processes=await stack.enter_async_context(Workers(1, withheld=config.secret_variables)),
+            processes=await stack.enter_async_context(
+                Workers(1, protection=protection_for(config, os.environ))
+            ),
             threads=Threads(),
             states=states,
             reader=FirstStore(next(iter(config.stores.values()))),

@@ -1,5 +1,6 @@
 """Plugins, found and checked as the daemon would with a configuration."""
 
+import os
 import sqlite3
 from contextlib import closing
 
@@ -7,13 +8,24 @@ from ingestd.config import Config
 from ingestd.disk import open_reader
 from ingestd.errors import IngestError
 from ingestd.hosts import HOSTS
-from ingestd.loading import Loader, PluginFindings, check_plugins
+from ingestd.loading import (
+    Loader,
+    PluginFindings,
+    access_by_plugin,
+    check_plugins,
+    protection_for,
+)
 from ingestd.records import decode, raw_rows
 
 
 def loader_for(config: Config) -> Loader:
     """Return a loader that searches the folders of a configuration."""
-    return Loader(config.daemon.plugin_dirs, withheld=config.secret_variables, hosts=HOSTS.values())
+    return Loader(
+        config.daemon.plugin_dirs,
+        protection=protection_for(config, os.environ),
+        hosts=HOSTS.values(),
+        access=access_by_plugin(config),
+    )
 
 
 def plugin_findings(config: Config) -> PluginFindings:

@@ -1,6 +1,7 @@
 """``ingestd run``: the daemon, in the foreground."""
 
 import asyncio
+import ctypes
 import gc
 import os
 import signal
@@ -14,6 +15,7 @@ import click
 
 from ingestd import loop
 from ingestd.app import Daemon
+from ingestd.calling import MARK, kill_descendants, new_mark
 from ingestd.cli.exitcodes import complain
 from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import config_option, load
@@ -32,6 +34,7 @@ from ingestd.web import serve
 # (exceptions, mostly) wait a little longer, and cost some megabytes at worst.
 MORE_OBJECTS: Final = 50_000
 
+PR_SET_DUMPABLE: Final = 4
 EXIT_PATIENCE: Final = 1.0  # seconds that tasks get at the very end
 
 
@@ -62,9 +65,29 @@ def run(config_path: Path, log_format: str | None, log_level: str | None) -> int
         notifier.status("the configuration cannot be used")
         raise with_plugins(error, loader_for) from None
     daemon = make_daemon(config, config_path, notifier, log_format=log_format, log_level=log_level)
+    close_to_other_processes()
+    mark = os.environ[MARK] = new_mark()  # for what coroutines and threads start
     gc.set_threshold(MORE_OBJECTS)
     gc.freeze()  # what was imported by now is there for good, and need not be looked at
-    return loop.run(_run(daemon))
+    try:
+        return loop.run(_run(daemon, mark))
+    finally:
+        end_descendants(daemon, mark)
+
+
+def close_to_other_processes() -> None:
+    """Keep other processes of the same user from reading this one's memory and environment.
+
+    Root's can still. The kernel writes no core of it, either; ``/proc/PID`` belongs to root.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def end_descendants(daemon: Daemon, mark: str) -> None:
+    """End the processes that plugins have started in ours and left behind."""
+    if names := kill_descendants(os.getpid(), mark):
+        daemon.log.warning("ended processes that plugins left behind", names=sorted(names))
 
 
 def make_daemon(
@@ -92,13 +115,13 @@ def make_daemon(
     )
 
 
-async def _run(daemon: Daemon) -> int:
+async def _run(daemon: Daemon, mark: str) -> int:
     code = 0
     try:
         await _run_under_signals(daemon)
     except IngestError as error:
         code = complain(error)
-    await leave_behind(daemon, code)
+    await leave_behind(daemon, code, mark)
     return code
 
 
@@ -131,7 +154,7 @@ async def _run_under_signals(daemon: Daemon) -> None:
         SIGNALS.detach()
 
 
-async def leave_behind(daemon: Daemon, code: int) -> None:
+async def leave_behind(daemon: Daemon, code: int, mark: str | None = None) -> None:
     """End the process if a plugin ignores its cancellation, in whichever task it runs.
 
     The event loop would wait for it for ever, and everything else has come to its end.
@@ -144,6 +167,8 @@ async def leave_behind(daemon: Daemon, code: int) -> None:
     if left:
         names = sorted(task.get_name() for task in left)
         daemon.log.error("ended without waiting any longer", tasks=names)
+        if mark is not None:
+            end_descendants(daemon, mark)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

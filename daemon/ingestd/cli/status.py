@@ -46,6 +46,7 @@ def _show_status(found: Json) -> None:
             "version": found["version"],
             "config": f"{config['path']}{refused}",
             "state": found["state_dir"],
+            "workers": found["worker_processes"],
             "collectors": counts,
             "buffer": f"{buffer['points']:,} of {buffer['capacity']:,} points"
             if found["pid"]

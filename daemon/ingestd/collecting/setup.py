@@ -13,7 +13,7 @@ from ingestd.config import CollectorConfig
 from ingestd.context import LazySession
 from ingestd.errors import PluginLoadError
 from ingestd.health import SeriesWatch
-from ingestd.loading import CurrentPlugin
+from ingestd.loading import CurrentPlugin, access_for
 from ingestd.logs import OF_PLUGIN
 from ingestd.worker import Kind
 
@@ -84,5 +84,6 @@ class RunSetup:
             isolation=services.threads if config.isolation == "thread" else processes,
             log=log.bind(**{OF_PLUGIN: config.name}),
             host=host and host.configured(config.settings),
+            access=access_for(config),
             left_behind=self.left_behind.setdefault(name, set()),
         )

@@ -186,6 +186,10 @@ class CollectorConfig:
         timeout: The longest time for one run, or None for the default.
         memory_limit: The most memory of a worker process that runs it, or None.
         isolation: Where an ordinary function runs, or None for the default.
+        environment: The variables that its worker process gets beside those that all get.
+        reads: The files and folders that it may read, or None for all but the daemon's.
+        writes: Those that it may write to, likewise.
+        confined: Whether the daemon's files are kept from it.
         compat: The system that the plugin was written for, or None.
         settings: What it finds there in ``django.conf.settings``.
         revisit: How far back every run reads again what it has read before, or None
@@ -207,6 +211,10 @@ class CollectorConfig:
     timeout: float | None = None
     memory_limit: int | None = None
     isolation: IsolationKind | None = None
+    environment: frozenset[str] = frozenset()
+    reads: tuple[Path, ...] | None = None
+    writes: tuple[Path, ...] | None = None
+    confined: bool = True
     compat: str | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     revisit: float | None = None

@@ -46,6 +46,13 @@ def label(value: str) -> str:
     return value
 
 
+def variable(value: str) -> str:
+    """Accept the name of an environment variable."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("expected the name of an environment variable")
+    return value
+
+
 def field_name(value: str) -> str:
     """Accept a line protocol field; InfluxDB drops one that is called time."""
     if text(value) == "time":

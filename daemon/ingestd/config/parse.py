@@ -256,6 +256,10 @@ def _collector(
         timeout=section.get("timeout", _WAIT, None),
         memory_limit=section.get("memory_limit", bounded(size, "64MiB"), None),
         isolation=section.get("isolation", one_of(_ISOLATION), None),
+        environment=frozenset(section.list_of("environment", options.variable)),
+        reads=_places(section, "reads"),
+        writes=_places(section, "writes"),
+        confined=section.get("confined", options.flag, _COLLECTOR.confined),
         compat=section.get("compat", one_of(hosts), None),
         settings=section.mapping("settings"),
         revisit=section.get("revisit", duration, None),
@@ -273,10 +277,23 @@ def _collector(
     _check_schedule(config, section)
     if config.isolation == "thread" and section.has("memory_limit"):
         section.problem("a thread has no memory limit; expected isolation: process", "memory_limit")
+    if config.isolation == "thread":
+        for each in filter(section.has, ("environment", "reads", "writes", "confined")):
+            text = "a thread sees all that the daemon sees; expected isolation: process"
+            section.problem(text, each)
+    if not config.confined:
+        for each in filter(section.has, ("reads", "writes")):
+            section.problem("means nothing with confined: false", each)
     if section.has("settings") and config.compat is None:
         section.problem(f"means nothing without compat: {' or '.join(hosts)}", "settings")
     section.done()
     return config
+
+
+def _places(section: Section, name: str) -> tuple[Path, ...] | None:
+    """Return files and folders; an empty list is one, too."""
+    found = tuple(path for path, _ in section.paths(name))
+    return found if section.has(name) else None
 
 
 def _plugin(section: Section) -> str:

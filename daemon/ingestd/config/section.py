@@ -118,6 +118,13 @@ class Section:
         found = [(self._read(item, name, _path_from(item), None), item) for item in items]
         return [(path, nodes.where(item)) for path, item in found if path is not None]
 
+    def list_of(self, name: str, read: Callable[[str], T]) -> list[T]:
+        """Return one text or a list of them, each read as ``get`` does."""
+        node = self._take(name)
+        items = node.value if isinstance(node, SequenceNode) else [node] if node else []
+        found = [self._read(item, name, read, None) for item in items]
+        return [each for each in found if each is not None]
+
     def texts(self, name: str, read_name: Callable[[str], str]) -> dict[str, str]:
         """Return a mapping of names to texts, such as tags."""
         section = self.section(name)

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.calling import Plugin, check_params
+from ingestd.calling import Access, Plugin, check_params
 from ingestd.config import CollectorConfig, Config, EmbeddedStore, Unknown, in_order
 from ingestd.errors import ConfigError, PluginLoadError, Problem
 from ingestd.loading.loader import Loader
+from ingestd.loading.seeing import access_for
 from ingestd.plugins import _files
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
 
+ACCESS: Final = ("environment", "reads", "writes", "confined")
 # A param, or a place within one, as problems begin with it.
 _PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[\w-]+|\[[^\]]{0,100}\])*")
 
@@ -111,6 +113,10 @@ class _Findings:
         if plugin.kind is not Kind.FUNCTION and each.memory_limit is not None:
             text = f"means nothing for {each.plugin!r}, which runs within the daemon"
             self.wrong.append(self.problem(each, "memory_limit", text))
+        if plugin.kind is not Kind.FUNCTION and access_for(each) != Access():
+            name = next(filter(each.places.__contains__, ACCESS), "plugin")
+            text = f"means nothing for {each.plugin!r}, which sees all that the daemon sees"
+            self.wrong.append(self.problem(each, name, text))
 
     def params(
         self,

@@ -5,15 +5,27 @@ import signal
 import socket
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
-from ingestd.calling import check_request, describe_request, worker_command, worker_environment
+from ingestd.calling import (
+    Access,
+    Protection,
+    Rulesets,
+    check_request,
+    describe_request,
+    kill_descendants,
+    new_mark,
+    worker_command,
+    worker_environment,
+)
 from ingestd.contract import Host
 from ingestd.errors import PluginLoadError
 from ingestd.worker import Description, Kind, Parameters, Source, wire
 
 IMPORT_TIMEOUT: Final = 60.0  # seconds
+NO_PROTECTION: Final = Protection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +33,14 @@ class ImportProcess:
     """How such a process is started.
 
     Attributes:
-        withheld: Environment variables that it is not to have.
+        protection: What is kept from it.
         hosts: The systems that plugins may have been written for.
+        access: What a plugin's own collectors may see, by its file.
     """
 
-    withheld: Collection[str] = ()
+    protection: Protection = NO_PROTECTION
     hosts: Collection[Host] = ()
+    access: Mapping[Path, Access] = field(default_factory=dict)
 
     def describe(self, source: Source) -> Description:
         """Import a plugin and describe its ``run``.
@@ -54,17 +68,23 @@ class ImportProcess:
 
     def _answer(self, source: Source, request: Mapping[str, Any]) -> Any:
         ours, theirs = socket.socketpair()
+        access, mark, rulesets = self.access.get(source.path, Access()), new_mark(), Rulesets()
+        confined = rulesets.get(access, self.protection, source.root)
+        ruleset = confined and confined[1]
         with ours, theirs:
             process = subprocess.Popen(  # noqa: S603 (our own command)
-                worker_command(theirs.fileno()),
+                worker_command(theirs.fileno(), ruleset),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=[each for each in (theirs.fileno(), ruleset) if each is not None],
                 process_group=0,
-                env=worker_environment(self.withheld),
+                env=worker_environment(access, self.protection, mark),
             )
             theirs.close()
+            if ruleset is not None:
+                os.close(ruleset)
+            rulesets.close()
             ours.settimeout(IMPORT_TIMEOUT)
             try:
                 ours.sendall(wire.encode(request))
@@ -76,5 +96,7 @@ class ImportProcess:
                 text = f"{source.path}: ended the process that imported it"
                 raise PluginLoadError(text) from None
             finally:
+                kill_descendants(process.pid, mark)
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+                kill_descendants(None, mark)

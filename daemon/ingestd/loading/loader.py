@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.calling import Plugin, PluginInfo
+from ingestd.calling import Access, Plugin, PluginInfo, Protection
 from ingestd.contract import Host, check_of, problems_of, unavailable_modules
 from ingestd.errors import PluginLoadError
-from ingestd.loading.importprocess import ImportProcess
+from ingestd.loading.importprocess import NO_PROTECTION, ImportProcess
 from ingestd.loading.syntax import defines_check, read_description
 from ingestd.plugins import _files
 from ingestd.worker import (
@@ -66,27 +66,39 @@ class Loader:
 
     Args:
         plugin_dirs: Searched before the shipped plugins.
-        withheld: Environment variables that a process which imports a plugin is not to have.
+        protection: What is kept from a process that imports a plugin.
         hosts: The systems that plugins may have been written for.
         loaded: What another loader has loaded, to be shared.
+        access: What the collectors of a plugin may see, by the name that they have for it.
     """
 
     def __init__(
         self,
         plugin_dirs: Sequence[Path],
         *,
-        withheld: frozenset[str] = frozenset(),
+        protection: Protection | None = None,
         hosts: Collection[Host] = (),
         loaded: LoadedPlugins | None = None,
+        access: Mapping[str, Access] | None = None,
     ) -> None:
         self._dirs = tuple(plugin_dirs)
-        self._process = ImportProcess(withheld, hosts)
+        by_file: dict[Path, Access] = {}
+        for name, each in (access or {}).items():
+            with suppress(PluginLoadError):  # which is told when it is loaded
+                by_file[self._find(name, None)] = each
+        self._process = ImportProcess(protection or NO_PROTECTION, hosts, by_file)
         self._loaded = loaded or LoadedPlugins()
 
-    def with_dirs(self, plugin_dirs: Sequence[Path], *, withheld: frozenset[str]) -> "Loader":
+    def with_dirs(
+        self, plugin_dirs: Sequence[Path], *, protection: Protection, access: Mapping[str, Access]
+    ) -> "Loader":
         """Return a loader for another config, which shares what this one has loaded."""
         return Loader(
-            plugin_dirs, withheld=withheld, hosts=self._process.hosts, loaded=self._loaded
+            plugin_dirs,
+            protection=protection,
+            hosts=self._process.hosts,
+            loaded=self._loaded,
+            access=access,
         )
 
     def load(self, name_or_path: str, *, base: Path | None = None) -> Plugin:

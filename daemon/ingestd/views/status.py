@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestd import __version__
+from ingestd.calling import confinement
 from ingestd.config import Config
 from ingestd.health import Overview, State
 
@@ -79,6 +80,7 @@ def status_json(
             "loaded_at": process.loaded_at,
         },
         "state_dir": str(config.daemon.state_dir),
+        "worker_processes": confinement()[1],
         "stopping": process.stopping,
         "buffer": {
             "points": process.buffered,

@@ -1,6 +1,6 @@
 """What runs inside a worker process: one plugin version, one call after another.
 
-Started as ``python -m ingestd.worker CHANNEL PARENT``; everything else, params
+Started as ``python -m ingestd.worker CHANNEL PARENT RULESET``; everything else, params
 and their secrets above all, comes over the channel. Standard output and error
 are a pipe that the daemon reads.
 """
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from ingestd.contract import FunctionContext, check_of, problems_of, result_as_builtins
 from ingestd.errors import PluginError, ResultTooLarge
-from ingestd.worker import wire
+from ingestd.worker import landlock, wire
 from ingestd.worker.description import describe
 from ingestd.worker.failures import run_failure
 from ingestd.worker.importing import call_ordinary, import_plugin, import_run
@@ -34,6 +34,7 @@ READINGS_IN_MESSAGE: Final = (
 RESULT_LIMIT: Final = 64 << 20  # bytes: some two million readings
 TOO_MUCH: Final = f"run must give at most {RESULT_LIMIT >> 20} MiB at once"
 PR_SET_PDEATHSIG: Final = 1
+PR_SET_CHILD_SUBREAPER: Final = 36
 
 Send = Callable[[object], int]
 
@@ -43,6 +44,8 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     _die_with(int(sys.argv[2]))
+    if sys.argv[3] != "-":
+        landlock.restrict(int(sys.argv[3]))
     _settle_in()
 
     # A fork that the plugin made must neither answer for us nor keep the channel open.
@@ -70,7 +73,10 @@ def _sender(channel: socket.socket) -> Send:
 def _die_with(parent: int) -> None:
     """Have the kernel kill us when the daemon is gone, however it went."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # So what the plugin starts stays below us, and the daemon finds it there.
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     if os.getppid() != parent:  # it went before the kernel knew
         os._exit(1)
 

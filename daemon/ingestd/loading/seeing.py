@@ -1,0 +1,45 @@
+"""What a configuration keeps from worker processes, and what it lets each collector's see."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from ingestd.calling import Access, Protection
+from ingestd.config import CollectorConfig, Config, EmbeddedStore
+
+OWN_FOLDER = "ingestd"  # a folder of this name has no other purpose than to configure us
+
+
+def protection_for(config: Config, environ: Mapping[str, str]) -> Protection:
+    """Say what a daemon with a configuration keeps from all worker processes."""
+    stores = config.stores.values()
+    protected = {config.daemon.state_dir, *config.files}
+    protected |= {store.path for store in stores if isinstance(store, EmbeddedStore)}
+    if config.files:
+        folder = config.files[0].parent
+        protected.add(folder if folder.name == OWN_FOLDER else folder / "conf.d")
+    if credentials := environ.get("CREDENTIALS_DIRECTORY"):
+        protected.add(Path(credentials))
+    return Protection(
+        withheld=config.secret_variables,
+        protected=frozenset(each.absolute() for each in protected),
+        readable=frozenset(each.absolute() for each in config.daemon.plugin_dirs),
+    )
+
+
+def access_for(config: CollectorConfig) -> Access:
+    """Say what the worker processes of a collector may see."""
+    return Access(config.environment, config.reads, config.writes, config.confined)
+
+
+def access_by_plugin(config: Config) -> dict[str, Access]:
+    """Say what a process that only imports a plugin may see: what any of its collectors may."""
+    found: dict[str, Access] = {}
+    for each in config.collectors.values():
+        before, access = found.get(each.plugin, Access()), access_for(each)
+        found[each.plugin] = dataclasses.replace(
+            before,
+            environment=before.environment | access.environment,
+            confined=before.confined and access.confined,
+        )
+    return found
