@@ -83,7 +83,7 @@ class Given:
             return
         except ValueError as error:
             self.problems.append(str(error))
-        except (TypeError, AttributeError, LookupError) as error:
+        except (TypeError, AttributeError, LookupError, RecursionError) as error:
             # The run would fail as well, in the same place.
             self.problems.append(f"{type(error).__name__}: {error}")
 

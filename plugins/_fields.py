@@ -24,6 +24,20 @@ def optional_path(expression: Any, *, where: str) -> Path | None:
     return None if expression is None else compile_path(expression, where=where)
 
 
+def _try(compiled: Any) -> None:
+    """Search nothing, because a search recurses as deeply as its expression nests.
+
+    Raises:
+        RecursionError: It nests too deeply.
+    """
+    try:
+        compiled.search(None)
+    except RecursionError:
+        raise
+    except Exception:  # noqa: BLE001, S110 -- a function that nothing will not do for
+        pass
+
+
 def compile_path(expression: Any, *, where: str) -> Path:
     """Return a function that finds what a JMESPath expression names, or None.
 
@@ -36,8 +50,12 @@ def compile_path(expression: Any, *, where: str) -> Path:
         return dotted(expression.split("."))
     try:
         compiled = jmespath.compile(expression)
+        _try(compiled)
     except JMESPathError as error:
         raise ValueError(f"{where}: expected JMESPath, got {expression!r}: {error}") from None
+    except RecursionError:
+        text = f"{where}: expected JMESPath, got too many levels of nesting"
+        raise ValueError(text) from None
 
     def search(document: Any) -> Any:
         try:

@@ -9,6 +9,8 @@ from yarl import URL
 from ingestd.plugins._fields import Path, compile_path
 from ingestd.plugins._params import whole
 
+from .shape import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -84,7 +86,7 @@ def next_link(*, path: str) -> Paging:
         if found is None or found == "":
             return None
         if not isinstance(found, str):
-            message = f"paging.path: expected an address there, got {found!r:.80}"
+            message = f"paging.path: expected an address there, got {shown(found)}"
             raise ValueError(message)  # noqa: TRY004 -- the document's value, not a caller's type
         return linked(page, page.request.url.join(URL(found)))
 

@@ -154,7 +154,15 @@ def shape_of(  # noqa: PLR0913 -- one for each option
 def look(found: Any, document: Any) -> str:
     """Describe what stands where something else should, for people."""
     if found is not None:
-        return f"{found!r:.80}"
+        return shown(found)
     if isinstance(document, dict):
         return f"nothing; the keys beside it are {', '.join(map(str, document))[:200]}"
-    return f"nothing in {document!r:.80}"
+    return f"nothing in {shown(document)}"
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of a value as Python has it; parsers nest deeper than that can."""
+    try:
+        return f"{value!r:.80}"
+    except RecursionError:
+        return "too many levels of nesting"

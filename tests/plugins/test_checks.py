@@ -7,6 +7,7 @@ import pytest
 
 from ingestd.contract import check_of
 from ingestd.loading import Loader
+from ingestd.plugins.http_json.shape import look
 
 GOOD: Final[dict[str, dict[str, Any]]] = {
     "ambientweather": {"application_key": "a", "api_key": "b"},
@@ -83,3 +84,13 @@ def test_which_plugins_poll() -> None:
     loader = Loader([])
 
     assert {name for name in GOOD if not loader.load(name).polls} == {"http_push", "mqtt"}
+
+
+def test_what_nests_deeply_can_be_told_of() -> None:
+    """JSON may nest as deeply as Python recurses, and its repr not even that."""
+    value: list[Any] = []
+    for _ in range(5000):
+        value = [value]
+
+    assert look(value, None) == "too many levels of nesting"
+    assert look(None, value) == "nothing in too many levels of nesting"

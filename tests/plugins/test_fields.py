@@ -65,3 +65,10 @@ def test_a_copied_plugin_works(name: str, tmp_path: Path) -> None:
     plugin = Loader([tmp_path]).load("mine")
 
     assert plugin.run is not None
+
+
+@pytest.mark.parametrize("expression", ["[" * 100_000, "(" * 50_000, "!" * 50_000 + "a"])
+def test_a_path_that_nests_without_end_is_refused(expression: str) -> None:
+    """The parser of JMESPath recurses for each level."""
+    with pytest.raises(ValueError, match=r"^path: expected JMESPath"):
+        compile_path(expression, where="path")

@@ -71,6 +71,8 @@ async def fill(path: Path) -> None:
             )  # fmt: skip
         gaps = [Absence("s", (("k", "v"),), number, 9, T0) for number in range(2)]
         await backfills.add_absences("a", gaps)
+        missing = [Absence("s", (("k", "v"),), T0 + n, T0 + n + 1, T0) for n in range(2)]
+        await database.write(lambda db: absent.insert(db, "a", missing))
         spool = Spool(database, "influx", limit_bytes=10**6, clock=clock)
         dead = DeadLetters(database, "influx", clock=clock)
         for _ in range(2):
@@ -104,6 +106,8 @@ async def use(path: Path) -> list[str]:
             await states.flush()
             backfills = BackfillStore(database, clock=clock, log=structlog.get_logger())
             await backfills.unfinished()
+            await database.read(lambda db: absent.listed(db, "a"))
+            await database.write(lambda db: absent.insert(db, "a", [Absence("t", (), 1, 2, T0)]))
             seen += [each.as_dict() for each in await backfills.newest(None, limit=100)]
             await backfills.add(
                 BackfillRecord(

@@ -235,3 +235,17 @@ def test_every_route_is_documented() -> None:
     ]
 
     assert missing == []
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, "[" * 100_000 + "]" * 100_000])
+async def test_a_body_that_nests_without_end_is_refused(
+    daemon_folder: DaemonFolder, body: str
+) -> None:
+    """It is the sender's mistake, and no bug of ours."""
+    async with daemon_folder.daemon("") as it:
+        headers = {"Content-Type": "application/json"}
+        answer = await it.ask("POST", "/api/v1/reload", data=body, headers=headers)
+
+    assert answer.status == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "levels of nesting" in answer.body["detail"]

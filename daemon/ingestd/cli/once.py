@@ -153,7 +153,7 @@ def _param(text: str) -> tuple[str, Any]:
         raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--param")
     try:
         return name, yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise click.BadParameter(f"{name}: expected YAML", param_hint="--param") from None
 
 

@@ -156,6 +156,8 @@ async def _body(request: web.Request) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(400, f"body: expected JSON: {error}") from None
+    except RecursionError:
+        raise Refusal(400, "body: expected JSON, got too many levels of nesting") from None
 
 
 def _parsed(where: str, given: Any, shape: type[msgspec.Struct]) -> msgspec.Struct:
