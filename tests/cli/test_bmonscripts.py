@@ -32,8 +32,10 @@ def test_settings_are_found_by_name(text: str, tmp_path: Path) -> None:
     [
         ("from bmsapp.models import Sensor", "reads BMON's own database", False),
         ("import bmsapp.readingdb.bmsdata", "reads BMON's own database", False),
-        ("from django.utils import timezone", "imports django.utils: only django.conf", True),
-        ("import no_such_module.deeper, json", "needs no_such_module, which is not", True),
+        ("from django.utils import timezone", "imports django.utils: only django.conf", False),
+        ("import no_such_module.deeper, json", "needs no_such_module, which is not", False),
+        ("def run():\n    import no_such_module", "needs no_such_module, which is not", False),
+        ("import pysnmp", "pip install 'pysnmp<5' 'pyasn1<0.5', which work up to", False),
         ("print 'hello'", "is no Python 3", False),
     ],
 )
@@ -48,6 +50,13 @@ def test_what_is_missing_is_told(
 
     assert [note in each for each in found.notes] == [True]
     assert found.runs is runs
+
+
+def test_a_module_that_is_only_tried_is_not_needed(tmp_path: Path) -> None:
+    """The script says itself what it does without."""
+    text = "try:\n    import no_such_module\nexcept ImportError:\n    no_such_module = None\n"
+
+    assert needs(tmp_path, text) == Needs()
 
 
 def test_a_script_that_needs_nothing_is_left_alone(tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ def _plan(setup: Setup, scripts: Path | None, config: Config) -> PlannedCollecto
     if secret := sorted(name for name, each in setup.params.items() if find_secrets({name: each})):
         notes.append(f"secrets in params stand in the file: {', '.join(secret)}")
     enabled = setup.enabled and needs.runs and stay
-    return PlannedCollector(Entry(setup, path, enabled, needs.settings), tuple(notes))
+    why = [] if enabled else [each for each in notes if "disabled" in each]
+    return PlannedCollector(Entry(setup, path, enabled, needs.settings, why), tuple(notes))
 
 
 def _without_params(setup: Setup) -> Setup:

@@ -69,3 +69,30 @@ def test_params_that_would_not_are_told_apart(params: dict[str, Any]) -> None:
 def test_params_that_would_are_too(params: dict[str, Any]) -> None:
     """Plain values, tuples and bytes have a form in a configuration."""
     assert params_stay(params)
+
+
+@pytest.mark.parametrize("every", [1.0, 5.0, 10.0, 11.0, 600.0])
+def test_file_with_any_period_can_be_read(every: float, tmp_path: Path) -> None:
+    """The jitter of ten seconds is left out where the period is no longer than that."""
+    found = setup()
+    made = Setup(**{**{name: getattr(found, name) for name in Setup.__slots__}, "every": every})
+    path = tmp_path / "ingestd.yaml"
+    path.write_text(written([Entry(made, Path("/a/okofen.py"), enabled=True)]), "utf-8")
+
+    (collector,) = configfile.load(path, {}, hosts=HOSTS).collectors.values()
+
+    assert (collector.every, collector.jitter) == (every, 10.0 if every > 10 else 0.0)
+
+
+def test_what_keeps_a_script_from_running_stands_in_the_file(tmp_path: Path) -> None:
+    """So an operator who opens it later knows why it is disabled."""
+    path = tmp_path / "ingestd.yaml"
+    why = ["needs pysnmp, which is not installed: disabled", "bad\nline"]
+    entry = Entry(setup(), Path("/a/sensaphone.py"), enabled=False, why=why)
+    path.write_text(written([entry]), "utf-8")
+
+    (collector,) = configfile.load(path, {}, hosts=HOSTS).collectors.values()
+
+    assert not collector.enabled
+    assert "  # needs pysnmp, which is not installed: disabled\n" in path.read_text()
+    assert "bad" not in path.read_text()

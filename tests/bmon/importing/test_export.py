@@ -13,6 +13,8 @@ from ingestd.hosts import HOSTS
 from tests.support.bmonexport import setup
 
 LEFT_OUT = "script_parameters: expected YAML, got damaged text in line 1: left out"
+AN_OBJECT = "script_parameters: hold an object of Python (!!python/none): left out"
+BY_HAND = "its parameters could not be read: write them by hand: disabled"
 
 
 @pytest.mark.parametrize(
@@ -21,9 +23,9 @@ LEFT_OUT = "script_parameters: expected YAML, got damaged text in line 1: left o
         ("a: !!set {x}", {"a": {"x"}}, False, ()),
         ("a: !!omap [{x: 1}]", {"a": [("x", 1)]}, True, ()),
         ("a: !!pairs [{x: 1}]", {"a": [("x", 1)]}, True, ()),
-        ("a: !!python/none ''", {}, True, (LEFT_OUT,)),
-        ("a: !mine 1", {}, True, (LEFT_OUT,)),
-        ("a: {[1, 2]: 3}", {}, True, (LEFT_OUT,)),
+        ("a: !!python/none ''", {}, True, (AN_OBJECT, BY_HAND)),
+        ("a: !mine 1", {}, True, (LEFT_OUT, BY_HAND)),
+        ("a: {[1, 2]: 3}", {}, True, (LEFT_OUT, BY_HAND)),
         ("a: {? !!python/tuple [1] : 2}", {"a": {(1,): 2}}, False, ()),
         ("a: 1\na: 2", {"a": 2}, True, ()),
         ("a: {1: 2, '1': 3}", {"a": {1: 2, "1": 3}}, False, ()),
@@ -96,7 +98,10 @@ def test_a_record_without_a_number_is_known_by_its_place() -> None:
         ("a: [", "script_results: expected YAML, got damaged text in line"),
         ("5", "script_results: expected a mapping, got int: left out"),
         ("1: 2", "script_results: expected names that are text, got 1: left out"),
-        ("a: !!python/name:os.system", "script_results: expected YAML, got damaged text in line 1"),
+        (
+            "a: !!python/name:os.system",
+            "script_results: hold an object of Python (!!python/name:os",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_told_and_left_out(text: str, note: str) -> None:
@@ -105,3 +110,16 @@ def test_what_cannot_be_read_is_told_and_left_out(text: str, note: str) -> None:
 
     assert (found.state, found.hidden) == ({}, {"token": "a"})
     assert [each.startswith(note) for each in found.notes] == [True]
+
+
+@pytest.mark.parametrize("tag", ["!!python/name:os.system ''", "!!python/object:a.B {x: 1}"])
+def test_params_with_an_object_of_python_are_told_as_that(tag: str) -> None:
+    """Without them the script would do something else, so it is disabled."""
+    (found,) = setups([{"id": 1, "script_file_name": "x.py", "period": 600,
+                        "script_parameters": f"a: 1\nb: {tag}\n"}])  # fmt: skip
+
+    assert not found.enabled
+    assert found.params == {}
+    assert found.notes[0].startswith("script_parameters: hold an object of Python (!!python/")
+    assert "damaged" not in " ".join(found.notes)
+    assert found.notes[-1].endswith(": disabled")

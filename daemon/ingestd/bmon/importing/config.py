@@ -17,6 +17,7 @@ HEADER: Final = (
     "# BMON's periodic scripts, written by `ingestd import bmon`; from now on yours to edit.\n"
 )
 JITTER: Final = "10s"  # BMON, too, spreads the scripts of one tick
+LONG_ENOUGH: Final = 10.0  # seconds: a jitter has to be shorter than the period
 TIMEOUT: Final = "1h"  # when BMON gives up
 
 
@@ -28,6 +29,7 @@ class Entry:
         setup: What BMON says.
         plugin: Where its script is.
         enabled: Whether it can run.
+        why: Why it cannot, for people.
         settings: The names of the Django settings that it reads.
     """
 
@@ -35,6 +37,7 @@ class Entry:
     plugin: Path
     enabled: bool
     settings: Sequence[str] = ()
+    why: Sequence[str] = ()
 
 
 def written(entries: Iterable[Entry]) -> str:
@@ -60,7 +63,7 @@ def _collector(entry: Entry) -> str:
         "plugin": _escaped(str(entry.plugin)),
         "compat": "bmon",
         "every": format_duration(setup.every),
-        "jitter": JITTER,
+        **({"jitter": JITTER} if setup.every > LONG_ENOUGH else {}),
         "timeout": TIMEOUT,
     }
     if not entry.enabled:
@@ -71,6 +74,7 @@ def _collector(entry: Entry) -> str:
         options["params"] = _escaped(dict(setup.params))
     described = setup.description and setup.description.isprintable()
     comment = f"  # {setup.description}\n" if described else ""
+    comment += "".join(f"  # {line}\n" for line in entry.why if line.isprintable())
     return f"{comment}{indent(_yaml({setup.name: options}), '  ')}"
 
 

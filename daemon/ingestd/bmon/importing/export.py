@@ -6,6 +6,7 @@ back, so they are state and hidden here; but among the visible ones BMON also
 notes how the run went, and when storing failed it leaves hidden ones there.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,7 @@ TABLE: Final = "bmsapp_periodicscript"
 BOOKKEEPING: Final = frozenset(
     {"script_start_time", "script_execution_time", "script_error", "reading_insert_message"}
 )
+PYTHON_TAG: Final = re.compile(r"!!python/[\w:./-]+")
 UNUSED: Final = 3600.0  # seconds; a period is needed even where a script never runs
 
 
@@ -75,22 +77,25 @@ def _setup(record: Mapping[str, Any], place: int) -> Setup:
     notes: list[str] = []
     # BMON, too, forgets everything after the first dot.
     script = str(record.get("script_file_name") or "").strip().partition(".")[0]
-    params = _document(record, "script_parameters", notes)
-    visible = _document(record, "script_results", notes)
-    hidden = _document(record, "hidden_script_results", notes)
+    given = _document(record, "script_parameters", notes)
+    params = given or {}
+    visible = _document(record, "script_results", notes) or {}
+    hidden = _document(record, "hidden_script_results", notes) or {}
     if "script_error" in visible and not visible.keys() - BOOKKEEPING and not hidden:
         notes.append("its last run failed in BMON, which has erased its state: it begins anew")
     hidden = {**_leaked(visible), **hidden}
     for name in _deleted(visible):
         params.pop(name, None)
     every, enabled = _period(record.get("period"), notes)
+    if given is None:
+        notes.append("its parameters could not be read: write them by hand: disabled")
     number = record.get("id")
     return Setup(
         name=f"{_label(script)}-{place if number is None else number}",
         script=script,
         description=" ".join(str(record.get("description") or "").split()),
         every=every,
-        enabled=enabled,
+        enabled=enabled and given is not None,
         params=params,
         state={name: value for name, value in visible.items() if name not in BOOKKEEPING},
         hidden=hidden,
@@ -98,15 +103,22 @@ def _setup(record: Mapping[str, Any], place: int) -> Setup:
     )
 
 
-def _document(record: Mapping[str, Any], column: str, notes: list[str]) -> dict[str, Any]:
-    """Return one of the texts as BMON would load it, or nothing where that is no mapping."""
+def _document(record: Mapping[str, Any], column: str, notes: list[str]) -> dict[str, Any] | None:
+    """Return one of the texts as BMON would load it, empty where that is no mapping.
+
+    Returns:
+        None if it cannot be read.
+    """
     text = record.get(column) or ""
     try:
         loaded = yamlvalues.loads(str(text), where=column)
     except StateError as exc:
+        if tag := PYTHON_TAG.search(str(text)):
+            notes.append(f"{column}: hold an object of Python ({tag[0]}): left out")
+            return None
         # A NumPy scalar among the results is the usual reason; BMON cannot load it either.
         notes.append(f"{exc}: left out")
-        return {}
+        return None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
