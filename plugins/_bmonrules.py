@@ -41,11 +41,13 @@ class Converted:
         readings: Those that can be stored, as ``(Unix seconds, id, value)``.
         unusable: How many cannot, by reason; ``no_value`` for those that say nothing.
         samples: A few of the unusable ones, told for people.
+        notes: What is told besides: ids that are one sensor in BMON, and two series here.
     """
 
     readings: list[Reading] = field(default_factory=list)
     unusable: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def skipped(self) -> int:
@@ -85,7 +87,20 @@ def convert(readings: Iterable[Any], *, now: float) -> Converted:
             converted.unusable[unusable.reason] += 1
             if len(converted.samples) < SAMPLES:
                 converted.samples.append(str(unusable))
+    converted.notes = alike({name for _, name, _ in converted.readings})
     return converted
+
+
+def alike(names: Iterable[str]) -> list[str]:
+    """Tell which ids differ only in case: SQLite takes them for one table, so for one sensor."""
+    spelt: dict[str, list[str]] = {}
+    for name in sorted(names):
+        spelt.setdefault(name.casefold(), []).append(name)
+    return [
+        f"{' and '.join(each)} differ only in case: in BMON one sensor, here a series each"
+        for each in spelt.values()
+        if len(each) > 1
+    ]
 
 
 def message(stored: int, rejected: int) -> str:

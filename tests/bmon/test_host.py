@@ -127,3 +127,19 @@ def test_the_mark_of_settings_tells_nothing_of_them() -> None:
 
     assert one.mark == BmonHost({"API_KEY": "one"}).mark != two.mark
     assert "one" not in repr(one) + one.mark
+
+
+async def test_ids_that_differ_only_in_case_are_named_in_the_record(tmp_path: Path) -> None:
+    """Once for a run, however many results it gives; their readings are stored."""
+    async with site(tmp_path) as here:
+        await here.start(
+            """
+            async def run(**_):
+                for time in (1, 2):
+                    yield {"readings": [(time, "Boiler", 1), (time, "boiler", 2)]}
+            """,
+            compat="bmon",
+        )
+        (record,) = await here.ran()
+
+        assert (record.outcome, record.points, len(record.notes)) == ("ok", 4, 1)

@@ -217,3 +217,9 @@ def test_any_result_can_travel_or_is_refused(result: object) -> None:
     except ResultError:
         return
     assert len(taken.readings) == len(sent["readings"])
+
+
+@pytest.mark.parametrize("nothing", [None, [], (), {}])
+def test_empty_readings_of_any_kind_are_none(nothing: object) -> None:
+    """Scripts of BMON begin with an empty dict, and return it where a device is silent."""
+    assert list(take_apart({"readings": nothing, "n": 1}).readings) == []

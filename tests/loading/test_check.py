@@ -60,6 +60,19 @@ def test_undeclared_param_is_suspicious_even_if_anything_goes(plugin_folder: Plu
     )
 
 
+@pytest.mark.parametrize("rest", ["", ", **_"])
+def test_many_undeclared_params_are_one_line(plugin_folder: PluginFolder, rest: str) -> None:
+    """A table of a script that became params is one mistake."""
+    plugin = plugin_folder.plugin(f"def run(*, registers=(){rest}):\n    return {{}}\n")
+
+    check = check_params(plugin, [f"point_{n:02}" for n in range(34)])
+
+    (told,) = check.suspicious or check.unknown
+    assert told.count("'point_") == 10
+    assert "'point_09' and 24 more" in told
+    assert told.endswith("; known here: registers")
+
+
 @pytest.mark.parametrize("declared", ["", "*, ctx, start, end, "])
 def test_plugin_that_declares_no_param_takes_any(
     plugin_folder: PluginFolder, declared: str

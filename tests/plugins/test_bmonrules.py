@@ -159,3 +159,14 @@ def test_the_samples_are_few() -> None:
 def test_the_message_is_what_bmon_says() -> None:
     """Scripts' administrators and loggers have read this text for years."""
     assert message(15, 0) == "15 readings stored successfully, 0 rejected."
+
+
+def test_ids_that_differ_only_in_case_are_told() -> None:
+    """SQLite takes them for one table, so in BMON they are one sensor."""
+    names = ["Boiler_1", "boiler_1", "BOILER_1", "level", "Flow"]
+
+    found = convert([(1, name, 1) for name in names], now=5.0)
+
+    (told,) = found.notes
+    assert told.startswith("BOILER_1 and Boiler_1 and boiler_1 differ only in case: in BMON one")
+    assert len(found.readings) == 5

@@ -1,7 +1,7 @@
 """What the daemon knows of a plugin, and how params compare with it."""
 
 import difflib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -86,6 +86,10 @@ class PluginInfo:
     error: str = ""
 
 
+# Params that are named in one line; more of them are counted.
+MOST_NAMED: Final = 10
+
+
 @dataclass(frozen=True, slots=True)
 class ParamsCheck:
     """How params compare with what a plugin declares.
@@ -105,20 +109,36 @@ class ParamsCheck:
 def check_params(plugin: Plugin, names: Collection[str]) -> ParamsCheck:
     """Compare the names of params with a plugin's signature."""
     declared = [name for name in plugin.parameters.names if name not in plugin.reserved]
-    unknown, suspicious = [], []
+    unknown, suspicious, strange = [], [], []
+    known = f"; known here: {', '.join(sorted(declared)) or 'none'}"
     for name in (name for name in names if name not in declared):
         if name in plugin.reserved:
             unknown.append(f"{name!r} is passed by the daemon")
             continue
         unused = [each for each in declared if each not in names]
         meant = difflib.get_close_matches(name, unused, n=1, cutoff=0.75)
-        hint = f"; did you mean {meant[0]!r}?" if meant else ""
-        known = f"; known here: {', '.join(sorted(declared)) or 'none'}"
-        if not plugin.parameters.accepts_any:
-            unknown.append(f"unknown parameter {name!r}{hint or known}")
-        elif declared:  # where there is but **kwargs, anything may be meant
-            suspicious.append(f"{name!r} is not declared by {plugin.name!r}{hint or known}")
+        if not meant:
+            strange.append(name)
+        elif not plugin.parameters.accepts_any:
+            unknown.append(f"unknown parameter {name!r}; did you mean {meant[0]!r}?")
+        else:
+            suspicious.append(
+                f"{name!r} is not declared by {plugin.name!r}; did you mean {meant[0]!r}?"
+            )
+    if strange and not plugin.parameters.accepts_any:
+        plural = "s" if len(strange) > 1 else ""
+        unknown.append(f"unknown parameter{plural} {_named(strange)}{known}")
+    elif strange and declared:  # where there is but **kwargs, anything may be meant
+        verb = "are" if len(strange) > 1 else "is"
+        suspicious.append(f"{_named(strange)} {verb} not declared by {plugin.name!r}{known}")
     required = (name for name in plugin.parameters.required if name not in plugin.reserved)
     return ParamsCheck(
         tuple(unknown), tuple(suspicious), tuple(each for each in required if each not in names)
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return the names of params for a line."""
+    shown = ", ".join(map(repr, names[:MOST_NAMED]))
+    more = len(names) - MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -221,9 +221,10 @@ class Run:
         )
 
     def _note(self, text: str) -> None:
-        """Keep a line for the record, unless there are too many already."""
-        if len(self.counts.notes) < MOST_NOTES:
-            self.counts.notes.append(f"{text:.{LONGEST_NOTE}}")
+        """Keep a line for the record, once, unless there are too many already."""
+        line = f"{text:.{LONGEST_NOTE}}"
+        if len(self.counts.notes) < MOST_NOTES and line not in self.counts.notes:
+            self.counts.notes.append(line)
 
     @property
     def _span(self) -> tuple[datetime | None, datetime | None]:
@@ -314,6 +315,8 @@ class Run:
         found = self.setup.naming().sort(converted.readings, now=now)
         found.unusable += converted.unusable
         found.samples = [*converted.samples, *found.samples]
+        for note in converted.notes:
+            self._note(note)
         return found
 
 

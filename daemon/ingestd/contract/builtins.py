@@ -179,10 +179,11 @@ def listed(readings: object) -> list[Any]:
     Raises:
         ResultError: They are no such, or fail when they are listed.
     """
-    if readings is None:
-        return []
     if type(readings) is list:
         return readings
+    # An empty dict has nothing to store, as an empty list has; scripts of BMON begin with one.
+    if readings is None or (isinstance(readings, Mapping) and not readings):
+        return []
     if isinstance(readings, str | bytes | Mapping) or not isinstance(readings, Iterable):
         raise ResultError(f"readings: expected a list, got {type(readings).__name__}")
     try:

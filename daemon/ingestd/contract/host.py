@@ -57,6 +57,10 @@ class HostReadings(Protocol):
     def samples(self) -> Sequence[str]:
         """A few of the unusable ones, described for people."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the record of the run tells besides."""
+
 
 class Host(Protocol):
     """A system that plugins were written for, as their runs find it here."""
