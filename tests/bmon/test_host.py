@@ -81,7 +81,7 @@ async def test_readings_of_other_plugins_are_not_converted(tmp_path: Path) -> No
         await here.start(ODD)
         (record,) = await here.ran()
 
-        assert (record.points, record.unusable["value"]) == (0, 3)
+        assert (record.points, record.unusable["value"]) == (0, 2)
         assert record.told["bmon"] == {}
 
 

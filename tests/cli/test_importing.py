@@ -168,13 +168,17 @@ def test_what_needs_a_person_is_told(cli: CommandLine, tmp_path: Path) -> None:
 
     _, _, notes = said.out.partition("for you to look at:\n")
     assert notes.splitlines() == [
+        "  okofen-1: secrets in params stand in the file: code",
         "  ecobee-3: reads BMSAPP_ECOBEE_API_KEY from Django's settings: set them under settings:",
         "  ecobee-3: secrets in params stand in the file: password",
         "  missing-5: script_parameters: expected a mapping, got list: left out",
         "  missing-5: its last run failed in BMON, which has erased its state: it begins anew",
         "  missing-5: was disabled in BMON (period 0)",
         f"  missing-5: no script {SCRIPTS}/missing.py: disabled until there is one",
-        "  influxdb-7: script_results: expected YAML, got damaged text in line 1: left out",
+        (
+            "  influxdb-7: script_results: hold an object of Python"
+            " (!!python/object/apply:numpy.core.multiarray.scalar): left out"
+        ),
         "  influxdb-7: reads BMON's own database, so only BMON can run it: disabled",
         f"  {output}: is for its owner alone (mode 0600); or write ${{NAME}}",
     ]
