@@ -136,6 +136,17 @@ async def test_log_has_one_line_for_each_change() -> None:
     assert after == {"seconds": round(elapsed, 1), "failures": 3}
 
 
+def test_log_says_when_it_is_tried_again() -> None:
+    """In seconds, as exact as an operator wants to know it."""
+    watched = Watched()
+
+    watched.outage.failed("busy", retry_after=7.26)
+
+    assert watched.log.lines == [
+        ("warning", "store unavailable", {"error": "busy", "retry_in": 7.3})
+    ]
+
+
 async def test_since_tells_when_it_changed() -> None:
     """Down since the first failure, up since the first success."""
     watched = Watched()
