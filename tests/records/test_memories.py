@@ -59,8 +59,10 @@ async def test_a_damaged_row_is_kept_whole(store: StateStore, database: Database
     await database.write(lambda db: db.execute("UPDATE state SET crc = 0"))
     await store.load("lab")
 
-    row = await database.read(lambda db: db.execute("SELECT key, payload FROM damaged").fetchone())
-    assert row == ("lab", b"\0".join(RAW))
+    row = await database.read(
+        lambda db: db.execute("SELECT key, payload, error FROM damaged").fetchone()
+    )
+    assert row == ("lab", b"\0".join(RAW), "state of lab: damaged: its checksum differs")
 
 
 async def test_a_damaged_name_is_set_aside_with_its_row(

@@ -7,10 +7,10 @@ from ingestd.health import PaceKept, SeriesKey
 from ingestd.model import Series
 from ingestd.records import series as seriesnotes
 from ingestd.records import store as records
-from ingestd.records.runs import RunRecord
+from ingestd.records.runs import KEPT_SECONDS, RunRecord
 from ingestd.records.series import SeriesNotes
-from ingestd.records.store import StateStore
-from tests.support.clock import START
+from ingestd.records.store import PRUNE_EVERY, StateStore
+from tests.support.clock import START, VirtualClock
 
 MOVED = PaceKept(1, START, 60.0, 90.0)
 
@@ -102,3 +102,29 @@ async def test_collectors_without_room_stay_known(
         False,
         True,
     ]
+
+
+async def test_runs_are_pruned_when_enough_have_come_together(
+    store: StateStore, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of several flushes count, and collectors that are too many at once come next."""
+    monkeypatch.setattr(records, "PRUNE_AT_ONCE", 1)
+    clock.step(KEPT_SECONDS + 1)
+    left = []
+    for number in (PRUNE_EVERY // 2, PRUNE_EVERY // 2, 0, 0):
+        for name in ["lab", "roof"] * number:
+            store.add_run(RunRecord(collector=name, tick=START, started=START))
+        await store.flush()
+        left.append(len(await store.runs(limit=1000)))
+
+    assert left == [PRUNE_EVERY, PRUNE_EVERY + 1, 2, 2]
+
+
+async def test_records_that_cannot_be_written_hold_up_no_stop(
+    store: StateStore, database: Database
+) -> None:
+    """They are told, not promised."""
+    await database.write(lambda db: db.execute("ALTER TABLE runs RENAME TO away"))
+    store.add_run(RunRecord(collector="lab", tick=START, started=START))
+
+    await store.close()

@@ -197,3 +197,31 @@ def test_damaged_text_is_refused_without_quoting_it(text: str) -> None:
 
     assert str(caught.value).startswith("hidden of lab: expected YAML, got damaged text")
     assert "s3cret" not in str(caught.value)
+
+
+def test_an_offset_of_odd_minutes_is_kept() -> None:
+    """Only one with seconds has to be given up."""
+    odd = datetime(2024, 7, 1, tzinfo=timezone(timedelta(hours=5, minutes=31)))
+
+    assert loads(dumps(odd, where="state"), where="state").utcoffset() == odd.utcoffset()
+
+
+def test_letters_of_all_languages_are_written_as_they_are() -> None:
+    """An operator reads them in the file."""
+    assert dumps({"w\u00e4rme": "\u6e29"}, where="state") == "w\u00e4rme: \u6e29\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: 1\nb: ]\n", " in line 2"),
+        ("a: 1\nb: !!timestamp '2024-99-99'\n", " (ValueError)"),
+        ("a: \0", " (ReaderError)"),
+    ],
+)
+def test_damaged_text_is_told_by_its_line_if_that_is_known(text: str, why: str) -> None:
+    """Nothing is quoted from it, since it may be secret."""
+    with pytest.raises(StateError) as told:
+        loads(text, where="state of lab")
+
+    assert str(told.value) == f"state of lab: expected YAML, got damaged text{why}"
