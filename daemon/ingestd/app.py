@@ -22,7 +22,7 @@ from ingestd.backfilling import Backfills, BackfillServices
 from ingestd.calling import PluginInfo, Protection, Threads, Workers, confinement
 from ingestd.clock import Clock, SystemClock
 from ingestd.collecting import Collectors, Services
-from ingestd.config import Config, plan
+from ingestd.config import Config, plan, until_restart
 from ingestd.config import file as configfile
 from ingestd.context import Shared
 from ingestd.delivery import Buffer, Deliveries, left_behind
@@ -404,6 +404,7 @@ class Daemon:
             raise await self.blocking(with_plugins, error, self._loader_for) from None
         loader = await self._check(new)
         changes = plan(self.config, new)
+        new = until_restart(self.config, new)
         prepared = await self._reloader.prepare(new, changes, self._services(loader))
         self._refuse_while_stopping()
         running = self._reloader.running()

@@ -2,7 +2,7 @@
 
 from ingestd.config import file, nodes
 from ingestd.config.catalogue import Catalogue, SeriesDescription
-from ingestd.config.changes import Plan, changes_of, plan
+from ingestd.config.changes import Plan, changes_of, plan, until_restart
 from ingestd.config.cron import CronExpression
 from ingestd.config.file import in_order, load
 from ingestd.config.findings import Findings
@@ -50,4 +50,5 @@ __all__ = [
     "load",
     "nodes",
     "plan",
+    "until_restart",
 ]

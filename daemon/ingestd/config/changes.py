@@ -17,9 +17,7 @@ from ingestd.config.model import (
 Options = DaemonConfig | BufferConfig
 
 # These are built into what the daemon opens when it starts.
-_NEEDS_RESTART: Final = frozenset(
-    {"state_dir", "listen", "token", "watch", "workers", "log_format"}
-)
+NEEDS_RESTART: Final = frozenset({"state_dir", "listen", "token", "watch", "workers", "log_format"})
 _MOST_NAMED: Final = 8
 
 
@@ -98,9 +96,25 @@ def plan(old: Config, new: Config) -> Plan:
         collectors=changes_of(_enabled(old), _enabled(new)),
         stores=changes_of(_stores(old), _stores(new)),
         catalogue=old.catalogue != new.catalogue,
-        live=(*(f"daemon.{name}" for name in daemon if name not in _NEEDS_RESTART), *buffer),
-        restart=tuple(f"daemon.{name}" for name in daemon if name in _NEEDS_RESTART),
+        live=(*(f"daemon.{name}" for name in daemon if name not in NEEDS_RESTART), *buffer),
+        restart=tuple(f"daemon.{name}" for name in daemon if name in NEEDS_RESTART),
     )
+
+
+def until_restart(running: Config, new: Config) -> Config:
+    """Return a new configuration with those options of the running one that need a restart.
+
+    Files that a store has in the state directory stay there, whatever else of it changes.
+    """
+    stays = {name: getattr(running.daemon, name) for name in NEEDS_RESTART}
+    daemon = dataclasses.replace(new.daemon, **stays)
+    stores = {
+        name: dataclasses.replace(store, path=daemon.state_dir / store.path)
+        if isinstance(store, EmbeddedStore)
+        else store
+        for name, store in _stores(new).items()
+    }
+    return dataclasses.replace(new, daemon=daemon, stores=stores)
 
 
 def _enabled(config: Config) -> Mapping[str, CollectorConfig]:
