@@ -11,7 +11,7 @@ from ingestd.app import Daemon
 from ingestd.errors import NotNow, NotPossible
 from ingestd.model import Priority
 from tests.support.daemon import DaemonFolder, RunningDaemon
-from tests.support.influx2 import Influx2, answer
+from tests.support.influx2 import HANG, Influx2, answer
 from tests.support.pipeline import BUCKET, held, points
 
 pytestmark = pytest.mark.slow
@@ -249,3 +249,20 @@ async def test_a_run_goes_on_under_the_new_name(
 
         assert record.outcome == "ok"
         await it.until(lambda: held(server) == {("level", 1): 1.0})
+
+
+async def test_a_store_that_comes_back_at_once_keeps_nothing_back(
+    server: Influx2, daemon_folder: DaemonFolder
+) -> None:
+    """What its own delivery was still bringing to the spool corrects nothing."""
+    async with daemon_folder.daemon(stores(server, "old")) as it:
+        server.always = HANG
+        putting = [asyncio.ensure_future(give(it.daemon, time, value=1.0)) for time in (3, 2, 1)]
+        await it.until(lambda: it.daemon.deliveries.by_store["old"].in_memory == 3)
+        await reload(it, daemon_folder, stores(server, "new"))
+        await reload(it, daemon_folder, stores(server, "old"))
+        server.always = None
+        await asyncio.gather(*putting)
+
+        await it.until(lambda: len(held(server)) == 3)
+        assert await spooled(it) == {}

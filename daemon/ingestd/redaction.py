@@ -67,6 +67,8 @@ class Redactor:
                 that runs for years would hold every token it ever had.
         """
         texts = [text for value in values for text in _texts(value)]
+        if not texts:  # most collectors have none, and their names come and go
+            return
         with self._lock:
             known = self._owned.setdefault(owner, _Known())
             if known.add(texts, most=_REMEMBERED if owner else None):

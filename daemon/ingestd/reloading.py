@@ -130,8 +130,9 @@ class Reloader:
             self.log.exception("the former config could not be put back in place")
 
     async def _forget(self, name: str, ended: Task | None) -> None:
-        """Forget the metrics of a collector once it has ended, unless it came back."""
+        """Forget a collector, and its metrics, once it has ended, unless it came back."""
         if ended is not None:
             await asyncio.wait({ended})
         if name not in self.collectors.by_name:
             self.metrics.forget(name)
+        await self.collectors.forget(name)

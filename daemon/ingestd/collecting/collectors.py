@@ -32,12 +32,14 @@ class Place:
         running: The task of the one that runs, or None.
         stopping: The end of the one that ran last and of all before it, or None if none has ended.
         committer: What they remember, once the first of them was made.
+        committing: The task of the committer, or None if there is none.
         found: What was on disk when the daemon started, until there is a committer.
     """
 
     running: Task | None = None
     stopping: Task | None = None
     committer: StateCommitter | None = None
+    committing: Task | None = None
     found: Kept | None = None
 
 
@@ -116,7 +118,10 @@ class Collectors:
                 collector.last = self._states.last_runs().get(name)
             await collector.run()
 
-        self._places[name].running = self._tasks.start(name, collect)
+        place = self._places[name]
+        if place.committer is not collector.committer:  # forgotten since the collector was made
+            self._commit_with(place, collector.committer)
+        place.running = self._tasks.start(name, collect)
 
     def remove(self, name: str) -> Task | None:
         """Begin to stop a collector, and return its end; what it remembers stays."""
@@ -125,6 +130,20 @@ class Collectors:
         stopping = self._stop(name)
         del self.by_name[name]
         return stopping
+
+    async def forget(self, name: str) -> None:
+        """Let go of what a collector that was removed had in memory, once all of it is on disk.
+
+        Nothing is let go of if it comes back meanwhile.
+        """
+        while name not in self.by_name and name in self._places:
+            place = self._places[name]
+            if place.committer is None or place.committer.idle:
+                del self._places[name]
+                if place.committing is not None:
+                    await self._tasks.cancel({place.committing})
+                return
+            await place.committer.committed()
 
     def rename(self, catalogue: Catalogue) -> None:
         """Name series by another catalogue from now on."""
@@ -215,11 +234,17 @@ class Collectors:
             if kept.damage:
                 log.error("state was damaged", problem=kept.damage)
             services.redactor.add(kept.memory.hidden.values(), owner=name)
-            place.committer = StateCommitter(
+            committer = StateCommitter(
                 name, kept.memory, store=self._states, clock=services.clock, log=log
             )
-            self._tasks.start(f"{name}.commit", place.committer.run)
+            self._commit_with(place, committer)
+            return committer
         return place.committer
+
+    def _commit_with(self, place: Place, committer: StateCommitter) -> None:
+        """Begin to commit what collectors of a name remember."""
+        place.committer = committer
+        place.committing = self._tasks.start(f"{committer.collector}.commit", committer.run)
 
     def _stop(self, name: str) -> Task | None:
         """Begin to stop the collector of a name; return the end of it and of all before it.

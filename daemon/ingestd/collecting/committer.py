@@ -134,6 +134,11 @@ class StateCommitter:
             rest = min(REST * (self._clock.monotonic() - began), LONGEST_REST)
             await wait_at_most(self._awaited, rest, clock=self._clock)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be committed."""
+        return self._idle.is_set()
+
     async def committed(self) -> None:
         """Return when nothing waits to be committed."""
         if not self._idle.is_set():

@@ -75,6 +75,7 @@ class Deliveries:
         before, ended = self.by_store.get(name), self._running.get(name)
         predecessor = self._running.get(delivery.predecessor or "")
         self.by_store[name] = delivery
+        self.former.forget(name)  # the mark that it has on disk stays until its spool is taken over
         self._lead_to_stores()
 
         async def deliver() -> None:

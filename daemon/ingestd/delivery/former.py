@@ -88,7 +88,8 @@ class FormerStores:
 
     def removed(self, name: str, beside: Iterable[str]) -> None:
         """Watch from now on over what a store leaves behind, which is still being spooled."""
-        self._by_name[name] = FormerStore(beside=frozenset(beside))
+        # Its own delivery is still bringing points to safety, in their order.
+        self._by_name[name] = FormerStore(beside=frozenset({name, *beside}))
 
     async def ended(self, name: str) -> None:
         """Note on disk that a store has gone, now that all of its points are in its spool.
