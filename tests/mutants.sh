@@ -9,6 +9,9 @@
 set -euo pipefail
 package=${1:?usage: tests/mutants.sh PACKAGE [MUTANTS]}
 which=${2:-"ingestd.$package.*"}
+others=
+# What a run asks for through `ctx` is tested where that is.
+[ "$package" != collecting ] || others=$'\n    tests/context'
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 folder=${MUTANTS_DIR:-$(mktemp -d -t ingestd-mutants-XXXXXX)}
 mkdir -p "$folder"
@@ -36,7 +39,7 @@ source_paths =
 only_mutate =
     src/ingestd/$package/*
 pytest_add_cli_args_test_selection =
-    tests/$package
+    tests/$package$others
 pytest_add_cli_args =
     -p
     no:randomly

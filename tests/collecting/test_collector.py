@@ -1,9 +1,13 @@
 """What becomes of what a plugin gives: readings, state, secrets and failures."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ingestd.collecting.points import Conversion, Naming
+from ingestd.config.catalogue import Catalogue
 from ingestd.contract.memory import Memory
 from tests.support.clock import START
 from tests.support.collecting import COUNTING, site
@@ -276,3 +280,31 @@ async def test_newest_record_is_at_hand(tmp_path: Path) -> None:
         assert last is not None
         assert last.id == max(record.id for record in records)
         assert replacing.last is last
+
+
+class FaultyNaming(Naming):
+    """A naming with a bug."""
+
+    def sort(self, readings: Sequence[Any], *, now: float) -> Conversion:
+        """Raise an error that is none of ours."""
+        raise LookupError(f"on purpose, at {now} with {len(readings)}")
+
+
+async def test_bug_of_the_daemon_fails_the_run_and_no_other(tmp_path: Path) -> None:
+    """It is told with its traceback, and the plugin is not blamed for it."""
+    async with site(tmp_path) as here:
+        collector = await here.start(COUNTING)
+        naming = collector.naming
+        collector.naming = FaultyNaming(
+            measurement="", field="", tags={}, catalogue=Catalogue(), zone=None
+        )
+        (first,) = await here.ran()
+        collector.naming = naming
+        _, second = await here.ran(2)
+
+        assert (first.outcome, second.outcome) == ("failed", "ok")
+        assert first.error.startswith("bug in the daemon: LookupError('on purpose")
+        (told,) = here.logged("a run met a bug of the daemon")
+        assert told["level"] == "error"
+        assert isinstance(told["exc_info"], LookupError)
+        assert collector.committer.memory.state["n"] == 1

@@ -249,6 +249,23 @@ def test_catalogue_scales_and_bounds_values() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (SeriesDescription(low=0.0), "at least 0.0"),
+        (SeriesDescription(high=-9.0), "at most -9.0"),
+        (SeriesDescription(low=0.0, high=1.0), "0.0 to 1.0"),
+    ],
+)
+def test_bounds_are_told_with_the_value_that_is_beyond_them(
+    said: SeriesDescription, expected: str
+) -> None:
+    """An operator may have meant other ones."""
+    found = refused((1, "level", -5), level=said)
+
+    assert list(found.samples) == [f"level: expected {expected}, got -5.0"]
+
+
+@pytest.mark.parametrize(
     "said",
     [
         SeriesDescription(scale=0.5),
