@@ -121,6 +121,8 @@ def test_nothing_is_wrong_with_an_example(example: Example, tmp_path: Path) -> N
     absent = {f"collectors.{n}.plugin" for n, c in config.collectors.items() if c.plugin[0] == "/"}
     odd = [*found.wrong, *found.unable, *found.suspicious]
     odd = [each for each in odd if each.key.startswith("collectors.") and each.key not in absent]
+    # What stands for a certificate here is none.
+    odd = [each for each in odd if not each.message.startswith("expected a certificate")]
     assert list(map(str, odd)) == []
 
 
