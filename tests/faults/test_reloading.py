@@ -56,7 +56,8 @@ def test_a_long_run_does_not_notice_a_reload(
     daemon: DaemonProcess, tmp_path: Path, asynchronous: str
 ) -> None:
     """A collector that did not change is not touched, its run under way least of all."""
-    began, end = tmp_path / "began", tmp_path / "end"
+    (tmp_path / "notes").mkdir()  # a function makes no files beside the configuration
+    began, end = tmp_path / "notes" / "began", tmp_path / "notes" / "end"
     daemon.plugin(
         "long",
         f"""
