@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ingestd.disk.directory import Ballast
+from ingestd.disk.ownfile import OwnFile, diagnosed
 from ingestd.disk.schema import PAGE_BYTES, is_full, translate
 from ingestd.errors import DiskFull, StateError
 
@@ -67,6 +68,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, path: Path, ballast: Ballast | None) -> None:
         self._connection = connection
         self._path = path
+        self._own = OwnFile(path)
         self._ballast = ballast
         self._queue: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -124,6 +126,8 @@ class Writer:
         try:
             return self._settle(jobs)
         # Border: without this thread every later write would wait for ever, without a word.
+        except StateError as exc:
+            return failed(jobs, exc)
         except Exception as exc:  # noqa: BLE001 (it is told to those that wait for the jobs)
             return failed(jobs, StateError(f"{self._path}: {type(exc).__name__}: {exc}"))
 
@@ -134,12 +138,12 @@ class Writer:
             try:
                 results = self._commit(attempt)
             except sqlite3.Error as exc:
-                error = translate(exc, self._path)
+                error = diagnosed(self._path, translate(exc, self._path))
                 if not isinstance(error, DiskFull):
                     break
             else:
                 return results + failed([job for job in jobs if job not in attempt], error)
-        return failed(jobs, error)
+        return failed(jobs, diagnosed(self._path, error))
 
     def _attempts(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
         """Yield what to try to commit, one after the other for as long as the disk is full."""
@@ -160,11 +164,13 @@ class Writer:
 
         Raises:
             sqlite3.Error: It left nothing behind.
+            StateError: A restart would not find what it left.
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [self._run(job) for job in jobs]
             self._connection.execute("COMMIT")
+            self._own.check()
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
