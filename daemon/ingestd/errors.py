@@ -147,11 +147,23 @@ class StoreUnavailable(StoreError):
 
     Attributes:
         retry_after: How long the store asked us to wait, in seconds, or None.
+        answered: Whether an answer came, so that it can be asked who gave it.
+        perhaps_body: Whether the answer may be about this very body: a failure of the
+            server that tells of no other reason.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        answered: bool = False,
+        perhaps_body: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.answered = answered
+        self.perhaps_body = perhaps_body
 
 
 class BodyTooLarge(StoreError):
@@ -163,11 +175,15 @@ class BodyRejected(StoreError):
 
     Attributes:
         bad: Index of a payload in the body -> why it was refused, if the store said so.
+        sure: Whether our own side knows it, so that the store need not be believed.
     """
 
-    def __init__(self, message: str, *, bad: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self, message: str, *, bad: Mapping[int, str] | None = None, sure: bool = False
+    ) -> None:
         super().__init__(message)
         self.bad = bad or {}
+        self.sure = sure
 
 
 class PayloadError(IngestError):

@@ -14,10 +14,9 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("status", [200, 204])
-def test_success(status: int) -> None:
-    """A plain 2xx means that everything is stored."""
-    assert error_of(Reply(status), where="w", now=NOW) is None
+def test_success() -> None:
+    """Every server that we write lines to says 204 when everything is stored."""
+    assert error_of(Reply(204), where="w", now=NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -26,7 +25,13 @@ def test_success(status: int) -> None:
         *(Reply(status, "x") for status in (401, 403, 404, 405, 408, 425, 429, 500, 502, 503, 504)),
         Reply(302, location="https://sso.example.org/login"),
         Reply(301),
+        Reply(200),
         Reply(200, "<html>", "text/html"),
+        Reply(200, "<!DOCTYPE html><html>please log in", "text/plain"),
+        Reply(400, "<html><title>400 Bad Request</title>", ""),
+        Reply(400, "Client sent an HTTP request to an HTTPS server.\n", "text/plain"),
+        Reply(400, "your quota is used up", "text/plain"),
+        Reply(422, "{}", "application/json"),
         Reply(400, "<html>The plain HTTP request was sent to HTTPS port", "text/html"),
         Reply(500, '{"error":"retention policy not found: nope"}', "application/json"),
         Reply(500, '{"error":"timeout"}', "application/json"),
@@ -55,7 +60,7 @@ def test_too_large(content_type: str) -> None:
     "reply",
     [
         Reply(400, '{"error":"unable to parse"}', "application/json"),
-        Reply(422, "{}", "application/json"),
+        Reply(422, '{"message":"no such field"}', "application/json"),
         Reply(
             500,
             '{"code":"internal error","message":"unexpected error writing points to database: '

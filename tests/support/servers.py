@@ -245,6 +245,51 @@ def is_ready(url: str) -> bool:
         return False
 
 
+def nginx(folder: Path, backend: str, *, tls: tuple[Path, Path] | None = None) -> RealServer:
+    """Return a proxy in front of a store, not yet started.
+
+    Args:
+        folder: An empty folder, or one such a server used before.
+        backend: The address that it passes requests on to, all but those below ``/locked``,
+            which want a password, and below ``/portal``, which get a page.
+        tls: The certificate and its key, to speak TLS alone.
+    """
+    argv0 = program("nginx", "nginx-light")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    scheme, listen, certificate = "http", f"127.0.0.1:{port}", ""
+    if tls is not None:
+        scheme, listen = "https", f"127.0.0.1:{port} ssl"
+        certificate = f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};"
+    (folder / "passwords").write_text("user:{PLAIN}secret\n")
+    config = folder / "nginx.conf"
+    temporary = "\n".join(
+        f"  {kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(f"""daemon off; {user} pid {folder}/nginx.pid; error_log stderr;
+worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+{temporary}
+  server {{
+    listen {listen}; {certificate}
+    location / {{ proxy_pass {backend}; }}
+    location /locked/ {{
+      auth_basic "stores"; auth_basic_user_file {folder}/passwords; proxy_pass {backend}/;
+    }}
+    location /portal/ {{
+      default_type text/html; return 200 "<html><title>Log in</title></html>";
+    }}
+  }}
+}}
+""")
+    argv = [argv0, "-c", str(config), "-p", str(folder), "-e", "stderr"]
+    return RealServer(argv, url=f"{scheme}://127.0.0.1:{port}", folder=folder, ready=accepts)
+
+
 def answers_ping(url: str) -> bool:
     """Whether an HTTP server answers ``/ping``."""
     try:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from ingestd.cli.settings import config_option, load
 from ingestd.config import Config, StoreConfig, in_order
 from ingestd.delivery import left_behind
 from ingestd.disk import open_reader
-from ingestd.errors import ConfigError, PluginLoadError, Problem, StoreUnavailable
+from ingestd.errors import ConfigError, PluginLoadError, Problem, StoreError, StoreUnavailable
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
 
@@ -105,14 +106,15 @@ async def _connect(config: Config) -> int:
         click.echo(
             f"warning: {name}: not tried, since only the service has its credentials", err=True
         )
-    for store, (warnings, error) in zip([each.name for each in stores], answers, strict=True):
-        for warning in warnings:
+    for store, answer in zip([each.name for each in stores], answers, strict=True):
+        for warning in answer.warnings:
             click.echo(f"warning: {store}: {show.visible(redactor.text(warning))}", err=True)
-        if error:
+        if answer.error:
             code = UNAVAILABLE
-            click.echo(f"{store}: {show.visible(redactor.text(error))}", err=True)
+            click.echo(f"{store}: {show.visible(redactor.text(answer.error))}", err=True)
         else:
-            click.echo(f"{store}: answers")
+            who = f": {show.visible(redactor.text(answer.who))}" if answer.who else ""
+            click.echo(f"{store}: answers{who}")
     return code
 
 
@@ -121,12 +123,30 @@ def _is_open(store: str, config: Config) -> bool:
     return any(each.key.startswith(f"stores.{store}.") for each in config.unchecked)
 
 
-async def _try(config: StoreConfig) -> tuple[list[str], str]:
-    """Return what a store's adapter warns of, and why it cannot be used."""
-    from ingestd.cli.stores import opened  # noqa: PLC0415 -- takes its time
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of trying a store: who answers, warnings, and why it cannot be used."""
 
-    async with opened(config) as sink:
-        try:
-            return (await sink.check() if sink else ["the file will be made"]), ""
-        except StoreUnavailable as error:
-            return [], str(error)
+    who: str = ""
+    warnings: Sequence[str] = ()
+    error: str = ""
+
+
+async def _try(config: StoreConfig) -> _Answer:
+    """Try a store; whatever it does, the others are tried too."""
+    from ingestd.cli.stores import opened  # noqa: PLC0415 -- both take their time
+    from ingestd.sinks import mending  # noqa: PLC0415
+
+    try:
+        async with opened(config) as sink:
+            if sink is None:
+                return _Answer(warnings=["the file will be made"])
+            try:
+                warnings = await sink.check()
+            except StoreError as error:
+                tells = not isinstance(error, StoreUnavailable) or error.answered
+                who = mending(await sink.identify(), sink.expected) if tells else ""
+                return _Answer(error=f"{error}{who}")
+            return _Answer(who=str(await sink.identify()), warnings=warnings)
+    except Exception as error:  # border: the libraries below a sink  # noqa: BLE001
+        return _Answer(error=f"unexpected {type(error).__name__}: {error!s:.200}")

@@ -1,8 +1,8 @@
 """What a store's answer to a write means: may this body work later, or never?"""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -16,7 +16,11 @@ CONFLICT: Final = re.compile(
     r'field type conflict: input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is '
 )
 DROPPED: Final = re.compile(r"dropped=(\d+)")
-LONGEST_MESSAGE: Final = 300
+LONGEST_MESSAGE: Final = 300  # characters
+STORED: Final = 204
+TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
+# nginx, and Go's server, in which most stores are written.
+WANTS_TLS: Final = ("HTTP request was sent to HTTPS port", "HTTP request to an HTTPS server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Reply:
         content_type: Without parameters, in lower case.
         retry_after: The header as it came, or an empty string.
         location: Where a redirect leads, or an empty string.
+        headers: The headers that tell who answers, their names in lower case.
     """
 
     status: int
@@ -36,21 +41,42 @@ class Reply:
     content_type: str = ""
     retry_after: str = ""
     location: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a web page, which no store answers a write with."""
+        start = self.text[:64].lstrip().lower()
+        return self.content_type == "text/html" or start.startswith(("<!doctype", "<html"))
+
+
+def in_json(reply: Reply) -> bool:
+    """Say whether a refusal is in the words of InfluxDB: a JSON object with the reason."""
+    return not said_in(reply.text).keys().isdisjoint({"error", "message"})
 
 
 def error_of(
-    reply: Reply, *, where: str, now: float, sent: Sequence[str] = ()
+    reply: Reply,
+    *,
+    where: str,
+    now: float,
+    sent: Sequence[str] = (),
+    is_refusal: Callable[[Reply], bool] = in_json,
 ) -> StoreError | None:
     """Return what an answer to a write means, or None if everything was stored.
+
+    Every server that we write lines to says so with 204. Any other success is that of
+    something else, such as the page of a proxy or of a portal, which stores nothing.
 
     Args:
         reply: The answer.
         where: The address, for the message; without secrets.
         now: The current time, in seconds since the Unix epoch.
         sent: The lines of the body, if the store may name some of them.
+        is_refusal: Whether an answer is in the words in which this kind of store refuses
+            readings; in other words the request is refused, which can be mended.
     """
-    web_page = reply.content_type == "text/html"
-    if 200 <= reply.status < 300 and not web_page:
+    if reply.status == STORED:
         return None
     message = f"{where}: HTTP {reply.status}: {summary(reply)}"
     if reply.status == 413:
@@ -58,19 +84,36 @@ def error_of(
     # A web page comes from something in between, which has not seen the points.
     # InfluxDB 2.0 and 2.1 answered partial writes with 500.
     refused = reply.status in {400, 422} or (reply.status == 500 and "partial write" in reply.text)
-    if refused and not web_page:
+    if refused and not reply.is_page and is_refusal(reply):
         return BodyRejected(message, bad=named(reply.text, sent))
-    return StoreUnavailable(message, retry_after=retry_after_seconds(reply.retry_after, now=now))
+    retry_after = retry_after_seconds(reply.retry_after, now=now)
+    failed = reply.status >= 500 and reply.status != 503
+    return StoreUnavailable(
+        message,
+        retry_after=retry_after,
+        answered=True,
+        perhaps_body=failed and retry_after is None and not reply.is_page,
+    )
 
 
 def summary(reply: Reply) -> str:
     """Return what an answer says, for people, in one short line."""
     if 300 <= reply.status < 400:
         return f"redirects to {reply.location.partition('?')[0]!r:.200}; is the url right?"
-    if reply.content_type == "text/html":
-        return "answered with a web page; is the url right?"
+    if any(words in reply.text for words in WANTS_TLS):
+        return "it speaks TLS; the url should begin with https://"
+    if reply.is_page:
+        return f"answered with a web page{titled(reply.text)}; is the url right?"
+    if 200 <= reply.status < 300:
+        return "answered a write like no store, which says 204; is the url right?"
     said = said_in(reply.text)
     return shortened(said.get("message") or said.get("error") or reply.text)
+
+
+def titled(page: str) -> str:
+    """Return the title of a web page in a form that follows a noun, or an empty string."""
+    title = TITLE.search(page)
+    return f" {shortened(title[1])[:80]!r}" if title and title[1].strip() else ""
 
 
 def said_in(text: str) -> dict[str, Any]:

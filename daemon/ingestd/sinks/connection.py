@@ -24,6 +24,8 @@ LONGEST_TOLD: Final = 300  # characters of an answer that stand in an error
 CONNECTIONS: Final = 8
 # Sent at once; aiohttp wants more than this as a file, which it sends piece by piece.
 AT_ONCE_BYTES: Final = 1024 * 1024
+# They tell who answers.
+TELLING: Final = ("Server", "X-Influxdb-Version", "X-Influxdb-Build", "Via")
 
 
 def basic(username: str | None, password: str | None) -> dict[str, str]:
@@ -83,8 +85,17 @@ class Connection:
         params: Mapping[str, str] | None = None,
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        from_root: bool = False,
     ) -> Reply:
         """Send a request and return the answer, be it an error.
+
+        Args:
+            method: The HTTP method.
+            path: What follows the path of the base URL.
+            params: The query.
+            data: The body.
+            headers: More headers.
+            from_root: Whether to leave out the path of the base URL.
 
         Raises:
             StoreUnavailable: There was none.
@@ -93,7 +104,7 @@ class Connection:
         sent = io.BytesIO(data or b"") if large else data
         try:
             async with self._open(
-                method, path, params=params, data=sent, headers=headers
+                method, path, from_root=from_root, params=params, data=sent, headers=headers
             ) as response:
                 text = await response.content.read(LONGEST_REPLY)
                 while len(text) < LONGEST_REPLY and (more := await response.content.readany()):
@@ -104,6 +115,11 @@ class Connection:
                     response.content_type.lower() if "Content-Type" in response.headers else "",
                     response.headers.get("Retry-After", ""),
                     self.redactor.text(response.headers.get("Location", "")),
+                    {
+                        name.lower(): self.redactor.text(response.headers[name])
+                        for name in TELLING
+                        if name in response.headers
+                    },
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             raise StoreUnavailable(self._problem(path, exc)) from exc
@@ -131,9 +147,10 @@ class Connection:
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             raise QueryError(self._problem(path, exc)) from exc
 
-    def _open(self, method: str, path: str, **options: Any) -> Any:
+    def _open(self, method: str, path: str, *, from_root: bool = False, **options: Any) -> Any:
+        url = self._url.with_path(path) if from_root else self._at(path)
         # A redirect is never followed: it would turn a write into a GET of a login page.
-        return self._sessions().request(method, self._at(path), allow_redirects=False, **options)
+        return self._sessions().request(method, url, allow_redirects=False, **options)
 
     def _sessions(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -155,4 +172,7 @@ class Connection:
     def _problem(self, path: str, exc: BaseException) -> str:
         if isinstance(exc, TimeoutError | asyncio.TimeoutError):
             return f"{self.where(path)}: no answer within {self._timeout:g} s"
-        return f"{self.where(path)}: {self.redactor.text(str(exc)) or type(exc).__name__}"
+        said = self.redactor.text(str(exc)) or type(exc).__name__
+        if isinstance(exc, aiohttp.ClientConnectorSSLError) and "WRONG_VERSION_NUMBER" in said:
+            said = "it speaks no TLS; the url should begin with http://"
+        return f"{self.where(path)}: {said}"

@@ -29,6 +29,7 @@ from ingestd.errors import (
     UnsendablePayload,
 )
 from ingestd.model import Body, Point, Series, StoredPoint
+from ingestd.sinks.identity import Identity
 from ingestd.sinks.protocol import Encoded
 
 T = TypeVar("T")
@@ -134,6 +135,20 @@ class EmbeddedSink:
             database, self._database = self._database, None
             if database is not None:
                 await database.close()
+
+    async def identify(self) -> Identity:
+        """Say that it is our own file."""
+        return Identity("SQLite", sqlite3.sqlite_version)
+
+    @property
+    def expected(self) -> str:
+        """What should answer."""
+        return "SQLite"
+
+    def key(self, payload: bytes) -> bytes:
+        """Return a payload without its value."""
+        row = PAYLOAD.decode(payload)
+        return orjson.dumps([row.series, row.tags, row.measurement, row.field, row.time])
 
     async def check(self) -> list[str]:
         """See whether the file can be written.

@@ -66,6 +66,11 @@ class InfluxSink(LineSink):
         """Return the times that fit the server's numbers."""
         return LOW_US, HIGH_US
 
+    @property
+    def expected(self) -> str:
+        """What should answer."""
+        return f"InfluxDB {self.config.version}"
+
     async def check(self) -> list[str]:
         """Try to write nothing; return warnings.
 
@@ -74,9 +79,11 @@ class InfluxSink(LineSink):
         """
         try:
             await self.write(NOTHING)
-        except BodyRejected:
+        except BodyRejected as exc:
             # InfluxDB 2 wants points; that it says so means that it found the bucket.
-            return []
+            if self.config.version == 2:
+                return []
+            raise StoreUnavailable(str(exc), answered=True) from exc
         except StoreUnavailable as exc:
             if not (self.config.create and self._missing in str(exc)):
                 raise

@@ -3,13 +3,16 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 
 from ingestd.config import InfluxStore, VictoriaStore
 from ingestd.errors import BodyRejected
 from ingestd.model import Body, Point, StoredPoint
 from ingestd.sinks import linebodies, lineprotocol
-from ingestd.sinks.answers import error_of
+from ingestd.sinks.answers import Reply, error_of, in_json
 from ingestd.sinks.connection import Connection
+from ingestd.sinks.identifying import identify
+from ingestd.sinks.identity import Identity
 from ingestd.sinks.linebodies import Packed
 from ingestd.sinks.lineprotocol import Dialect, Prefixes
 from ingestd.sinks.protocol import Encoded
@@ -77,6 +80,23 @@ class LineSink(ABC):
         """Make a body of lines."""
         return linebodies.join(payloads, compress=self._compress)
 
+    def key(self, payload: bytes) -> bytes:
+        """Return a line without its number."""
+        return payload[: payload.rfind(b"=") + 1] + payload[payload.rfind(b" ") :]
+
+    async def identify(self) -> Identity:
+        """Ask who answers."""
+        return await identify(self._connection)
+
+    @property
+    @abstractmethod
+    def expected(self) -> str:
+        """What should answer."""
+
+    def is_refusal(self, reply: Reply) -> bool:
+        """Say whether an answer is in the words in which this kind of store refuses readings."""
+        return in_json(reply)
+
     async def write(self, data: bytes) -> None:
         """Store a body.
 
@@ -88,7 +108,9 @@ class LineSink(ABC):
         try:
             body = linebodies.opened(data)
         except ValueError as exc:
-            raise BodyRejected(f"not of lines: was this store another kind? {exc}") from exc
+            raise BodyRejected(
+                f"not of lines: was this store another kind? {exc}", sure=True
+            ) from exc
         await self.send(body)
 
     async def send(self, body: Packed) -> None:
@@ -102,10 +124,11 @@ class LineSink(ABC):
             headers={"Content-Type": "text/plain; charset=utf-8", **packing},
         )
         where, now = self._connection.where(self._path), time.time()
-        error = error_of(reply, where=where, now=now)
+        tell = partial(error_of, reply, where=where, now=now, is_refusal=self.is_refusal)
+        error = tell()
         if isinstance(error, BodyRejected):
             # Only now are the lines worth looking at: the store may have quoted some.
-            error = error_of(reply, where=where, now=now, sent=sent_lines(body))
+            error = tell(sent=sent_lines(body))
         if error is not None:
             raise error
 

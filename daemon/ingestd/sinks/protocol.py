@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ingestd.model import Body, Point, StoredPoint
+from ingestd.sinks.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,13 @@ class Sink(Protocol):
     async def close(self) -> None:
         """Let go of connections and files."""
 
+    async def identify(self) -> Identity:
+        """Ask who answers; what cannot be found out stays empty. Nothing is written."""
+
+    @property
+    def expected(self) -> str:
+        """What should answer: a product, and its major version if that matters."""
+
     async def check(self) -> list[str]:
         """Try the store without writing to it; return warnings for the operator.
 
@@ -62,6 +70,9 @@ class Sink(Protocol):
         Raises:
             UnsendablePayload: This kind of store cannot have one of them.
         """
+
+    def key(self, payload: bytes) -> bytes:
+        """Return what tells a payload's point from others: its series and its time."""
 
     async def write(self, data: bytes) -> None:
         """Store a whole body.

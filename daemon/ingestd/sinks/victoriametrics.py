@@ -17,7 +17,9 @@ import orjson
 from ingestd.config import VictoriaStore
 from ingestd.errors import BodyRejected, QueryError, StoreUnavailable
 from ingestd.model import MICROSECONDS, StoredPoint
+from ingestd.sinks.answers import Reply
 from ingestd.sinks.connection import basic
+from ingestd.sinks.identity import VICTORIAMETRICS
 from ingestd.sinks.linebodies import NOTHING, Packed
 from ingestd.sinks.lineprotocol import Dialect, too_old
 from ingestd.sinks.lines import LineSink, in_time_order
@@ -38,6 +40,7 @@ FIRST_US: Final = 1000
 DAYS: Final[Mapping[str, float]] = {"h": 1 / 24, "d": 1, "w": 7, "": 31, "y": 365}
 ASK_AGAIN: Final = 60.0  # seconds; a server that is started anew may have other flags
 ROWS_AT_ONCE: Final = 10_000  # points of an answer in memory
+NO_SUCH_PATH: Final = re.compile("unsupported path|missing route")
 FLAG: Final = re.compile(r'^-(\S+?)="(.*)"$', re.MULTILINE)
 # An agent has the first, part of a cluster the other: neither knows what is kept.
 PASSING_ON: Final = frozenset({"remoteWrite.url", "storageNode"})
@@ -86,9 +89,21 @@ class VictoriaSink(LineSink):
         Raises:
             StoreUnavailable: It cannot be reached, or will not let us in.
         """
-        await self.write(NOTHING)
+        try:
+            await self.write(NOTHING)
+        except BodyRejected as exc:
+            raise StoreUnavailable(str(exc), answered=True) from exc
         await self._learn()
         return list(warnings(self._flags))
+
+    @property
+    def expected(self) -> str:
+        """What should answer."""
+        return VICTORIAMETRICS
+
+    def is_refusal(self, reply: Reply) -> bool:
+        """Say whether it could not read a body: its words begin with the request they answer."""
+        return "requestURI:" in reply.text and not NO_SUCH_PATH.search(reply.text)
 
     def window_us(self) -> tuple[int, int]:
         """Return the first time the server keeps, if that is known, and the first too late."""
@@ -108,7 +123,7 @@ class VictoriaSink(LineSink):
             await self._learn()  # it may have been told to keep more, just now
             if bad := await self._too_old(body):
                 where, why = self._connection.where(self._path), next(iter(bad.values()))
-                raise BodyRejected(f"{where}: {why}", bad=bad)
+                raise BodyRejected(f"{where}: {why}", bad=bad, sure=True)
         await super().send(body)
 
     async def _too_old(self, body: Packed) -> dict[int, str]:
@@ -119,7 +134,7 @@ class VictoriaSink(LineSink):
         try:
             places = await asyncio.to_thread(body.before, kept_us)
         except ValueError as exc:
-            raise BodyRejected(f"the body is damaged: {exc}") from exc
+            raise BodyRejected(f"the body is damaged: {exc}", sure=True) from exc
         return dict.fromkeys(places, too_old(kept_us))
 
     def _kept_us(self) -> int | None:
@@ -137,7 +152,7 @@ class VictoriaSink(LineSink):
         if reply.status >= 500:
             return  # it is not itself: ask again with the next write
         self._asked_at = self._now()
-        readable = reply.status == 200 and reply.content_type != "text/html"
+        readable = reply.status == 200 and not reply.is_page
         flags = dict(FLAG.findall(reply.text))
         self._flags = flags if readable and not PASSING_ON & flags.keys() else None
 
