@@ -23,6 +23,9 @@ UNITS: Final[Mapping[str, float]] = {
     "h": 3600,
     "d": 86400,
 }
+# Seconds. Who asks for more than a day has its clock or its unit wrong, or means "go away";
+# the callers have bounds of their own below it.
+LONGEST: Final = 86_400.0
 DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 # The members of a JSON object that servers use for the same purpose.
 IN_BODY: Final = ("backOffSuggestion", "retry_after", "retryAfter")
@@ -41,7 +44,7 @@ def retry_after_seconds(header: str, *, now: float) -> float | None:
     if DURATION.fullmatch(header):
         return seconds_in(header)
     when = http_date(header)
-    return None if when is None else max(0.0, when - now)
+    return None if when is None else min(max(0.0, when - now), LONGEST)
 
 
 def http_date(header: str) -> float | None:
@@ -74,4 +77,4 @@ def seconds_in(hint: Any) -> float | None:
         seconds = hint if isinstance(hint, float) or hint.bit_length() < 64 else None
     if seconds is None or not isfinite(seconds):
         return None
-    return max(0.0, seconds)  # a time that is over by now comes as a negative number
+    return min(max(0.0, seconds), LONGEST)  # a time that is over by now comes as a negative number

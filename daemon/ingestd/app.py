@@ -169,14 +169,12 @@ class Daemon:
             yield name, window.plugin.source.root
 
     def flush(self) -> None:
-        """Send what is in memory without waiting for batches to fill.
+        """Send what waits, in memory and on disk, without waiting for anything.
 
         There is nothing to send before the daemon is ready.
         """
-        if not self.ready.is_set():
-            return
-        for delivery in self.deliveries.by_store.values():
-            delivery.lane.hurry()
+        if self.ready.is_set():
+            self.deliveries.hurry()
 
     async def reload(self) -> str:
         """Read the configuration again and touch only what changed; return what that was.

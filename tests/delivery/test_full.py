@@ -1,21 +1,19 @@
 """What becomes of points when a spool, or the disk, has no room for them."""
 
 import asyncio
-import random
 from pathlib import Path
 
 import pytest
 
 from ingestd.disk.directory import BALLAST_BYTES
-from ingestd.model import Point
 from tests.support.disk import fill
 from tests.support.influx2 import Influx2, answer
 from tests.support.pipeline import (
-    LEVEL,
     Pipeline,
     end_backoff,
     held,
     influx,
+    noise,
     points,
     running,
     until,
@@ -69,11 +67,6 @@ async def test_what_is_dropped_is_told(server: Influx2, tmp_path: Path) -> None:
         await until(lambda: bool(pipe.logged("spool has room again")))
         (over,) = pipe.logged("spool has room again")
         assert (over["level"], over["dropped"]) == ("info", dropped)
-
-
-def noise(start: int, count: int) -> list[Point]:
-    """Make points that cannot be compressed much."""
-    return [(LEVEL, (start + at) * 1_000_000, random.random()) for at in range(count)]
 
 
 @pytest.mark.slow

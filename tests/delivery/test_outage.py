@@ -60,9 +60,11 @@ def test_backoff_stays_bounded_for_ever() -> None:
     assert watched.outage.retry_in <= 60
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(300.0, 300.0), (0.01, 0.5), (None, 0.5)])
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(300.0, 300.0), (0.01, 0.5), (None, 0.5), (86_400.0, 900.0)]
+)
 def test_retry_after_is_a_floor(asked: float | None, expected: float) -> None:
-    """The store knows best how long, but cannot ask for less than our own backoff."""
+    """The store knows best how long, within reason, but not for less than our own backoff."""
     watched = Watched()
 
     watched.outage.failed("busy", retry_after=asked)

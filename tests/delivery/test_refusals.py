@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ingestd.config.model import EmbeddedStore
-from ingestd.delivery.sender import sifted
+from ingestd.delivery.sifting import sifted
 from ingestd.errors import BodyRejected
 from ingestd.model import Body, Series
 from ingestd.sinks.embedded import EmbeddedSink
@@ -29,16 +29,32 @@ async def test_a_bad_point_stands_alone_in_the_end(server: Influx2, tmp_path: Pa
         assert pipe.balanced()
 
 
-async def test_a_store_that_refuses_everything_is_not_asked_for_ever(
+async def test_only_the_bad_ones_are_buried_however_many(server: Influx2, tmp_path: Path) -> None:
+    """Of 3,000 points with 60 bad ones that no answer names, 2,940 are stored."""
+    server.refuse = lambda line: "hates fifties" if line.endswith("50") or "99 " in line else ""
+    bad = {second for second in range(1, 3001) if second % 100 == 50}
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(*range(1, 3001)))
+        await until(lambda: pipe.only.account.stored + pipe.only.dead.count == 3000, within=60)
+
+        assert {second for _, second in held(server)} == set(range(1, 3001)) - bad
+        assert pipe.only.dead.count == len(bad)
+        assert pipe.balanced()
+
+
+async def test_a_body_that_is_all_bad_lets_others_have_their_turn(
     server: Influx2, tmp_path: Path
 ) -> None:
-    """Halving has a bound, and what is past it is kept with the dead letters."""
-    server.always = answer(400)
+    """Past so many tries the rest goes on from the spool, where later points overtake it."""
+    server.refuse = lambda line: "" if line.startswith("good") else "hates it"
+    good = Series("good", measurement="good")
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
         await pipe.safe(points(*range(1, 2001)))
+        assert 0 < pipe.only.dead.count < 2000
+        await pipe.safe(points(3000, series=good))
 
-        assert pipe.only.dead.count == 2000
-        assert server.writes <= 300
+        assert held(server) == {("good", 3000): 1.0}
+        assert pipe.only.dead.count < 2000
         assert pipe.balanced()
 
 
@@ -63,6 +79,24 @@ async def test_a_body_too_large_goes_in_pieces(server: Influx2, tmp_path: Path) 
 
         assert len(held(server)) == 200
         assert pipe.only.dead.count == 0
+
+
+async def test_a_limit_is_remembered(server: Influx2, tmp_path: Path) -> None:
+    """With a limit of 1,500 bytes every one of 4,000 points is stored.
+
+    The second body is cut before it is sent.
+    """
+    server.largest = 1500
+    sink = influx(server.url, gzip=False)
+    async with running(tmp_path, {"main": sink}) as pipe:
+        await pipe.safe(points(*range(1, 2001)))
+        before = server.writes
+        await pipe.safe(points(*range(3001, 5001)))
+
+        assert len(held(server)) == 4000
+        assert pipe.only.dead.count == 0
+        sizes = [sum(len(line) + 1 for line in body) for body in server.bodies[before:]]
+        assert sum(size > 1501 for size in sizes) <= 2
 
 
 async def test_what_the_store_would_garble_is_refused_by_us(
@@ -163,7 +197,7 @@ def test_a_store_may_name_every_point_of_a_body() -> None:
     body = Body(sink.join(lines), 2, 0, 0)
     error = BodyRejected("two bad", bad={0: "hates one", 1: "hates two"})
 
-    refused, again = sifted(sink, body, error, last=False)
+    refused, again = sifted(sink, body, error)
 
     assert list(refused) == [(lines[0], "hates one"), (lines[1], "hates two")]
     assert list(again) == []

@@ -385,7 +385,8 @@ async def play(path: Path, steps: Sequence[tuple[str, int, int, bool]]) -> None:
             before = sum(each.body.points for each in checked_out)
             if not checked_out:
                 return 0
-            rest = body("r" * (left + 1), points=left + 1) if partly else None
+            last = max(each.body.last_us for each in checked_out) // 1_000_000
+            rest = body("r" * (left + 1), points=left + 1, last=last) if partly else None
             await spool.replace(checked_out, rest)
             spool.check_in()
             return before - (rest.points if rest else 0)

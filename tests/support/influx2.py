@@ -14,7 +14,7 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -113,6 +113,7 @@ class Influx2:
         script: What it does with the next writes, one each; then it works as usual.
         always: What it does with every write while the script is empty, or None.
         refuse: Why it refuses a line, or an empty string.
+        fails_over: Whether it fails with 500 over some lines.
         largest: The most bytes, inflated, that it takes at once.
         stored: What it holds, by bucket.
         writes: How many write requests came, answered or not.
@@ -125,6 +126,7 @@ class Influx2:
         self.script: deque[Behaviour] = deque()
         self.always: Behaviour | None = None
         self.refuse: Callable[[str], str] = lambda _line: ""
+        self.fails_over: Callable[[Sequence[str]], bool] = lambda _lines: False
         self.largest = 50_000_000
         self.stored: dict[str, dict[Key, float]] = {}
         self.writes = 0
@@ -174,6 +176,8 @@ class Influx2:
         text = (await request.read()).decode()
         self.bodies.append([line for line in text.split("\n") if line])
         behaviour = self.script.popleft() if self.script else (self.always or Behaviour())
+        if self.fails_over(self.bodies[-1]):
+            behaviour = answer(500)
         if behaviour.stores:
             self._take(request, text)
         if behaviour.delay:

@@ -1,6 +1,7 @@
 """The stages from the buffer to a store, on real files and a real socket."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,6 +31,11 @@ UNBALANCED = "bug: the points of a store do not add up"
 def points(*times: int, series: Series = LEVEL, value: float = 1.0) -> list[Point]:
     """Make points at times in seconds since the Unix epoch."""
     return [(series, time * 1_000_000, value) for time in times]
+
+
+def noise(start: int, count: int) -> list[Point]:
+    """Make points that cannot be compressed much."""
+    return [(LEVEL, (start + at) * 1_000_000, random.random()) for at in range(count)]
 
 
 @dataclass
@@ -68,7 +74,7 @@ class Pipeline:
 
 def end_backoff(outage: Outage) -> None:
     """Let a store that is down be probed now, as if its backoff were over."""
-    outage._retry_at = outage._clock.monotonic()
+    outage.try_now()
 
 
 async def until(condition: Callable[[], bool], *, within: float = 10.0) -> None:
@@ -83,11 +89,17 @@ def held(server: Influx2) -> dict[tuple[str, int], float]:
     return {(name, us // 1_000_000): v for (name, us), v in server.values(BUCKET).items()}
 
 
-def influx(url: str, *, bucket: str = BUCKET, timeout: float = 5.0) -> Sink:
+def influx(url: str, *, bucket: str = BUCKET, timeout: float = 5.0, gzip: bool = True) -> Sink:
     """Return a sink for the fake InfluxDB 2."""
     return influxdb.sink(
         InfluxStore(
-            name="main", url=url, org="campus", bucket=bucket, token="secret", timeout=timeout
+            name="main",
+            url=url,
+            org="campus",
+            bucket=bucket,
+            token="secret",
+            timeout=timeout,
+            gzip=gzip,
         )
     )
 
@@ -105,8 +117,15 @@ async def running(
     spool_age: float | None = None,
     write_ahead: bool = False,
     ballast_bytes: int = 1 << 20,
+    believed: bool = True,
+    agreeing: float = 0.0,
+    suspect_pause: float = 0.02,
+    disk_retry: float = 5.0,
 ) -> AsyncIterator[Pipeline]:
-    """Run deliveries for some sinks; what they leave behind stays in the directory."""
+    """Run deliveries for some sinks; what they leave behind stays in the directory.
+
+    Unless ``believed`` is false, the stores count as having taken readings before.
+    """
     clock, buffer = SystemClock(), Buffer(capacity=capacity)
     events: list[dict[str, Any]] = []
     log = log_into(events)
@@ -132,11 +151,15 @@ async def running(
                     write_ahead=write_ahead,
                     spool_bytes=spool_bytes,
                     spool_age=spool_age,
+                    clocks_agreeing=agreeing,
+                    suspect_pause=suspect_pause,
+                    disk_retry=disk_retry,
                 ),
                 pool=pool,
                 clock=clock,
                 log=log,
             )
+            deliveries[name].sender.believed = believed
         buffer.lanes = {name: each.lane for name, each in deliveries.items()}
         async with asyncio.TaskGroup() as group:
             for each in deliveries.values():

@@ -114,7 +114,12 @@ class Deliveries:
         for delivery in self.by_store.values():
             delivery.spool.limit_bytes = limits.spool_bytes
             delivery.limits.spool_age = limits.spool_age
-            delivery.space.look_again()
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Send what waits anywhere now: a person asks for it, or has mended something."""
+        for delivery in self.by_store.values():
+            delivery.hurry()
 
     def remove(self, name: str, *, beside: Collection[str] = ()) -> None:
         """Stop delivering to a store; what is in memory for it goes to its spool.

@@ -96,12 +96,13 @@ class Delivery:
             first=limits.first_retry, longest=limits.longest_retry, clock=clock, log=log
         )
         shared = {"account": self.account, "limits": limits, "log": log}
-        self.space = SpoolSpace(buffer=self.buffer, spool=self.spool, clock=clock, **shared)
-        shared |= {"outage": self.outage, "space": self.space}
-        self.sender = Sender(sink=self.sink, dead=self.dead, pool=self.pool, **shared)
-        self.drain = Drain(
-            sender=self.sender, spool=self.spool, audit=self.audit, clock=clock, **shared
+        shared |= {"clock": clock, "outage": self.outage}
+        self.space = SpoolSpace(buffer=self.buffer, spool=self.spool, **shared)
+        shared["space"] = self.space
+        self.sender = Sender(
+            sink=self.sink, dead=self.dead, pool=self.pool, others=self._others, **shared
         )
+        self.drain = Drain(sender=self.sender, spool=self.spool, audit=self.audit, **shared)
 
     async def run(self) -> None:
         """Deliver until the lane is closed and empty."""
@@ -109,6 +110,8 @@ class Delivery:
         self.drain.look()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.drain.run(), name=f"ingestd[{self.name}].drain")
+            space = self.space.run(self.sender.giving_up)
+            group.create_task(space, name=f"ingestd[{self.name}].space")
             await self._live()
             self.give_up()
         await self.sink.close()
@@ -196,6 +199,17 @@ class Delivery:
         """Stop sending: what is in memory goes to the spool, and what is there stays."""
         self.sender.give_up()
         self.drain.look()
+        self.space.wake()
+
+    def hurry(self) -> None:
+        """Send what is in memory and on disk now, without waiting for anything."""
+        self.lane.hurry()
+        self.outage.try_now()
+        self.space.try_now()
+        self.drain.look()
+
+    async def _others(self) -> Sequence[Body]:
+        return await self.spool.sample(past=self.sender.suspects.ids)
 
     @property
     def stuck(self) -> bool:
@@ -222,7 +236,7 @@ class Delivery:
         if not self.outage.up:
             return f"store {self.name} is {self.outage.health.value}"
         oldest_at = self.spool.holds.oldest_at
-        if not self.spooled or oldest_at is None:
+        if self.spooled <= self.sender.suspects.points or oldest_at is None:
             return ""
         # With write_ahead everything passes through the spool, so only what stays there counts.
         if self.limits.write_ahead and self.clock.now() - oldest_at < self.limits.passing:
@@ -364,7 +378,7 @@ class Delivery:
         """Send a fresh body if its store is up; return what is left of it."""
         if not self.outage.up or self.limits.write_ahead or self.sender.giving_up.is_set():
             return body
-        return await self.sender.send(body, Origin.FLIGHT)
+        return (await self.sender.send(body, Origin.FLIGHT)).left
 
     def _may_correct(self, body: Body) -> bool:
         """Say whether a body may correct a point that waits in the spool."""
@@ -381,7 +395,7 @@ class Delivery:
                 return
             # What may correct a point in the spool must not get ahead of it, even now.
             if not self._may_correct(left) and self.outage.probe():
-                left = await self.sender.send(left, Origin.FLIGHT)
+                left = (await self.sender.send(left, Origin.FLIGHT)).left
             elif droppable:
                 self.space.drop(left)
                 return

@@ -6,10 +6,14 @@ body probes it. The log gets one line for each change, not one for each failure.
 
 import asyncio
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from ingestd.clock import Clock
 from ingestd.plugins._backoff import Backoff
+
+# Seconds. A store knows best how long it needs, but one that asks for days has its clock
+# or its unit wrong, and the collectors behind a full spool would wait as long.
+HEARD: Final = 900.0
 
 
 class Health(StrEnum):
@@ -51,7 +55,9 @@ class Outage:
         """
         now = self._clock.monotonic()
         self.failures += 1
-        wait = max(self._backoff.spread_pause(self.failures), retry_after or 0.0)
+        # A server may ask for years, or for a date that is wrong.
+        asked = min(retry_after or 0.0, max(HEARD, self._backoff.longest))
+        wait = max(self._backoff.spread_pause(self.failures), asked)
         self._retry_at = now + wait
         self.message = message
         if self.health is Health.UP:
@@ -78,6 +84,10 @@ class Outage:
     def retry_in(self) -> float:
         """Seconds until the store may be probed; 0 or less when it may be now."""
         return 0.0 if self.up else self._retry_at - self._clock.monotonic()
+
+    def try_now(self) -> None:
+        """End the backoff: a person asks for it, or something has changed."""
+        self._retry_at = self._clock.monotonic()
 
     def probe(self) -> bool:
         """Claim the one probe; say whether it may be sent."""

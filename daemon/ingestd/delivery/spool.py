@@ -15,11 +15,12 @@ body would cost more than storing it.
 """
 
 import asyncio
+import random
 import sqlite3
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from ingestd.clock import Clock
 from ingestd.disk import DamagedRow, Database, is_text, move_aside
@@ -29,6 +30,10 @@ from ingestd.model import Body
 # As they count towards the whole: a damaged number must not add up to more than SQLite can say.
 _POINTS: Final = "min(max(CAST(coalesce(points, 1) AS INTEGER), 1), 1000000000)"
 _BYTES: Final = "min(max(CAST(coalesce(bytes, 0) AS INTEGER), 0), 1000000000)"
+WHOLE: Final = (
+    "SELECT id, coalesce(CAST(data AS BLOB), x''), points, first_us, last_us, droppable, crc"
+    " FROM spool"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +174,10 @@ class Spool:
             oldest_at=now if held.oldest_at is None else held.oldest_at,
         )
 
-    async def oldest(self, points: int) -> tuple[list[Spooled], int]:
+    async def oldest(self, points: int, *, past: Collection[int] = ()) -> tuple[list[Spooled], int]:
         """Return the first bodies in the queue, with about so many points together.
+
+        Bodies whose place is in ``past`` are left out, and are there for ``pick``.
 
         They are checked out until ``replace`` or ``check_in``, and not dropped meanwhile:
         points that are on their way to the store cannot be counted as dropped.
@@ -179,10 +186,32 @@ class Spool:
             The bodies, and how many points were lost in damaged ones just found.
         """
         async with self._choosing:
-            found, damaged = await self._database.read(lambda db: _oldest(db, self.store, points))
+            found, damaged = await self._database.read(
+                lambda db: _oldest(db, self.store, points, past)
+            )
             self._checked_out = frozenset(each.id for each in found)
         lost = await self._remove(damaged, aside="checksum differs") if damaged else 0
         return found, lost
+
+    async def try_disk(self) -> None:
+        """Write something small, as a body would be written.
+
+        Raises:
+            StateError: The disk has no room, or fails.
+        """
+        await self._database.write(_touch)
+
+    async def pick(self, places: Sequence[int]) -> list[Spooled]:
+        """Return the bodies at some places that are still there, checked out."""
+        async with self._choosing:
+            found = await self._database.read(lambda db: _picked(db, places))
+            self._checked_out |= {each.id for each in found}
+        return found
+
+    async def sample(self, *, past: Collection[int] = ()) -> list[Body]:
+        """Return the newest body and one that is picked at random; nothing if none waits."""
+        found = await self._database.read(lambda db: _sampled(db, self.store, past))
+        return [each.body for each in found]
 
     async def replace(self, spooled: Sequence[Spooled], body: Body | None) -> None:
         """Take bodies out of the queue; put what is left of them in their place."""
@@ -190,16 +219,18 @@ class Spool:
         if body is None:
             await self._remove(ids)
         else:
-            await self._shrink(ids, body)
+            # One whose source keeps no copy any more makes the whole one that is never dropped.
+            droppable = all(each.droppable for each in spooled)
+            await self._shrink(ids, body, droppable=droppable)
 
-    async def _shrink(self, ids: Sequence[int], body: Body) -> None:
+    async def _shrink(self, ids: Sequence[int], body: Body, *, droppable: bool) -> None:
         """Put one body in the place of several, in one transaction."""
         first, *others = ids
 
         def act(db: sqlite3.Connection) -> tuple[int, int, int]:
             removed = _delete(db, others, aside="")
             before = _weight(db, first)
-            _update(db, first, body)
+            _update(db, first, body, droppable=droppable)
             return (
                 removed[0],
                 removed[1] + before[0] - body.points,
@@ -293,26 +324,49 @@ def insert(db: sqlite3.Connection, store: str, body: Body, *, droppable: bool, n
     )
 
 
-def _oldest(db: sqlite3.Connection, store: str, points: int) -> tuple[list[Spooled], list[int]]:
+def _oldest(
+    db: sqlite3.Connection, store: str, points: int, past: Collection[int]
+) -> tuple[list[Spooled], list[int]]:
     found: list[Spooled] = []
     damaged: list[int] = []
-    rows = db.execute(
-        "SELECT id, coalesce(CAST(data AS BLOB), x''), points, first_us, last_us, droppable, crc"
-        " FROM spool WHERE store = ? ORDER BY id",
-        (store,),
-    )
-    for row_id, data, *numbers in rows:
-        if not all(type(number) is int for number in numbers) or zlib.crc32(data) != numbers[-1]:
-            damaged.append(row_id)
+    for row in db.execute(f"{WHOLE} WHERE store = ? ORDER BY id", (store,)):
+        if row[0] in past:
             continue
-        count, first_us, last_us, droppable, _ = numbers
-        if found and count > points:
+        spooled = _spooled(row)
+        if spooled is None:
+            damaged.append(row[0])
+            continue
+        if found and spooled.body.points > points:
             break
-        found.append(Spooled(row_id, Body(data, count, first_us, last_us), bool(droppable)))
-        points -= count
+        found.append(spooled)
+        points -= spooled.body.points
         if points <= 0:
             break
     return found, damaged
+
+
+def _spooled(row: Sequence[Any]) -> Spooled | None:
+    """Return what a row of ``WHOLE`` holds, or None if it is damaged."""
+    row_id, data, *numbers = row
+    if not all(type(number) is int for number in numbers) or zlib.crc32(data) != numbers[-1]:
+        return None
+    count, first_us, last_us, droppable, _ = numbers
+    return Spooled(row_id, Body(data, count, first_us, last_us), bool(droppable))
+
+
+def _picked(db: sqlite3.Connection, places: Sequence[int]) -> list[Spooled]:
+    rows = (db.execute(f"{WHOLE} WHERE id = ?", (place,)).fetchone() for place in places)
+    return [spooled for row in rows if row and (spooled := _spooled(row))]
+
+
+def _sampled(db: sqlite3.Connection, store: str, past: Collection[int]) -> list[Spooled]:
+    rows = db.execute("SELECT id FROM spool WHERE store = ?", (store,))
+    ids = [row_id for (row_id,) in rows if row_id not in past]
+    return _picked(db, [max(ids), random.choice(ids)]) if ids else []  # noqa: S311
+
+
+def _touch(db: sqlite3.Connection) -> None:
+    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('disk_tried', x'')")
 
 
 def _weight(db: sqlite3.Connection, row_id: int) -> tuple[int, int]:
@@ -324,10 +378,20 @@ def _weight(db: sqlite3.Connection, row_id: int) -> tuple[int, int]:
     return points, size
 
 
-def _update(db: sqlite3.Connection, row_id: int, body: Body) -> None:
+def _update(db: sqlite3.Connection, row_id: int, body: Body, *, droppable: bool) -> None:
     db.execute(
-        "UPDATE spool SET data = ?, crc = ?, points = ?, bytes = ? WHERE id = ?",
-        (body.data, zlib.crc32(body.data), body.points, len(body.data), row_id),
+        "UPDATE spool SET data = ?, crc = ?, points = ?, bytes = ?, first_us = ?, last_us = ?,"
+        " droppable = ? WHERE id = ?",
+        (
+            body.data,
+            zlib.crc32(body.data),
+            body.points,
+            len(body.data),
+            body.first_us,
+            body.last_us,
+            droppable,
+            row_id,
+        ),
     )
 
 

@@ -5,42 +5,93 @@ the data; of the others the oldest spooled points are dropped. On a full disk th
 new ones take their place in one transaction, because the room that a delete makes
 there belongs to the ballast first. What has to reach the disk for the daemon to go
 on is tried until it does.
+
+Theory of operation. Collectors wait for as long as there is a *want*, and each want
+knows what ends it:
+
+* ``LIMIT``, the spool is at its limit: it has shrunk, or the limit was raised;
+* ``SPOOLING``, the disk did not take a body: it takes one, or a small write of our own,
+  or the store is up, so that nothing has to be spooled;
+* ``PERSISTING``, the disk did not take what the daemon cannot go on without: it does.
+
+They are looked at when any of this may have happened, and by the clock.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from enum import Enum
+from typing import Any, Final, TypeVar
 
-from ingestd.clock import Clock
+from ingestd.clock import Clock, wait_at_most
 from ingestd.delivery.account import Account
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.limits import Limits
+from ingestd.delivery.outage import Outage
 from ingestd.delivery.spool import Spool
 from ingestd.errors import DiskFull, StateError
 from ingestd.model import Body
 
 T = TypeVar("T")
 
+FULL: Final = "spool full: collectors with a cursor wait, the others lose their oldest readings"
+FAILING: Final = "disk fails: collectors with a cursor wait, the others lose their readings"
+
+
+class Want(Enum):
+    """What collectors wait for."""
+
+    LIMIT = "limit"
+    SPOOLING = "spooling"
+    PERSISTING = "persisting"
+
 
 class SpoolSpace:
-    """The room that one store's spool has left.
-
-    Attributes:
-        exhausted: Whether collectors wait for it.
-    """
+    """The room that one store's spool has left."""
 
     def __init__(
         self,
         *,
         buffer: Buffer,
         spool: Spool,
+        outage: Outage,
         account: Account,
         limits: Limits,
         clock: Clock,
         log: Any,
     ) -> None:
-        self._buffer, self._spool, self._account = buffer, spool, account
-        self._limits, self._clock, self._log = limits, clock, log
-        self.exhausted = False
+        self._buffer, self._spool, self._outage = buffer, spool, outage
+        self._account, self._limits = account, limits
+        self._clock, self._log = clock, log
+        self._wants: set[Want] = set()
+        self._persisting = 0  # that have failed and are tried again
+        self._has_want, self._nudge = asyncio.Event(), asyncio.Event()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether collectors wait for it."""
+        return bool(self._wants)
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Look by the clock whether collectors may go on, until an event comes."""
+        while not until.is_set():
+            if not self.exhausted:
+                await self._has_want.wait()
+            if until.is_set():
+                return
+            await wait_at_most(self._nudge, self._limits.disk_retry, clock=self._clock)
+            await self._look_at_disk()
+            self.look_again()
+
+    def try_now(self) -> None:
+        """Cut every pause short: something has changed, or a person wants to know."""
+        self._nudge.set()
+        self._nudge.clear()
+        self.look_again()
+
+    def wake(self) -> None:
+        """Let ``run`` notice that its event has come."""
+        self._has_want.set()
+        self._nudge.set()
 
     async def spool(self, body: Body, *, droppable: bool) -> bool:
         """Spool a body if there is room, making some if it is droppable; return whether it is."""
@@ -48,41 +99,58 @@ class SpoolSpace:
         if droppable and not self._spool.has_room(size):
             await self._drop_oldest(size)
             if not self._spool.has_room(size):
-                self._ran_out(self._at_its_limit)
+                self._ran_out(Want.LIMIT, self._at_its_limit)
                 return False
         try:
             await self._spool.append(body, droppable=droppable)
         except StateError as error:
-            self._ran_out(str(error))
+            self._ran_out(Want.SPOOLING, error)
             full = isinstance(error, DiskFull)
             return full and droppable and await self._append_over_oldest(body)
+        self._end(Want.SPOOLING)
         if not self._spool.has_room(1):
-            self._ran_out(self._at_its_limit)
-        self.look_again()  # the disk may have been full, and is not any more
+            self._ran_out(Want.LIMIT, self._at_its_limit)
+        self.look_again()
         return True
 
     def drop(self, body: Body) -> None:
         """Give up a body in flight that may be dropped, since there is no room for it anywhere."""
-        self._ran_out(self._at_its_limit)
         self._account.drop_in_flight(body.points)
 
     async def persist(self, action: Callable[[], Awaitable[T]]) -> T:
         """Do what needs the disk, however long it takes to have it."""
-        while True:
-            try:
-                return await action()
-            except StateError as error:
-                self._ran_out(str(error))
-                self._account.progress()
-                await self._clock.sleep(self._limits.disk_retry)
+        failed = False
+        try:
+            while True:
+                try:
+                    return await action()
+                except StateError as error:
+                    self._persisting += not failed
+                    failed = True
+                    self._ran_out(Want.PERSISTING, error)
+                    self._account.progress()
+                await wait_at_most(self._nudge, self._limits.disk_retry, clock=self._clock)
+        finally:
+            self._persisting -= failed
+            if failed and not self._persisting:
+                self._end(Want.PERSISTING)
 
     def look_again(self) -> None:
-        """Let collectors go on if there is room again."""
-        room = self._spool.holds.size_bytes <= self._limits.resume_below * self._spool.limit_bytes
-        if self.exhausted and room:
-            self.exhausted = False
-            self._buffer.resume(self._spool.store)
-            self._log.info("spool has room again", dropped=self._account.dropped)
+        """Let collectors go on if what they wait for has come."""
+        if self._spool.holds.size_bytes <= self._limits.resume_below * self._spool.limit_bytes:
+            self._end(Want.LIMIT)
+        if self._outage.up:
+            self._end(Want.SPOOLING)
+
+    async def _look_at_disk(self) -> None:
+        """See whether the disk takes a small write again, if that is what is waited for."""
+        if Want.SPOOLING not in self._wants:
+            return
+        try:
+            await self._spool.try_disk()
+        except StateError:
+            return  # that it fails has been told
+        self._end(Want.SPOOLING)
 
     async def _append_over_oldest(self, body: Body) -> bool:
         """Spool a droppable body on a full disk, at the cost of older ones, if that can be."""
@@ -97,23 +165,31 @@ class SpoolSpace:
         try:
             points = await self._spool.drop_oldest(size_bytes)
         except StateError as error:
-            self._ran_out(str(error))
+            self._ran_out(Want.SPOOLING, error)
             return
         if points:
-            self._ran_out(self._at_its_limit)
+            self._ran_out(Want.LIMIT, self._at_its_limit)
             self._account.drop_from_disk(points)
 
     @property
     def _at_its_limit(self) -> str:
         return f"the spool has reached {self._spool.limit_bytes} bytes"
 
-    def _ran_out(self, why: str) -> None:
-        if self.exhausted:
+    def _ran_out(self, want: Want, why: str | StateError) -> None:
+        if not self._wants:
+            self._buffer.pause(self._spool.store)
+            failing = isinstance(why, StateError) and not isinstance(why, DiskFull)
+            self._log.error(
+                FAILING if failing else FULL, reason=str(why), points=self._spool.holds.points
+            )
+        self._wants.add(want)
+        self._has_want.set()
+
+    def _end(self, want: Want) -> None:
+        if want not in self._wants:
             return
-        self.exhausted = True
-        self._buffer.pause(self._spool.store)
-        self._log.error(
-            "spool full: collectors with a cursor wait, the others lose their oldest readings",
-            reason=why,
-            points=self._spool.holds.points,
-        )
+        self._wants.discard(want)
+        if not self._wants:
+            self._has_want.clear()
+            self._buffer.resume(self._spool.store)
+            self._log.info("spool has room again", dropped=self._account.dropped)

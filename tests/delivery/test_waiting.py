@@ -1,0 +1,153 @@
+"""Every pause of the collectors ends by itself, whichever way it can end."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestd.delivery.spool import Spool
+from ingestd.errors import DiskFull, StateError
+from tests.support.influx2 import Influx2, answer
+from tests.support.pipeline import Pipeline, influx, noise, points, running, until
+
+FULL_DISK = "disk full"
+FAILING_DISK = "failing disk"
+FULL_SPOOL = "full spool"
+LETTER = "dead letter on a full disk"
+
+End = Callable[["Scene"], Awaitable[None]]
+
+
+class Scene:
+    """A store that is away, a disk that can be made to fail, and a pipeline that waits.
+
+    Attributes:
+        error: What the disk fails with, or None.
+    """
+
+    def __init__(self, server: Influx2, pipe: Pipeline) -> None:
+        self.server, self.pipe = server, pipe
+        self.error: type[StateError] | None = None
+        write = pipe.database.write
+
+        async def guarded(action: Callable[..., Any], **options: Any) -> Any:
+            if self.error is not None:
+                raise self.error("state.db: as the test wants it")
+            return await write(action, **options)
+
+        pipe.database.write = guarded  # type: ignore[method-assign]
+
+    async def begin(self, pause: str) -> None:
+        """Have collectors wait for that reason."""
+        if pause == LETTER:
+            self.error, self.server.refuse = DiskFull, lambda _line: "no such field"
+        else:
+            self.server.always = answer(500)
+            self.error = {FULL_DISK: DiskFull, FAILING_DISK: StateError, FULL_SPOOL: None}[pause]
+        some = noise(1, 400) if pause == FULL_SPOOL else points(1)
+        await self.pipe.put(some)
+        await until(lambda: bool(self.pipe.buffer.paused))
+
+
+async def store_is_back(scene: Scene) -> None:
+    """The store takes everything; the disk stays as it is."""
+    scene.server.always = None
+
+
+async def disk_is_back(scene: Scene) -> None:
+    """The disk takes everything; the store stays away."""
+    scene.error = None
+
+
+async def limit_is_raised(scene: Scene) -> None:
+    """As a reload does it."""
+    scene.pipe.only.spool.limit_bytes = 10_000_000
+    scene.pipe.only.space.try_now()
+
+
+async def limit_is_raised_and_nothing_tells(scene: Scene) -> None:
+    """Only the clock is left to find it out."""
+    scene.pipe.only.spool.limit_bytes = 10_000_000
+
+
+ENDS = [
+    (FULL_DISK, store_is_back),
+    (FULL_DISK, disk_is_back),
+    (FAILING_DISK, store_is_back),
+    (FAILING_DISK, disk_is_back),
+    (FULL_SPOOL, store_is_back),
+    (FULL_SPOOL, limit_is_raised),
+    (FULL_SPOOL, limit_is_raised_and_nothing_tells),
+    (LETTER, disk_is_back),
+]
+
+
+@asynccontextmanager
+async def scene_of(server: Influx2, state: Path) -> AsyncIterator[Scene]:
+    """Give a scene, and end it with a disk and a store that are well."""
+    sinks = {"main": influx(server.url)}
+    async with running(state, sinks, spool_bytes=2000, disk_retry=0.05) as pipe:
+        scene = Scene(server, pipe)
+        yield scene
+        scene.error, server.always = None, None
+        await until(lambda: not pipe.buffer.held)
+
+
+@pytest.mark.parametrize(("pause", "end"), ENDS)
+async def test_a_pause_ends(server: Influx2, tmp_path: Path, pause: str, end: End) -> None:
+    """Collectors go on as soon as what they wait for has come."""
+    async with scene_of(server, tmp_path) as scene:
+        await scene.begin(pause)
+        await end(scene)
+
+        await until(lambda: not scene.pipe.buffer.paused)
+        assert scene.pipe.balanced()
+
+
+@pytest.mark.parametrize("pause", [FULL_DISK, FAILING_DISK, FULL_SPOOL, LETTER])
+async def test_a_pause_lasts(server: Influx2, tmp_path: Path, pause: str) -> None:
+    """As long as nothing has ended it, a person who wants to know changes nothing."""
+    async with scene_of(server, tmp_path) as scene:
+        await scene.begin(pause)
+        for _ in range(3):
+            scene.pipe.only.hurry()
+            await scene.pipe.database.read(lambda db: db.execute("SELECT 1").fetchone())
+
+        assert scene.pipe.buffer.paused == {"main"}
+
+
+async def test_a_disk_that_fails_is_not_called_full(server: Influx2, tmp_path: Path) -> None:
+    """The log has the disk's own words, under a name that sends nobody to make room."""
+    async with scene_of(server, tmp_path) as scene:
+        await scene.begin(FAILING_DISK)
+
+        events = [each["event"] for each in scene.pipe.events]
+        assert "disk fails: collectors with a cursor wait, the others lose their readings" in events
+        assert not [each for each in events if each.startswith("spool full")]
+
+
+async def test_a_backoff_ends_when_a_person_asks(server: Influx2, tmp_path: Path) -> None:
+    """What SIGUSR1 and a reload do: the store is tried at once, whatever it asked for."""
+    server.always = answer(503, retry_after="99999999999")
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(1))
+        assert 60 < pipe.only.outage.retry_in <= 900
+        server.always = None
+        pipe.only.hurry()
+
+        await until(lambda: pipe.only.account.stored == 1)
+
+
+async def test_a_touch_is_written(tmp_path: Path) -> None:
+    """Whether the disk is well is found out by writing, not by asking."""
+    async with running(tmp_path, {"main": influx("http://127.0.0.1:9")}) as pipe:
+        spool: Spool = pipe.only.spool
+        await spool.try_disk()
+
+        def tried(db: sqlite3.Connection) -> int:
+            return len(db.execute("SELECT 1 FROM meta WHERE key = 'disk_tried'").fetchall())
+
+        assert await pipe.database.read(tried) == 1
