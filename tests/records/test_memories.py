@@ -1,5 +1,6 @@
 """What a collector remembers is told apart from that of others, and what is damaged is kept."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ async def test_two_collectors_are_told_apart(store: StateStore) -> None:
     assert await store.reset("roof")
     assert (await store.load("roof")).memory == Memory()
     assert (await store.load("lab")).memory == MEMORY
+
+
+def test_a_row_has_the_checksum_that_earlier_versions_gave_it() -> None:
+    """With another one every memory would be set aside after an upgrade."""
+    assert encode("lab", MEMORY, now=START).crc == zlib.crc32(b"\0".join(RAW))
 
 
 @pytest.mark.parametrize("part", ["state", "hidden", "masks"])

@@ -7,7 +7,7 @@ from ingestd.health import PaceKept, SeriesKey
 from ingestd.model import Series
 from ingestd.records import series as seriesnotes
 from ingestd.records import store as records
-from ingestd.records.runs import KEPT_SECONDS, RunRecord
+from ingestd.records.runs import KEPT_SECONDS, Outcome, RunRecord
 from ingestd.records.series import SeriesNotes
 from ingestd.records.store import PRUNE_EVERY, StateStore
 from tests.support.clock import START, VirtualClock
@@ -128,3 +128,14 @@ async def test_records_that_cannot_be_written_hold_up_no_stop(
     store.add_run(RunRecord(collector="lab", tick=START, started=START))
 
     await store.close()
+
+
+async def test_failed_runs_are_listed_by_themselves(store: StateStore) -> None:
+    """Those that wait and those that are written."""
+    for outcome in Outcome:
+        store.add_run(RunRecord(collector="lab", tick=START, started=START, outcome=outcome))
+    waiting = [each.outcome for each in await store.runs(limit=10, failing=True)]
+    await store.flush()
+    written = [each.outcome for each in await store.runs(limit=10, failing=True)]
+
+    assert waiting == written == [Outcome.TIMEOUT, Outcome.FAILED]

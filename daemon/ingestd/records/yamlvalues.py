@@ -48,7 +48,7 @@ def _represent_datetime(dumper: _Dumper, value: datetime) -> yaml.Node:
 
 
 def _construct_tuple(loader: _Loader, node: yaml.SequenceNode) -> tuple[Any, ...]:
-    return tuple(loader.construct_sequence(node, deep=True))
+    return tuple(loader.construct_sequence(node))
 
 
 _Dumper.add_representer(tuple, _represent_tuple)
