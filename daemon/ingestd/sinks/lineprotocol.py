@@ -8,6 +8,7 @@ end in one; VictoriaMetrics undoes ``\\`` too, so every one must be doubled.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,7 @@ from ingestd.model import Point, Series
 # The letter that stands for a precision -> microseconds in one unit of it.
 UNITS: Final[Mapping[bytes, int]] = {b"s": 1_000_000, b"m": 1_000, b"u": 1}
 UNSENDABLE: Final = b'{"unsendable":'
+BACKSLASHED: Final = re.compile(r'\\[,= "]')
 # How many times to look at before choosing how to write them.
 GLANCE: Final = 64
 # Prefixes kept at most; a series costs about 300 bytes.
@@ -110,6 +112,13 @@ def problems(series: Series, tags: Sequence[tuple[str, str]], dialect: Dialect) 
     """Yield every reason why the store would drop or garble this series."""
     for text in (series.measurement, series.field, *(text for pair in tags for text in pair)):
         yield from unsayable(text, dialect)
+    for what, name in (("measurement", series.measurement), ("field", series.field)):
+        # Tried with InfluxDB 1.6: the backslash is lost, or the line is not understood.
+        if not dialect.doubles_backslashes and BACKSLASHED.search(name):
+            yield f'a {what} must not have a backslash before a comma, blank, = or ": {name!r:.80}'
+    # VictoriaMetrics takes it for the beginning of a text, and stores 0 as of now.
+    if dialect.doubles_backslashes and '"' in series.field:
+        yield f'a field must not have a ", got {series.field!r:.80}'
     if series.measurement.startswith("#"):
         yield "a measurement must not start with #, which begins a comment"
     yield from (f"tag {key!r} is reserved" for key, _ in tags[1:] if key in dialect.reserved)
