@@ -80,10 +80,11 @@ def _show_status(found: Json) -> None:
 def _show_problems(found: Json) -> None:
     """Print the one sentence, or its head and a line for each problem if there are several."""
     problems, head = found["problems"], found["headline"]
+    before = "" if found["pid"] else "no daemon runs; "
     if len(problems) < 2 or not head:
-        click.echo(show.bold(show.visible(found["summary"])))
+        click.echo(show.bold(f"{before}{show.visible(found['summary'])}"))
         return
-    click.echo(show.bold(f"{'' if found['pid'] else 'no daemon runs; '}{head}:"))
+    click.echo(show.bold(f"{before}{head}:"))
     for line in problems[:MOST_PROBLEMS]:
         click.echo(f"  {show.clipped(show.visible(line), PROBLEM_SHOWN)}")
     if beyond := len(problems[MOST_PROBLEMS:]):

@@ -65,7 +65,7 @@ def status_json(
     healths = list(overview.collectors.values())
     states = Counter(each.state for each in healths)
     return {
-        "summary": overview.sentence if process.pid else f"no daemon runs; {overview.sentence}",
+        "summary": overview.sentence,
         "headline": overview.headline,
         "problems": overview.problems,
         "version": __version__,
