@@ -67,11 +67,7 @@ class DeadLetters:
         """
         now = self._clock.now()
         rows = [(self.store, now, reason, payload) for payload, reason in refused]
-        await self._database.write(
-            lambda db: db.executemany(
-                "INSERT INTO dead_letters (store, at, reason, payload) VALUES (?, ?, ?, ?)", rows
-            )
-        )
+        await self._database.write(partial(insert, rows=rows))
         self.count += len(rows)
 
     async def listed(self, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
@@ -126,6 +122,13 @@ def is_sendable(sink: Sink, payload: bytes) -> bool:
     except UnsendablePayload:
         return False
     return True
+
+
+def insert(db: sqlite3.Connection, rows: Sequence[tuple[str, float, str, bytes]]) -> None:
+    """Keep payloads, each with its store, the time of its refusal and the reason."""
+    db.executemany(
+        "INSERT INTO dead_letters (store, at, reason, payload) VALUES (?, ?, ?, ?)", rows
+    )
 
 
 def count(db: sqlite3.Connection, store: str) -> int:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from ingestd.disk.actions import run
 from ingestd.disk.directory import Ballast
 from ingestd.disk.schema import (
     MIGRATIONS,
@@ -101,7 +102,7 @@ class Database:
 
         Args:
             action: Changes the database, in another thread; it must not begin,
-                commit, roll back or run a script.
+                commit, roll back or run a script, and gives rows, not what reads them.
             on_full: ``use_ballast`` for what must get through on a full disk:
                 deletes, and small commits without which the daemon is stuck.
 
@@ -171,7 +172,7 @@ class Database:
 
     def _read(self, action: Action[T]) -> T:
         try:
-            return action(self._reader())
+            return run(action, self._reader())
         except sqlite3.Error as exc:
             raise translate(exc, self.path) from exc
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from ingestd.disk.actions import run
 from ingestd.disk.directory import Ballast
 from ingestd.disk.ownfile import OwnFile, diagnosed
 from ingestd.disk.schema import PAGE_BYTES, is_full, translate
@@ -181,7 +182,7 @@ class Writer:
         """Run one job in a savepoint of the transaction."""
         self._connection.execute("SAVEPOINT job")
         try:
-            value = job.action(self._connection)
+            value = run(job.action, self._connection)
         except Exception as exc:  # the border to the caller's code
             # Some errors of SQLite end the whole transaction, and a full disk concerns every job.
             if isinstance(exc, sqlite3.Error) and (
