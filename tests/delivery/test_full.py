@@ -20,6 +20,7 @@ from tests.support.pipeline import (
 )
 
 FULL = "spool full: collectors with a cursor wait, the others lose their oldest readings"
+FAILS = "spool fails: collectors wait until the state database can be written"
 AWAY = answer(503, retry_after="60")
 MIB = 1024 * 1024
 
@@ -158,6 +159,37 @@ async def test_a_failing_database_ends_nothing(server: Influx2, tmp_path: Path) 
 
         assert sorted(held(server)) == [("level", 1), ("level", 2)]
         assert pipe.balanced()
+
+
+@pytest.mark.slow
+async def test_a_failing_database_is_not_told_as_a_full_one(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """Nothing is dropped for it, and all that show how the store is say what is wrong.
+
+    It waits for the pause between two tries of the disk.
+    """
+    server.always = AWAY
+    async with running(tmp_path, {"main": influx(server.url)}, spool_bytes=MIB) as pipe:
+        await pipe.safe(points(1))
+        await pipe.database.write(lambda db: db.execute("ALTER TABLE spool RENAME TO elsewhere"))
+        waiting = await pipe.put(points(2), droppable=True)
+        await until(lambda: bool(pipe.logged(FAILS)))
+
+        (told,) = pipe.logged(FAILS)
+        facts = pipe.only.facts()
+        assert (told["level"], told["reason"]) == ("error", facts.spool_error)
+        assert "spool" in facts.spool_error
+        assert not facts.full
+        assert pipe.buffer.full == "the spool of main cannot be written"
+
+        await pipe.database.write(lambda db: db.execute("ALTER TABLE elsewhere RENAME TO spool"))
+        await waiting.wait()
+        assert not pipe.buffer.paused
+        assert not pipe.only.facts().spool_error
+        assert await come_back(server, pipe) == {1, 2}
+        assert pipe.only.account.dropped == 0
+        assert not pipe.logged(FULL)
 
 
 async def test_a_store_that_blinks_is_tried_again_without_a_spool(

@@ -38,6 +38,7 @@ async def test_metrics_of_a_store_say_where_its_points_are(server: Influx2, tmp_
         "spool_bytes": 0,
         "spool_limit_bytes": 10_000_000,
         "dead_letters": 1,
+        "spool_failed": 0,
         "spool_full": 0,
         "store_up": 1,
     }
@@ -48,7 +49,7 @@ async def test_metrics_of_a_store_say_where_its_points_are(server: Influx2, tmp_
         "spool_oldest_timestamp_seconds": holds.oldest_at,
         "store_up": 0,
     }
-    assert [family.type for family in families] == ["counter"] * 4 + ["gauge"] * 8
+    assert [family.type for family in families] == ["counter"] * 4 + ["gauge"] * 9
     assert [family.documentation for family in families] == [each.text for each in OF_STORES]
 
 

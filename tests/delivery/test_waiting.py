@@ -125,7 +125,7 @@ async def test_a_disk_that_fails_is_not_called_full(server: Influx2, tmp_path: P
         await scene.begin(FAILING_DISK)
 
         events = [each["event"] for each in scene.pipe.events]
-        assert "disk fails: collectors with a cursor wait, the others lose their readings" in events
+        assert "spool fails: collectors wait until the state database can be written" in events
         assert not [each for each in events if each.startswith("spool full")]
 
 

@@ -1,5 +1,6 @@
 """The state of a collector, as a table: what is known of it, and what that makes it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,7 @@ def healths(*states: State) -> list[CollectorHealth]:
 
 UP, DOWN = StoreFacts(name="main"), StoreFacts(name="main", down_for=300.0, error="refused")
 FULL = StoreFacts(name="main", full=True)
+UNWRITABLE = StoreFacts(name="main", spool_error="no such table")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,24 @@ FULL = StoreFacts(name="main", full=True)
             (
                 "1 of 1 store and 1 of 1 collector need attention: store main has a full spool; "
                 "c0 is paused"
+            ),
+        ),
+        (
+            [State.FRESH],
+            [UNWRITABLE],
+            "",
+            (
+                "1 of 1 store needs attention: store main has a spool that cannot be written: "
+                "no such table"
+            ),
+        ),
+        (
+            [State.FRESH],
+            [replace(DOWN, spool_error="no such table")],
+            "",
+            (
+                "1 of 1 store needs attention: store main has taken nothing for 5m: refused; "
+                "its spool cannot be written: no such table"
             ),
         ),
         (

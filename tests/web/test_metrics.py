@@ -127,6 +127,7 @@ async def test_accounts_wait_until_it_is_known_what_is_on_disk(
 
     assert {name for name, _ in found} == {
         "ingestd_store_up",
+        "ingestd_spool_failed",
         "ingestd_spool_full",
         "ingestd_spool_limit_bytes",
     }

@@ -51,7 +51,7 @@ def _show_status(found: Json) -> None:
             "buffer": f"{buffer['points']:,} of {buffer['capacity']:,} points"
             if found["pid"]
             else "",
-            "paused": ", ".join(f"the spool of {name} is full" for name in buffer["paused"]),
+            "paused": ", ".join(f"the spool of {name} takes no more" for name in buffer["paused"]),
         }
     )
     click.echo()

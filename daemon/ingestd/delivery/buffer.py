@@ -59,7 +59,7 @@ class Buffer:
         self.lanes: Mapping[str, Lane] = {}
         self.successors: Mapping[str, str] = {}
         self.held = self.backfill = 0
-        self._paused: set[str] = set()
+        self._paused: dict[str, str] = {}  # why
         self._queue = deque[Turn]()
         self._behind = deque[Turn]()  # backfills, which wait until no collector does
 
@@ -97,25 +97,25 @@ class Buffer:
         """Name those of some stores that are there no longer, under any name."""
         return sorted(name for name in stores if self._current(name) not in self.lanes)
 
-    def pause(self, store: str) -> None:
-        """Keep out points whose source keeps them too: this store's spool is full."""
-        self._paused.add(store)
+    def pause(self, store: str, why: str = "is full") -> None:
+        """Keep out points whose source keeps them too; ``why`` says how this store's spool is."""
+        self._paused[store] = why
 
     def resume(self, store: str) -> None:
         """Let in again what waits for this store's spool alone."""
-        self._paused.discard(store)
+        self._paused.pop(store, None)
         self._admit()
 
     @property
     def paused(self) -> frozenset[str]:
-        """The stores whose spool is full."""
+        """The stores whose spool takes no more."""
         return frozenset(self._paused)
 
     @property
     def full(self) -> str:
         """What points wait for while they are not taken."""
-        names = ", ".join(sorted(self._paused))
-        return f"the spool of {names} is full" if names else "the buffer is full"
+        spools = [f"the spool of {name} {why}" for name, why in sorted(self._paused.items())]
+        return ", ".join(spools) or "the buffer is full"
 
     @property
     def most_backfill(self) -> int:

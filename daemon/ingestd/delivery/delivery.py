@@ -43,7 +43,7 @@ from ingestd.delivery.outage import Outage
 from ingestd.delivery.preparing import PreparedBatch, prepare
 from ingestd.delivery.sender import Sender
 from ingestd.delivery.spool import Spool, contents
-from ingestd.delivery.spoolspace import SpoolSpace
+from ingestd.delivery.spoolspace import SpoolAttempt, SpoolSpace
 from ingestd.disk import Database
 from ingestd.errors import NotPossible, UnreadableBody
 from ingestd.health import StoreFacts
@@ -226,7 +226,8 @@ class Delivery:
             name=self.name,
             down_for=None if self.outage.up else down_for,
             error=self.outage.message,
-            full=self.space.exhausted,
+            full=self.space.full,
+            spool_error=self.space.failure,
             dead=self.dead.count,
         )
 
@@ -389,14 +390,15 @@ class Delivery:
         left: Body | None = body
         while left is not None:
             self.account.progress()
-            if await self.space.spool(left, droppable=droppable):
+            attempt = await self.space.spool(left, droppable=droppable)
+            if attempt is SpoolAttempt.SPOOLED:
                 self.account.to_spool(left.points)
                 self.drain.look()
                 return
             # What may correct a point in the spool must not get ahead of it, even now.
             if not self._may_correct(left) and self.outage.probe():
                 left = (await self.sender.send(left, Origin.FLIGHT)).left
-            elif droppable:
+            elif droppable and attempt is SpoolAttempt.FULL:
                 self.space.drop(left)
                 return
             else:

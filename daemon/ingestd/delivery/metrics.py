@@ -76,7 +76,13 @@ OF_STORES: Final = (
     OfStore(
         "ingestd_spool_full",
         "Whether spool or disk are full, so that collectors wait or lose their oldest readings.",
-        lambda it: it.space.exhausted,
+        lambda it: it.space.full,
+        of_accounts=False,
+    ),
+    OfStore(
+        "ingestd_spool_failed",
+        "Whether the spool cannot be written for another reason, so that collectors wait.",
+        lambda it: bool(it.space.failure),
         of_accounts=False,
     ),
     OfStore(

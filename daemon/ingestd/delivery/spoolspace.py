@@ -15,11 +15,14 @@ knows what ends it:
 * ``PERSISTING``, the disk did not take what the daemon cannot go on without: it does.
 
 They are looked at when any of this may have happened, and by the clock.
+
+A database that fails for another reason says nothing about room: nothing is dropped for
+it, and what may be dropped waits as everything else does.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from enum import Enum
+from enum import Enum, auto
 from typing import Any, Final, TypeVar
 
 from ingestd.clock import Clock, wait_at_most
@@ -34,7 +37,7 @@ from ingestd.model import Body
 T = TypeVar("T")
 
 FULL: Final = "spool full: collectors with a cursor wait, the others lose their oldest readings"
-FAILING: Final = "disk fails: collectors with a cursor wait, the others lose their readings"
+FAILING: Final = "spool fails: collectors wait until the state database can be written"
 
 
 class Want(Enum):
@@ -45,8 +48,20 @@ class Want(Enum):
     PERSISTING = "persisting"
 
 
+class SpoolAttempt(Enum):
+    """How an attempt to spool a body ended."""
+
+    SPOOLED = auto()
+    FULL = auto()
+    FAILED = auto()
+
+
 class SpoolSpace:
-    """The room that one store's spool has left."""
+    """The room that one store's spool has left.
+
+    Attributes:
+        failure: Why nothing can be written although there may be room, or an empty string.
+    """
 
     def __init__(
         self,
@@ -62,7 +77,9 @@ class SpoolSpace:
         self._buffer, self._spool, self._outage = buffer, spool, outage
         self._account, self._limits = account, limits
         self._clock, self._log = clock, log
+        self.failure = ""
         self._wants: set[Want] = set()
+        self._told: set[str] = set()
         self._persisting = 0  # that have failed and are tried again
         self._has_want, self._nudge = asyncio.Event(), asyncio.Event()
 
@@ -70,6 +87,11 @@ class SpoolSpace:
     def exhausted(self) -> bool:
         """Whether collectors wait for it."""
         return bool(self._wants)
+
+    @property
+    def full(self) -> bool:
+        """Whether collectors wait for room, on the disk or below the spool's limit."""
+        return Want.LIMIT in self._wants or (self.exhausted and not self.failure)
 
     async def run(self, until: asyncio.Event) -> None:
         """Look by the clock whether collectors may go on, until an event comes."""
@@ -93,25 +115,35 @@ class SpoolSpace:
         self._has_want.set()
         self._nudge.set()
 
-    async def spool(self, body: Body, *, droppable: bool) -> bool:
-        """Spool a body if there is room, making some if it is droppable; return whether it is."""
+    async def spool(self, body: Body, *, droppable: bool) -> SpoolAttempt:
+        """Spool a body if there is room, making some if it is droppable."""
+        try:
+            return await self._spooled(body, droppable=droppable)
+        except StateError as error:
+            self._ran_out(Want.SPOOLING, error)
+            return SpoolAttempt.FULL if isinstance(error, DiskFull) else SpoolAttempt.FAILED
+
+    async def _spooled(self, body: Body, *, droppable: bool) -> SpoolAttempt:
         size = len(body.data)
         if droppable and not self._spool.has_room(size):
             await self._drop_oldest(size)
             if not self._spool.has_room(size):
                 self._ran_out(Want.LIMIT, self._at_its_limit)
-                return False
+                return SpoolAttempt.FULL
         try:
             await self._spool.append(body, droppable=droppable)
-        except StateError as error:
+        except DiskFull as error:
+            if not droppable:
+                raise
             self._ran_out(Want.SPOOLING, error)
-            full = isinstance(error, DiskFull)
-            return full and droppable and await self._append_over_oldest(body)
+            # It takes the place of older ones, and the disk is as full as it was.
+            self._account.drop_from_disk(await self._spool.append_over_oldest(body))
+            return SpoolAttempt.SPOOLED
         self._end(Want.SPOOLING)
         if not self._spool.has_room(1):
             self._ran_out(Want.LIMIT, self._at_its_limit)
         self.look_again()
-        return True
+        return SpoolAttempt.SPOOLED
 
     def drop(self, body: Body) -> None:
         """Give up a body in flight that may be dropped, since there is no room for it anywhere."""
@@ -152,21 +184,8 @@ class SpoolSpace:
             return  # that it fails has been told
         self._end(Want.SPOOLING)
 
-    async def _append_over_oldest(self, body: Body) -> bool:
-        """Spool a droppable body on a full disk, at the cost of older ones, if that can be."""
-        try:
-            points = await self._spool.append_over_oldest(body)
-        except StateError:  # that the disk has no room has been told
-            return False
-        self._account.drop_from_disk(points)
-        return True
-
     async def _drop_oldest(self, size_bytes: int) -> None:
-        try:
-            points = await self._spool.drop_oldest(size_bytes)
-        except StateError as error:
-            self._ran_out(Want.SPOOLING, error)
-            return
+        points = await self._spool.drop_oldest(size_bytes)
         if points:
             self._ran_out(Want.LIMIT, self._at_its_limit)
             self._account.drop_from_disk(points)
@@ -176,20 +195,24 @@ class SpoolSpace:
         return f"the spool has reached {self._spool.limit_bytes} bytes"
 
     def _ran_out(self, want: Want, why: str | StateError) -> None:
-        if not self._wants:
-            self._buffer.pause(self._spool.store)
-            failing = isinstance(why, StateError) and not isinstance(why, DiskFull)
-            self._log.error(
-                FAILING if failing else FULL, reason=str(why), points=self._spool.holds.points
-            )
         self._wants.add(want)
         self._has_want.set()
+        failing = isinstance(why, StateError) and not isinstance(why, DiskFull)
+        self.failure = str(why) if failing else ""
+        self._buffer.pause(self._spool.store, "cannot be written" if failing else "is full")
+        event = FAILING if failing else FULL
+        if event not in self._told:
+            self._told.add(event)
+            self._log.error(event, reason=str(why), points=self._spool.holds.points)
 
     def _end(self, want: Want) -> None:
         if want not in self._wants:
             return
         self._wants.discard(want)
+        if self._wants <= {Want.LIMIT}:  # the disk took what was to be written
+            self.failure = ""
         if not self._wants:
+            self._told.clear()
             self._has_want.clear()
             self._buffer.resume(self._spool.store)
             self._log.info("spool has room again", dropped=self._account.dropped)

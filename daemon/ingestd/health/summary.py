@@ -20,6 +20,7 @@ class StoreFacts:
         down_for: For how long it has taken nothing, in seconds, or None if it takes readings.
         error: Why.
         full: Whether its spool is full.
+        spool_error: Why its spool cannot be written for another reason, or an empty string.
         dead: How many points it has refused for good.
     """
 
@@ -27,7 +28,13 @@ class StoreFacts:
     down_for: float | None = None
     error: str = ""
     full: bool = False
+    spool_error: str = ""
     dead: int = 0
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether it needs attention."""
+        return self.down_for is not None or self.full or bool(self.spool_error)
 
 
 def problems(
@@ -44,7 +51,7 @@ def problems(
         (each for each in collectors if each.state.is_trouble),
         key=lambda each: by_trouble(each.state),
     )
-    lines = [f"store {_store(each)}" for each in stores if each.down_for is not None or each.full]
+    lines = [f"store {_store(each)}" for each in stores if each.is_trouble]
     lines += map(str, troubled)
     lines += [
         f"store {each.name} has refused {each.dead:,} readings" for each in stores if each.dead
@@ -71,7 +78,7 @@ def sentence(
 def headline(collectors: Sequence[CollectorHealth], stores: Sequence[StoreFacts]) -> str:
     """Say how many stores and collectors need attention; nothing if none does."""
     troubled = sum(each.state.is_trouble for each in collectors)
-    down = sum(each.down_for is not None or each.full for each in stores)
+    down = sum(each.is_trouble for each in stores)
     parts = []
     if down:
         parts.append(f"{down} of {_counted(len(stores), 'store')}")
@@ -94,10 +101,16 @@ def _all_well(collectors: Sequence[CollectorHealth]) -> str:
 
 
 def _store(store: StoreFacts) -> str:
+    unwritable = f"cannot be written: {store.spool_error}" if store.spool_error else ""
     if store.down_for is None:
-        return f"{store.name} has a full spool"
+        return (
+            f"{store.name} has a spool that {unwritable}"
+            if unwritable
+            else f"{store.name} has a full spool"
+        )
     full = ", and its spool is full" if store.full else ""
-    return f"{store.name} has taken nothing for {span(store.down_for)}{full}: {store.error}"
+    end = f"; its spool {unwritable}" if unwritable else ""
+    return f"{store.name} has taken nothing for {span(store.down_for)}{full}: {store.error}{end}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -26,7 +26,7 @@ class Process:
         loaded_at: When the configuration in use was read.
         stopping: Whether it has begun to stop.
         buffered: How many points are in memory.
-        paused: The stores whose spool is full.
+        paused: The stores whose spool takes no more.
         running: How many collectors run at the moment.
     """
 

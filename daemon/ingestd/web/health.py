@@ -36,9 +36,11 @@ def _readiness(daemon: Daemon) -> dict[str, str]:
         "started": "" if daemon.ready.is_set() else "is starting",
         "running": "is stopping" if daemon.stopping.is_set() else "",
     }
-    for name in daemon.deliveries.by_store:
-        full = name in daemon.buffer.paused
-        checks[f"spool of {name}"] = "full, collectors with a cursor wait" if full else ""
+    for name, delivery in daemon.deliveries.by_store.items():
+        checks[f"spool of {name}"] = ""
+        if name in daemon.buffer.paused:
+            wrong = "cannot be written" if delivery.space.failure else "full"
+            checks[f"spool of {name}"] = f"{wrong}, collectors with a cursor wait"
     return checks
 
 
