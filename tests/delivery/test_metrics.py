@@ -37,6 +37,7 @@ async def test_metrics_of_a_store_say_where_its_points_are(server: Influx2, tmp_
         "spool_points": 0,
         "spool_bytes": 0,
         "spool_limit_bytes": 10_000_000,
+        "spool_suspect_points": 0,
         "dead_letters": 1,
         "spool_failed": 0,
         "spool_full": 0,

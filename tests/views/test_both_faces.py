@@ -56,7 +56,7 @@ MOVING: Final = frozenset(
         *("pid", "started", "uptime", "loaded_at"),
         *("next_run", "running", "failures", "backing_off_for", "last_reading"),
         *("health", "since", "retry_in", "accepted", "inherited", "stored", "dropped"),
-        *("in_memory", "silent"),
+        *("in_memory", "suspect", "identity", "silent"),
     }
 )
 

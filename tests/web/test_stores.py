@@ -135,6 +135,22 @@ async def test_an_outage_is_shown(it: RunningDaemon, influx2: Influx2) -> None:
     assert (await it.get("spool"))[0]["points"] == 0
 
 
+async def test_who_answers_is_shown_and_what_it_fails_over(
+    it: RunningDaemon, influx2: Influx2
+) -> None:
+    """A reading that is tried again and again would look like any other that waits."""
+    delivery = it.daemon.deliveries.by_store["main"]
+    influx2.fails_over = lambda lines: any(line.endswith(" 2") for line in lines)
+    await it.post("collectors/good/run")
+    await it.until(lambda: delivery.sender.suspects.points == 1)
+
+    (store,) = (await it.get("status"))["stores"]
+    assert (store["suspect"], store["spool"]["points"]) == (1, 1)
+    assert "aiohttp" in store["identity"]
+    metrics = (await it.ask("GET", "/metrics")).body
+    assert 'ingestd_spool_suspect_points{store="main"} 1.0' in metrics
+
+
 async def test_what_a_former_store_left_is_shown(
     daemon_folder: DaemonFolder, influx2: Influx2
 ) -> None:

@@ -55,7 +55,7 @@ def _show_status(found: Json) -> None:
         }
     )
     click.echo()
-    headers = ["store", "", "stored", "in memory", "spooled", "dead", "dropped"]
+    headers = ["store", "", "stored", "in memory", "spooled", "dead", "dropped", "who answers"]
     rows = [
         [
             each["name"],
@@ -65,13 +65,17 @@ def _show_status(found: Json) -> None:
             show.number(each["spool"]["points"]),
             show.number(each["dead_letters"]),
             show.number(each["dropped"]),
+            show.visible(each["identity"]) or show.NOTHING,
         ]
         for each in found["stores"]
     ]
-    show.table(headers, rows, right=set(headers[2:]))
+    show.table(headers, rows, right=set(headers[2:-1]))
     for each in found["stores"]:
         if each["error"]:
             click.echo(f"{each['name']}: {show.visible(each['error'])}")
+        if each["suspect"]:
+            waiting = f"{each['suspect']:,} of what is spooled waits"
+            click.echo(f"{each['name']}: {waiting} because the store fails over it, and no other")
     if found["backfills"]:
         click.echo()
         show_backfills(found["backfills"])

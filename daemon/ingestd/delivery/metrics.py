@@ -91,6 +91,12 @@ OF_STORES: Final = (
         lambda it: it.spool.holds.oldest_at,
     ),
     OfStore(
+        "ingestd_spool_suspect_points",
+        "Points on disk over which the store fails, while it takes others.",
+        lambda it: it.sender.suspects.points,
+        of_accounts=False,
+    ),
+    OfStore(
         "ingestd_dead_letters", "Points that the store refused for good.", lambda it: it.dead.count
     ),
     OfStore(

@@ -23,6 +23,8 @@ class Traffic:
         stored: Taken by the store.
         dropped: Given up.
         in_memory: On their way.
+        suspect: Those that wait on disk because the store fails over them, while it takes others.
+        identity: Who answers, product and version; an empty string if that is not known.
     """
 
     health: str | None = None
@@ -34,6 +36,8 @@ class Traffic:
     stored: int | None = None
     dropped: int | None = None
     in_memory: int | None = None
+    suspect: int | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

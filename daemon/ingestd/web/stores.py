@@ -180,6 +180,8 @@ def _configured(daemon: Daemon, delivery: Delivery) -> dict[str, Any]:
             stored=account.stored,
             dropped=account.dropped,
             in_memory=delivery.in_memory,
+            suspect=delivery.sender.suspects.points,
+            identity=str(delivery.sender.identity),
         ),
     )
 
