@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import ingestd
-from ingestd.secretnames import looks_secret
+from ingestd.redaction import looks_secret
 
 SECRET: Final = "correct horse"
 # Params, results and hidden state have these types; so has state, which people may see.

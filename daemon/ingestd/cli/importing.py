@@ -21,7 +21,7 @@ from ingestd.cli.settings import Verbs, config_option, load
 from ingestd.config import Config, format_duration
 from ingestd.contract import Memory
 from ingestd.errors import NotPossible, ResultError
-from ingestd.secretnames import find_secrets
+from ingestd.redaction import find_secrets
 
 if TYPE_CHECKING:
     from ingestd.app import Daemon

@@ -19,8 +19,7 @@ from ingestd.config import CollectorConfig, Config, duration
 from ingestd.contract import Memory
 from ingestd.errors import ConfigError
 from ingestd.records import GOOD_OUTCOMES, Outcome
-from ingestd.redaction import Redactor
-from ingestd.secretnames import find_secrets
+from ingestd.redaction import Redactor, find_secrets
 
 if TYPE_CHECKING:
     from ingestd.cli.dryrun import DryRun

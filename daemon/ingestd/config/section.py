@@ -15,8 +15,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ingestd.config import nodes, options
 from ingestd.config.findings import Findings
 from ingestd.errors import Problem
-from ingestd.redaction import MASK, Redactor
-from ingestd.secretnames import find_secrets, in_url, looks_secret
+from ingestd.redaction import MASK, Redactor, find_secrets, in_url, looks_secret
 
 T = TypeVar("T")
 D = TypeVar("D")

@@ -17,8 +17,7 @@ from ingestd.config import nodes
 from ingestd.config.findings import Findings
 from ingestd.config.nodes import CORE
 from ingestd.errors import Problem
-from ingestd.redaction import MASK
-from ingestd.secretnames import looks_secret
+from ingestd.redaction import MASK, looks_secret
 
 _REFERENCE: Final = re.compile(r"\$\$|\$\{([^{}]*)(\}?)")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::([-?])(.*))?", re.DOTALL)

@@ -13,8 +13,7 @@ from yarl import URL
 
 from ingestd.errors import QueryError, StoreUnavailable
 from ingestd.plugins import _files
-from ingestd.redaction import Redactor
-from ingestd.secretnames import in_url
+from ingestd.redaction import Redactor, in_url
 from ingestd.sinks.answers import Reply
 
 # Enough for InfluxDB to quote every line of a batch that it did not understand.

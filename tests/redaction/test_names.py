@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from ingestd.loading import Loader
-from ingestd.secretnames import find_secrets, in_url, looks_secret
+from ingestd.redaction import find_secrets, in_url, looks_secret
 
 SECRET_NAMES = """
     password PASSWD db_password clientSecret token access_token api_key apikey X-Api-Key APIKey key
@@ -91,7 +91,8 @@ HARMLESS_PARAMS: Final = """
     ambientweather.url ambientweather.newest dcs.url dcs.api dcs.username dcs.registers
     dcs.max_window dcs.since dcs.period dcs.values dcs.calibrated dcs.interpolated dcs.skip
     dcs.local_time dcs.decimal_places dcs.series dcs.tags dcs.status dcs.revisit
-    dcs.revisit_full dcs.full dcs.again ecobee.thermostats ecobee.columns ecobee.sensors
+    dcs.revisit_full dcs.full dcs.again dcs.names dcs.only dcs.renamed dcs.source
+    ecobee.thermostats ecobee.columns ecobee.sensors
     ecobee.lookback ecobee.overlap ecobee.url ecobee.newest ecobee.revisions ecobee.changed
     ecobee.names enphase.client_id enphase.systems enphase.redirect_uri enphase.telemetry
     enphase.lookback enphase.overlap enphase.pause enphase.url enphase.newest http_json.url
