@@ -2,7 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The same with the newest release of everything, even beyond the bounds of setup.cfg.
+# The same with the newest release of everything, even beyond the bounds of setup.cfg for which
+# no reason is given there (.ci/newest.py).
 NEWEST := .venv-newest
 # The first of these that is Python 3.11 or later makes the virtualenv.
 PYTHON ?= python3.13 python3.12 python3.11 python3

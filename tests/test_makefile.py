@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,30 @@ def test_make_alone_says_what_there_is(checkout: Path) -> None:
     assert answer.returncode == 0
     for target in ("run", "test", "test-newest", "check", "bench", "bench-quick", "clean"):
         assert f"make {target} " in answer.stdout
+
+
+def test_only_bounds_with_a_reason_stay_for_the_newest_releases(checkout: Path) -> None:
+    """A release that has been tried, and does not do, is not tried again each week."""
+    (checkout / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "newest.py", checkout / ".ci")
+    (checkout / "setup.cfg").write_text(
+        "[options]\ninstall_requires =\n    open>=1.2\n    guessed>=1,<3\n"
+        "[options.extras_require]\n"
+        "# tried 3 no longer does what tests want\n"
+        "test =\n    tried>=2.1,<3\n    tried-too[more]>=2.1,<3\n    tried>=2.1,<4\n"
+    )
+
+    answer = subprocess.run(
+        [sys.executable, checkout / ".ci" / "newest.py"], check=True, capture_output=True, text=True
+    )
+
+    assert answer.stdout.split() == [
+        "open>=1.2",
+        "guessed>=1",
+        "tried>=2.1,<3",
+        "tried-too[more]>=2.1",
+        "tried>=2.1",
+    ]
 
 
 def test_the_script_of_the_ci_is_valid() -> None:
