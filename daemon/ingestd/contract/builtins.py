@@ -181,7 +181,7 @@ def listed(readings: object) -> list[Any]:
     """
     if type(readings) is list:
         return readings
-    # An empty dict has nothing to store, as an empty list has; scripts of BMON begin with one.
+    # An empty dict has nothing to store, as an empty list has; scripts of hosts begin with one.
     if readings is None or (isinstance(readings, Mapping) and not readings):
         return []
     if isinstance(readings, str | bytes | Mapping) or not isinstance(readings, Iterable):
