@@ -89,7 +89,7 @@ class TestContext(Context):
             shared=shared,
             keep=self._keep_given,
             note=self.notes.append,
-            connection=self.connection.append,
+            connection=lambda problem, _: self.connection.append(problem),
         )
 
     def now(self) -> datetime:

@@ -136,12 +136,14 @@ async def open_at(
         check_keys(str(address), address.host, keys)
         async with serving(address, answering.answer, certificate) as where:
             answering.ctx.log.info("listening", address=str(where), tls=certificate is not None)
+            answering.ctx.connected(f"messages at {where}")
             yield
         return
     with answering.ctx.mount(answering.prefix, answering.answer) as daemon:
         unix = daemon.startswith("unix:")
         check_keys(daemon, "" if unix else urlsplit(daemon).hostname or "", keys)
         answering.ctx.log.info("listening", address=daemon, path=answering.prefix)
+        answering.ctx.connected(f"messages at {daemon}{answering.prefix}")
         yield
 
 

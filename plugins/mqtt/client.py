@@ -122,8 +122,9 @@ def refusal(error: aiomqtt.MqttError, settings: Settings) -> BrokerError:
     """Return our error for a failed connection."""
     code = getattr(getattr(error, "rc", None), "value", None)
     if isinstance(error, MqttConnectError) and code not in PASSING:
+        user = "no user" if settings.username is None else f"user {settings.username!r}"
         return BrokerRefused(
-            f"{settings.broker}: the broker refused client {settings.client_id!r}, "
-            f"user {settings.username!r}: {getattr(error, 'rc', error)}"
+            f"{settings.broker}: the broker refused client {settings.client_id!r}, {user}: "
+            f"{getattr(error, 'rc', error)}"
         )
     return BrokerError(f"{settings.broker}: cannot connect: {error}")

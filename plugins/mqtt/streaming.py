@@ -38,7 +38,7 @@ async def stream(
         BrokerError: There was no connection at all, or there will be none.
     """
     wanted = [(each.filter, each.qos) for each in routes.entries]
-    outage = Outage(ctx, settings)
+    outage = Outage(ctx, settings, [each.filter for each in routes.entries])
     while not ctx.stopping:
         gone = sorted(set(known) - {each for each, _ in wanted})
         try:
@@ -102,8 +102,8 @@ class Outage:
     ends at once, over and over.
     """
 
-    def __init__(self, ctx: Any, settings: Settings) -> None:
-        self._ctx, self._log, self._settings = ctx, ctx.log, settings
+    def __init__(self, ctx: Any, settings: Settings, filters: Sequence[str]) -> None:
+        self._ctx, self._log, self._settings, self._filters = ctx, ctx.log, settings, filters
         self._connected = 0.0  # when, on the monotonic clock; 0 for never
         self._away_since: float | None = None
         self._pauses = 0
@@ -121,7 +121,7 @@ class Outage:
                 broker=broker,
             )
         self._connected, self._away_since = now, None
-        self._ctx.connected()
+        self._ctx.connected(f"messages of {', '.join(self._filters):.120}")
 
     def begins(self, link: Link) -> None:
         """Note that a connection ended.

@@ -53,6 +53,21 @@ TABLE: list[tuple[dict[str, Any], State, str]] = [
         State.NEVER,
         "has given nothing yet, for 61s (stream): no topic matched",
     ),
+    (
+        STREAM | {"has_given": False, "known_for": 61.0, "awaits": "messages of m/#"},
+        State.NEVER,
+        "has given nothing yet, for 61s (stream): it is connected and waits for messages of m/#",
+    ),
+    (
+        POLLING | {"has_given": False, "succeeded": False, "known_for": 5.0, "due_in": 86_400.0},
+        State.WAITING,
+        "",
+    ),
+    (
+        POLLING | {"has_given": False, "succeeded": False, "known_for": 5.0, "due_in": 1e6},
+        State.WAITING,
+        "is first due in 12d (every 30s)",
+    ),
     (STREAM | {"has_given": False, "known_for": 200.0, "cadence": 90.0}, State.WAITING, ""),
     (
         STREAM | {"has_given": False, "known_for": 211.0, "cadence": 90.0},
@@ -126,7 +141,8 @@ def test_state(facts: dict[str, Any], state: State, why: str) -> None:
 
     assert health.state is state
     assert health.why.startswith(why)
-    assert bool(health.why) == state.is_trouble == bool(why)
+    assert bool(health.why) == bool(why)
+    assert bool(why) or not state.is_trouble
 
 
 def test_the_worst_is_sorted_first() -> None:
@@ -219,6 +235,15 @@ UNWRITABLE = StoreFacts(name="main", spool_error="no such table")
             [UP],
             "2 problems",
             "the configuration on disk is not in use: 2 problems",
+        ),
+        (
+            [State.FRESH, State.LATE],
+            [UP],
+            "2 problems",
+            (
+                "the configuration on disk is not in use: 2 problems; "
+                "1 of 2 collectors needs attention: c1 is late"
+            ),
         ),
         (
             [State.FRESH],

@@ -65,9 +65,15 @@ class FromFiles:
             failures=int(last is not None and last.failed),
             error=last.error if last else "",
             degraded=last.degraded if last else "",
+            due_in=None if last else _first_due_in(config),
             late=watch.late(two_ticks=two_ticks or 0.0, now=0.0),
             series=len(watch),
         )
+
+
+def _first_due_in(config: CollectorConfig) -> float | None:
+    schedule, now = schedule_of(config), time.time()
+    return schedule.next_after(now) - now if schedule else None
 
 
 def _two_ticks(config: CollectorConfig) -> float | None:

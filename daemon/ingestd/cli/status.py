@@ -1,5 +1,6 @@
 """``ingestd status`` and ``ingestd reload``: the daemon as a whole."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from ingestd.cli.exitcodes import FAILURE
 from ingestd.cli.settings import config_option, json_option
 
 MOST_PROBLEMS: Final = 20
+MOST_NAMED: Final = 5  # collectors in a line
 PROBLEM_SHOWN: Final = 300  # characters of one
 
 
@@ -48,6 +50,8 @@ def _show_status(found: Json) -> None:
             "state": found["state_dir"],
             "workers": found["worker_processes"],
             "collectors": counts,
+            "disabled": _named(collectors["disabled"]),
+            "waiting": _named(collectors["distant"]),
             "buffer": f"{buffer['points']:,} of {buffer['capacity']:,} points"
             if found["pid"]
             else "",
@@ -93,6 +97,12 @@ def _show_problems(found: Json) -> None:
         click.echo(f"  {show.clipped(show.visible(line), PROBLEM_SHOWN)}")
     if beyond := len(problems[MOST_PROBLEMS:]):
         click.echo(f"  and {beyond} more; see ingestd collectors")
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return the first names of some, and how many more there are."""
+    beyond = len(names) - MOST_NAMED
+    return ", ".join([*names[:MOST_NAMED], *([f"and {beyond:,} more"] if beyond > 0 else [])])
 
 
 def _refusal(config: Json) -> str:

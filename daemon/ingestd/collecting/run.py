@@ -214,10 +214,11 @@ class Run:
             connection=self._note_connection,
         )
 
-    def _note_connection(self, problem: str) -> None:
-        """Note what the plugin says of its connection: why it is down, or nothing."""
+    def _note_connection(self, problem: str, awaits: str) -> None:
+        """Note what the plugin says of its connection: why it is down, or what it waits for."""
+        redactor, owner = self.setup.services.redactor, self.setup.config.name
         self.pulse.connection(
-            self.setup.services.redactor.text(problem, owner=self.setup.config.name)
+            redactor.text(problem, owner=owner), redactor.text(awaits, owner=owner)
         )
 
     def _note(self, text: str) -> None:

@@ -27,6 +27,7 @@ class Pulse:
         waits_since: Since when its points wait to be taken, or None.
         connected: Whether the plugin has said that its connection is up.
         disconnected: Why the plugin says that it is down, or an empty string.
+        awaits: What the plugin says that it waits for, or an empty string.
     """
 
     began: float
@@ -36,6 +37,7 @@ class Pulse:
     waits_since: float | None = None
     connected: bool = False
     disconnected: str = ""
+    awaits: str = ""
 
     def gave(self, *, usable: bool, now: float) -> None:
         """Note that the run gave readings."""
@@ -45,9 +47,9 @@ class Pulse:
         elif self.unusable_since is None:
             self.unusable_since = now
 
-    def connection(self, problem: str) -> None:
-        """Note that the connection of the stream is up, or why it is down."""
-        self.connected, self.disconnected = not problem, problem
+    def connection(self, problem: str, awaits: str = "") -> None:
+        """Note that the connection of the stream is up and what it waits for, or why it is down."""
+        self.connected, self.disconnected, self.awaits = not problem, problem, awaits
 
     def has_recovered(self, now: float) -> bool:
         """Say whether a stream goes well after a failure."""
@@ -123,6 +125,12 @@ class Vitals:
         now = self._clock.now()
         return self._schedule.next_after(self._schedule.next_after(now)) - now
 
+    def _first_due_in(self) -> float | None:
+        if self._schedule is None:
+            return None
+        now = self._clock.now()
+        return self._schedule.next_after(now) - now
+
     def series(self) -> Iterator[KnownSeries]:
         """Yield every series with what is known of it."""
         now, wall = self._clock.monotonic(), self._clock.now()
@@ -158,6 +166,8 @@ class Vitals:
             retry_in=course.retry_in,
             degraded=course.degraded,
             disconnected=pulse.disconnected if pulse else "",
+            awaits=pulse.awaits if pulse else "",
+            due_in=self._first_due_in() if last is None and pulse is None else None,
             paused=course.full if waits else "",
             blocked=course.blocked,
             late=self.watch.late(two_ticks=self._two_ticks or 0.0, now=now),

@@ -101,7 +101,7 @@ class Context:
         shared: Shared,
         keep: Callable[[Mapping[str, Any]], None],
         note: Callable[[str], None],
-        connection: Callable[[str], None],
+        connection: Callable[[str, str], None],
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
@@ -145,16 +145,21 @@ class Context:
         """
         self._note(text)
 
-    def connected(self) -> None:
-        """Say that the stream's connection is up; a stream that never says so needs none."""
-        self._connection("")
+    def connected(self, awaits: object = "") -> None:
+        """Say that the stream's connection is up; a stream that never says so needs none.
+
+        Args:
+            awaits: What the stream waits for, such as ``messages of meters/#``. It is told
+                of a collector that has never given a reading.
+        """
+        self._connection("", " ".join(str(awaits).split()))
 
     def disconnected(self, reason: object) -> None:
         """Say that the stream's connection is down, and why: the collector fails until it is up.
 
         For a stream that connects again by itself. One that cannot raises instead.
         """
-        self._connection(" ".join(str(reason).split()) or "no reason given")
+        self._connection(" ".join(str(reason).split()) or "no reason given", "")
 
     def shared(self, make: Callable[..., T], *key: Any) -> T:
         """Return an object that all collectors of this daemon share.

@@ -85,7 +85,7 @@ class FunctionContext:
         """Refuse: an ordinary function gives what it hides with its result."""
         raise _needs_async("keep_hidden")
 
-    def connected(self) -> NoReturn:
+    def connected(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: an ordinary function is no stream."""
         raise _needs_async("connected")
 

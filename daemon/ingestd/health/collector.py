@@ -13,6 +13,7 @@ from ingestd.health.states import State
 from ingestd.health.words import span
 
 FIRST_READING: Final = 60.0  # seconds that a stream may take for its first reading
+LONG_WAIT: Final = 86_400.0  # seconds; a first run that is later than that may be a mistake
 NAMED: Final = 3  # late series in a line
 
 
@@ -36,6 +37,8 @@ class CollectorFacts:
         retry_in: For how long it goes on to back off; 0 if it does not.
         degraded: What the plugin reported as wrong in the run that ended last or goes on.
         disconnected: Why its stream has no connection, or an empty string.
+        awaits: What its stream waits for, as its plugin says, or an empty string.
+        due_in: How long it is to its first run, or None if that has begun.
         paused: What it waits for before its readings can be taken, or an empty string.
         blocked: The line with which it held up the event loop, or an empty string.
         late: Its late series.
@@ -56,6 +59,8 @@ class CollectorFacts:
     retry_in: float = 0.0
     degraded: str = ""
     disconnected: str = ""
+    awaits: str = ""
+    due_in: float | None = None
     paused: str = ""
     blocked: str = ""
     late: Sequence[LateSeries] = ()
@@ -67,7 +72,8 @@ class CollectorHealth:
     """How a collector is.
 
     Attributes:
-        why: What is wrong, for people; empty if nothing is.
+        why: What is wrong, for people; empty if nothing is. One that waits for more than a
+            day for its first run says so.
     """
 
     name: str
@@ -124,12 +130,18 @@ def _nothing_yet(facts: CollectorFacts) -> tuple[State, str]:
         why = f"has given nothing yet, for {span(facts.known_for)} ({facts.schedule})"
         if run_is_late(facts) and facts.running_for is not None:
             why += f", and is in a run that began {span(facts.running_for)} ago"
-        return State.NEVER, f"{why}{_degraded(facts)}"
+        return State.NEVER, f"{why}{_degraded(facts) or _awaits(facts)}"
+    if facts.due_in is not None and facts.due_in > LONG_WAIT:
+        return State.WAITING, f"is first due in {span(facts.due_in)} ({facts.schedule})"
     return State.WAITING, ""
 
 
 def _degraded(facts: CollectorFacts) -> str:
     return f": {facts.degraded}" if facts.degraded else ""
+
+
+def _awaits(facts: CollectorFacts) -> str:
+    return f": it is connected and waits for {facts.awaits}" if facts.awaits else ""
 
 
 def run_is_late(facts: CollectorFacts) -> bool:

@@ -51,28 +51,32 @@ def problems(
         (each for each in collectors if each.state.is_trouble),
         key=lambda each: by_trouble(each.state),
     )
-    lines = [f"store {_store(each)}" for each in stores if each.is_trouble]
+    lines = [f"the configuration on disk is not in use: {refused}"] if refused else []
+    lines += [f"store {_store(each)}" for each in stores if each.is_trouble]
     lines += map(str, troubled)
     lines += [
         f"store {each.name} has refused {each.dead:,} readings" for each in stores if each.dead
     ]
-    return [*lines, f"the configuration on disk is not in use: {refused}"] if refused else lines
+    return lines
 
 
 def sentence(
     collectors: Sequence[CollectorHealth], stores: Sequence[StoreFacts], *, refused: str = ""
 ) -> str:
     """Say in one sentence how everything is."""
-    wrong = problems(collectors, stores, refused=refused)
+    lead = "".join(f"{_cut(line)}; " for line in problems([], [], refused=refused))
+    wrong = problems(collectors, stores)
     if not wrong:
-        return _all_well(collectors)
+        return lead.removesuffix("; ") or _all_well(collectors)
     head = headline(collectors, stores)
-    head = f"{head}: " if head else ""
-    shown = [
-        line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..." for line in wrong[:NAMED]
-    ]
+    head = f"{lead}{head}: " if head else lead
+    shown = [_cut(line) for line in wrong[:NAMED]]
     beyond = len(wrong) - len(shown)
     return head + "; ".join([*shown, f"and {beyond} more"] if beyond else shown)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
 def headline(collectors: Sequence[CollectorHealth], stores: Sequence[StoreFacts]) -> str:
@@ -93,6 +97,11 @@ def _all_well(collectors: Sequence[CollectorHealth]) -> str:
         return "no collectors are configured"
     waiting = sum(each.state == "waiting" for each in collectors)
     number = len(collectors)
+    distant = [str(each) for each in collectors if each.state == "waiting" and each.why]
+    if distant and len(distant) == waiting < len(collectors):
+        beyond = len(distant) - NAMED
+        named = distant[:NAMED] + ([f"and {beyond} more"] if beyond > 0 else [])
+        return f"{number - waiting} of {number} collectors are fresh; {'; '.join(named)}"
     if not waiting:
         return "the one collector is fresh" if number == 1 else f"all {number} collectors are fresh"
     if waiting == number:

@@ -94,6 +94,10 @@ def status_json(
             "failing": sum(each.state.is_failing for each in healths),
             "late": sum(each.state.is_late for each in healths),
             "attention": sum(each.state.is_trouble for each in healths),
+            "disabled": sorted(
+                each.name for each in config.collectors.values() if not each.enabled
+            ),
+            "distant": [str(each) for each in healths if each.state is State.WAITING and each.why],
             "states": {state.value: states[state] for state in State if states[state]},
         },
         "backfills": list(backfills),
