@@ -34,7 +34,7 @@ def check(*, config_path: Path, connect: bool) -> int:
     config, problems = _read(config_path)
     found = plugin_findings(config)
     # A daemon would run the other collectors, but those who ask want to know of each.
-    wrong = in_order([*problems, *found.wrong, *found.unable, *_unimportable(config)])
+    wrong = in_order([*problems, *found.beside(problems), *_unimportable(config)])
     for problem in wrong:
         click.echo(show.visible(str(problem)), err=True)
     for problem in (*config.unchecked, *found.suspicious):
@@ -81,19 +81,24 @@ def left_behind_in(config: Config) -> list[str]:
 
 
 def _unimportable(config: Config) -> list[Problem]:
-    """Import ordinary functions in a process of their own, as a run would."""
+    """Import ordinary functions in a process of their own, as a run would, each file once."""
     loader = loader_for(config)
-    problems = []
+    problems, told = [], dict[str, str]()
     for each in config.collectors.values():
         try:
             plugin = loader.load(each.plugin or "?")
         except PluginLoadError:
             continue  # told already
-        try:
-            if each.enabled and plugin.kind is Kind.FUNCTION:
+        if not each.enabled or plugin.kind is not Kind.FUNCTION:
+            continue
+        if each.plugin not in told:
+            try:
                 loader.verify(plugin)
-        except PluginLoadError as error:
-            problems.append(Problem(each.where, f"collectors.{each.name}.plugin", str(error)))
+                told[each.plugin] = ""
+            except PluginLoadError as error:
+                told[each.plugin] = str(error)
+        if text := told[each.plugin]:
+            problems.append(Problem(each.where, f"collectors.{each.name}.plugin", text))
     return problems
 
 

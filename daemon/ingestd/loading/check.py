@@ -1,7 +1,7 @@
 """Whether a configuration fits its plugins, and the folders that it names."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,18 @@ class PluginFindings:
         """What a daemon that runs with this configuration has to say of it."""
         return list(map(str, (*self.unable, *self.suspicious)))
 
+    def beside(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Return what is wrong beside problems that are known, and does not follow from them.
+
+        A schedule is not missing where its option is misspelt or no good.
+        """
+        spoilt = {each.key.rpartition(".")[0] for each in problems}
+        return [
+            each
+            for each in (*self.wrong, *self.unable)
+            if not each.key.endswith(".every") or each.key.rpartition(".")[0] not in spoilt
+        ]
+
 
 def check_plugins(
     config: Config, loader: Loader, *, remembered: Mapping[str, Collection[str]] | None = None
@@ -75,7 +87,7 @@ def with_plugins(error: ConfigError, loader_for: Callable[[Config], Loader]) -> 
     if not isinstance(config, Config):
         return error
     found = check_plugins(config, loader_for(config))
-    return ConfigError(in_order([*error.problems, *found.wrong, *found.unable]), config)
+    return ConfigError(in_order([*error.problems, *found.beside(error.problems)]), config)
 
 
 @dataclass(frozen=True, slots=True)
