@@ -37,10 +37,11 @@ async def them() -> AsyncIterator[Vendors]:
 
 
 async def ran(here: Site, script: str, runs: int = 1, **options: Any) -> list[RunRecord]:
-    """Run a script so many times; return the records when its readings are stored."""
+    """Run a script so many times; return the records when readings and state are stored."""
     await here.restart("m", plugin=str(SCRIPTS / f"{script}.py"), compat="bmon", **options)
     records = await here.ran(runs, name="m")
     await here.until(lambda: len(here.stored) >= sum(each.points for each in records))
+    await here.until(lambda: here.collectors.by_name["m"].committer.idle)
     return records
 
 
