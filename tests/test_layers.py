@@ -52,7 +52,7 @@ RULES: Final = frozenset(
     ]
 )
 # The assembly and the faces of the daemon: modules at the top, and two packages.
-ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"])
+ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading", "upkeep"])
 FACES: Final = {
     "testing": "contract context",
     "views": "calling config contract delivery health records",

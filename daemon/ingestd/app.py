@@ -8,7 +8,6 @@ before the deliveries, and what collectors remember is committed behind both.
 
 import asyncio
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -40,23 +39,19 @@ from ingestd.loading import (
 )
 from ingestd.logs import Threshold
 from ingestd.looplag import LoopWatch
-from ingestd.metrics import HourSummary, Metrics
+from ingestd.metrics import Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
 from ingestd.reloading import Reloader
 from ingestd.sinks import make_sink
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
+from ingestd.upkeep import Upkeep
 
 ENCODERS: Final = 2
 HELPERS: Final = 2
 FLUSH: Final = 5.0  # seconds that stores get at the stop before the spool takes the rest
-TEND: Final = 60.0  # seconds
-KEEP_PACES_EVERY: Final = 5  # times that; what a kill may cost is told, not promised
 RECOVER: Final = 10.0  # seconds that the spools get before the daemon is ready without them
-TELL_STATUS: Final = 4.0  # seconds
-HOUR: Final = 3600.0  # seconds
-MOST_NAMED: Final = 8  # of what is stuck, in a line of the log
 
 T = TypeVar("T")
 # Makes the HTTP server; the context gives its address.
@@ -371,15 +366,22 @@ class Daemon:
 
     def _announce(self, address: str) -> None:
         self._note_config("")
-        for job in (
-            self._tend,
-            self._summarise,
-            self._tell_status,
-            self._feed_watchdog,
-            self._watch_files,
-        ):
-            self._tasks.start(job.__name__.strip("_"), job)
-        self._tasks.start("looplag", self._loop_watch.run)
+        upkeep = Upkeep(
+            notifier=self._notifier,
+            loop_watch=self._loop_watch,
+            ballast=self._directory.ballast,
+            collectors=self.collectors,
+            deliveries=self.deliveries,
+            metrics=self.metrics,
+            stuck=lambda: self.stuck,
+            status_line=self.status_line,
+            blocking=self.blocking,
+            clock=self.clock,
+            log=self.log,
+        )
+        jobs = {**upkeep.jobs, "watch_files": self._watch_files, "looplag": self._loop_watch.run}
+        for name, job in jobs.items():
+            self._tasks.start(name, job)
         self.ready.set()
         self._notifier.ready(self.status_line())
         self.log.info(
@@ -446,48 +448,6 @@ class Daemon:
         self.metrics.reload_ok.set(0)
 
     # -- while it runs
-
-    async def _tend(self) -> None:
-        """Look after the disk space kept back, and keep how far all series have come."""
-        ticks = itertools.count(1)
-        while True:
-            await self.clock.sleep(TEND)
-            await self.blocking(self._directory.ballast.make)
-            if next(ticks) % KEEP_PACES_EVERY == 0:
-                self.collectors.keep_paces()
-
-    async def _summarise(self) -> None:
-        """Say once an hour what the log leaves out: the runs that go as they should."""
-        stores = self.deliveries.by_store
-        summary = HourSummary(
-            runs=self.metrics.total_runs,
-            stored=lambda: {name: each.account.stored for name, each in stores.items()},
-        )
-        while True:
-            await self.clock.sleep(HOUR)
-            self.log.info("last hour", **summary.since_last(), now=self.status_line())
-
-    async def _tell_status(self) -> None:
-        """Tell systemd how things are, whenever that is news."""
-        told = ""
-        while self._notifier.address:
-            await self.clock.sleep(TELL_STATUS)
-            line = self.status_line()
-            # While the loop is held up, its watch shows another line; it is back now.
-            if line != told or self._loop_watch.blocked:
-                self._notifier.status(line)
-                told = line
-
-    async def _feed_watchdog(self) -> None:
-        """Tell systemd that we live, as long as the schedules and the deliveries move."""
-        every = self._notifier.watchdog_interval
-        while every:
-            if stuck := self.stuck:
-                names, number = stuck[:MOST_NAMED], len(stuck)
-                self.log.error("the watchdog starves", stuck=names, number=number)
-            else:
-                self._notifier.watchdog()
-            await self.clock.sleep(every)
 
     async def _watch_files(self) -> None:
         if self.config.daemon.watch:

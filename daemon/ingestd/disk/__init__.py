@@ -10,13 +10,14 @@ from ingestd.disk.damage import (
     move_aside,
 )
 from ingestd.disk.database import READERS, Database
-from ingestd.disk.directory import Holder, StateDirectory, holder
+from ingestd.disk.directory import Ballast, Holder, StateDirectory, holder
 from ingestd.disk.schema import MIGRATIONS, migrate, open_reader, preparing, translate
 from ingestd.disk.writer import Writer
 
 __all__ = [
     "MIGRATIONS",
     "READERS",
+    "Ballast",
     "DamagedRow",
     "Database",
     "Holder",
