@@ -26,7 +26,7 @@ from ingestd.config import file as configfile
 from ingestd.context import Shared
 from ingestd.delivery import Buffer, Deliveries, left_behind
 from ingestd.disk import Database, StateDirectory
-from ingestd.errors import ConfigError, NotNow, StateError
+from ingestd.errors import ConfigError, DatabaseLost, NotNow, StateError
 from ingestd.filewatch import edits
 from ingestd.health import Overview
 from ingestd.hosts import HOSTS
@@ -109,6 +109,7 @@ class Daemon:
         self.refused_at: float | None = None
         self.warnings: list[str] = []
         self.partial = False
+        self._lost: DatabaseLost | None = None
         self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
         self._loop_watch = LoopWatch(
@@ -119,7 +120,7 @@ class Daemon:
         """Run until ``stop`` is called, and come to a clean end.
 
         Raises:
-            StateError: The state directory cannot be used.
+            StateError: The state directory cannot be used, or was taken away meanwhile.
             ConfigError: A collector and its plugin do not fit.
             ListenError: The HTTP API cannot listen.
         """
@@ -134,6 +135,8 @@ class Daemon:
                 self._announce(address)
                 await self.stopping.wait()
                 await self._end()
+                if self._lost is not None:
+                    raise self._lost
             finally:
                 await self._tasks.cancel()
 
@@ -379,7 +382,12 @@ class Daemon:
             clock=self.clock,
             log=self.log,
         )
-        jobs = {**upkeep.jobs, "watch_files": self._watch_files, "looplag": self._loop_watch.run}
+        jobs = {
+            **upkeep.jobs,
+            "watch_files": self._watch_files,
+            "watch_database": self._watch_database,
+            "looplag": self._loop_watch.run,
+        }
         for name, job in jobs.items():
             self._tasks.start(name, job)
         self.ready.set()
@@ -460,6 +468,11 @@ class Daemon:
             )
             async for _ in edited:
                 await self.reload_and_tell()
+
+    async def _watch_database(self) -> None:
+        """Stop once nothing can be kept any more; what restarts the daemon finds a place for it."""
+        self._lost = await self.database.lost(self.clock)
+        self.stopping.set()
 
     async def _end(self) -> None:
         """Bring everything to safety, in order."""

@@ -5,6 +5,7 @@
   - StateError            the state directory cannot be used -> exit 1, with the reason
     . StateDirectoryBusy  another daemon holds it            -> talk to that one, or exit 75
     . DiskFull            nothing was written                -> wait for room; nothing is lost
+    . DatabaseLost        the open file was taken away   -> end with exit 1, to be restarted
     . DatabaseDamaged     SQLite cannot read the file        -> set aside, and begin an empty one
   - PluginError           one run of one collector failed    -> back off; the others carry on
     . PluginLoadError     the file does not import           -> keep the last good version
@@ -82,6 +83,10 @@ class StateDirectoryBusy(StateError):
 
 class DiskFull(StateError):
     """The disk has no room; the transaction left nothing behind."""
+
+
+class DatabaseLost(StateError):
+    """The file that is open is no longer at its place; a restart finds nothing written to it."""
 
 
 class DatabaseDamaged(StateError):

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from ingestd.clock import Clock
 from ingestd.disk.actions import run
 from ingestd.disk.directory import Ballast
 from ingestd.disk.schema import (
@@ -25,13 +26,16 @@ from ingestd.disk.schema import (
     translate,
 )
 from ingestd.disk.writer import Job, OnFull, Writer
-from ingestd.errors import DatabaseDamaged, DiskFull, StateError
+from ingestd.errors import DatabaseDamaged, DatabaseLost, DiskFull, StateError
 
 T = TypeVar("T")
 Action = Callable[[sqlite3.Connection], T]
 
 MOST_QUEUED: Final = 1024  # writes; the next one waits for its turn to queue
 READERS: Final = 2
+# A folder that is moved away and back by hand is back by then, and so is a network file system
+# that had to reconnect.
+STAYS_LOST: Final = 5.0  # seconds
 
 
 class Database:
@@ -56,6 +60,7 @@ class Database:
         self._connections: list[sqlite3.Connection] = []
         self._reading: set[Future[Any]] = set()
         self._closed = False
+        self._missed = asyncio.Event()  # a write has found that the file is not there
 
     @classmethod
     async def open(
@@ -108,6 +113,7 @@ class Database:
 
         Raises:
             DiskFull: There was no room.
+            DatabaseLost: The file is not at its place any more.
             StateError: The database failed, or is closed.
         """
         await self._room.acquire()
@@ -116,7 +122,7 @@ class Database:
         except StateError:
             self._room.release()
             raise
-        future.add_done_callback(lambda _: self._room.release())
+        future.add_done_callback(self._settled)
         return await asyncio.shield(future)
 
     async def read(self, action: Action[T]) -> T:
@@ -131,6 +137,22 @@ class Database:
         self._reading.add(future)
         future.add_done_callback(self._reading.discard)
         return await asyncio.wrap_future(future)
+
+    async def lost(self, clock: Clock) -> DatabaseLost:
+        """Wait until a write finds that the file has gone for good; return what it found.
+
+        Nothing but a restart helps then: SQLite holds on to the file that it has opened.
+        """
+        while True:
+            await self._missed.wait()
+            self._missed.clear()
+            await clock.sleep(STAYS_LOST)
+            try:
+                await self.write(lambda _: None)
+            except DatabaseLost as error:
+                return error
+            except StateError:  # a disk that fails may work again
+                continue
 
     async def close(self) -> None:
         """Finish what was asked for, write the journal back and end the threads."""
@@ -153,10 +175,20 @@ class Database:
         future: asyncio.Future[T] = self._loop.create_future()
 
         def done(value: Any, error: Exception | None) -> None:
-            self._call(partial(_resolve, future, value, self._translated(error)))
+            self._call(partial(self._finish, future, value, self._translated(error)))
 
         self._writer.put(Job(action, on_full, done))
         return future
+
+    def _settled(self, future: asyncio.Future[Any]) -> None:
+        self._room.release()
+        if not future.cancelled():
+            future.exception()  # a caller that was cancelled does not ask for it any more
+
+    def _finish(self, future: asyncio.Future[T], value: T, error: Exception | None) -> None:
+        if isinstance(error, DatabaseLost):
+            self._missed.set()
+        _resolve(future, value, error)
 
     def _call(self, callback: Callable[[], None]) -> None:
         """Call back on the event loop, unless that has gone."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestd.disk.directory import FULL
-from ingestd.errors import DiskFull, StateError
+from ingestd.errors import DatabaseLost, DiskFull, StateError
 
 # How a journal begins, whatever the byte order of its checksums.
 JOURNAL_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -37,27 +37,27 @@ class OwnFile:
         """See that the file at the path is the one that was opened, and its journal whole.
 
         Raises:
-            StateError: What was just written would not be found by a restart.
+            DatabaseLost: What was just written would not be found by a restart.
         """
         if self._there() != self._own:
-            raise StateError(f"{self._path}: another file is in its place: {MENDING}")
+            raise DatabaseLost(f"{self._path}: another file is in its place: {MENDING}")
         try:
             # No lock of SQLite is on the journal, so that closing it gives none away.
             file = os.open(self._journal, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as exc:
-            raise StateError(f"{self._journal}: {exc.strerror}: {MENDING}") from exc
+            raise DatabaseLost(f"{self._journal}: {exc.strerror}: {MENDING}") from exc
         try:
             start = os.pread(file, 4, 0)
         finally:
             os.close(file)
         if start and start not in JOURNAL_MAGIC:  # an empty one has been written back
-            raise StateError(f"{self._journal}: cut by another program: {MENDING}")
+            raise DatabaseLost(f"{self._journal}: cut by another program: {MENDING}")
 
     def _there(self) -> tuple[int, int]:
         try:
             found = self._path.stat()
         except OSError as exc:
-            raise StateError(f"{self._path}: {exc.strerror}: {MENDING}") from exc
+            raise DatabaseLost(f"{self._path}: {exc.strerror}: {MENDING}") from exc
         return found.st_dev, found.st_ino
 
 
@@ -81,9 +81,8 @@ def diagnosed(path: Path, error: StateError) -> StateError:
             with suppress(OSError):
                 tried.unlink()
     except OSError as exc:
+        if exc.errno == errno.ENOENT:
+            return DatabaseLost(f"{path}: {exc.strerror}: {MENDING}")
         if exc.errno not in FULL:
-            wanted = "expected a disk that takes writes"
-            if exc.errno == errno.ENOENT:
-                wanted = "expected the directory to be there"
-            return StateError(f"{path}: {wanted}, got {exc.strerror}")
+            return StateError(f"{path}: expected a disk that takes writes, got {exc.strerror}")
     return error

@@ -165,7 +165,7 @@ class Writer:
 
         Raises:
             sqlite3.Error: It left nothing behind.
-            StateError: A restart would not find what it left.
+            DatabaseLost: A restart would not find what it left.
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
