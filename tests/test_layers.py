@@ -32,7 +32,7 @@ MAY_IMPORT: Final = {
     "bmon": "config contract records",
     "worker": "contract",
     "calling": "contract worker",
-    "loading": "calling config contract worker",
+    "loading": "calling config contract sinks worker",
     "sinks": "config disk",
     "delivery": "config disk health sinks",
     "collecting": "calling config context contract delivery health loading records worker",

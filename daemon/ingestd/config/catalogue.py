@@ -73,9 +73,15 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """Descriptions by the name of the series or a pattern, in the order they were written."""
+    """Descriptions by the name of the series or a pattern, in the order they were written.
+
+    Attributes:
+        entries: The descriptions.
+        places: Where each was written, as ``file:line``; no part of a comparison.
+    """
 
     entries: Mapping[str, SeriesDescription] = dataclasses.field(default_factory=dict)
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     # The order of patterns has a meaning, which comparing mappings would miss.
     def __eq__(self, other: object) -> bool:
@@ -115,7 +121,10 @@ def build(entries: Sequence[CatalogueEntry], problems: list[Problem]) -> Catalog
         if known is not entry:
             message = f"defined twice; first at {known.where}"
             problems.append(Problem(entry.where, f"series.{entry.name}", message))
-    return Catalogue({name: entry.description for name, entry in first.items()})
+    return Catalogue(
+        {name: entry.description for name, entry in first.items()},
+        {name: entry.where for name, entry in first.items()},
+    )
 
 
 def parse(name: str, section: Section) -> CatalogueEntry:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from ingestd.loading.loader import Loader
 from ingestd.loading.seeing import access_for
 from ingestd.plugins import _files
 from ingestd.redaction import Redactor
+from ingestd.sinks import name_problems
 from ingestd.worker import Kind
 
 ACCESS: Final = ("environment", "reads", "writes", "confined")
@@ -78,6 +80,7 @@ def check_plugins(
         asked.setdefault(plugin.path, []).append((plugin, each))
     for members in asked.values():
         looked.values(loader, members)
+    looked.names()
     return PluginFindings(looked.wrong, looked.unable, looked.suspicious)
 
 
@@ -147,6 +150,32 @@ class _Findings:
             for name in found.missing
             if name not in held
         )
+
+    def names(self) -> None:
+        """Look at names that a store would not read back the same."""
+        catalogue = self.config.catalogue
+        given = [
+            *(
+                (partial(self.problem, each), "", each.measurement, each.field)
+                for each in self.config.collectors.values()
+            ),
+            *(
+                (
+                    partial(Problem, catalogue.places.get(name, "")),
+                    f"series.{name}.",
+                    said.measurement,
+                    said.field,
+                )
+                for name, said in catalogue.entries.items()
+            ),
+        ]
+        for problem, key, measurement, field in given:
+            for role, name in (("measurement", measurement), ("field", field)):
+                for store in self.config.stores.values() if name else ():
+                    self.wrong.extend(
+                        problem(f"{key}{role}", f"store {store.name}: {text}")
+                        for text in name_problems(store, role, name or "")
+                    )
 
     def values(self, loader: Loader, members: Sequence[tuple[Plugin, CollectorConfig]]) -> None:
         """Have a plugin look at the params of all its collectors."""

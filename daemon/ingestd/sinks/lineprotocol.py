@@ -112,15 +112,8 @@ def problems(series: Series, tags: Sequence[tuple[str, str]], dialect: Dialect) 
     """Yield every reason why the store would drop or garble this series."""
     for text in (series.measurement, series.field, *(text for pair in tags for text in pair)):
         yield from unsayable(text, dialect)
-    for what, name in (("measurement", series.measurement), ("field", series.field)):
-        # Tried with InfluxDB 1.6: the backslash is lost, or the line is not understood.
-        if not dialect.doubles_backslashes and BACKSLASHED.search(name):
-            yield f'a {what} must not have a backslash before a comma, blank, = or ": {name!r:.80}'
-    # VictoriaMetrics takes it for the beginning of a text, and stores 0 as of now.
-    if dialect.doubles_backslashes and '"' in series.field:
-        yield f'a field must not have a ", got {series.field!r:.80}'
-    if series.measurement.startswith("#"):
-        yield "a measurement must not start with #, which begins a comment"
+    yield from misread("measurement", series.measurement, dialect)
+    yield from misread("field", series.field, dialect)
     yield from (f"tag {key!r} is reserved" for key, _ in tags[1:] if key in dialect.reserved)
     if len(tags) > dialect.max_tags:
         yield f"expected at most {dialect.max_tags - 1} tags, got {len(tags) - 1}"
@@ -128,6 +121,18 @@ def problems(series: Series, tags: Sequence[tuple[str, str]], dialect: Dialect) 
     values = (f"{series.measurement}_{series.field}", *(value for _, value in tags))
     yield from too_long((key for key, _ in tags), dialect.max_key_bytes)
     yield from too_long(values, dialect.max_value_bytes)
+
+
+def misread(role: str, name: str, dialect: Dialect) -> Iterator[str]:
+    """Yield the reasons why the store would read another measurement or field than this one."""
+    # Tried with InfluxDB 1.6: the backslash is lost, or the line is not understood.
+    if not dialect.doubles_backslashes and BACKSLASHED.search(name):
+        yield f'a {role} must not have a backslash before a comma, blank, = or ": {name!r:.80}'
+    # VictoriaMetrics takes it for the beginning of a text, and stores 0 as of now.
+    if role == "field" and dialect.doubles_backslashes and '"' in name:
+        yield f'a field must not have a ", got {name!r:.80}'
+    if role == "measurement" and name.startswith("#"):
+        yield "a measurement must not start with #, which begins a comment"
 
 
 def too_long(texts: Iterable[str], limit_bytes: float) -> Iterator[str]:
