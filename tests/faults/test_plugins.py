@@ -73,9 +73,10 @@ def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
             "every": "500ms",
             # On a busy machine a process may take a second to start, and to fail otherwise.
             "timeout": "1s" if outcome == "timeout" else "1m",
-            "memory_limit": "128MiB",
+            # Coroutines and generators have no process of their own, so nothing limits theirs.
+            **({} if "async" in text else {"memory_limit": "128MiB"}),
         }
-        for name, (_, outcome, _) in BAD.items()
+        for name, (text, outcome, _) in BAD.items()
     }
     daemon.configure(collectors=healthy)
     daemon.start()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.plugins._retryafter import UNITS, retry_after_in_body, retry_after_seconds
+from ingestd.plugins._retryafter import LONGEST, UNITS, retry_after_in_body, retry_after_seconds
 
 NOW = 1_700_000_000.0
 
@@ -45,19 +45,20 @@ def test_retry_after_in_all_its_spellings(header: str, seconds: float | None) ->
 
 @given(st.floats(0, 1e6).map(lambda seconds: round(seconds, 3)), st.sampled_from(sorted(UNITS)))
 def test_retry_after_in_every_unit(number: float, unit: str) -> None:
-    """A number means the same with and without a space before its unit."""
+    """A number means the same with and without a space before its unit, up to a day."""
+    expected = min(number * UNITS[unit], LONGEST)
     for text in (f"{number:.3f}{unit}", f"{number:.3f} {unit.upper()}"):
-        assert retry_after_seconds(text, now=NOW) == pytest.approx(number * UNITS[unit])
+        assert retry_after_seconds(text, now=NOW) == pytest.approx(expected)
 
 
 @given(st.integers(0, 7_000_000_000))
 def test_retry_after_as_a_date(seconds: int) -> None:
-    """A date counts from now, and one that is over means now."""
+    """A date counts from now, one that is over means now, and none is later than in a day."""
     moment = datetime.fromtimestamp(seconds, UTC)
 
     found = retry_after_seconds(format_datetime(moment, usegmt=True), now=NOW)
 
-    assert found == max(0.0, seconds - NOW)
+    assert found == min(max(0.0, seconds - NOW), LONGEST)
 
 
 @given(st.text() | st.from_regex(r"[0-9a-zA-Z:,.+ -]{0,40}", fullmatch=True))

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from ingestd.backfilling.store import BackfillStore
 from ingestd.clock import SystemClock
 from ingestd.config import EmbeddedStore
 from ingestd.contract import Memory
+from ingestd.delivery import former
 from ingestd.delivery.deadletters import DeadLetters
 from ingestd.delivery.spool import Spool
 from ingestd.disk import Database
@@ -78,6 +80,13 @@ async def fill(path: Path) -> None:
         for _ in range(2):
             await spool.append(Body(b"m v=1 1", 1, 1, 1), droppable=True)
             await dead.add([(b"m v=x 1", "refused")])
+        for configured in ({"influx": None}, {}):  # it goes, and leaves what waits
+            await database.write(partial(former.remembered, configured=configured))
+        await database.write(
+            lambda db: former.save(
+                db, "influx", former.FormerStore(beside=frozenset({"b"}), mark_us=1)
+            )
+        )
         await database.write(
             lambda db: db.execute(
                 "INSERT INTO damaged (at, table_name, key, payload, error)"
@@ -123,6 +132,7 @@ async def use(path: Path) -> list[str]:
             await backfills.add_absences("a", [Absence("s", (), 1, 2, T0)])
             spool = Spool(database, "influx", limit_bytes=10**6, clock=clock)
             await spool.open()
+            await database.write(partial(former.remembered, configured={"other": None}))
             await spool.append(Body(b"m v=2 2", 1, 2, 2), droppable=True)
             await spool.expire(0.0)
             bodies, _ = await spool.oldest(1000)
@@ -132,6 +142,7 @@ async def use(path: Path) -> list[str]:
             await dead.open()
             seen += [each.as_dict() for each in await dead.listed()]
             await dead.add([(b"m v=y 1", "refused")])
+            await database.write(lambda db: former.adopt(db, "other", ["influx"]))
             aside = await database.read(
                 lambda db: db.execute("SELECT error FROM damaged").fetchall()
             )
@@ -161,7 +172,7 @@ def damage(path: Path, table: str, column: str, how: str, *, which: str = "") ->
         db.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')")
         db.execute("PRAGMA writable_schema = RESET")
         value: Any = DAMAGE.get(how)
-        order = "key" if table == "meta" else "collector" if table == "series" else "rowid"
+        order = {"meta": "key", "series": "collector", "stores": "name"}.get(table, "rowid")
         newest = which or f"{order} = (SELECT max({order}) FROM {table})"
         expression = "?"
         if how == CUT:

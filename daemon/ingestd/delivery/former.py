@@ -205,10 +205,24 @@ def read(db: sqlite3.Connection, name: str) -> FormerStore:
         "SELECT beside, mark_us FROM stores WHERE name = ?", (name,)
     ).fetchone()
     return FormerStore(
-        beside=frozenset(json.loads(beside)),
-        mark_us=mark_us,
+        beside=_names(beside),
+        mark_us=None if mark_us is None else _mark(mark_us),
         horizon_us=spool.contents(db, name).horizon_us,
     )
+
+
+def _names(text: object) -> frozenset[str]:
+    """Return the names in a JSON list; a damaged one has none."""
+    try:
+        names = json.loads(text) if isinstance(text, str | bytes) else []
+    except (ValueError, RecursionError):
+        names = []
+    return frozenset(map(str, names)) if isinstance(names, list) else frozenset()
+
+
+def _mark(value: object) -> int:
+    """Return the earliest time that was sent; a damaged one is before everything that waits."""
+    return value if isinstance(value, int) else 0
 
 
 def save(db: sqlite3.Connection, name: str, former: FormerStore) -> None:
@@ -219,9 +233,11 @@ def save(db: sqlite3.Connection, name: str, former: FormerStore) -> None:
     )
 
 
-def delete(db: sqlite3.Connection, name: str) -> None:
+def delete(db: sqlite3.Connection, name: str | bytes) -> None:
     """Forget a store that has gone and left nothing."""
-    db.execute("DELETE FROM stores WHERE name = ?", (name,))
+    # A damaged name may be no text, or none that SQLite takes.
+    raw = name if isinstance(name, bytes) else str(name).encode(errors="surrogateescape")
+    db.execute("DELETE FROM stores WHERE CAST(name AS BLOB) = ?", (raw,))
 
 
 def adopt(
@@ -267,14 +283,15 @@ def keep_back(db: sqlite3.Connection, name: str) -> int:
     ).fetchone()
     if row is None or row[0] is None:
         return 0
+    mark_us = _mark(row[0])
     (points,) = db.execute(
-        "SELECT coalesce(sum(max(CAST(points AS INTEGER), 1)), 0) FROM spool"
+        "SELECT CAST(total(max(CAST(points AS INTEGER), 1)) AS INTEGER) FROM spool"
         " WHERE store = ? AND CAST(last_us AS INTEGER) >= ?",
-        (name, row[0]),
+        (name, mark_us),
     ).fetchone()
     db.execute(
         "UPDATE spool SET store = ? WHERE store = ? AND CAST(last_us AS INTEGER) >= ?",
-        (f"{name}{OLDER}", name, row[0]),
+        (f"{name}{OLDER}", name, mark_us),
     )
     return int(points)
 
