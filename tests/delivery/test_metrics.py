@@ -50,7 +50,7 @@ async def test_metrics_of_a_store_say_where_its_points_are(server: Influx2, tmp_
         "spool_oldest_timestamp_seconds": holds.oldest_at,
         "store_up": 0,
     }
-    assert [family.type for family in families] == ["counter"] * 4 + ["gauge"] * 9
+    assert [family.type for family in families] == ["counter"] * 4 + ["gauge"] * 10
     assert [family.documentation for family in families] == [each.text for each in OF_STORES]
 
 

@@ -130,6 +130,7 @@ async def test_accounts_wait_until_it_is_known_what_is_on_disk(
         "ingestd_spool_failed",
         "ingestd_spool_full",
         "ingestd_spool_limit_bytes",
+        "ingestd_spool_suspect_points",
     }
 
 

@@ -32,6 +32,8 @@ async def test_status_says_how_everything_is(daemon_folder: DaemonFolder) -> Non
             "late": 0,
             "attention": 0,
             "states": {"waiting": 1},
+            "disabled": [],
+            "distant": [],
         }
         assert status["summary"] == "1 collector started, nothing is due yet"
         assert status["problems"] == []
