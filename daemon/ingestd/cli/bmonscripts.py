@@ -1,10 +1,10 @@
 """What a script of BMON needs besides us, told from its text without running it."""
 
 import ast
-import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
@@ -52,14 +52,14 @@ def needs_of(path: Path) -> Needs:
 def _foreign(modules: Sequence[str]) -> Iterator[str]:
     django = [each for each in modules if _top(each) == "django" and each != STAND_IN]
     if django:
-        lacking = LACKING if importlib.util.find_spec("django") is None else ""
+        lacking = LACKING if PathFinder.find_spec("django") is None else ""
         text = "only django.conf has a stand-in here; install Django or change the script"
         yield f"imports {', '.join(django)}: {text}{lacking}"
 
 
 def _missing(modules: Sequence[str]) -> Iterator[str]:
     names = sorted({_top(each) for each in modules} - {"django"} - sys.stdlib_module_names)
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    missing = [name for name in names if PathFinder.find_spec(name) is None]
     if missing:
         hints = ["pip install 'ingestd[bmon]'"] if EXTRA.intersection(missing) else []
         hints += [SNMP] if "pysnmp" in missing else []
