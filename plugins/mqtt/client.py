@@ -109,7 +109,17 @@ def inner(client: aiomqtt.Client) -> PahoClient:
         BrokerError: This aiomqtt is built in another way.
     """
     found = getattr(client, "_client", None)
-    needed = ("ack", "manual_ack_set", "socket", "loop_read", "on_connect", "on_disconnect")
+    needed = (
+        "ack",
+        "manual_ack_set",
+        "socket",
+        "loop_read",
+        "loop_write",
+        "want_write",
+        "on_connect",
+        "on_disconnect",
+        "on_socket_register_write",
+    )
     if not isinstance(found, PahoClient) or not all(hasattr(found, each) for each in needed):
         raise BrokerError(
             "aiomqtt: expected a version that holds a paho client with manual acks, such as 2.5, "

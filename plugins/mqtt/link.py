@@ -73,6 +73,7 @@ class Link:
         self._paho.on_connect = self._on_connect
         self._paho.on_disconnect = self._on_disconnect
         self._paho.on_message = self._on_message
+        self._paho.on_socket_register_write = self._on_register_write
 
     async def subscribe(self, wanted: Sequence[tuple[str, int]], *, gone: Sequence[str]) -> None:
         """Subscribe to filters, each with its QoS, and end the subscriptions that are gone.
@@ -165,6 +166,25 @@ class Link:
                 return
         # What TLS has decrypted already does not make the socket readable again.
         self._loop.call_soon(self._read)
+
+    def _on_register_write(self, _client: Any, _userdata: Any, sock: Any) -> None:
+        # Called in the thread that connects, too.
+        self._loop.call_soon_threadsafe(self._watch_writing, sock)
+
+    def _watch_writing(self, sock: Any) -> None:
+        """Write what waits, once the socket takes it.
+
+        aiomqtt watches the number that the socket had when this was asked for. Until now the
+        socket may have been closed, and its number given to another connection.
+        """
+        if sock is self._paho.socket() and self._paho.want_write():
+            self._loop.add_writer(sock, self._write)
+
+    def _write(self) -> None:
+        try:
+            self._paho.loop_write()
+        except Exception as error:  # noqa: BLE001 -- the border to paho, which may raise anything
+            self._lose(f"{type(error).__name__}: {error}")
 
     def _decrypted(self) -> bool:
         sock: Any = self._paho.socket()
