@@ -177,7 +177,8 @@ class Link:
         aiomqtt watches the number that the socket had when this was asked for. Until now the
         socket may have been closed, and its number given to another connection.
         """
-        if sock is not None and sock is self._paho.socket() and self._paho.want_write():
+        still_ours = sock is self._paho.socket()
+        if still_ours and self._paho.want_write():
             self._loop.add_writer(sock, self._write)
 
     def _write(self) -> None:
