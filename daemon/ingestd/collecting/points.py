@@ -163,11 +163,7 @@ class Naming:
         try:
             times, names, values = zip(*readings, strict=True)
             kinds = set(map(type, values))
-            # Of names too: True would be found in the place of 1.
-            if not (
-                kinds | set(map(type, times)) <= {float, int}
-                and set(map(type, names)) <= {str, int}
-            ):
+            if not kinds | set(map(type, times)) <= {float, int}:
                 return None
             if int in kinds:
                 values = tuple(map(float, values))
@@ -181,15 +177,20 @@ class Naming:
         if not series or not times_us:
             return None
         points = list(zip(series, times_us, values, strict=True))
-        return Conversion(points, *newest_of(series, times_us))
+        return Conversion(points, *newest_of(series, times_us, most=len(self._as_written)))
 
     def _all_as_written(self, names: Sequence[Any]) -> list[Series] | None:
-        """Return the series of names whose values are stored as they were written."""
+        """Return the series of names whose values are stored as they were written.
+
+        All that is kept is known by texts, because True would be found in the place of 1.
+        """
         known = self._as_written
         try:
             return list(map(known.__getitem__, names))
-        except KeyError:
+        except (KeyError, TypeError):  # the latter: one that cannot be looked up
             pass
+        if set(map(type, names)) != {str}:
+            return None
         series = []
         for name in names:
             found = self._look_up(_name_of(name), ())
@@ -223,9 +224,23 @@ class Naming:
         return ScaledSeries(series, said.scale, said.offset, said.low, said.high)
 
 
-def newest_of(series: Sequence[Series], times_us: Sequence[int]) -> tuple[dict[Series, int], int]:
-    """Return the latest time of each series, and the latest of all, from two columns."""
-    newest, newest_us = dict(zip(series, times_us, strict=True)), max(times_us)
+def newest_of(
+    series: Sequence[Series], times_us: Sequence[int], *, most: int | None = None
+) -> tuple[dict[Series, int], int]:
+    """Return the latest time of each series, and the latest of all, from two columns.
+
+    Args:
+        series: A series for each reading.
+        times_us: Its time.
+        most: How many series there are at most, if that is known. A source that reads all of
+            them by turns has all in as many readings at the end, and then no others are looked at.
+    """
+    newest_us = max(times_us)
+    newest: dict[Series, int] = {}
+    if most is not None:
+        newest = dict(zip(series[-most:], times_us[-most:], strict=True))
+    if len(newest) != most:
+        newest = dict(zip(series, times_us, strict=True))
     # The last of each is the latest, unless the source begins with what is new.
     if len(newest) < len(series) and newest_us not in newest.values():
         newest = dict(zip(reversed(series), reversed(times_us), strict=True))
@@ -301,7 +316,7 @@ def _all_microseconds(times: Sequence[Any]) -> list[int] | None:
     if not alike:
         return [round(time * MICROSECONDS) for time in times]
     known = {time: round(time * MICROSECONDS) for time in distinct}
-    return [known[time] for time in times]
+    return list(map(known.__getitem__, times))
 
 
 def _microseconds(name: str, time: Any, *, zone: tzinfo | None) -> int:
