@@ -179,7 +179,7 @@ async def test_a_store_that_is_removed_leaves_its_spool(stores: Stores) -> None:
     stores.server.always = None
 
     stores.all.remove("main")
-    stores.all.by_store["other"].give_up()
+    stores.all.by_store["other"].cancel()
     await receipt.wait()
     await stores.safe(points(3))
 

@@ -168,7 +168,7 @@ async def test_the_spool_outlives_the_daemon(server: Influx2, tmp_path: Path) ->
         assert pipe.balanced()
 
 
-async def test_giving_up_spools_what_is_under_way(server: Influx2, tmp_path: Path) -> None:
+async def test_cancelling_spools_what_is_under_way(server: Influx2, tmp_path: Path) -> None:
     """A stop does not wait for a store that does not answer."""
     server.always = HANG
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
@@ -176,7 +176,7 @@ async def test_giving_up_spools_what_is_under_way(server: Influx2, tmp_path: Pat
         await until(lambda: server.writes == 1)
         assert not receipt.settled
 
-        pipe.only.give_up()
+        pipe.only.cancel()
         await receipt.wait()
 
         assert pipe.only.spooled == 2
@@ -205,7 +205,7 @@ async def test_a_spool_of_another_kind_of_store_is_set_aside(
     """When a store's type was changed, what waited for the old one does not block the new."""
     embedded = EmbeddedSink(EmbeddedStore(name="main", path=tmp_path / "readings.db"))
     async with running(tmp_path, {"main": embedded}) as pipe:
-        pipe.only.give_up()
+        pipe.only.cancel()
         await pipe.safe(points(1, 2))
         assert pipe.only.spooled == 2
 
@@ -292,16 +292,16 @@ async def test_a_bug_in_the_delivery_loses_no_position(tmp_path: Path) -> None:
         assert pipe.balanced()
 
 
-async def test_giving_up_twice_is_giving_up_once(server: Influx2, tmp_path: Path) -> None:
+async def test_cancelling_twice_is_cancelling_once(server: Influx2, tmp_path: Path) -> None:
     """A reload may remove a store while a stop, or an earlier reload, is giving it up."""
     server.always = HANG
     async with running(tmp_path, {"main": influx(server.url)}) as pipe:
         receipt = await pipe.put(points(1, 2))
         await until(lambda: server.writes == 1)
 
-        pipe.only.give_up()
+        pipe.only.cancel()
         await asyncio.sleep(0)
-        pipe.only.give_up()
+        pipe.only.cancel()
         await receipt.wait()
 
         assert pipe.only.spooled == 2

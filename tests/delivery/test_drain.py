@@ -93,7 +93,7 @@ def test_bodies_are_grouped_up_to_a_number_of_points(
 async def spooled_by(sink: Sink, state_dir: Path, *times: int) -> None:
     """Leave one body more in the spool, of the kind of store that a sink is for."""
     async with running(state_dir, {"main": sink}) as pipe:
-        pipe.only.give_up()
+        pipe.only.cancel()
         await pipe.safe(points(*times))
 
 

@@ -167,5 +167,5 @@ async def running(
             yield Pipeline(buffer, deliveries, database, events)
             for each in deliveries.values():
                 each.lane.close()
-                each.give_up()
+                each.cancel()
         assert not [each for each in events if each["event"] == UNBALANCED]

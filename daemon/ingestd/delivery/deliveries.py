@@ -174,7 +174,7 @@ class Deliveries:
             return
         await first_of(asyncio.wait(running), hurry, within=patience)
         for delivery in self.by_store.values():
-            delivery.give_up()
+            delivery.cancel()
         await asyncio.wait(running, timeout=patience)
 
     async def read(
@@ -286,5 +286,5 @@ class Deliveries:
 
 
 def _stop(delivery: Delivery) -> None:
-    delivery.give_up()
+    delivery.cancel()
     delivery.lane.close()

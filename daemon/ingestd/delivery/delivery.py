@@ -110,10 +110,10 @@ class Delivery:
         self.drain.look()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.drain.run(), name=f"ingestd[{self.name}].drain")
-            space = self.space.run(self.sender.giving_up)
+            space = self.space.run(self.sender.cancelled)
             group.create_task(space, name=f"ingestd[{self.name}].space")
             await self._live()
-            self.give_up()
+            self.cancel()
         await self.sink.close()
 
     async def recover(self) -> None:
@@ -195,9 +195,9 @@ class Delivery:
             text = f"{name}: expected what {self.name} can be sent, got that of another kind"
             raise NotPossible(f"{text}: {error}") from error
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Stop sending: what is in memory goes to the spool, and what is there stays."""
-        self.sender.give_up()
+        self.sender.cancel()
         self.drain.look()
         self.space.wake()
 
@@ -377,7 +377,7 @@ class Delivery:
 
     async def _sent(self, body: Body) -> Body | None:
         """Send a fresh body if its store is up; return what is left of it."""
-        if not self.outage.up or self.limits.write_ahead or self.sender.giving_up.is_set():
+        if not self.outage.up or self.limits.write_ahead or self.sender.cancelled.is_set():
             return body
         return (await self.sender.send(body, Origin.FLIGHT)).left
 

@@ -53,7 +53,7 @@ class Drain:
 
     def look(self) -> None:
         """Notice whether there is something to do."""
-        if self.spool.holds.bodies or self.sender.giving_up.is_set():
+        if self.spool.holds.bodies or self.sender.cancelled.is_set():
             self._backlog.set()
         else:
             self._backlog.clear()
@@ -62,7 +62,7 @@ class Drain:
         """Drain until the sender gives up."""
         while True:
             await self._backlog.wait()
-            if self.sender.giving_up.is_set():
+            if self.sender.cancelled.is_set():
                 return
             try:
                 await self._drain_or_wait()
@@ -71,13 +71,13 @@ class Drain:
                 # Border: the disk may fail, and so may we; the live side must not stop for that.
                 log = self.log.error if isinstance(error, StateError) else self.log.exception
                 log("the spool cannot be drained for now", error=str(error))
-                await wait_at_most(self.sender.giving_up, self.limits.disk_retry, clock=self.clock)
+                await wait_at_most(self.sender.cancelled, self.limits.disk_retry, clock=self.clock)
 
     async def _drain_or_wait(self) -> None:
         await self._expire()
         if not self.outage.probe():
             wait = min(max(self.outage.retry_in, 0.01), LOOK_AT_OUTAGE)
-            await wait_at_most(self.sender.giving_up, wait, clock=self.clock)
+            await wait_at_most(self.sender.cancelled, wait, clock=self.clock)
             return
         try:
             idle = not await self._drain_some()
@@ -89,7 +89,7 @@ class Drain:
         self.look()
         if idle and self.suspects:  # all that waits is suspect, or behind what is
             wait = min(max(self.suspects.due_in, 0.01), LOOK_AT_OUTAGE)
-            await wait_at_most(self.sender.giving_up, wait, clock=self.clock)
+            await wait_at_most(self.sender.cancelled, wait, clock=self.clock)
 
     async def _expire(self) -> None:
         now = self._time.now()
@@ -118,7 +118,7 @@ class Drain:
                     removing = group.create_task(
                         self._take_out_all(sent), name=f"ingestd[{self.spool.store}].take-out"
                     )
-                if self.sender.giving_up.is_set():
+                if self.sender.cancelled.is_set():
                     break
         return bool(spooled)
 
@@ -189,7 +189,7 @@ class Drain:
         for place in due:
             if place not in found:
                 self.suspects.forget(place)
-            elif self.outage.up and not self.sender.giving_up.is_set():
+            elif self.outage.up and not self.sender.cancelled.is_set():
                 await self._try(found[place])
 
     async def _try(self, spooled: Spooled) -> None:

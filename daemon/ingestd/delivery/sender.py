@@ -92,7 +92,7 @@ class Sender:
     Attributes:
         pool: Where bodies are taken apart and put together.
         others: Returns a few bodies that wait, to be asked with whether the store takes any.
-        giving_up: Set when nothing is to be sent any more.
+        cancelled: Set when nothing is to be sent any more.
         believed: Whether the store has taken a reading, so that it may refuse others.
         taken: How many bodies it has taken.
         identity: Who answers, as far as is known.
@@ -114,7 +114,7 @@ class Sender:
         self._opened = False
         self._waiting: set[asyncio.Timeout] = set()  # for answers of the store
         self._sizes, self._throttle = Sizes(self.clock), Throttle(self.clock)
-        self.giving_up = asyncio.Event()
+        self.cancelled = asyncio.Event()
         self.believed, self.taken = False, 0
         self.identity = Identity()
         limits = self.limits
@@ -123,11 +123,11 @@ class Sender:
         )
         self._in_doubt = False  # whether a failure of the server may be about a reading
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Wait for no more answers; a second time changes nothing."""
-        if self.giving_up.is_set():  # what waits is on its way out, and cannot be hurried again
+        if self.cancelled.is_set():  # what waits is on its way out, and cannot be hurried again
             return
-        self.giving_up.set()
+        self.cancelled.set()
         for timeout in self._waiting:
             timeout.reschedule(0)
 
@@ -195,7 +195,7 @@ class Sender:
                 each = OFFERED // 2
                 offered += await self._off_loop(partial(some_of, self.sink, other, each))
         for point in offered:
-            if self.giving_up.is_set():
+            if self.cancelled.is_set():
                 return False
             try:
                 await self._write(point.data)
@@ -217,7 +217,7 @@ class Sender:
             error: What the store said, if anything.
             perhaps_explained: Whether the drain may still find that it was a reading.
         """
-        if self.giving_up.is_set():
+        if self.cancelled.is_set():
             return
         if perhaps_explained and isinstance(error, StoreUnavailable) and error.perhaps_body:
             self._in_doubt = True
@@ -345,20 +345,20 @@ class Sender:
     async def _identify(self) -> None:
         """Learn who answers, for people."""
         with suppress(Exception):  # border: the libraries below a sink; it is only for people
-            async with asyncio.timeout(0 if self.giving_up.is_set() else IDENTIFYING):
+            async with asyncio.timeout(0 if self.cancelled.is_set() else IDENTIFYING):
                 self.identity = await self.sink.identify()
 
     async def _go_on_after_a_try(self) -> None:
         """Wait for as long as the bound on requests that find no taker asks for."""
         self.account.progress()
         if pause := self._throttle.take():
-            await wait_at_most(self.giving_up, pause, clock=self.clock)
+            await wait_at_most(self.cancelled, pause, clock=self.clock)
 
     async def _write(self, data: bytes) -> None:
         """Write to the sink, unless we give up first."""
         self.account.progress()
         try:
-            async with asyncio.timeout(0 if self.giving_up.is_set() else None) as timeout:
+            async with asyncio.timeout(0 if self.cancelled.is_set() else None) as timeout:
                 self._waiting.add(timeout)
                 try:
                     await self._open_and_write(data)
