@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from ingestd.bmon import BmonHost
-from ingestd.calling.pool import Isolation, Workers
+from ingestd.calling.options import Isolation
+from ingestd.calling.pool import Workers
 from ingestd.calling.threads import Threads
 from ingestd.contract import Host
 from ingestd.errors import PluginError
@@ -19,6 +20,7 @@ from ingestd.hosts import HOSTS
 from ingestd.loading.importprocess import ImportProcess
 from ingestd.loading.loader import Loader
 from ingestd.worker.source import read_source
+from tests.support.workers import options_for
 
 AT_IMPORT = """
 from django.conf import settings
@@ -110,9 +112,7 @@ async def called(place: Isolation, path: Path, host: Host | None, **kwargs: Any)
     """Run a script once; return its result, or None if it had none."""
     plugin = Loader([], hosts=HOSTS.values()).load(str(path))
     log = structlog.get_logger("test")
-    finished = await place.call(
-        plugin, kwargs, name="m", timeout=30, memory_limit=None, log=log, host=host
-    )
+    finished = await place.call(plugin, kwargs, options_for(place, log, host=host))
     return None if finished.nothing else finished.result
 
 

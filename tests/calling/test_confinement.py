@@ -12,8 +12,8 @@ import pytest
 from ingestd.calling.access import Access, Protection
 from ingestd.calling.pool import Workers
 from ingestd.calling.rulesets import confinement
-from tests.support.plugins import LogLines, PluginFolder, state_of
-from tests.support.workers import until
+from tests.support.plugins import PluginFolder, state_of
+from tests.support.workers import options_for, until
 
 pytestmark = [
     # Starting a process takes about a tenth of a second, and these tests start many.
@@ -67,10 +67,8 @@ async def trying(plugin_folder: PluginFolder, site: Site) -> AsyncIterator[Tryin
     async with Workers(2, protection=site.protection) as workers:
 
         async def run(access: Access | None = None, **tries: str) -> dict[str, Any]:
-            finished = await workers.call(
-                plugin, {"tries": tries}, name="probe", timeout=30, memory_limit=None,
-                log=LogLines(), access=access or Access(),
-            )  # fmt: skip
+            options = options_for(workers, access=access or Access())
+            finished = await workers.call(plugin, {"tries": tries}, options)
             done: dict[str, Any] = state_of(finished)["done"]
             return done
 
@@ -212,14 +210,10 @@ async def test_process_lives_on_while_nothing_changes(plugin_folder: PluginFolde
     protection = Protection(protected=frozenset({Path("/var/lib/ingestd-of-a-test")}))
     async with Workers(2, protection=protection) as workers:
         for _ in range(2):
-            finished = await workers.call(
-                plugin, {}, name="probe", timeout=30, memory_limit=None, log=LogLines()
-            )
+            finished = await workers.call(plugin, {}, options_for(workers))
             pids.add(finished.result["pid"])
         workers.protection = replace(protection, withheld=frozenset({"LC_TOKEN"}))
-        finished = await workers.call(
-            plugin, {}, name="probe", timeout=30, memory_limit=None, log=LogLines()
-        )
+        finished = await workers.call(plugin, {}, options_for(workers))
 
     assert len(pids) == 1
     assert finished.result["pid"] not in pids

@@ -9,8 +9,8 @@ import pytest
 from ingestd.calling.pool import Workers
 from ingestd.errors import RunTimeout, WorkerDied
 from tests.support.daemonprocess import DaemonProcess, eventually
-from tests.support.plugins import LogLines, PluginFolder
-from tests.support.workers import until
+from tests.support.plugins import PluginFolder
+from tests.support.workers import options_for, until
 
 # Each waits for processes to start and to be gone.
 pytestmark = pytest.mark.slow
@@ -62,10 +62,11 @@ async def test_survivors_end_with_their_worker(
     async with Workers(1) as workers:
         calling = asyncio.create_task(
             workers.call(
-                plugin, {"how": how, "note": str(note)}, name="probe", memory_limit=None,
-                log=LogLines(), timeout=2.0 if end == "timeout" else None,
+                plugin,
+                {"how": how, "note": str(note)},
+                options_for(workers, timeout=2.0 if end == "timeout" else None),
             )
-        )  # fmt: skip
+        )
         if end == "timeout":
             with pytest.raises(RunTimeout):
                 await calling
@@ -89,12 +90,10 @@ async def test_survivors_of_a_crash_end_as_well(
         f"{SURVIVOR}\ndef run(*, how, note, **_):\n    survive(how, note)\n    os._exit(3)"
     )
     note = tmp_path / "note"
+    kwargs = {"how": how, "note": str(note)}
     async with Workers(1) as workers:
         with pytest.raises(WorkerDied):
-            await workers.call(
-                plugin, {"how": how, "note": str(note)}, name="probe", timeout=None,
-                memory_limit=None, log=LogLines(),
-            )  # fmt: skip
+            await workers.call(plugin, kwargs, options_for(workers, timeout=None))
 
         assert not alive(note)
 

@@ -20,7 +20,7 @@ from ingestd.errors import (
     WorkerDied,
 )
 from tests.support.plugins import LogLines, PluginFolder, state_of
-from tests.support.workers import HANG, WHO_AM_I, InWorker, failure, until
+from tests.support.workers import HANG, WHO_AM_I, InWorker, failure, options_for, until
 
 # Starting a process takes about a tenth of a second, and these tests start many.
 pytestmark = pytest.mark.slow
@@ -110,9 +110,10 @@ async def test_deadline_counts_from_the_start_of_the_run(
     os.mkfifo(gate)
     plugin = plugin_folder.plugin("def run(*, gate, **_):\n    open(gate).read(); return {}\n")
     async with Workers(1) as workers:
-        call = partial(workers.call, plugin, memory_limit=None, log=worker_log)
-        ahead = asyncio.create_task(call({"gate": str(gate)}, name="a", timeout=None))
-        behind = asyncio.create_task(call({"gate": "/dev/null"}, name="b", timeout=limit))
+        options = partial(options_for, workers, worker_log)
+        first = workers.call(plugin, {"gate": str(gate)}, options(name="a", timeout=None))
+        second = workers.call(plugin, {"gate": "/dev/null"}, options(name="b", timeout=limit))
+        ahead, behind = asyncio.create_task(first), asyncio.create_task(second)
         await asyncio.sleep(1.1 * limit)
         assert not behind.done()
 
@@ -139,13 +140,14 @@ async def test_runs_that_keep_hanging_leave_half_of_the_processes_to_others(
     """As many as there are processes hang; from the second time on no other run waits for them."""
     hanging, healthy = plugin_folder.plugin(HANG, "stuck"), plugin_folder.plugin(WHO_AM_I)
     async with asyncio.timeout(20), Workers(2) as workers:
-        call = partial(workers.call, kwargs={}, memory_limit=None, log=worker_log)
-        hangs = [call(hanging, name=name, timeout=0.1) for name in "ab"]
+        options = partial(options_for, workers, worker_log)
+        hangs = [workers.call(hanging, {}, options(name=name, timeout=0.1)) for name in "ab"]
         first = await asyncio.gather(*hangs, return_exceptions=True)
-        again = [asyncio.create_task(call(hanging, name=name, timeout=None)) for name in "ab"]
+        more = [workers.call(hanging, {}, options(name=name, timeout=None)) for name in "ab"]
+        again = [asyncio.create_task(each) for each in more]
         await until(lambda: process_count() == 1)
 
-        assert (await call(healthy, name="c", timeout=None)).result["pid"]
+        assert (await workers.call(healthy, {}, options(name="c", timeout=None))).result["pid"]
     for ended in again:  # the one that waited for its turn is told, too
         assert isinstance(await failure(ended), WorkerDied)
     assert [type(each) for each in first] == [RunTimeout, RunTimeout]
@@ -157,11 +159,15 @@ async def test_a_run_that_ended_in_time_has_all_the_processes_again(
     """A source that was slow once is not held back for ever."""
     plugin = plugin_folder.plugin("import time\ndef run(*, n, **_): time.sleep(n); return {}\n")
     async with asyncio.timeout(20), Workers(2) as workers:
-        call = partial(workers.call, plugin, memory_limit=None, log=worker_log)
+
+        async def call(n: int, name: str, limit: float | None) -> None:
+            options = options_for(workers, worker_log, name=name, timeout=limit)
+            await workers.call(plugin, {"n": n}, options)
+
         for name in "ab":
-            await failure(call({"n": 9}, name=name, timeout=0.1))
-            await call({"n": 0}, name=name, timeout=9)
-        both = [asyncio.create_task(call({"n": 600}, name=name, timeout=None)) for name in "ab"]
+            await failure(call(9, name, 0.1))
+            await call(0, name, 9)
+        both = [asyncio.create_task(call(600, name, None)) for name in "ab"]
 
         await until(lambda: process_count() == 2)
     await asyncio.wait(both)
@@ -219,10 +225,10 @@ async def test_leaving_stops_every_process(
         "idle",
     )
     async with Workers(2) as workers:
-        await workers.call(idle, {}, name="a", timeout=30, memory_limit=None, log=worker_log)
+        await workers.call(idle, {}, options_for(workers, worker_log, name="a"))
         plugin = plugin_folder.plugin(HANG)
         busy = asyncio.create_task(
-            workers.call(plugin, {}, name="b", timeout=None, memory_limit=None, log=worker_log)
+            workers.call(plugin, {}, options_for(workers, worker_log, name="b", timeout=None))
         )
         await until(lambda: process_count() == 2)
 
@@ -237,7 +243,7 @@ async def test_leaving_waits_for_a_process_that_is_starting(
     """Its run comes to an end before the pool is left, and so does the process."""
     plugin = plugin_folder.plugin(WHO_AM_I)
     async with Workers(1) as workers:
-        call = workers.call(plugin, {}, name="a", timeout=30, memory_limit=None, log=worker_log)
+        call = workers.call(plugin, {}, options_for(workers, worker_log))
         starting = asyncio.create_task(call)
         await asyncio.sleep(0)  # it has its slot
 
@@ -259,16 +265,17 @@ def test_workers_die_with_a_killed_daemon(plugin_folder: PluginFolder) -> None:
     )
     script = f"""
         import asyncio, pathlib, sys
-        from ingestd.calling.pool import Workers
+        from ingestd.calling import CallOptions, Workers
         from ingestd.loading.loader import Loader
         class Log:
             def info(self, event): print(event, flush=True)
         async def main():
             plugin = Loader([pathlib.Path({str(plugin_folder.path)!r})]).load("probe")
             async with Workers(1) as workers:
-                await workers.call(
-                    plugin, {{}}, name="a", timeout=None, memory_limit=None, log=Log()
+                options = CallOptions(
+                    name="a", timeout=None, memory_limit=None, isolation=workers, log=Log()
                 )
+                await workers.call(plugin, {{}}, options)
         asyncio.run(main())
     """
     daemon = subprocess.Popen(

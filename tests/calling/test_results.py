@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ingestd.calling.coroutines import PluginResult
-from ingestd.calling.pool import Finished, Workers
-from ingestd.calling.results import CallOptions, results
+from ingestd.calling.options import CallOptions, Finished
+from ingestd.calling.pool import Workers
+from ingestd.calling.results import results
 from ingestd.calling.threads import Threads
 from ingestd.context import Shared
 from ingestd.errors import PluginError, RunTimeout

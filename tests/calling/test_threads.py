@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.calling.options import Finished
 from ingestd.calling.plugin import Plugin
-from ingestd.calling.pool import Finished
 from ingestd.calling.threads import Threads
 from ingestd.errors import PluginError, PluginLoadError, RunTimeout, WorkerDied
 from tests.support.plugins import LogLines, PluginFolder, state_of
+from tests.support.workers import options_for
 
 STUCK = """
     import threading
@@ -42,14 +43,8 @@ async def call(
     gate: threading.Event | None = None,
 ) -> Finished:
     """Call with the arguments that most tests do not care about."""
-    return await threads.call(
-        plugin,
-        {"gate": gate},
-        name=name,
-        timeout=limit,
-        memory_limit=None,
-        log=log or LogLines(),
-    )
+    options = options_for(threads, log, name=name, timeout=limit)
+    return await threads.call(plugin, {"gate": gate}, options)
 
 
 async def test_result_and_log_come_back(plugin_folder: PluginFolder) -> None:
@@ -168,13 +163,14 @@ def test_stuck_thread_does_not_keep_the_daemon_from_leaving(tmp_path: Path) -> N
         import asyncio, pathlib
         from ingestd.errors import RunTimeout
         from ingestd.loading.loader import Loader
-        from ingestd.calling.threads import Threads
+        from ingestd.calling import CallOptions, Threads
         plugin = Loader([pathlib.Path({str(tmp_path)!r})]).load("probe")
-        call = Threads().call(
-            plugin, {{}}, name="a", timeout=0.1, memory_limit=None, log=None
+        threads = Threads()
+        options = CallOptions(
+            name="a", timeout=0.1, memory_limit=None, isolation=threads, log=None
         )
         try:
-            asyncio.run(call)
+            asyncio.run(threads.call(plugin, {{}}, options))
         except RunTimeout:
             print("left behind")
     """

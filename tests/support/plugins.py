@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
+from ingestd.calling.options import Finished
 from ingestd.calling.plugin import Plugin
-from ingestd.calling.pool import Finished
 from ingestd.hosts import HOSTS
 from ingestd.loading.loader import Loader
 

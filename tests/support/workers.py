@@ -7,14 +7,22 @@ from typing import Any, Final, Protocol
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
+from ingestd.calling.options import CallOptions, Finished, Isolation
 from ingestd.calling.plugin import Plugin
-from ingestd.calling.pool import Finished, Workers
+from ingestd.calling.pool import Workers
+from ingestd.calling.process import Log
 from ingestd.errors import PluginError
 from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines
 
 WHO_AM_I: Final = "import os\ndef run(**_):\n    return {'pid': os.getpid()}\n"
 HANG: Final = "import time\ndef run(**_):\n    time.sleep(600)\n"
+
+
+def options_for(isolation: Isolation, log: Log | None = None, **changes: Any) -> CallOptions:
+    """Return how to call a plugin, with what most tests leave alone."""
+    usual = {"name": "probe", "timeout": 30, "memory_limit": None, "log": log or LogLines()}
+    return CallOptions(isolation=isolation, **{**usual, **changes})
 
 
 class InWorker(Protocol):
@@ -62,9 +70,8 @@ def in_worker(workers: Workers, worker_log: LogLines) -> InWorker:
         memory_limit: int | None = None,
         **kwargs: Any,
     ) -> Finished:
-        return await workers.call(
-            plugin, kwargs, name="probe", timeout=limit, memory_limit=memory_limit, log=worker_log
-        )
+        options = options_for(workers, worker_log, timeout=limit, memory_limit=memory_limit)
+        return await workers.call(plugin, kwargs, options)
 
     return calling
 

@@ -3,9 +3,10 @@
 from ingestd.calling.access import Access, Protection
 from ingestd.calling.coroutines import PluginResult
 from ingestd.calling.descendants import MARK, kill_descendants, new_mark
+from ingestd.calling.options import CallOptions, Isolation
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
-from ingestd.calling.pool import Isolation, Workers
-from ingestd.calling.results import CallOptions, results
+from ingestd.calling.pool import Workers
+from ingestd.calling.results import results
 from ingestd.calling.rulesets import Rulesets, confinement
 from ingestd.calling.starting import (
     check_request,

@@ -27,56 +27,22 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
-from ingestd.calling.access import EVERYDAY, Access, Protection
+from ingestd.calling.access import Protection
 from ingestd.calling.descendants import new_mark
+from ingestd.calling.options import CallOptions, Finished
 from ingestd.calling.plugin import Plugin
-from ingestd.calling.process import Key, Log, WorkerProcess
+from ingestd.calling.process import Key, WorkerProcess
 from ingestd.calling.rulesets import Rulesets
 from ingestd.calling.slots import Slots
 from ingestd.calling.starting import run_request
-from ingestd.contract import Host
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from ingestd.worker import Source
 
 IDLE_TIMEOUT: Final = 300.0  # seconds; a plugin that runs more often keeps its worker
 MOST_CALLS: Final = 500  # then a worker is replaced, for plugins that leak
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run that came to its end.
-
-    Attributes:
-        result: What it returned, in plain builtins.
-        output: The end of what it printed.
-        nothing: Whether it returned no result, as plugins that were written for a host may.
-    """
-
-    result: dict[str, Any] = field(repr=False)
-    output: str
-    nothing: bool = False
-
-
-class Isolation(Protocol):
-    """Where ordinary functions run: in processes or in threads."""
-
-    async def call(  # noqa: PLR0913 -- all but two have names
-        self,
-        plugin: Plugin,
-        kwargs: Mapping[str, Any],
-        *,
-        name: str,
-        timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
-        memory_limit: int | None,
-        log: Log,
-        host: Host | None = None,
-        access: Access = EVERYDAY,
-    ) -> Finished:
-        """Call a plugin's ``run``; see ``Workers.call``."""
 
 
 class Workers:
@@ -125,17 +91,8 @@ class Workers:
         for _ in range(self._max):  # calls that still wait are refused
             self._slots.release()
 
-    async def call(  # noqa: PLR0913 -- all but two have names
-        self,
-        plugin: Plugin,
-        kwargs: Mapping[str, Any],
-        *,
-        name: str,
-        timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
-        memory_limit: int | None,
-        log: Log,
-        host: Host | None = None,
-        access: Access = EVERYDAY,
+    async def call(
+        self, plugin: Plugin, kwargs: Mapping[str, Any], options: CallOptions
     ) -> Finished:
         """Call a plugin's ``run`` in a worker process, as soon as one is free.
 
@@ -144,30 +101,24 @@ class Workers:
         Args:
             plugin: One whose kind is FUNCTION.
             kwargs: Everything but ``ctx``, which the worker adds if it is declared.
-            name: The collector's.
-            timeout: Seconds from the start of the run, or None; then the process is killed.
-            memory_limit: Bytes of data that the process may hold, all in all, or None.
-            log: Takes at once what the plugin writes to ``ctx.log``.
-            host: The system that the plugin was written for, or None.
-            access: What it may see of the daemon's surroundings.
+            options: How to call it. Its time begins when the run does; after it the process
+                is killed.
 
         Raises:
             PluginError: The run failed, in the way that its class says.
         """
-        message = run_request(plugin, kwargs, host=host, memory_limit=memory_limit)
-        async with (
-            self._slot(name, self._key(plugin.source, host, access)),
-            self._worker(self._key(plugin.source, host, access)) as worker,
-        ):
-            self._late.discard(name)
+        message = run_request(plugin, kwargs, host=options.host, memory_limit=options.memory_limit)
+        key = self._key(plugin.source, options)
+        async with self._slot(options.name, key), self._worker(key) as worker:
+            self._late.discard(options.name)
             try:
-                async with asyncio.timeout(timeout) as deadline:
-                    result = await worker.exchange(message, log)
+                async with asyncio.timeout(options.timeout) as deadline:
+                    result = await worker.exchange(message, options.log)
             except TimeoutError:
                 if not deadline.expired():
                     raise
-                self._late.add(name)
-                text = f"run must end within {timeout:g} s; it was stopped"
+                self._late.add(options.name)
+                text = f"run must end within {options.timeout:g} s; it was stopped"
                 raise RunTimeout(text, output=worker.output.take()) from None
             except PluginError as exc:
                 exc.output = worker.output.take()
@@ -186,9 +137,9 @@ class Workers:
         """Return the keys of the calls for which an idle worker is ready."""
         return {worker.key for worker in self._idle if worker.fit and worker.up_to_date}
 
-    def _key(self, source: Source, host: Host | None, access: Access) -> Key:
-        mark = "" if host is None else host.mark
-        return Key(source.root, source.fingerprint, mark, access, self.protection)
+    def _key(self, source: Source, options: CallOptions) -> Key:
+        mark = "" if options.host is None else options.host.mark
+        return Key(source.root, source.fingerprint, mark, options.access, self.protection)
 
     @contextlib.asynccontextmanager
     async def _worker(self, key: Key) -> AsyncIterator[WorkerProcess]:

@@ -5,42 +5,13 @@ waiting perhaps for room in the buffer, the plugin's clock stands still.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, MutableSet
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from ingestd.calling.access import EVERYDAY, Access
 from ingestd.calling.coroutines import CoroutineRun, PluginResult
+from ingestd.calling.options import CallOptions
 from ingestd.calling.plugin import Plugin
-from ingestd.calling.pool import Isolation
-from ingestd.calling.process import Log
-from ingestd.contract import Host
 from ingestd.worker import Kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """How a plugin is called.
-
-    Attributes:
-        name: The collector's name.
-        timeout: The plugin's own time, in seconds, or None.
-        memory_limit: For an ordinary function, in bytes, or None.
-        isolation: Where ordinary functions run.
-        log: Takes what the plugin logs.
-        host: The system that the plugin was written for, or None.
-        access: What an ordinary function may see of the daemon's surroundings.
-        left_behind: Earlier calls of that name on the event loop that ignore their cancellation.
-    """
-
-    name: str
-    timeout: float | None
-    memory_limit: int | None
-    isolation: Isolation
-    log: Log
-    host: Host | None = None
-    access: Access = EVERYDAY
-    left_behind: MutableSet[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
 
 async def results(
@@ -88,16 +59,8 @@ async def _next(
 async def _function(
     plugin: Plugin, kwargs: Mapping[str, Any], options: CallOptions
 ) -> PluginResult:
-    finished = await options.isolation.call(
-        plugin,
-        {name: value for name, value in kwargs.items() if name != "ctx"},
-        name=options.name,
-        timeout=options.timeout,
-        memory_limit=options.memory_limit,
-        log=options.log,
-        host=options.host,
-        access=options.access,
-    )
+    ordinary = {name: value for name, value in kwargs.items() if name != "ctx"}
+    finished = await options.isolation.call(plugin, ordinary, options)
     # What is yielded updates, so that a run without a result forgets nothing.
     return PluginResult(finished.result, yielded=finished.nothing, output=finished.output)
 

@@ -14,11 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ingestd.calling.access import EVERYDAY, Access
+from ingestd.calling.options import CallOptions, Finished
 from ingestd.calling.plugin import Plugin
-from ingestd.calling.pool import Finished
-from ingestd.calling.process import Log
-from ingestd.contract import FunctionContext, Host, result_as_builtins, safe_repr
+from ingestd.contract import FunctionContext, result_as_builtins, safe_repr
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.worker import Source, call_ordinary, import_run, run_failure
 
@@ -35,45 +33,38 @@ class Threads:
         """The collectors whose last run was left behind and has not ended yet."""
         return frozenset(name for name, each in self._left_behind.items() if each.is_alive())
 
-    async def call(  # noqa: PLR0913 -- as in ``Workers``
-        self,
-        plugin: Plugin,
-        kwargs: Mapping[str, Any],
-        *,
-        name: str,
-        timeout: float | None,  # noqa: ASYNC109 (the error must tell ours from the plugin's)
-        memory_limit: int | None,  # noqa: ARG002 (the config refuses it here)
-        log: Log,
-        host: Host | None = None,
-        access: Access = EVERYDAY,  # noqa: ARG002 (a thread sees what the daemon sees)
+    async def call(
+        self, plugin: Plugin, kwargs: Mapping[str, Any], options: CallOptions
     ) -> Finished:
         """Call a plugin's ``run`` in a new thread.
 
         Raises:
             PluginError: The run failed, or an earlier one is still stuck.
         """
-        if name in self.stuck:
+        if options.name in self.stuck:
             raise PluginError(
                 "an earlier run passed its deadline and is still stuck in its thread; "
                 "`isolation: process` would have killed it"
             )
-        thread, future = _start(name, lambda: self._run(plugin, kwargs, log, host))
+        thread, future = _start(options.name, lambda: self._run(plugin, kwargs, options))
         try:
-            async with asyncio.timeout(timeout) as deadline:
+            async with asyncio.timeout(options.timeout) as deadline:
                 result = await future
                 return Finished(result or {}, "", nothing=result is None)
         except (TimeoutError, asyncio.CancelledError):
-            self._left_behind[name] = thread
+            self._left_behind[options.name] = thread
             if not deadline.expired():
                 raise
-            text = f"run must end within {timeout:g} s; its thread was left behind"
+            text = f"run must end within {options.timeout:g} s; its thread was left behind"
             raise RunTimeout(text) from None
 
     def _run(
-        self, plugin: Plugin, kwargs: Mapping[str, Any], log: Log, host: Host | None
+        self, plugin: Plugin, kwargs: Mapping[str, Any], options: CallOptions
     ) -> dict[str, Any] | None:
+        host = options.host
+
         def emit(level: str, event: str, values: Mapping[str, Any]) -> None:
-            getattr(log, level)(event, **values)
+            getattr(options.log, level)(event, **values)
 
         context = {"ctx": FunctionContext(emit)} if plugin.wants_ctx else {}
         try:
