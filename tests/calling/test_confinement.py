@@ -2,14 +2,14 @@
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ingestd.calling.access import Access, Protection
+from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Workers
 from ingestd.calling.rulesets import confinement
 from tests.support.plugins import PluginFolder, state_of
@@ -33,7 +33,29 @@ def run(*, tries, **_):
     return {"done": done}
 """
 DENIED = "Permission denied"
-Trying = Callable[..., Awaitable[dict[str, Any]]]
+
+
+class Trying:
+    """Lets a plugin try some lines of Python."""
+
+    def __init__(self, workers: Workers, plugin: Plugin) -> None:
+        self._workers, self._plugin = workers, plugin
+
+    @property
+    def protection(self) -> Protection:
+        """What is kept from it."""
+        return self._workers.protection
+
+    @protection.setter
+    def protection(self, protection: Protection) -> None:
+        self._workers.protection = protection
+
+    async def __call__(self, access: Access | None = None, **tries: str) -> dict[str, str]:
+        """Say what became of each: "done", or the error of the system."""
+        options = options_for(self._workers, access=access or Access())
+        finished = await self._workers.call(self._plugin, {"tries": tries}, options)
+        done: dict[str, str] = state_of(finished)["done"]
+        return done
 
 
 class Site:
@@ -50,7 +72,7 @@ class Site:
             db.execute("CREATE TABLE hidden (value)")
         self.protection = Protection(
             protected=frozenset({self.config, self.state, self.credentials}),
-            readable=frozenset({self.config / "plugins"}),
+            code=frozenset({self.config / "plugins"}),
         )
 
 
@@ -65,14 +87,7 @@ async def trying(plugin_folder: PluginFolder, site: Site) -> AsyncIterator[Tryin
     """Give what lets a plugin try some lines of Python, and says what became of each."""
     plugin = plugin_folder.plugin(TRIES)
     async with Workers(2, protection=site.protection) as workers:
-
-        async def run(access: Access | None = None, **tries: str) -> dict[str, Any]:
-            options = options_for(workers, access=access or Access())
-            finished = await workers.call(plugin, {"tries": tries}, options)
-            done: dict[str, Any] = state_of(finished)["done"]
-            return done
-
-        yield run
+        yield Trying(workers, plugin)
 
 
 async def test_the_daemons_files_are_out_of_reach(site: Site, trying: Trying) -> None:
@@ -117,6 +132,57 @@ async def test_ordinary_files_are_not(site: Site, trying: Trying, tmp_path: Path
     )
 
     assert set(done.values()) == {"done"}, done
+
+
+async def test_plugins_cannot_be_changed(site: Site, trying: Trying) -> None:
+    """Neither their own code nor that of others, wherever it lies, also where all else may be."""
+    shared = site.other / "plugins"
+    shared.mkdir()
+    (shared / "meters.py").write_text("VALUE = 1")
+    (shared / "linked.py").symlink_to(site.other / "data")
+    (site.other / "link").symlink_to(shared)
+    code = {site.config / "plugins", site.other / "link"}
+    trying.protection = replace(site.protection, code=frozenset(code))
+    meters, link = str(shared / "meters.py"), str(site.other / "link")
+
+    done = await trying(
+        write=f"open({meters!r}, 'a')",
+        truncate=f"os.truncate({meters!r}, 0)",
+        remove=f"os.unlink({meters!r})",
+        add=f"open({str(shared / 'more.py')!r}, 'w')",
+        beside=f"open({str(site.config / 'plugins' / 'more.py')!r}, 'w')",
+        bytecode=f"os.mkdir({str(shared / '__pycache__')!r})",
+        link=f"os.unlink({link!r})",
+        folder=f"os.rename({str(shared)!r}, {str(site.other / 'moved')!r})",
+        data=f"open({str(site.other / 'data')!r}, 'a')",
+        read=f"open({meters!r}).read()",
+        imported=(
+            "import subprocess, sys\n"
+            "command = [sys.executable, '-c', 'import meters']\n"
+            f"subprocess.run(command, cwd={str(shared)!r}, check=True)"
+        ),
+        temporary="import tempfile; tempfile.TemporaryFile().write(b'x')",
+    )
+
+    usable = {name: done.pop(name) for name in ("data", "read", "imported", "temporary")}
+    assert set(usable.values()) == {"done"}, usable
+    assert set(done.values()) == {DENIED}, done
+    assert [each.name for each in sorted(shared.iterdir())] == ["linked.py", "meters.py"]
+
+
+async def test_operator_may_let_a_plugin_write_among_plugins(site: Site, trying: Trying) -> None:
+    """`writes` opens what it names, and nothing beside that."""
+    cache = site.config / "plugins" / "cache"
+    cache.mkdir()
+    tries = {
+        "cache": f"open({str(cache / 'new')!r}, 'w')",
+        "beside": f"open({str(site.config / 'plugins' / 'more.py')!r}, 'w')",
+        "outside": f"open({str(site.other / 'data')!r}, 'a')",
+    }
+
+    done = await trying(Access(writes=(Path("/"), cache)), **tries)
+
+    assert done == {"cache": "done", "beside": DENIED, "outside": "done"}
 
 
 async def test_the_daemon_cannot_be_signalled(trying: Trying) -> None:

@@ -62,12 +62,13 @@ class Protection:
     Attributes:
         withheld: Environment variables that its secrets come from.
         protected: Files and folders; with a file those whose names only add to its own.
-        readable: What may be read although it lies in one of them, such as plugins.
+        code: What may be read although it lies in one of them, and not changed wherever it
+            lies: plugins, which run with the rights of other collectors and of the daemon.
     """
 
     withheld: frozenset[str] = frozenset()
     protected: frozenset[Path] = frozenset()
-    readable: frozenset[Path] = frozenset()
+    code: frozenset[Path] = frozenset()
 
 
 def environment_for(
@@ -112,7 +113,8 @@ def grants(access: Access, protection: Protection, plugin: Path) -> Grants:
         protection: What the daemon keeps from all.
         plugin: The file or folder with the plugin's code.
     """
-    granting = _Granting(protection.protected, _additions(access, protection, plugin))
+    additions = _additions(access, protection, plugin)
+    granting = _Granting(protection.protected, protection.code, additions)
     granting.walk(str(EVERYTHING), 0)
     return Grants(tuple(granting.paths), tuple(granting.listed))
 
@@ -121,7 +123,7 @@ def _additions(access: Access, protection: Protection, plugin: Path) -> Iterator
     """Yield where access is added to what the folder above has."""
     reads = (EVERYTHING,) if access.reads is None else access.reads
     writes = (EVERYTHING,) if access.writes is None else access.writes
-    for path in (*reads, *map(Path, NEEDED_READS), *protection.readable, plugin, *_of_python()):
+    for path in (*reads, *map(Path, NEEDED_READS), *protection.code, plugin, *_of_python()):
         yield path.resolve(), landlock.READ
     for path in (*writes, *map(Path, NEEDED_WRITES)):
         wide = path == EVERYTHING and access.reads is not None
@@ -136,8 +138,14 @@ def _of_python() -> Iterator[Path]:
 class _Granting:
     """Walks from the root to what is protected. Paths are texts here: there are hundreds."""
 
-    def __init__(self, protected: Iterable[Path], additions: Iterable[tuple[Path, int]]) -> None:
+    def __init__(
+        self,
+        protected: Iterable[Path],
+        code: Iterable[Path],
+        additions: Iterable[tuple[Path, int]],
+    ) -> None:
         self._protected = {str(each.resolve()) for each in protected}
+        self._code = {name for each in code for name in _names_of(each)}
         self._files = {each for each in self._protected if not Path(each).is_dir()}
         self._additions: dict[str, int] = {}
         for path, access in additions:
@@ -148,8 +156,10 @@ class _Granting:
     def walk(self, path: str, inherited: int) -> None:
         """Grant what may be done at a path and below."""
         access = 0 if self._is_protected(path) else inherited
+        if path in self._code:
+            access &= landlock.READ
         access |= self._additions.get(path, 0)
-        if any(_is_below(each, path) for each in self._protected):
+        if any(_is_below(each, path) for each in self._kept_from(access)):
             self._one_by_one(path, access)
             return
         if access:
@@ -157,6 +167,10 @@ class _Granting:
         # Nothing below is protected, and a ruleset adds up what it grants along a path.
         below = ((each, added) for each, added in self._additions.items() if _is_below(each, path))
         self.paths += ((each, added) for each, added in below if added & ~access)
+
+    def _kept_from(self, access: int) -> set[str]:
+        """Return below what no more than an access may be granted as a whole."""
+        return self._protected | self._code if access & landlock.WRITE else self._protected
 
     def _one_by_one(self, path: str, access: int) -> None:
         if path not in NEEDED_WRITES:  # folders for what is temporary change all the time
@@ -180,6 +194,11 @@ class _Granting:
             if folder == ours and name.lstrip(".#").startswith(known.lstrip(".")):
                 return True
         return False
+
+
+def _names_of(path: Path) -> set[str]:
+    """Return what must not be replaced if a path is to lead where it does: a link, too."""
+    return {str(path.resolve()), str(path.parent.resolve() / path.name)}
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -1,7 +1,7 @@
 """What a configuration keeps from worker processes, and what it lets each collector's see."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ingestd.calling import Access, Protection
@@ -23,8 +23,16 @@ def protection_for(config: Config, environ: Mapping[str, str]) -> Protection:
     return Protection(
         withheld=config.secret_variables,
         protected=frozenset(each.absolute() for each in protected),
-        readable=frozenset(each.absolute() for each in config.daemon.plugin_dirs),
+        code=frozenset(each.absolute() for each in _plugins(config)),
     )
+
+
+def _plugins(config: Config) -> Iterator[Path]:
+    """Yield where there are plugins that have not come with ingestd."""
+    yield from config.daemon.plugin_dirs
+    for collector in config.collectors.values():
+        if "/" in collector.plugin:  # or else it is a name
+            yield Path(collector.plugin)
 
 
 def access_for(config: CollectorConfig) -> Access:
