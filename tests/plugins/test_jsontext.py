@@ -1,0 +1,98 @@
+"""JSON as devices write it."""
+
+import json
+from math import inf, isinf
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestd.plugins._jsontext import read_json
+
+DOCUMENTS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(DOCUMENTS)
+def test_json_is_read_as_json(document: Any) -> None:
+    """What is JSON means what JSON says, also behind the first value that is none."""
+    written = json.dumps(document)
+
+    assert read_json(written.encode()) == document
+    assert read_json(f'{{"wrong": nan, "right": {written}}}')["right"] == document
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("nan", "nan"),
+        ("-nan(ind)", "-nan(ind)"),
+        ("NaN", "NaN"),
+        ("Infinity", "Infinity"),
+        ("-inf", "-inf"),
+        ("1.#QNAN", "1.#QNAN"),
+        ("+3.5", "+3.5"),
+        (".5", ".5"),
+        ("ON", "ON"),
+        ("", ""),
+        ('"a\tb"', "a\tb"),
+        ('"C:\\\\nan, {inf}"', "C:\\nan, {inf}"),
+    ],
+)
+def test_what_is_no_json_costs_its_own_value(written: str, found: Any) -> None:
+    """The value becomes a text, and its neighbours stay what they are."""
+    text = f'{{"before": 1, "value": {written}, "list": [{written or 0}, 2], "after": "nan"}}'
+
+    document = read_json(text.encode())
+
+    assert document == {"before": 1, "value": found, "list": [found or 0, 2], "after": "nan"}
+
+
+@pytest.mark.parametrize("ending", [b"\0", b"\r\n\0\0", b"\0 "])
+def test_nul_at_the_end_is_not_looked_at(ending: bytes) -> None:
+    """C programs send the byte that ends their texts."""
+    assert read_json(b'{"a": 1}' + ending) == {"a": 1}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_mark_says_the_encoding(encoding: str) -> None:
+    """Windows writes it."""
+    assert read_json('{"ä": 1}'.encode(encoding)) == {"ä": 1}
+
+
+def test_number_that_is_too_large_is_infinite() -> None:
+    """The daemon refuses an infinite value, and nothing else of the document."""
+    found = read_json(b'{"a": 1e400, "b": 2, "c": ' + b"9" * 5000 + b"}")
+
+    assert found["b"] == 2
+    assert found["a"] == found["c"] == inf
+
+
+def test_byte_that_is_no_letter_costs_one_text() -> None:
+    """A name in another encoding is no name, and those beside it are."""
+    found = read_json(b'{"a": 1, "name": "K\xfcche"}')
+
+    assert found["a"] == 1
+    assert not found["name"].isprintable()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"a": 1', "[1, 2", '{"a" 1}', "[1] [2]", "[" * 100_000, "<html>", "nan"]
+)
+def test_what_is_no_document_is_refused(text: str) -> None:
+    """Half a document may have lost more than its end shows."""
+    with pytest.raises(ValueError):  # noqa: PT011 -- the words are those of a library
+        read_json(text)
+
+
+def test_infinite_numbers_stay_numbers() -> None:
+    """They are refused as such, and not as texts."""
+    assert isinf(read_json(b"[1e999, nan]")[0])
