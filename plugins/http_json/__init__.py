@@ -19,6 +19,7 @@ State, with ``since_param``: ``newest`` -- the latest time read, in Unix seconds
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import isnan
 from typing import Any, Final
@@ -34,6 +35,7 @@ from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
 from .shape import Shape, look, shape_of
 from .source import NOTHING, Source, source_of
+from .template import query_of
 
 __all__ = ["check", "run"]
 
@@ -101,7 +103,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     )
     now = ctx.now().timestamp()
     window = cursor.window(newest=newest, now=now, start=start, end=end)
-    request = Request(address(url), {**texts(query), **window})
+    request = Request(address(url), {**query_of(query), **window})
     position = Position(cursor, newest=newest, now=now, backfill=start is not None)
     pages = paging_of(paging)
     async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
@@ -117,6 +119,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: whole(each.max_pages, "max_pages", least=1))
     given.read(lambda each: whole(each.max_bytes, "max_bytes", least=1))
     given.read(lambda each: address(each.url))
+    given.read(lambda each: query_of(each.query))
     given.read(
         lambda each: source_of(
             method=each.method, headers=each.headers, auth=each.auth, body=each.body, max_bytes=1
@@ -169,11 +172,13 @@ async def walk(
     """
     following: Request | None = Request(request.url, {**request.query, **pages.first})
     before: Page | None = None
+    earlier: set[object] = set()  # what was asked before the latest page
     for number in range(1, max_pages + 1):
         if following is None:
             return
         where = f"{source.method} {bare(following.url)}: page {number}"
-        document, link = await source.get(ctx.http, following)
+        beyond = pages.counted and number > 1
+        document, link = await source.get(ctx.http, following, may_be_missing=beyond)
         if document is NOTHING:
             yield Page(following, number, None, [], None), True
             return
@@ -183,9 +188,15 @@ async def walk(
         except ValueError as error:
             raise AnswerError(f"{where}: {error}") from None
         if before is not None and page.records and page.records == before.records:
+            if page.request == before.request:  # the last page names itself as the next
+                yield replace(page, records=[]), True
+                return
             raise AnswerError(
                 f"{where}: expected other records than on the page before, got the same"
             )
+        if following is not None and following.key in earlier - {page.request.key}:
+            raise AnswerError(f"{where}: expected a further page, got one that was read before")
+        earlier.add(page.request.key)
         before = page
         yield page, following is None
 
@@ -234,11 +245,3 @@ def address(url: str) -> URL:
     if found.scheme not in {"http", "https"} or not found.host:
         raise ValueError(f"url: expected http://… or https://…, got {bare(found)!r}")
     return found
-
-
-def texts(query: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the query's values as they are written in an address."""
-    return {
-        name: str(each).lower() if isinstance(each, bool) else str(each)
-        for name, each in (query or {}).items()
-    }

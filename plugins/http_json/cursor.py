@@ -51,7 +51,7 @@ class Cursor:
         now: float,
         start: datetime | None,
         end: datetime | None,
-    ) -> dict[str, str]:
+    ) -> dict[str, tuple[str, ...]]:
         """Return what to add to the query, so that only what is wanted comes.
 
         Raises:
@@ -68,9 +68,11 @@ class Cursor:
             since = newest - self.overlap
         elif self.lookback is not None:
             since = now - self.lookback
-        window = {} if since is None else {self.since_param: format_time(since, self.since_format)}
+        window: dict[str, tuple[str, ...]] = {}
+        if since is not None:
+            window[self.since_param] = (format_time(since, self.since_format),)
         if end is not None and self.until_param is not None:
-            window[self.until_param] = format_time(end.timestamp(), self.since_format)
+            window[self.until_param] = (format_time(end.timestamp(), self.since_format),)
         return window
 
 

@@ -1,6 +1,6 @@
 """Where the next page of an answer is, in the five ways that sources tell it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +14,25 @@ from .shape import shown
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one page is asked for with."""
+    """What one page is asked for with.
+
+    Attributes:
+        url: The address.
+        query: What is added to it: the texts of each name, one after the other.
+    """
 
     url: URL
-    query: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The query as it stands in the address."""
+        return tuple((name, text) for name, texts in self.query.items() for text in texts)
+
+    @property
+    def key(self) -> object:
+        """What tells it from others."""
+        return self.url, self.pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +64,12 @@ class Paging:
     Attributes:
         first: What to add to the query of the first page.
         following: Tells what to ask after a page, or None after the last.
+        counted: Whether pages are counted, so that the source may have none of the next number.
     """
 
-    first: Mapping[str, str]
+    first: Mapping[str, Sequence[str]]
     following: Following
+    counted: bool = False
 
 
 def paging_of(options: Mapping[str, Any] | None) -> Paging:
@@ -104,11 +121,19 @@ def linked(page: Page, url: URL) -> Request:
     Raises:
         ValueError: It leads to another server.
     """
-    if url.origin() != page.request.url.origin():
+    asked_at = page.request.url
+    if url.scheme == "http" and asked_at.scheme == "https":
+        url = secured(url)
+    if url.origin() != asked_at.origin():
         raise ValueError(
-            f"paging: expected the next page at {page.request.url.origin()}, got {url.origin()}"
+            f"paging: expected the next page at {asked_at.origin()}, got {url.origin()}"
         )
     return Request(url, {})
+
+
+def secured(url: URL) -> URL:
+    """Return an address with https; a server behind a proxy may not know that it is asked so."""
+    return url.with_scheme("https").with_port(None if url.is_default_port() else url.port)
 
 
 def page_number(*, param: str, first: int = 1, size: int | None = None) -> Paging:
@@ -117,9 +142,9 @@ def page_number(*, param: str, first: int = 1, size: int | None = None) -> Pagin
 
     def following(page: Page) -> Request | None:
         number = str(first + page.number)
-        return None if short(page, size) else asked(page, {param: number})
+        return None if short(page, size) else asked(page, param, number)
 
-    return Paging({param: str(first)}, following)
+    return Paging({param: (str(first),)}, following, counted=True)
 
 
 def offset(*, param: str, size: int | None = None, size_param: str | None = None) -> Paging:
@@ -128,27 +153,27 @@ def offset(*, param: str, size: int | None = None, size_param: str | None = None
         raise ValueError("paging.size_param: expected `size` beside it")
 
     def following(page: Page) -> Request | None:
-        start = int(page.request.query[param]) + len(page.records)
-        return None if short(page, size) else asked(page, {param: str(start)})
+        start = int(page.request.query[param][0]) + len(page.records)
+        return None if short(page, size) else asked(page, param, str(start))
 
-    sized = {} if size_param is None else {size_param: str(size)}
-    return Paging({param: "0", **sized}, following)
+    sized = {} if size_param is None else {size_param: (str(size),)}
+    return Paging({param: ("0",), **sized}, following, counted=True)
 
 
 def token(*, path: str, param: str) -> Paging:
-    """Send back the token at a path; none ends it."""
+    """Send back the token at a path; none ends it, and so does a page that is empty."""
     find: Path = compile_path(path, where="paging.path")
 
     def following(page: Page) -> Request | None:
-        found = find(page.document)
-        return asked(page, {param: str(found)}) if found not in (None, "", False) else None
+        found = find(page.document) if page.records else None
+        return asked(page, param, str(found)) if found not in (None, "", False) else None
 
     return Paging({}, following)
 
 
-def asked(page: Page, changes: Mapping[str, str]) -> Request:
-    """Return a page's request with some of its query changed."""
-    return replace(page.request, query={**page.request.query, **changes})
+def asked(page: Page, param: str, text: str) -> Request:
+    """Return a page's request with one text of its query changed."""
+    return replace(page.request, query={**page.request.query, param: (text,)})
 
 
 def short(page: Page, size: int | None) -> bool:

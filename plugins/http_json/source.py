@@ -13,7 +13,8 @@ from ingestd.plugins._answers import ask, bare, read
 from .paging import Request
 
 NO_CONTENT: Final = 204
-NOTHING: Final = object()  # the document of an answer that says that there is none: 204
+NOT_FOUND: Final = 404
+NOTHING: Final = object()  # the document of an answer that says that there is none
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -25,8 +26,15 @@ class Source:
     body: Any
     max_bytes: int
 
-    async def get(self, http: Any, request: Request) -> tuple[Any, URL | None]:
+    async def get(
+        self, http: Any, request: Request, *, may_be_missing: bool
+    ) -> tuple[Any, URL | None]:
         """Return the document, or ``NOTHING``, and the link to the next one if there is one.
+
+        Args:
+            http: The session.
+            request: What to ask.
+            may_be_missing: Whether 404 says that there is no document, as 204 always does.
 
         Raises:
             AnswerError: There is no JSON document.
@@ -37,16 +45,16 @@ class Source:
             self.method,
             request.url,
             where=where,
-            params=request.query or None,
+            params=request.pairs or None,
             headers=self.headers,
             data=None if self.body is None else as_bytes(self.body),
         )
         async with reply:
             answer = await read(reply, where=where, limit=self.max_bytes, option="max_bytes")
+            if answer.status == NO_CONTENT or (may_be_missing and answer.status == NOT_FOUND):
+                return NOTHING, None
             if not answer.good:
                 raise answer.unexpected()
-            if answer.status == NO_CONTENT:
-                return NOTHING, None
             return answer.json(), next_of(reply)
 
 
