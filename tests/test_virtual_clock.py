@@ -58,6 +58,20 @@ async def test_drive_does_not_jump_while_a_thread_works() -> None:
     assert await clock.drive(work()) == 0
 
 
+async def test_drive_does_not_jump_while_something_is_outside() -> None:
+    """However long a thread is kept waiting by a busy machine, no patience runs out."""
+    clock = VirtualClock(start=0.0)
+
+    async def work() -> float:
+        deadline = asyncio.create_task(clock.sleep(60))
+        with clock.outside():
+            await asyncio.to_thread(time.sleep, 0.02)
+        deadline.cancel()
+        return clock.now()
+
+    assert await clock.drive(work()) == 0
+
+
 async def test_drive_gives_up_at_its_limit() -> None:
     """What never ends is reported, and cancelled."""
     clock = VirtualClock()

@@ -36,6 +36,8 @@ class VirtualClock:
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = count()
         self._new_sleeper = asyncio.Event()
+        self._outside = 0
+        self._all_back = asyncio.Event()
 
     def now(self) -> float:
         """Return the wall clock's time, in seconds since the Unix epoch."""
@@ -60,6 +62,18 @@ class VirtualClock:
         heapq.heappush(self._sleepers, (due_us, next(self._order), future))
         self._new_sleeper.set()
         await future
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Keep ``drive`` from jumping while something is waited for that a busy machine delays."""
+        self._outside += 1
+        self._all_back.clear()
+        try:
+            yield
+        finally:
+            self._outside -= 1
+            if not self._outside:
+                self._all_back.set()
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward (or back, if negative), as NTP or a suspend does.
@@ -109,17 +123,13 @@ class VirtualClock:
             await settle()
             if task.done():
                 return True
-            if self._next_due() is None:
-                await self._sleeper_or(task)
+            if self._outside:
+                await first(task, self._all_back)
+            elif self._next_due() is None:
+                self._new_sleeper.clear()
+                await first(task, self._new_sleeper)
             elif not self._patience or not await stirs(self._patience):
                 return task.done()
-
-    async def _sleeper_or(self, task: "asyncio.Future[Any]") -> None:
-        """Wait, in real time, until there is a sleeper to wake or the task is done."""
-        self._new_sleeper.clear()
-        waiter = asyncio.ensure_future(self._new_sleeper.wait())
-        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        waiter.cancel()
 
     def _next_due(self) -> int | None:
         """Return when the next sleeper wakes, forgetting those that were cancelled."""
@@ -142,6 +152,13 @@ async def settle() -> None:
     await asyncio.sleep(0)
     while ready:  # noqa: ASYNC110 -- no event tells when the loop's own list is empty
         await asyncio.sleep(0)
+
+
+async def first(task: "asyncio.Future[Any]", event: asyncio.Event) -> None:
+    """Wait, in real time, until a task is done or an event is set."""
+    waiter = asyncio.ensure_future(event.wait())
+    await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
 
 
 async def stirs(seconds: float) -> bool:

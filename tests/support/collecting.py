@@ -19,7 +19,8 @@ from ingestd.context.context import Reader, Shared
 from ingestd.contract.memory import Memory
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.lane import Lane
-from ingestd.disk.database import Database
+from ingestd.disk.database import Action, Database
+from ingestd.disk.writer import OnFull
 from ingestd.hosts import HOSTS
 from ingestd.metrics import Metrics
 from ingestd.model import Point
@@ -133,6 +134,22 @@ class Site:
             batch.settle()
 
 
+class UnhurriedDatabase(Database):
+    """A database whose threads the clock waits for, however busy the machine is."""
+
+    clock: VirtualClock
+
+    async def write(self, action: Action[T], *, on_full: OnFull = "fail") -> T:
+        """Write while the clock stands still."""
+        with self.clock.outside():
+            return await super().write(action, on_full=on_full)
+
+    async def read(self, action: Action[T]) -> T:
+        """Read while the clock stands still."""
+        with self.clock.outside():
+            return await super().read(action)
+
+
 @asynccontextmanager
 async def site(
     path: Path, *, grace: float = 5.0, capacity: int = 1000, reader: Reader | None = None
@@ -150,11 +167,14 @@ async def site(
     plugins = PluginFolder(folder)
     tasks = Tasks(clock=clock, log=log)
     with ThreadPoolExecutor(1) as pool:
-        async with await Database.open(path / "state.db") as database, Workers(2) as workers:
+        opening = UnhurriedDatabase.open(path / "state.db")
+        async with await opening as database, Workers(2) as workers:
+            database.clock = clock
             states = await StateStore.open(database, clock)
 
             async def blocking(function: Callable[..., T], *args: Any) -> T:
-                return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
+                with clock.outside():
+                    return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
 
             services = Services(
                 clock=clock,
