@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from ingestd.collecting import collector
+from ingestd.plugins._backoff import Backoff
 from tests.support.collecting import Site, site
 
 # Does in its runs what it is told, one after the other, and stays with the last.
@@ -40,14 +42,17 @@ async def test_changes_are_told_and_routine_is_not(
     async with site(tmp_path) as here:
         await here.start(SCRIPTED, params={"script": script})
 
-        await here.ran(12)
+        await here.ran(6)
 
         assert shown(here) == said
-        assert len(here.ended()) == 12
+        assert len(here.ended()) == 6
 
 
-async def test_a_failure_is_told_ever_more_rarely(tmp_path: Path) -> None:
+async def test_a_failure_is_told_ever_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first, the second, the fourth and so on, and the run that is well again."""
+    monkeypatch.setattr(collector, "BACKOFF", Backoff(first=1.0, longest=2.0))
     failing = """
         from pathlib import Path
         async def run(*, well, **_):

@@ -43,9 +43,7 @@ async def test_run_without_a_usable_reading_has_failed(
 ) -> None:
     """One good reading is enough, and to have nothing new is no failure."""
     async with site(tmp_path) as here:
-        collector = await here.start(
-            f'async def run(**_):\n    return {{"readings": {given}}}', every=3600.0
-        )
+        collector = await here.start(f'async def run(**_):\n    return {{"readings": {given}}}')
 
         (record,) = await here.ran()
 
