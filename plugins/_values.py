@@ -20,7 +20,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite, isnan
 from typing import Any, Final
@@ -100,6 +100,48 @@ class ValueReader:
             if text.endswith(unit):
                 return text.removesuffix(unit).rstrip(), factor
         return text, 1
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedValue:
+    """One entry of a plugin's ``values``.
+
+    Attributes:
+        series: The template of the series.
+        path: Where the value is.
+        reader: What it means.
+    """
+
+    series: str
+    path: str
+    reader: ValueReader
+
+
+def described_values(values: Any, around: Mapping[str, Any]) -> Iterator[DescribedValue]:
+    """Yield the entries of ``values``: a path for each series, or a path with options.
+
+    Args:
+        values: What the operator wrote.
+        around: The options that hold where an entry says nothing else.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    if not isinstance(values, Mapping) or not values:
+        raise ValueError(f"values: expected series and path for each value, got {values!r:.80}")
+    shared = value_reader(around)
+    for series, entry in values.items():
+        if not isinstance(entry, Mapping):
+            yield DescribedValue(series, entry, shared)
+            continue
+        where = f"values.{series}"
+        if unknown := sorted(map(str, set(entry) - {"path", *OPTIONS})):
+            known = ", ".join(("path", *OPTIONS))
+            raise ValueError(f"{where}: expected only {known}, got {unknown[0]!r}")
+        own = {name: each for name, each in entry.items() if each is not None}
+        yield DescribedValue(
+            series, own.get("path", ""), value_reader({**around, **own}, where=where)
+        )
 
 
 def value_reader(options: Mapping[str, Any], *, where: str = "") -> ValueReader:

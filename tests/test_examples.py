@@ -170,7 +170,7 @@ def test_different_topics_of_an_example_are_different_series(params: dict[str, A
     reading = {name: params.get(name) for name in ("series", "value", "values")}
     entries = entries_of(params["topics"], qos=1, **reading)
     topics = [topic for each in entries for topic in topics_of(each.filter)]
-    routes = Routes(entries, words={}, zone=None)
+    routes = Routes(entries, zone=None)
 
     found = [routes.readings([Message(topic, b"{}", 0.0, 1, 1)]) for topic in topics]
     names = [series for readings in found for _, series, *_ in readings]

@@ -9,9 +9,11 @@ Parameters, connecting: ``url`` -- ``mqtt://host`` or ``mqtts://host``;
 ``session_expiry``; ``presence`` -- a topic that says whether we are there.
 Parameters, reading: ``topics`` -- filters, or dicts with a ``filter`` and any of
 the following; ``qos``; ``series`` -- a template such as ``{1}_{3}``; ``value`` --
-JMESPath in the payload -- or ``values`` -- template to JMESPath; ``time``,
-``time_format``, ``timezone``; ``tags`` -- name to template; ``words`` -- word to
-number; ``retained`` -- ``ignore`` or ``once``.
+JMESPath in the payload -- or ``values`` -- template to JMESPath, or to ``path`` and what
+the value means; ``time``, ``time_format``, ``timezone``; ``tags`` -- name to template;
+``words`` -- word to number; ``nothing`` -- what says that there is no value; ``decimal`` --
+what stands before the fraction; ``units`` -- what may follow a number; ``retained`` --
+``ignore`` or ``once``.
 Parameters, limits: ``max_held`` messages and ``max_held_bytes`` in memory;
 ``linger`` -- how long a batch waits for more.
 State: ``subscribed`` -- the filters that the broker keeps for us.
@@ -24,13 +26,14 @@ from typing import Any
 
 from ingestd.plugins._checks import Given
 from ingestd.plugins._params import duration, time_zone, whole
+from ingestd.plugins._values import OPTIONS as VALUE_OPTIONS
+from ingestd.plugins._values import value_reader
 
 from .client import BrokerError, BrokerRefused
 from .inbox import Inbox
 from .options import address, entries_of, protocol_of, settings_of, tls_of
 from .routes import Routes
 from .streaming import stream
-from .words import words_of
 
 __all__ = ["BrokerError", "BrokerRefused", "check", "run"]
 
@@ -60,6 +63,9 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     timezone: str | None = None,
     tags: Mapping[str, str] | None = None,
     words: Mapping[Any, Any] | None = None,
+    nothing: Any = None,
+    decimal: str | None = None,
+    units: Any = None,
     retained: str | None = None,
     max_held: int = 10_000,
     max_held_bytes: int = 32 * 1024 * 1024,
@@ -77,6 +83,10 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         time=time,
         time_format=time_format,
         tags=tags,
+        words=words,
+        nothing=nothing,
+        decimal=decimal,
+        units=units,
     )
     settings = settings_of(
         entries=entries,
@@ -96,7 +106,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         presence=presence,
     )
     zone = None if timezone is None else time_zone(timezone, "timezone")
-    routes = Routes(entries, words=words or {}, zone=zone)
+    routes = Routes(entries, zone=zone)
     inbox = Inbox(max_held=max_held, max_bytes=whole(max_held_bytes, "max_held_bytes"))
     wait, known = duration(linger, "linger"), list(subscribed or ())
     async with aclosing(stream(ctx, settings, routes, inbox, linger=wait, known=known)) as found:
@@ -111,7 +121,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
     given.read(lambda each: whole(each.max_held_bytes, "max_held_bytes"))
     given.read(lambda each: whole(each.max_held, "max_held"))
-    given.read(lambda each: words_of(each.words or {}))
+    given.read(lambda each: value_reader(vars_of(each, *VALUE_OPTIONS)))
     given.read(lambda each: protocol_of(each.protocol))
     given.read(
         lambda each: entries_of(
@@ -123,6 +133,7 @@ def check(**params: Any) -> list[str]:
             time=each.time,
             time_format=each.time_format,
             tags=each.tags,
+            **vars_of(each, *VALUE_OPTIONS),
         )
     )
     given.read(

@@ -5,25 +5,24 @@ because messages come by the ten thousand in a second.
 """
 
 import re
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from ingestd.plugins._fields import Path, compile_path, optional_path, parse_time
-
-from .words import words_of
+from ingestd.plugins._jsontext import read_json
+from ingestd.plugins._values import OPTIONS as VALUE_OPTIONS
+from ingestd.plugins._values import ValueReader, described_values, value_reader
 
 Reading = tuple[Any, ...]
 
 FIELD: Final = re.compile(r"\{([^{}]*)\}")
 LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 OPTIONS: Final = frozenset(
-    {"filter", "qos", "series", "value", "values", "time", "time_format", "tags"}
+    {"filter", "qos", "series", "value", "values", "time", "time_format", "tags", *VALUE_OPTIONS}
 )
+LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value
 TOPICS_CACHED: Final = 100_000
 
 
@@ -94,7 +93,8 @@ class Route:
         filter: What the broker is asked for.
         levels: The filter's levels, without the shared group.
         qos: The quality asked for.
-        values: Series and, unless the payload is the value itself, the path to it.
+        values: Series; the path to the value, unless the payload is the value itself; and
+            what the value means.
         tags: Name and text.
         time: The path to the time; None means when the message arrived.
         time_format: See ``parse_time``.
@@ -103,7 +103,7 @@ class Route:
     filter: str
     levels: tuple[str, ...]
     qos: int
-    values: tuple[tuple[Template, Path | None], ...]
+    values: tuple[tuple[Template, Path | None, ValueReader], ...]
     tags: tuple[tuple[str, Template], ...]
     time: Path | None
     time_format: str | None
@@ -123,8 +123,8 @@ class Route:
     @property
     def needs_document(self) -> bool:
         """Whether anything is looked up in the payload."""
-        templates = [*(t for t, _ in self.values), *(t for _, t in self.tags)]
-        paths = [self.time, *(path for _, path in self.values)]
+        templates = [*(t for t, *_ in self.values), *(t for _, t in self.tags)]
+        paths = [self.time, *(path for _, path, _ in self.values)]
         return any(paths) or any(template.from_payload for template in templates)
 
 
@@ -172,8 +172,8 @@ def route(entry: Any, defaults: Mapping[str, Any]) -> Route:
 
 def values_of(
     options: Mapping[str, Any], names: Mapping[str, int]
-) -> Iterator[tuple[Template, Path | None]]:
-    """Yield the template of each series with the path to its value.
+) -> Iterator[tuple[Template, Path | None, ValueReader]]:
+    """Yield the template of each series, the path to its value, and what the value means.
 
     Raises:
         ValueError: The options contradict each other.
@@ -182,14 +182,12 @@ def values_of(
     if value is not None and values is not None:
         raise ValueError("value, values: expected one of them, got both")
     if values is None:
-        series = options.get("series") or "{topic}"
-        yield Template(series, names=names, where="series"), optional_path(value, where="value")
+        series = Template(options.get("series") or "{topic}", names=names, where="series")
+        yield series, optional_path(value, where="value"), value_reader(options)
         return
-    if not isinstance(values, Mapping) or not values:
-        raise ValueError(f"values: expected series and path for each value, got {values!r}")
-    for series, path in values.items():
-        template = Template(series, names=names, where="values")
-        yield template, compile_path(path, where=f"value of {series!r}")
+    for each in described_values(values, options):
+        template = Template(each.series, names=names, where="values")
+        yield template, compile_path(each.path, where=f"value of {each.series!r}"), each.reader
 
 
 def split_filter(wanted: str) -> tuple[str, list[str]]:
@@ -219,11 +217,9 @@ def check_levels(levels: Sequence[str], wanted: str) -> None:
 class Routes:
     """All the entries of ``topics``; the first that fits a message is the one that counts."""
 
-    def __init__(
-        self, entries: Iterable[Route], *, words: Mapping[Any, Any], zone: tzinfo | None
-    ) -> None:
+    def __init__(self, entries: Iterable[Route], *, zone: tzinfo | None) -> None:
         self.entries = tuple(entries)
-        self._words, self._zone = words_of(words), zone
+        self._zone = zone
         self._known: dict[str, Callable[[Message], list[Reading]]] = {}
 
     def readings(self, messages: Iterable[Message]) -> list[Reading]:
@@ -253,27 +249,29 @@ class Routes:
         return reader
 
     def _plain_reader(self, topic: str, fitting: Route) -> Callable[[Message], list[Reading]]:
-        ((template, _),) = fitting.values
+        ((template, _, meaning),) = fitting.values
         series = template.fill(topic, None)
         rest = tags_for(topic, None, fitting)
 
         def read(message: Message) -> list[Reading]:
-            return [(message.time, series, self._number(message.payload), *rest)]
+            text = message.payload[:LONGEST_PLAIN].decode(errors="replace").strip()
+            return [(message.time, series, meaning.number(text), *rest)]
 
         return read
 
     def _json_reader(self, topic: str, fitting: Route) -> Callable[[Message], list[Reading]]:
         # What the topic alone decides is done here, once; the rest for each message.
         values = [
-            (None if t.from_payload else t.fill(topic, None), t, path) for t, path in fitting.values
+            (None if each.from_payload else each.fill(topic, None), each, path, meaning)
+            for each, path, meaning in fitting.values
         ]
         vary = any(template.from_payload for _, template in fitting.tags)
         fixed = tags_for(topic, None, fitting)
 
         def read(message: Message) -> list[Reading]:
             try:
-                document = orjson.loads(message.payload.removeprefix(BOM_UTF8))
-            except orjson.JSONDecodeError:
+                document = read_json(message.payload)
+            except ValueError:
                 # Not the text itself: it might look like a number.
                 return [(message.time, topic, f"no JSON: {message.payload[:80]!r}")]
             time: Any = message.time
@@ -286,25 +284,13 @@ class Routes:
                 (
                     time,
                     template.fill(topic, document) if series is None else series,
-                    self._word(document if path is None else path(document)),
+                    meaning.number(document if path is None else path(document)),
                     *rest,
                 )
-                for series, template, path in values
+                for series, template, path, meaning in values
             ]
 
         return read
-
-    def _number(self, payload: bytes) -> Any:
-        """Return a plain payload as a number, or, if it is none, as text."""
-        try:
-            if b"_" not in payload:  # only Python reads "1_000" as a number
-                return float(payload)
-        except ValueError:
-            pass
-        return self._word(payload[:200].decode(errors="replace").strip())
-
-    def _word(self, value: Any) -> Any:
-        return self._words.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def nothing(_: Message) -> list[Reading]:

@@ -139,9 +139,7 @@ def test_mqtt_emits_what_its_page_says() -> None:
     """The configuration at the top makes the example's output of its messages."""
     example = sections("mqtt")["Example output"]
     params = params_of("mqtt")
-    routes = Routes(
-        entries_of(params["topics"], qos=1, series=params["series"]), words={}, zone=None
-    )
+    routes = Routes(entries_of(params["topics"], qos=1, series=params["series"]), zone=None)
     sent = re.findall(r"`([\w/]+)` with `(.*?)`", example)
 
     found = routes.readings(Message(topic, text.encode(), 0.0, 1, 1) for topic, text in sent)

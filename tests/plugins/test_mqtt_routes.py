@@ -1,6 +1,7 @@
 """How topics and payloads become readings; no broker is needed for that."""
 
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import pytest
@@ -10,11 +11,9 @@ from ingestd.plugins.mqtt.routes import Message, Routes, route
 DEFAULTS: dict[str, Any] = {"qos": 1}
 
 
-def readings(
-    entry: Any, topic: str, payload: bytes, *, words: dict[Any, Any] | None = None, **defaults: Any
-) -> list[tuple[Any, ...]]:
+def readings(entry: Any, topic: str, payload: bytes, **defaults: Any) -> list[tuple[Any, ...]]:
     """Return the readings of one message that arrived at time 7."""
-    routes = Routes([route(entry, {**DEFAULTS, **defaults})], words=words or {}, zone=None)
+    routes = Routes([route(entry, {**DEFAULTS, **defaults})], zone=None)
     return routes.readings([Message(topic, payload, 7.0, 1, 1)])
 
 
@@ -49,6 +48,56 @@ def test_plain_payloads(payload: bytes, value: Any) -> None:
 def test_words_of_the_operator(words: dict[Any, Any], payload: bytes, value: float) -> None:
     """Words are compared without regard to case, and survive YAML."""
     assert readings("a", "a", payload, words=words) == [(7.0, "a", value)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "temperature"),
+    [
+        (b'{"temperature":nan,"humidity":61.5}', "nan"),
+        (b'{"temperature":NaN,"humidity":61.5}', "NaN"),
+        (b'{"temperature":-inf,"humidity":61.5}', "-inf"),
+        (b'{"temperature":1e400,"humidity":61.5}', inf),
+        (b'{"temperature":,"humidity":61.5}', ""),
+        (b'{"temperature":20.5,"humidity":61.5}\0', 20.5),
+        (b'\xef\xbb\xbf{"temperature":20.5,"humidity":61.5}', 20.5),
+    ],
+)
+def test_value_that_is_no_json_costs_itself_alone(payload: bytes, temperature: Any) -> None:
+    """What is beside it in the message is read; the value itself is counted as unusable."""
+    found = readings("a", "a", payload, values={"t": "temperature", "h": "humidity"})
+
+    assert found == [(7.0, "t", temperature), (7.0, "h", 61.5)]
+
+
+def test_each_value_may_mean_something_of_its_own() -> None:
+    """Options hold for the collector, for a topic, and for one value of a message."""
+    entry = {
+        "filter": "a",
+        "nothing": "---",
+        "values": {
+            "t": {"path": "t", "units": "°C"},
+            "p": {"path": "p", "nothing": -999},
+            "d": {"path": "d", "words": {"open": 1, "shut": 0}},
+        },
+    }
+    payload = '{"t": "21,5 °C", "p": -999, "d": "OPEN"}'.encode()
+
+    assert readings(entry, "a", payload, decimal=",", words={"open": 5}) == [
+        (7.0, "t", 21.5),
+        (7.0, "p", None),
+        (7.0, "d", 1),
+    ]
+
+
+def test_wrong_option_of_one_value_is_told_with_its_path() -> None:
+    """It stands deep in the configuration."""
+    for wrong, message in (
+        ({"path": "t", "unit": "°C"}, r"^values\.t: expected only path, words, .*, got 'unit'$"),
+        ({"path": "t", "decimal": ";"}, r"^values\.t\.decimal: expected"),
+        ({"decimal": ","}, r"^value of 't': expected a JMESPath expression, got ''$"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            readings("a", "a", b"{}", values={"t": wrong})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +143,7 @@ def test_entry_has_options_of_its_own() -> None:
         route({"filter": "a/+/state", "value": "state", "series": "{2}"}, {**DEFAULTS, **VALUES}),
         route("a/#", {**DEFAULTS, **VALUES}),
     ]
-    routes = Routes(entries, words={}, zone=None)
+    routes = Routes(entries, zone=None)
 
     found = routes.readings(
         [
@@ -161,7 +210,7 @@ def test_message_of_an_ended_subscription_is_no_reading() -> None:
     ("entry", "defaults", "message"),
     [
         (5, {}, "topics: expected a filter"),
-        ({"filter": "a", "qoss": 1}, {}, "topics: expected only filter, qos, .* got 'qoss'"),
+        ({"filter": "a", "qoss": 1}, {}, "topics: expected only decimal, filter, .* got 'qoss'"),
         ({"filter": "a", "qos": 2}, {}, "qos: expected 0 or 1, got 2"),
         ("a/#/b", {}, "topics: expected whole levels"),
         ("a+/b", {}, "topics: expected whole levels"),

@@ -109,7 +109,8 @@ HARMLESS_PARAMS: Final = """
     mqtt.url mqtt.topics mqtt.username mqtt.ca_file mqtt.cert_file mqtt.key_file mqtt.insecure
     mqtt.protocol mqtt.client_id mqtt.keepalive mqtt.session_expiry mqtt.presence mqtt.qos
     mqtt.series mqtt.value mqtt.values mqtt.time mqtt.time_format mqtt.timezone mqtt.tags
-    mqtt.words mqtt.retained mqtt.max_held mqtt.max_held_bytes mqtt.linger mqtt.subscribed
+    mqtt.words mqtt.nothing mqtt.decimal mqtt.units mqtt.retained mqtt.max_held
+    mqtt.max_held_bytes mqtt.linger mqtt.subscribed
     okofen.url okofen.live okofen.logs okofen.timezone okofen.site okofen.fields okofen.lookback
     okofen.pause okofen.newest system.parts system.mounts system.interfaces system.boot
     system.uptime system.counters
