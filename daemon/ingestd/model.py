@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
+from ingestd.plugins._limits import LATEST
+
 MICROSECONDS: Final = 1_000_000
+EARLIEST_US: Final = -LATEST * MICROSECONDS  # no point has a time before this one
 
 
 Tags = tuple[tuple[str, str], ...]  # names and values, sorted

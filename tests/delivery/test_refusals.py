@@ -190,6 +190,22 @@ async def test_a_letter_that_is_tried_again_is_never_dropped(
         assert not body.droppable
 
 
+async def test_a_letter_that_is_tried_again_may_have_any_time(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """It may correct a point from before 1970, and be corrected by every one up to now."""
+    server.refuse = lambda _line: "no such field"
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(-5))
+        server.always = AWAY
+        now = pipe.only.clock.now()
+        await pipe.only.retry(await pipe.only.dead.listed())
+
+        (spooled,), _ = await pipe.only.spool.oldest(1)
+        assert spooled.body.first_us < -5_000_000
+        assert spooled.body.last_us >= now * 1_000_000
+
+
 def test_a_store_may_name_every_point_of_a_body() -> None:
     """Nothing is left to be sent then, each with its own reason."""
     sink = influx("http://localhost")

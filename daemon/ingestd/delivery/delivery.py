@@ -47,7 +47,7 @@ from ingestd.delivery.spoolspace import SpoolAttempt, SpoolSpace
 from ingestd.disk import Database
 from ingestd.errors import NotPossible, UnreadableBody
 from ingestd.health import StoreFacts
-from ingestd.model import MICROSECONDS, Body
+from ingestd.model import EARLIEST_US, MICROSECONDS, Body
 from ingestd.sinks import Sink
 
 # A batch looks at the points of the one ahead alone, so there may be no third one.
@@ -289,7 +289,7 @@ class Delivery:
         ids = [each.id for each in good]
         # Every point that comes from now on may correct them, so it has to queue behind them.
         now_us = int(self.clock.now() * MICROSECONDS)
-        body = Body(data, len(good), 0, now_us)
+        body = Body(data, len(good), EARLIEST_US, now_us)
         await self.spool.append(body, droppable=False, also=lambda db: delete(db, ids))
         self.dead.removed(len(good))
         self.drain.look()
