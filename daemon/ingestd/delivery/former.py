@@ -23,6 +23,7 @@ from typing import Final
 from ingestd.delivery import deadletters, spool
 from ingestd.delivery.spool import Contents
 from ingestd.disk import Database
+from ingestd.model import EARLIEST_US
 
 GONE: Final = "no longer in the configuration"
 OLDER: Final = "@older"  # no name of a store has such a sign
@@ -189,7 +190,7 @@ def remembered(
     adopted = {former for former in configured.values() if former}
     for name in configured.keys() - known:
         db.execute("INSERT INTO stores (name, configured) VALUES (?, 1)", (name,))
-    for name in (before | known) - configured.keys() - waiting - adopted:
+    for name in known - configured.keys() - waiting - adopted:
         delete(db, name)
     gone = waiting - configured.keys() - adopted
     for name in gone & before:  # until now it was there
@@ -222,7 +223,7 @@ def _names(text: object) -> frozenset[str]:
 
 def _mark(value: object) -> int:
     """Return the earliest time that was sent; a damaged one is before everything that waits."""
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) else EARLIEST_US
 
 
 def save(db: sqlite3.Connection, name: str, former: FormerStore) -> None:
