@@ -1,109 +1,20 @@
 """The deliveries of all stores: made as configured, replaced, removed, stopped, and asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ingestd.clock import SystemClock
-from ingestd.config.model import BatchConfig, BufferConfig, InfluxStore, StoreConfig
+from ingestd.config.model import BatchConfig, BufferConfig, InfluxStore
 from ingestd.delivery import deadletters
-from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.deadletters import DeadLetters
-from ingestd.delivery.deliveries import Deliveries
-from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.limits import STALLED, Limits
-from ingestd.delivery.spool import contents
-from ingestd.disk.database import Database
 from ingestd.errors import NotNow
-from ingestd.model import Point, Priority, Receipt, Series
-from ingestd.sinks import influxdb
-from ingestd.sinks.protocol import Sink
-from ingestd.tasks import Tasks
-from tests.support.events import log_into
-from tests.support.influx2 import HANG, Influx2, answer
+from ingestd.model import Series
+from tests.support.influx2 import HANG, answer
 from tests.support.pipeline import BUCKET, held, points, until
+from tests.support.stores import Stores
 
 AWAY = answer(503, retry_after="60")
-
-
-@dataclass(kw_only=True)
-class Stores:
-    """Deliveries to buckets of one server, with what they share."""
-
-    server: Influx2
-    all: Deliveries
-    buffer: Buffer
-    database: Database
-    pool: Executor
-    clock: SystemClock
-    events: list[dict[str, Any]]
-
-    def make(
-        self, name: str = "main", *, bucket: str = BUCKET, spool_bytes: int = 10**7
-    ) -> Delivery:
-        """Make a delivery to a bucket."""
-        store = InfluxStore(
-            name=name,
-            url=self.server.url,
-            org="campus",
-            bucket=bucket,
-            token="secret",
-            batch=BatchConfig(linger=0.01),
-            retry_max=0.05,
-        )
-        made = self.all.make(store, BufferConfig(spool_bytes=spool_bytes))
-        made.sender.believed = True  # as if the store had taken readings before
-        return made
-
-    def start(self, name: str = "main", **options: Any) -> Delivery:
-        """Start a delivery to a bucket."""
-        delivery = self.make(name, **options)
-        self.all.start(delivery)
-        return delivery
-
-    async def put(self, some: Sequence[Point]) -> Receipt:
-        """Put points into the buffer."""
-        return await self.buffer.put(some, priority=Priority.SOURCE_KEEPS)
-
-    async def safe(self, some: Sequence[Point]) -> None:
-        """Put points into the buffer and wait until they are safe."""
-        await (await self.put(some)).wait()
-
-    async def spooled(self, name: str = "main") -> int:
-        """Return how many points are in the spool of a store, running or not."""
-        return (await self.database.read(lambda db: contents(db, name))).points
-
-    async def refused(self, *times: int) -> None:
-        """Have the store refuse points, one by one, and take such points from then on."""
-        self.server.refuse = lambda _line: "no such field"
-        for time in times:
-            await self.safe(points(time))
-        self.server.refuse = lambda _line: ""
-
-
-@pytest.fixture
-async def stores(server: Influx2, tmp_path: Path) -> AsyncIterator[Stores]:
-    """Give deliveries, none of them started."""
-
-    def make_sink(store: StoreConfig) -> Sink:
-        assert isinstance(store, InfluxStore)
-        return influxdb.sink(store)
-
-    clock, buffer, events = SystemClock(), Buffer(capacity=100_000), list[dict[str, Any]]()
-    shared: dict[str, Any] = {"buffer": buffer, "clock": clock}
-    tasks = Tasks(clock=clock, log=log_into(events))
-    async with await Database.open(tmp_path / "state.db") as database:
-        with ThreadPoolExecutor(2) as pool:
-            shared |= {"database": database, "pool": pool}
-            every = Deliveries(make_sink=make_sink, tasks=tasks, log=log_into(events), **shared)
-            yield Stores(server=server, all=every, events=events, **shared)
-            await every.stop(patience=1.0, hurry=asyncio.Event())
-            await tasks.cancel()
 
 
 def test_a_delivery_is_made_as_the_operator_wrote(stores: Stores) -> None:
