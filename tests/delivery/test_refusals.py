@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from ingestd.config.model import EmbeddedStore
-from ingestd.delivery.sifting import sifted
-from ingestd.errors import BodyRejected
-from ingestd.model import Body, Series
+from ingestd.model import Series
 from ingestd.sinks.embedded import EmbeddedSink
 from tests.support.influx2 import Influx2, answer
 from tests.support.pipeline import held, influx, points, running, until
@@ -204,16 +202,3 @@ async def test_a_letter_that_is_tried_again_may_have_any_time(
         (spooled,), _ = await pipe.only.spool.oldest(1)
         assert spooled.body.first_us < -5_000_000
         assert spooled.body.last_us >= now * 1_000_000
-
-
-def test_a_store_may_name_every_point_of_a_body() -> None:
-    """Nothing is left to be sent then, each with its own reason."""
-    sink = influx("http://localhost")
-    lines = [b"level value=1 1", b"level value=2 2"]
-    body = Body(sink.join(lines), 2, 0, 0)
-    error = BodyRejected("two bad", bad={0: "hates one", 1: "hates two"})
-
-    refused, again = sifted(sink, body, error)
-
-    assert list(refused) == [(lines[0], "hates one"), (lines[1], "hates two")]
-    assert list(again) == []

@@ -10,12 +10,98 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.config.model import InfluxStore
+from ingestd.delivery.suspects import Suspects
 from ingestd.errors import StoreUnavailable
+from ingestd.model import Body
 from ingestd.sinks.influxdb import InfluxSink2
+from tests.support.clock import VirtualClock
 from tests.support.influx2 import Influx2, answer
 from tests.support.pipeline import Pipeline, held, influx, points, running, until
 
 BROKEN = answer(500, '{"code":"internal error","message":"Index 0 out of bounds"}')
+
+
+PAUSE = 60.0
+
+
+def spanning(first_us: int, last_us: int, *, points: int = 1) -> Body:
+    """Make a body of points with some times."""
+    return Body(b"", points, first_us, last_us)
+
+
+async def test_a_suspect_body_is_sent_again_after_a_pause() -> None:
+    """Each time it was tried, and also when it was left for later."""
+    clock = VirtualClock()
+    suspects = Suspects(pause=PAUSE, enough=6, clock=clock)
+    due = []
+    suspects.park(1, spanning(0, 0), [], taken=0)
+    for again in (suspects.postpone, lambda place: suspects.strike(place, 0), lambda _: None):
+        await clock.advance(PAUSE - 1)
+        due.append((suspects.due(), suspects.due_in))
+        await clock.advance(1)
+        due.append((suspects.due(), suspects.due_in))
+        again(1)
+
+    assert due == [([], 1.0), ([1], 0.0)] * 3
+
+
+def test_a_body_is_a_dead_letter_after_enough_strikes() -> None:
+    """Those from before it shrank count on; a sign that the server itself fails clears them."""
+    suspects = Suspects(pause=PAUSE, enough=3, clock=VirtualClock())
+    suspects.park(1, spanning(0, 0, points=2), [], taken=0)
+    assert [suspects.strike(1, 0) for _ in range(2)] == [False, False]
+    suspects.clear()
+    assert [suspects.strike(1, 0) for _ in range(2)] == [False, False]
+    suspects.park(1, spanning(0, 0), [], taken=0)
+
+    assert suspects.strike(1, 0)
+
+
+def test_others_count_when_they_were_taken_since_the_last_strike() -> None:
+    """A store that has taken nothing in between may have been down."""
+    suspects = Suspects(pause=PAUSE, enough=3, clock=VirtualClock())
+    suspects.park(1, spanning(0, 0), [], taken=4)
+    parked = [suspects.others_were_taken(1, taken) for taken in (4, 5)]
+    suspects.strike(1, 5)
+
+    assert parked == [False, True]
+    assert [suspects.others_were_taken(1, taken) for taken in (5, 6)] == [False, True]
+
+
+def test_what_is_suspect_is_known_by_its_place() -> None:
+    """With the points that it holds, until it has left the spool."""
+    suspects = Suspects(pause=PAUSE, enough=3, clock=VirtualClock())
+    before = bool(suspects), suspects.ids, suspects.points
+    suspects.park(1, spanning(0, 0, points=2), [], taken=0)
+    suspects.park(5, spanning(0, 0, points=3), [], taken=0)
+    parked = bool(suspects), suspects.ids, suspects.points
+    suspects.forget(1)
+    suspects.forget(9)
+
+    assert before == (False, frozenset(), 0)
+    assert parked == (True, frozenset({1, 5}), 5)
+    assert (suspects.ids, suspects.points) == (frozenset({5}), 3)
+
+
+def test_a_correction_has_the_time_and_the_key_of_a_suspect_point() -> None:
+    """The times are looked at first, since the keys cost more."""
+    suspects = Suspects(pause=PAUSE, enough=3, clock=VirtualClock())
+    suspects.park(1, spanning(10, 20), [b"a", b"b"], taken=0)
+    suspects.park(2, spanning(40, 50), [b"c"], taken=0)
+    spans = [(0, 9), (0, 10), (12, 14), (20, 30), (21, 39), (30, 60), (51, 60)]
+
+    assert [span for span in spans if suspects.may_be_corrected_by(spanning(*span))] == [
+        (0, 10),
+        (12, 14),
+        (20, 30),
+        (30, 60),
+    ]
+    assert [suspects.include(keys) for keys in ([b"x", b"b"], [b"c"], [b"x"], [])] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def poison(server: Influx2, *seconds: int) -> None:
