@@ -219,6 +219,19 @@ def _units(units: Any, where: str) -> dict[str, float]:
     return {unit.strip(): named[unit] for unit in sorted(named, key=len, reverse=True)}
 
 
+def numbers(value: Any, where: str) -> list[float]:
+    """Return one number, or a list of them, that an operator wrote; none for None.
+
+    Raises:
+        ValueError: There is something else.
+    """
+    values = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    for each in values:
+        if not is_number(each):
+            raise ValueError(f"{where}: expected numbers, such as 65535, got {each!r:.80}")
+    return list(values)
+
+
 def is_number(value: Any) -> bool:
     """Say whether what an operator wrote is a finite number."""
     return type(value) in {int, float} and isfinite(value)

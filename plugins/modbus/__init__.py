@@ -9,7 +9,7 @@ goes over TCP; ``unit``; or ``devices`` -- a list of dicts with any of these, a
 ``name``, ``tags`` and any of the following but the last two.
 Parameters, reading: ``registers`` -- dicts with ``series``, ``address``,
 ``table``, ``type``, ``bit``, ``scale``, ``offset``, ``tags``; ``word_order``,
-``byte_order``; ``max_gap`` and ``max_registers`` of one request;
+``byte_order``; ``nothing`` -- numbers that say that there is none; ``max_gap`` and ``max_registers`` of one request;
 ``request_timeout``, ``retries``.
 State: none.
 """
@@ -44,6 +44,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     registers: Sequence[Mapping[str, Any]] | None = None,
     word_order: str = "big",
     byte_order: str = "big",
+    nothing: Any = None,
     max_gap: int = 0,
     max_registers: int = 125,
     request_timeout: str = "3s",
@@ -66,6 +67,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
             "registers": registers,
             "word_order": word_order,
             "byte_order": byte_order,
+            "nothing": nothing,
             "max_gap": max_gap,
             "max_registers": max_registers,
         },
@@ -86,7 +88,8 @@ def check(**params: Any) -> list[str]:
     given = Given(run, params)
     names = (
         *("devices", "host", "port", "framing", "serial", "baudrate", "parity", "stopbits"),
-        *("unit", "registers", "word_order", "byte_order", "max_gap", "max_registers"),
+        *("unit", "registers", "word_order", "byte_order", "nothing"),
+        *("max_gap", "max_registers"),
     )
     given.read(lambda each: by_line(devices_of(Options("", {n: getattr(each, n) for n in names}))))
     given.read(lambda each: patience_of(each.request_timeout))

@@ -24,6 +24,7 @@ KNOWN: Final = (
     "tags",
     "word_order",
     "byte_order",
+    "nothing",
     "max_gap",
     "max_registers",
 )

@@ -12,7 +12,7 @@ from .link import Link
 from .problems import NOT_TOGETHER, DeviceError, LineError, Refused
 from .requests import Request, requests
 
-Reading = tuple[datetime, str, float, dict[str, str]]
+Reading = tuple[datetime, str, float | None, dict[str, str]]
 
 TOLD: Final = 5
 

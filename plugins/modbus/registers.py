@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ingestd.plugins._values import numbers
+
 from .options import Options
 
 TABLES: Final = ("holding", "input", "coil", "discrete")
@@ -22,7 +24,7 @@ TYPES: Final[Mapping[str, tuple[int, str]]] = {
     "float64": (4, "d"),
 }
 ORDERS: Final = ("big", "little")
-NUMERIC: Final = ("type", "bit", "word_order", "byte_order")
+NUMERIC: Final = ("type", "bit", "word_order", "byte_order", "nothing")
 KNOWN: Final = ("series", "address", "table", *NUMERIC, "scale", "offset", "tags")
 LAST: Final = 65_535
 FIELD: Final = re.compile(r"\{([^{}]*)\}")
@@ -44,6 +46,7 @@ class Register:
         bit: Which bit to take of the number, 0 being the lowest; None takes all.
         scale: What the number is multiplied by.
         offset: What is added to it then.
+        nothing: Numbers, as they are in the device, that say that there is no value.
     """
 
     where: str
@@ -57,6 +60,7 @@ class Register:
     bit: int | None = None
     scale: float = 1
     offset: float = 0
+    nothing: frozenset[float] = frozenset()
 
     @property
     def count(self) -> int:
@@ -69,9 +73,11 @@ class Register:
         last = self.address + self.count - 1
         return f"{self.table} {self.address}" + (f"-{last}" if self.count > 1 else "")
 
-    def value(self, found: Sequence[int]) -> float:
-        """Return the value that the registers, or the bit, stand for."""
+    def value(self, found: Sequence[int]) -> float | None:
+        """Return the value that the registers, or the bit, stand for; None if it is `nothing`."""
         raw = int(found[0]) if self.table in BITS else self._number(found)
+        if raw in self.nothing:
+            return None
         if self.bit is not None:
             raw = int(raw) >> self.bit & 1
         return raw * self.scale + self.offset
@@ -109,6 +115,7 @@ def register(options: Options, *, device: str | None, tags: Mapping[str, str]) -
         scale=options.number("scale", default=1),
         offset=options.number("offset", default=0),
         bit=bit(options),
+        nothing=frozenset() if table in BITS else nothing(options),
     )
     if found.address + found.count - 1 > LAST:
         raise ValueError(
@@ -116,6 +123,21 @@ def register(options: Options, *, device: str | None, tags: Mapping[str, str]) -
             f"{found.type}, got {found.address!r}"
         )
     return found
+
+
+def nothing(options: Options) -> frozenset[float]:
+    """Return which numbers say that there is no value: written once, or for each type.
+
+    Raises:
+        ValueError: There is something else than numbers, or an unknown type.
+    """
+    said, where = options.find("nothing")
+    if not isinstance(said, Mapping):
+        return frozenset(numbers(said, where))
+    if unknown := sorted(map(str, set(said) - set(TYPES))):
+        raise ValueError(f"{where}: expected only {', '.join(TYPES)}, got {unknown[0]!r}")
+    by_type = {name: numbers(each, f"{where}.{name}") for name, each in said.items()}
+    return frozenset(by_type.get(options.choice("type", TYPES, default="uint16"), ()))
 
 
 def bit(options: Options) -> int | None:

@@ -43,7 +43,7 @@ class Request:
         last = self.address + self.count - 1
         return f"{self.table} {self.address}" + (f"-{last}" if self.count > 1 else "")
 
-    def values(self, found: Sequence[int]) -> list[tuple[Register, float]]:
+    def values(self, found: Sequence[int]) -> list[tuple[Register, float | None]]:
         """Return each register with the value that it has in an answer."""
         return [
             (each, each.value(found[each.address - self.address : end(each) - self.address]))

@@ -86,6 +86,28 @@ async def test_scale_offset_and_bits() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("nothing", "own", "found"),
+    [
+        (None, 0x8000, None),
+        (None, [1, 0x8000], None),
+        ({"int16": -0x8000, "uint16": 0xFFFF}, None, pytest.approx(3276.8)),
+        ({"uint16": 0x8000}, None, None),
+        (0x8000, [], pytest.approx(3276.8)),
+    ],
+)
+async def test_number_that_says_nothing_is_no_value(nothing: Any, own: Any, found: Any) -> None:
+    """It is told as it is in the device, for one register, for all, or for those of a type."""
+    async with serving(device(1, {0: [0x8000, 5]})) as server:
+        result = await read(
+            port=server.port,
+            nothing=nothing,
+            registers=[register(0, scale=0.1, nothing=own), register(1)],
+        )
+
+    assert values(result) == {"r0": found, "r1": 5}
+
+
 async def test_four_tables_are_asked_with_their_own_functions() -> None:
     """Holding and input registers, coils and discrete inputs have addresses of their own."""
     async with serving(device(1)) as server:

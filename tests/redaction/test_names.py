@@ -105,7 +105,8 @@ HARMLESS_PARAMS: Final = """
     http_push.max_waiting http_push.max_waiting_bytes http_push.rate http_push.answer_within
     http_push.read_within modbus.devices modbus.host modbus.port modbus.framing modbus.serial
     modbus.baudrate modbus.parity modbus.stopbits modbus.unit modbus.registers modbus.word_order
-    modbus.byte_order modbus.max_gap modbus.max_registers modbus.request_timeout modbus.retries
+    modbus.byte_order modbus.nothing modbus.max_gap modbus.max_registers modbus.request_timeout
+    modbus.retries
     mqtt.url mqtt.topics mqtt.username mqtt.ca_file mqtt.cert_file mqtt.key_file mqtt.insecure
     mqtt.protocol mqtt.client_id mqtt.keepalive mqtt.session_expiry mqtt.presence mqtt.qos
     mqtt.series mqtt.value mqtt.values mqtt.time mqtt.time_format mqtt.timezone mqtt.tags
