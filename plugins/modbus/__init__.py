@@ -9,8 +9,8 @@ goes over TCP; ``unit``; or ``devices`` -- a list of dicts with any of these, a
 ``name``, ``tags`` and any of the following but the last two.
 Parameters, reading: ``registers`` -- dicts with ``series``, ``address``,
 ``table``, ``type``, ``bit``, ``scale``, ``offset``, ``tags``; ``word_order``,
-``byte_order``; ``nothing`` -- numbers that say that there is none; ``max_gap`` and ``max_registers`` of one request;
-``request_timeout``, ``retries``.
+``byte_order``; ``nothing`` -- numbers that say that there is none; ``max_gap`` and
+``max_registers`` of one request; ``request_timeout``, ``retries``.
 State: none.
 """
 
