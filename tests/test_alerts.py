@@ -1,12 +1,12 @@
-"""Every way to break a site makes an alert fire within two minutes, and names the culprit."""
+"""The alert rules that are shipped: Prometheus reads them, and they wait for two minutes at most.
 
-import json
+That each fires and names the culprit is in tests/faults/test_broken_sites.py.
+"""
+
 import re
 import subprocess
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,47 +14,15 @@ import pytest
 import yaml
 
 from tests.support.daemonprocess import DaemonProcess, eventually
-from tests.support.jsonserver import answer_with, serving
-from tests.support.ports import free_port
-from tests.support.servers import mosquitto, program, prometheus
+from tests.support.servers import program
 
 ROOT: Final = Path(__file__).parents[1]
 RULES: Final = ROOT / "conf" / "prometheus" / "ingestd.rules.yaml"
 GRAFANA: Final = ROOT / "conf" / "grafana" / "alerting" / "ingestd.yaml"
 PAGE: Final = ROOT / "docs" / "metrics.md"
 LONGEST_FOR: Final = 120  # seconds
-# The silence of a stream is noticed after a minute, and `late` takes two ticks and 30 s.
-UNTIL_NOTICED: Final = 100.0
 
-PLUGINS: Final = {
-    "raises": "def run(**_): raise OSError('the meter said no')",
-    "hangs": """
-        import time
-        def run(**_): time.sleep(1000)
-        """,
-    "unusable": "def run(**_): return {'readings': [(None, 'x', 'n/a'), (None, 'y', 'n/a')]}",
-    "many": """
-        def run(*, n=0, **_):
-            names = ["attic", "cellar", "hall"] if n < 3 else ["attic", "cellar"]
-            return {"readings": [(None, name, n) for name in names], "n": n + 1}
-        """,
-    "blocks": """
-        import time
-        async def run(*, n=0, **_):
-            time.sleep(0 if n else 3)
-            return {"readings": [(None, "blocks", 1)], "n": n + 1}
-        """,
-    "good": "def run(**_): return {'readings': [(None, 'good', 1.0)]}",
-    "keeps": """
-        import asyncio, time
-        async def run(*, n=0, **_):
-            n = n or time.time() - 86_400
-            while True:
-                n += 1
-                yield {"readings": [(n + i / 1000, "kept", i) for i in range(1000)], "n": n}
-                await asyncio.sleep(0.01)
-        """,
-}
+GOOD: Final = "def run(**_): return {'readings': [(None, 'good', 1.0)]}"
 
 
 def rules() -> list[dict[str, Any]]:
@@ -126,139 +94,10 @@ def states(daemon: DaemonProcess) -> dict[str, str]:
     return {each["name"]: each["state"] for each in daemon.get("collectors")}
 
 
-class Meters(BaseHTTPRequestHandler):
-    """Answers with the readings of a meter."""
-
-    def do_GET(self) -> None:
-        """Answer."""
-        answer_with(self, {"meters": [{"id": "m1", "kwh": 17.5}]})
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-
-@contextmanager
-def sources(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give collectors of a broker that is dead, of a mistyped topic, and of a wrong path."""
-    with ExitStack() as stack:
-        alive = stack.enter_context(mosquitto(folder / "alive"))
-        dying = stack.enter_context(mosquitto(folder / "dying"))
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Meters)
-        stack.enter_context(serving(server))
-        web = f"http://127.0.0.1:{server.server_port}"
-        path = {"url": web, "records": "metres", "series": "{id}", "value": "kwh"}
-        yield {
-            "dying": dying,
-            "broker": {"plugin": "mqtt", "params": {"url": dying.url, "topics": ["m/#"]}},
-            "topic": {"plugin": "mqtt", "params": {"url": alive.url, "topics": ["mistypd/#"]}},
-            "path": {"plugin": "http_json", "every": "1s", "params": path},
-        }
-
-
-@pytest.mark.slow  # it waits until a stream that gives nothing is noticed
-def test_collectors_in_trouble_are_named(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """Nine ways in which collectors and their sources break, each recorded from a real daemon."""
-    for name in ("raises", "hangs", "unusable", "many", "blocks", "good"):
-        daemon.plugin(name, PLUGINS[name])
-    every: dict[str, Any] = {name: {"plugin": name, "every": "1s"} for name in PLUGINS}
-    every["many"]["cadence"] = "2s"
-    del every["keeps"]
-    with sources(tmp_path / "sources") as found:
-        dying = found.pop("dying")
-        daemon.configure(collectors={**every, **found})
-        daemon.start()
-        daemon.wait_for("event loop was held up")
-        dying.kill()
-        wanted = {
-            "raises": "backing_off",
-            "unusable": "backing_off",
-            "hangs": "never",
-            "many": "late",
-            "blocks": "blocked",
-            "topic": "never",
-            "good": "fresh",
-        }
-        eventually(lambda: states(daemon).items() >= wanted.items(), within=UNTIL_NOTICED)
-        scraped, status = scrape(daemon), daemon.get("status")
-    troubled = {name: state for name, state in states(daemon).items() if state != "fresh"}
-
-    assert set(troubled) == {*wanted, "broker", "path"} - {"good"}
-    assert status["summary"].startswith("8 of 9 collectors need attention: blocks has held up")
-    firing(
-        tmp_path,
-        scraped,
-        [
-            {"alertname": "IngestdCollectorFailing", "collector": "raises"},
-            {"alertname": "IngestdCollectorFailing", "collector": "unusable"},
-            {"alertname": "IngestdCollectorGivesNothing", "collector": "hangs"},
-            {"alertname": "IngestdCollectorLate", "collector": "many"},
-            {"alertname": "IngestdSeriesLate", "collector": "many", "series": "hall"},
-            {"alertname": "IngestdCollectorBlocks", "collector": "blocks"},
-            {"alertname": "IngestdCollectorGivesNothing", "collector": "topic"},
-            {"collector": "broker"},
-            {"collector": "path"},
-        ],
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("status", "alert"), [(0, "IngestdStoreDown"), (503, "IngestdStoreDown")])
-def test_a_store_that_takes_nothing_is_named(
-    daemon: DaemonProcess, tmp_path: Path, status: int, alert: str
-) -> None:
-    """Whether it does not answer or says no; a spool that is full for that has an alert, too."""
-
-    class Refusing(Meters):
-        def do_POST(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-
-    with ExitStack() as stack:
-        port = free_port()
-        if status:
-            server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-            stack.enter_context(serving(server))
-            port = server.server_port
-        daemon.plugin("keeps", PLUGINS["keeps"])
-        url = f"http://127.0.0.1:{port}"
-        daemon.configure(
-            stores={"main": {"type": "victoriametrics", "url": url, "gzip": False}},
-            buffer={"spool": "1MiB"},
-            collectors={"keeps": {"plugin": "keeps"}},
-        )
-        daemon.start()
-        eventually(lambda: states(daemon)["keeps"] == "paused", within=60)
-        scraped, summary = scrape(daemon), daemon.get("status")["summary"]
-
-    assert summary.startswith("1 of 1 store and 1 of 1 collector need attention: store main has")
-    firing(
-        tmp_path,
-        scraped,
-        [
-            {"alertname": alert, "store": "main"},
-            {"alertname": "IngestdSpoolFull", "store": "main"},
-            {"alertname": "IngestdCollectorPaused", "collector": "keeps"},
-        ],
-    )
-
-
-@pytest.mark.slow
-def test_a_refused_configuration_is_noticed(daemon: DaemonProcess, tmp_path: Path) -> None:
-    """The running one stays, and the alert says that there is another on disk."""
-    daemon.configure()
-    daemon.start()
-    daemon.configure(collectors={"m": {"plugin": "good", "evry": "1s"}})
-    with pytest.raises(urllib.error.HTTPError):
-        daemon.post("reload", {})
-
-    assert "the configuration on disk is not in use" in daemon.get("status")["summary"]
-    firing(tmp_path, scrape(daemon), [{"alertname": "IngestdConfigRefused"}])
-
-
 @pytest.mark.slow
 def test_nothing_fires_while_all_is_well(daemon: DaemonProcess, tmp_path: Path) -> None:
     """An alert that cries for nothing is switched off, and then it is of no use."""
-    daemon.plugin("good", PLUGINS["good"])
+    daemon.plugin("good", GOOD)
     daemon.configure(collectors={"good": {"plugin": "good", "every": "1s"}})
     daemon.start()
     eventually(lambda: states(daemon)["good"] == "fresh")
@@ -266,34 +105,6 @@ def test_nothing_fires_while_all_is_well(daemon: DaemonProcess, tmp_path: Path) 
 
     with pytest.raises(AssertionError, match="got"):
         firing(tmp_path, scraped, [{}])
-
-
-@pytest.mark.slow
-def test_a_real_prometheus_fires_and_names_the_culprit(
-    daemon: DaemonProcess, tmp_path: Path
-) -> None:
-    """It scrapes and judges every second, with the rules' patience left out."""
-    daemon.plugin("raises", PLUGINS["raises"])
-    daemon.configure(collectors={"broken-meter": {"plugin": "raises", "every": "1s"}})
-    daemon.start()
-    hasty = re.sub(r"(for|interval): \d+[sm]", r"\1: 1s", RULES.read_text())
-
-    with prometheus(tmp_path / "prometheus", target=daemon.listen, rules=hasty) as server:
-
-        def fired() -> dict[str, str]:
-            with urllib.request.urlopen(f"{server.url}/api/v1/alerts", timeout=10) as reply:
-                found = json.load(reply)["data"]["alerts"]
-            return {
-                each["labels"]["alertname"]: each["annotations"]["summary"]
-                for each in found
-                if each["state"] == "firing"
-            }
-
-        alerts = eventually(lambda: "IngestdCollectorFailing" in fired() and fired(), within=30)
-        daemon.kill()
-        eventually(lambda: "IngestdDown" in fired(), within=30)
-
-    assert alerts == {"IngestdCollectorFailing": "broken-meter fails"}
 
 
 def test_promtool_accepts_the_rules() -> None:

@@ -153,7 +153,7 @@ class Outage:
         """
         if not self._connected:
             raise error
-        self._tell(str(error))
+        self._tell(str(error).removeprefix(f"{self._settings.broker}: "))
 
     def _tell(self, why: str) -> None:
         self._ctx.disconnected(f"{self._settings.broker}: {why}")

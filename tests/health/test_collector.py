@@ -226,8 +226,8 @@ UNWRITABLE = StoreFacts(name="main", spool_error="no such table")
             [replace(DOWN, spool_error="no such table")],
             "",
             (
-                "1 of 1 store needs attention: store main has taken nothing for 5m: refused; "
-                "its spool cannot be written: no such table"
+                "1 of 1 store needs attention: store main has taken nothing for 5m, and its "
+                "spool cannot be written: no such table; refused"
             ),
         ),
         (

@@ -110,16 +110,15 @@ def _all_well(collectors: Sequence[CollectorHealth]) -> str:
 
 
 def _store(store: StoreFacts) -> str:
-    unwritable = f"cannot be written: {store.spool_error}" if store.spool_error else ""
     if store.down_for is None:
-        return (
-            f"{store.name} has a spool that {unwritable}"
-            if unwritable
-            else f"{store.name} has a full spool"
-        )
+        if store.spool_error:
+            return f"{store.name} has a spool that cannot be written: {store.spool_error}"
+        return f"{store.name} has a full spool"
+    down = f"{store.name} has taken nothing for {span(store.down_for)}"
+    if store.spool_error:  # before the other reason, since the end of a line may be cut
+        return f"{down}, and its spool cannot be written: {store.spool_error}; {store.error}"
     full = ", and its spool is full" if store.full else ""
-    end = f"; its spool {unwritable}" if unwritable else ""
-    return f"{store.name} has taken nothing for {span(store.down_for)}{full}: {store.error}{end}"
+    return f"{down}{full}: {store.error}"
 
 
 def _counted(count: int, noun: str) -> str:
