@@ -192,7 +192,7 @@ def topics_of(wanted: str) -> list[str]:
 @pytest.mark.parametrize("params", params_for("http_json"))
 async def test_http_json_takes_the_options_of_an_example(params: dict[str, Any]) -> None:
     """It goes as far as to ask the source."""
-    http_json.address(params["url"])
+    assert http_json.check(**params) == []
 
     async def nothing(_: web.Request) -> web.Response:
         return web.Response(status=404)

@@ -10,11 +10,14 @@ Parameters, finding: ``records`` -- JMESPath to the list of records (default: th
 document); ``time`` -- JMESPath in a record (default: now); ``time_format``,
 ``timezone``; ``series`` -- a template such as ``{site}_{name}`` -- with
 ``value``, or ``values`` -- series to JMESPath; ``tags`` -- name to template.
-Parameters, going on: ``since_param`` -- the query parameter that asks for what is
-newer; ``until_param``, for backfills; ``since_format``; ``overlap`` -- how far
-before the newest reading to ask again; ``lookback`` -- where to begin;
-``order`` -- ``oldest_first`` if pages surely come like that.
-State, with ``since_param``: ``newest`` -- the latest time read, in Unix seconds.
+Parameters, going on: ``{since}`` and ``{until}`` in the address, query or body, or
+``since_param`` and ``until_param`` -- what is asked for; ``since_format``,
+``since_timezone`` -- how times are written; ``span`` -- the longest time to ask for at
+once; ``overlap`` -- how far before the newest reading to ask again; ``lookback`` -- where
+to begin; ``patience`` -- how long a span without readings is asked for again; ``order``
+-- ``oldest_first`` if pages surely come like that.
+State, if it goes on: ``newest`` -- the latest time read, in Unix seconds, or the end of a
+span that was read long ago.
 """
 
 import asyncio
@@ -23,8 +26,7 @@ from dataclasses import replace
 from datetime import datetime
 from math import isnan
 from typing import Any, Final
-
-from yarl import URL
+from zoneinfo import ZoneInfo
 
 from ingestd.plugins._answers import AnswerError, bare
 from ingestd.plugins._checks import Given
@@ -35,7 +37,7 @@ from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
 from .shape import Shape, look, shape_of
 from .source import NOTHING, Source, source_of
-from .template import query_of
+from .template import Template, template_of
 
 __all__ = ["check", "run"]
 
@@ -72,6 +74,9 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     since_format: str | None = None,
     overlap: str = "0s",
     lookback: str | None = None,
+    since_timezone: str | None = None,
+    span: str | None = None,
+    patience: str = "30d",
     order: str | None = None,
     newest: float | None = None,
     start: datetime | None = None,
@@ -92,25 +97,43 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         time_format=time_format,
         zone=None if timezone is None else time_zone(timezone, "timezone"),
     )
-    cursor = Cursor.of(
+    template = template_of(
+        url=url,
+        query=query,
+        body=body,
+        headers=headers,
         since_param=since_param,
         until_param=until_param,
+    )
+    cursor = Cursor.of(
+        template=template,
         since_format=since_format,
+        zone=zone_of(since_timezone, timezone),
+        span=None if span is None else duration(span, "span"),
         overlap=duration(overlap, "overlap"),
         lookback=None if lookback is None else duration(lookback, "lookback"),
+        patience=duration(patience, "patience"),
         order=order,
         has_time=time is not None,
     )
     now = ctx.now().timestamp()
-    window = cursor.window(newest=newest, now=now, start=start, end=end)
-    request = Request(address(url), {**query_of(query), **window})
     position = Position(cursor, newest=newest, now=now, backfill=start is not None)
     pages = paging_of(paging)
-    async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
-        readings = await readings_of(shape, page)
-        state = position.after(page, readings, last=last, full=page.number == max_pages)
-        problem = state.pop("script_error", "") or missing_everywhere(shape, page, readings)
-        yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
+    for window in cursor.spans(newest=newest, now=now, start=start, end=end):
+        if ctx.stopping:
+            break
+        position.begin(window)
+        request = template.request(cursor.windows.writer(window))
+        last = True
+        async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
+            readings = await readings_of(shape, page)
+            state = position.after(page, readings, last=last, full=page.number == max_pages)
+            problem = state.pop("script_error", "") or missing_everywhere(shape, page, readings)
+            yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
+        if not last:
+            break
+    for note in position.notes():
+        ctx.note(note)
 
 
 def check(**params: Any) -> list[str]:
@@ -118,8 +141,7 @@ def check(**params: Any) -> list[str]:
     given = Given(run, params)
     given.read(lambda each: whole(each.max_pages, "max_pages", least=1))
     given.read(lambda each: whole(each.max_bytes, "max_bytes", least=1))
-    given.read(lambda each: address(each.url))
-    given.read(lambda each: query_of(each.query))
+    given.read(template_in)
     given.read(
         lambda each: source_of(
             method=each.method, headers=each.headers, auth=each.auth, body=each.body, max_bytes=1
@@ -140,14 +162,17 @@ def check(**params: Any) -> list[str]:
             zone=None,
         )
     )
-    given.durations("overlap", "lookback")
+    given.durations("overlap", "lookback", "span", "patience")
+    given.read(lambda each: zone_of(each.since_timezone, None))
     given.read(
         lambda each: Cursor.of(
-            since_param=each.since_param,
-            until_param=each.until_param,
+            template=template_in(each),
             since_format=each.since_format,
+            zone=None,
+            span=None if each.span is None else duration(each.span, "span"),
             overlap=0.0,
-            lookback=None,
+            lookback=None if each.lookback is None else 0.0,
+            patience=0.0,
             order=each.order,
             has_time=each.time is not None,
         )
@@ -170,7 +195,7 @@ async def walk(
     Raises:
         AnswerError: A page is not what it should be.
     """
-    following: Request | None = Request(request.url, {**request.query, **pages.first})
+    following: Request | None = replace(request, query={**request.query, **pages.first})
     before: Page | None = None
     earlier: set[object] = set()  # what was asked before the latest page
     for number in range(1, max_pages + 1):
@@ -235,13 +260,28 @@ def missing_everywhere(shape: Shape, page: Page, readings: Sequence[tuple[Any, .
     return ""
 
 
-def address(url: str) -> URL:
-    """Return the address to ask.
+def template_in(params: Any) -> Template:
+    """Return what params say is to be asked.
 
     Raises:
-        ValueError: It is none.
+        ValueError: Says which is wrong.
     """
-    found = URL(url)
-    if found.scheme not in {"http", "https"} or not found.host:
-        raise ValueError(f"url: expected http://… or https://…, got {bare(found)!r}")
-    return found
+    return template_of(
+        url=params.url,
+        query=params.query,
+        body=params.body,
+        headers=params.headers,
+        since_param=params.since_param,
+        until_param=params.until_param,
+    )
+
+
+def zone_of(since_timezone: str | None, timezone: str | None) -> ZoneInfo | None:
+    """Return the zone of the times that a source takes: that of those it gives, if none is said.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    if since_timezone is not None:
+        return time_zone(since_timezone, "since_timezone")
+    return None if timezone is None else time_zone(timezone, "timezone")

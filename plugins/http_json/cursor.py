@@ -1,38 +1,50 @@
-"""Which readings to ask for, and how far a run may say that it has read."""
+"""Where a run begins to ask, and how far it may say that it has read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
 
 from .paging import Page
-from .shape import format_time, seconds
+from .shape import seconds
+from .template import SINCE, Place, Template
+from .windows import Window, Windows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
     """The options that let a run go on where the one before ended.
 
     Attributes:
-        since_param: What asks for newer readings; None: there is no cursor.
-        until_param: What ends the window of a backfill.
-        since_format: How those two are written.
-        overlap: How far before the newest reading to ask again, in seconds.
+        windows: How time is cut, and written.
+        overlap: How far before the position to ask again, in seconds.
         lookback: Where the first run begins, in seconds before now.
-        in_order: Whether no page holds anything older than the one before.
+        patience: For how long a window without readings is asked again, in seconds.
+        in_order: Whether no page of a window holds anything older than the one before.
     """
 
-    since_param: str | None
-    until_param: str | None
-    since_format: str | None
+    windows: Windows
     overlap: float
     lookback: float | None
+    patience: float
     in_order: bool
 
     @classmethod
-    def of(cls, *, order: str | None, has_time: bool, **options: Any) -> "Cursor":
+    def of(  # noqa: PLR0913 -- one for each option
+        cls,
+        *,
+        template: Template,
+        since_format: str | None,
+        zone: tzinfo | None,
+        span: float | None,
+        overlap: float,
+        lookback: float | None,
+        patience: float,
+        order: str | None,
+        has_time: bool,
+    ) -> "Cursor":
         """Check the options against each other.
 
         Raises:
@@ -40,40 +52,55 @@ class Cursor:
         """
         if order not in (None, "oldest_first"):
             raise ValueError(f"order: expected 'oldest_first' or nothing, got {order!r}")
-        if options["since_param"] is not None and not has_time:
-            raise ValueError("since_param: expected `time` beside it, to know what was read")
-        return cls(in_order=order is not None, **options)
+        places = template.places()
+        windows = Windows.of(places, pattern=since_format, zone=zone, span=span)
+        if windows.has(SINCE) and not has_time:
+            raise ValueError(
+                "since_param: expected `time` beside it or {since}, to know what was read"
+            )
+        if lookback is None and (span is not None or any(is_firm(*each) for each in places)):
+            raise ValueError("lookback: expected, to know where the first run begins to ask")
+        return cls(
+            windows=windows,
+            overlap=overlap,
+            lookback=lookback,
+            patience=patience,
+            in_order=order is not None,
+        )
 
-    def window(
-        self,
-        *,
-        newest: float | None,
-        now: float,
-        start: datetime | None,
-        end: datetime | None,
-    ) -> dict[str, tuple[str, ...]]:
-        """Return what to add to the query, so that only what is wanted comes.
+    @property
+    def moves(self) -> bool:
+        """Whether there is a position."""
+        return self.windows.has(SINCE)
+
+    def spans(
+        self, *, newest: float | None, now: float, start: datetime | None, end: datetime | None
+    ) -> Iterator[Window]:
+        """Return the windows to ask for, the oldest first.
 
         Raises:
             ValueError: A backfill is wanted that cannot be asked for.
         """
-        if self.since_param is None:
-            if start is not None:
-                raise ValueError("since_param: expected for a backfill, got nothing")
-            return {}
-        since = None
+        if start is not None and not self.moves:
+            raise ValueError("since_param: expected for a backfill, or {since}, got nothing")
+        begin = None
         if start is not None:
-            since = start.timestamp()
+            begin = start.timestamp()
         elif newest is not None:
-            since = newest - self.overlap
+            begin = newest - self.overlap
         elif self.lookback is not None:
-            since = now - self.lookback
-        window: dict[str, tuple[str, ...]] = {}
-        if since is not None:
-            window[self.since_param] = (format_time(since, self.since_format),)
-        if end is not None and self.until_param is not None:
-            window[self.until_param] = (format_time(end.timestamp(), self.since_format),)
-        return window
+            begin = (now - self.lookback) // 1
+        return self.windows.cut(begin, now if end is None else end.timestamp())
+
+
+def is_firm(where: str, place: Place) -> bool:
+    """Say whether a place cannot be left out of a request, as a param of the query can."""
+    return place.name == SINCE and not where.startswith("query.")
+
+
+def shown(time: float | None) -> str:
+    """Return Unix seconds as people read them."""
+    return "the beginning" if time is None else f"{datetime.fromtimestamp(time, UTC):%FT%TZ}"
 
 
 class Position:
@@ -81,16 +108,26 @@ class Position:
 
     Pages may come newest first. A cursor that moved with the first of them
     would skip all the others if the run failed now, so it moves with the last
-    one only, unless the operator promised that pages come oldest first; and
+    one of a window only, unless the operator promised that pages come oldest first; and
     that promise is checked. A time in the future moves it no further than now:
     one wrong record must not hide all readings until then.
+
+    A window without readings does not move it, because they may come late, unless it
+    ended longer ago than the operator has patience.
     """
 
     def __init__(self, cursor: Cursor, *, newest: float | None, now: float, backfill: bool) -> None:
         self._cursor, self._now = cursor, now
-        self._active = cursor.since_param is not None and not backfill
-        self._before, self._newest = newest, newest
-        self._seen: float | None = None  # in this run
+        self._active = cursor.moves and not backfill
+        self._newest = newest
+        self._before: float | None = None  # where it was when the window began
+        self._seen: float | None = None  # in this window
+        self._until = now
+        self._passed: list[Window] = []
+
+    def begin(self, window: Window) -> None:
+        """Take note of the window whose pages come next."""
+        self._before, self._seen, self._until = self._newest, None, window.until
 
     def after(
         self, page: Page, readings: Sequence[tuple[Any, ...]], *, last: bool, full: bool
@@ -102,6 +139,8 @@ class Position:
         """
         if self._active:
             self._advance(page, readings)
+        if self._active and last:
+            self._pass()
         may_move = self._active and self._newest is not None and (last or self._cursor.in_order)
         state: dict[str, Any] = {"newest": self._newest} if may_move else {}
         if full and not last and not (may_move and self._newest != self._before):
@@ -110,6 +149,22 @@ class Position:
                 "the next run begins where this one did"
             )
         return state
+
+    def notes(self) -> list[str]:
+        """Return what people should know of the run."""
+        if not self._passed:
+            return []
+        first, last = self._passed[0], self._passed[-1]
+        gap = f"from {shown(first.since)} to {shown(last.until)}"
+        return [f"no readings {gap}, which is beyond patience: not asked for again"]
+
+    def _pass(self) -> None:
+        """Move beyond a window that was read and ended long ago."""
+        if self._cursor.windows.span is None or self._until > self._now - self._cursor.patience:
+            return
+        if self._seen is None and self._newest is not None:
+            self._passed.append(Window(self._newest, self._until))
+        self._newest = self._until if self._newest is None else max(self._newest, self._until)
 
     def _advance(self, page: Page, readings: Sequence[tuple[Any, ...]]) -> None:
         if any(isinstance(r[0], datetime) and r[0].tzinfo is None for r in readings):

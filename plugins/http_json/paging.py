@@ -19,10 +19,12 @@ class Request:
     Attributes:
         url: The address.
         query: What is added to it: the texts of each name, one after the other.
+        body: What is sent, if anything is.
     """
 
     url: URL
     query: Mapping[str, Sequence[str]]
+    body: bytes | None = None
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -32,7 +34,7 @@ class Request:
     @property
     def key(self) -> object:
         """What tells it from others."""
-        return self.url, self.pairs
+        return self.url, self.pairs, self.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def linked(page: Page, url: URL) -> Request:
         raise ValueError(
             f"paging: expected the next page at {asked_at.origin()}, got {url.origin()}"
         )
-    return Request(url, {})
+    return replace(page.request, url=url, query={})
 
 
 def secured(url: URL) -> URL:

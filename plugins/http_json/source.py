@@ -1,6 +1,5 @@
 """The HTTP side: one request, one JSON document, or an error that says what came instead."""
 
-import json
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ class Source:
 
     method: str
     headers: Mapping[str, str]
-    body: Any
     max_bytes: int
 
     async def get(
@@ -47,7 +45,7 @@ class Source:
             where=where,
             params=request.pairs or None,
             headers=self.headers,
-            data=None if self.body is None else as_bytes(self.body),
+            data=request.body,
         )
         async with reply:
             answer = await read(reply, where=where, limit=self.max_bytes, option="max_bytes")
@@ -75,7 +73,7 @@ def source_of(
     if body is not None and not isinstance(body, str):
         sent["Content-Type"] = "application/json"
     sent |= {str(name): str(value) for name, value in (headers or {}).items()}
-    return Source(method=method.upper(), headers=sent, body=body, max_bytes=max_bytes)
+    return Source(method=method.upper(), headers=sent, max_bytes=max_bytes)
 
 
 def authorization(auth: Mapping[str, str] | None) -> dict[str, str]:
@@ -94,11 +92,6 @@ def authorization(auth: Mapping[str, str] | None) -> dict[str, str]:
         if set(given) == {"token"}:
             return {"Authorization": f"Bearer {given['token']}"}
     raise ValueError("auth: expected `username` with `password`, or `token`, each a text")
-
-
-def as_bytes(body: Any) -> bytes:
-    """Return what is sent: text as it is, anything else as JSON."""
-    return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
 def next_of(reply: Any) -> URL | None:

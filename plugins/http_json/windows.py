@@ -1,0 +1,126 @@
+"""The windows of time that a source is asked for, and how they are written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Final
+
+from .notation import DAY, SECOND, Notation, ceiling, floor, later
+from .template import SINCE, UNTIL, Place, Write
+
+# For people: the shortest span that a notation can say, by its resolution in seconds.
+SHORTEST: Final = {60.0: "1m", 3600.0: "1h", DAY: "1d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time.
+
+    Attributes:
+        since: Where it begins, in Unix seconds; None: where the source begins.
+        until: Where it ends, likewise.
+    """
+
+    since: float | None
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How time is cut into windows.
+
+    Attributes:
+        notations: How each place is written.
+        span: The longest window, in seconds; None: any.
+    """
+
+    notations: Mapping[Place, Notation]
+    span: float | None
+
+    @classmethod
+    def of(
+        cls,
+        places: Sequence[tuple[str, Place]],
+        *,
+        pattern: str | None,
+        zone: tzinfo | None,
+        span: float | None,
+    ) -> "Windows":
+        """Check how the places are to be written.
+
+        Args:
+            places: Each with the option in which it stands.
+            pattern: How those without a pattern of their own are.
+            zone: What clock patterns without a zone are meant for.
+            span: As the attribute.
+
+        Raises:
+            ValueError: Says what is wrong.
+        """
+        default = Notation.of(pattern, zone, where="since_format")
+        windows = cls(
+            {
+                place: Notation.of(place.pattern, zone, where=where) if place.pattern else default
+                for where, place in places
+            },
+            span,
+        )
+        if span is not None and not windows.has(SINCE):
+            raise ValueError("span: expected {since} in url, query or body, or since_param")
+        least = windows.resolution(SINCE)
+        if span is not None and span < max(SECOND, least):
+            shortest = SHORTEST.get(least, "1s")
+            raise ValueError(f"span: expected at least {shortest}, which is what can be asked for")
+        return windows
+
+    def has(self, name: str) -> bool:
+        """Say whether requests name this end of a window."""
+        return any(place.name == name for place in self.notations)
+
+    def cut(self, begin: float | None, end: float) -> Iterator[Window]:
+        """Yield the windows from one time to another, the oldest first.
+
+        They begin no later and end no earlier than asked for, by what can be written.
+        """
+        if self.has(UNTIL):
+            end = ceiling(end, max(SECOND, self.resolution(UNTIL)), self.clock(UNTIL))
+        if begin is None:
+            yield Window(None, end)
+            return
+        at = floor(begin, self.resolution(SINCE), self.clock(SINCE))
+        if not self.has(UNTIL) and self.span is None:
+            yield Window(at, end)
+            return
+        while at < end:
+            until = end if self.span is None else min(self._after(at, self.span), end)
+            yield Window(at, until)
+            at = until
+
+    def _after(self, at: float, span: float) -> float:
+        """Return where a window of the whole span ends, where the next one can begin."""
+        clock = self.clock(SINCE)
+        end = later(at, span, clock)
+        exact = floor(end, self.resolution(SINCE), clock)
+        return exact if exact > at else end
+
+    def writer(self, window: Window) -> Write:
+        """Return what writes the ends of a window in their places."""
+
+        def write(place: Place) -> str | int | None:
+            first = place.name == SINCE
+            seconds = window.since if first else window.until
+            return None if seconds is None else self.notations[place].write(seconds, first=first)
+
+        return write
+
+    def resolution(self, name: str) -> float:
+        """Return what the places of an end tell apart, in seconds."""
+        return min((each.resolution for each in self._of(name)), default=SECOND)
+
+    def clock(self, name: str) -> tzinfo:
+        """Return where the clock stands that the coarsest place of an end is written by."""
+        coarsest = max(self._of(name), key=lambda each: each.resolution, default=None)
+        return UTC if coarsest is None else coarsest.clock
+
+    def _of(self, name: str) -> list[Notation]:
+        return [each for place, each in self.notations.items() if place.name == name]
