@@ -10,13 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.config.model import InfluxStore
+from ingestd.delivery import drain
 from ingestd.delivery.suspects import Suspects
 from ingestd.errors import StoreUnavailable
 from ingestd.model import Body
 from ingestd.sinks.influxdb import InfluxSink2
 from tests.support.clock import VirtualClock
-from tests.support.influx2 import Influx2, answer
-from tests.support.pipeline import Pipeline, held, influx, points, running, until
+from tests.support.influx2 import Behaviour, Influx2, answer
+from tests.support.pipeline import (
+    Pipeline,
+    end_backoff,
+    held,
+    influx,
+    points,
+    running,
+    until,
+)
 
 BROKEN = answer(500, '{"code":"internal error","message":"Index 0 out of bounds"}')
 
@@ -166,6 +175,74 @@ async def test_what_corrects_it_does_not_go_past_it(server: Influx2, tmp_path: P
         await until(lambda: pipe.only.spooled == 0)
 
         assert held(server)["level", 7] == 2.0
+        assert pipe.balanced()
+
+
+async def parked(server: Influx2, pipe: Pipeline, *seconds: int) -> None:
+    """Have the server fail over some readings until they are suspect, together in one body."""
+    poison(server, *seconds)
+    await pipe.safe(points(*range(1, 41)))
+    await until(lambda: pipe.only.sender.suspects.points == len(seconds))
+    await until(lambda: pipe.only.account.stored == 40 - len(seconds))
+    assert pipe.only.spool.holds.bodies == 1
+
+
+async def test_a_suspect_reading_that_is_taken_after_all_leaves_the_others(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """They stay in the spool, and are suspect still."""
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await parked(server, pipe, 7, 8, 9)
+        poison(server, 7, 9)
+        await pipe.safe(points(100))
+        await until(lambda: pipe.only.spool.holds.points == 2)
+
+        assert (pipe.only.account.stored, pipe.only.sender.suspects.points) == (39, 2)
+        assert {second for _, second in held(server)} == {*range(1, 41), 100} - {7, 9}
+        poison(server)
+        await pipe.safe(points(101))
+        await until(lambda: not pipe.only.spooled)
+        assert {second for _, second in held(server)} == {*range(1, 41), 100, 101}
+        assert pipe.balanced()
+
+
+async def test_a_suspect_reading_that_is_refused_is_buried_with_the_reason(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """The store may have been mended, so that it says now what is wrong; the others go on."""
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await parked(server, pipe, 7, 8, 9)
+        poison(server, 9)
+        server.refuse = lambda line: "hates seven" if line.endswith(" 7") else ""
+        await pipe.safe(points(100))
+        await until(lambda: pipe.only.spool.holds.points == 1)
+
+        (letter,) = await pipe.only.dead.listed()
+        assert "hates seven" in letter.reason
+        assert letter.payload.endswith(b" 7000000")
+        assert {second for _, second in held(server)} == {*range(1, 41), 100} - {7, 9}
+        assert pipe.balanced()
+
+
+async def test_an_outage_among_suspect_readings_leaves_those_behind_it(
+    server: Influx2, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taken before is out of the spool, and nothing is buried."""
+    monkeypatch.setattr(drain, "LOOK_AT_OUTAGE", 0.02)
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await parked(server, pipe, 7, 8, 9)
+        server.script += [Behaviour(), Behaviour(), answer(503, retry_after="60")]
+        poison(server)
+        await pipe.safe(points(100))
+        await until(lambda: not pipe.only.outage.up and pipe.only.spool.holds.points == 2)
+
+        assert {second for _, second in held(server)} == {*range(1, 41), 100} - {8, 9}
+        assert "503" in pipe.only.outage.message
+        end_backoff(pipe.only.outage)
+        await pipe.safe(points(101))
+        await until(lambda: not pipe.only.spooled)
+        assert {second for _, second in held(server)} == {*range(1, 41), 100, 101}
+        assert pipe.only.dead.count == 0
         assert pipe.balanced()
 
 
