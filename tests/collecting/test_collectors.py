@@ -8,8 +8,8 @@ import pytest
 from ingestd import tasks
 from ingestd.collecting.collector import OVERSLEPT
 from ingestd.contract.memory import Memory
-from tests.support.clock import START
-from tests.support.collecting import Site, site
+from tests.support.clock import START, settle
+from tests.support.collecting import COUNTING, Site, site
 
 SLOW = """
     async def run(*, ctx, who, n=0, **_):
@@ -286,3 +286,121 @@ async def test_plugin_that_does_not_end_when_it_is_cancelled_is_told(
         here.services.shared.get(asyncio.Event).set()
 
         assert [each["task"] for each in told] == ["ingestd[probe]"]
+
+
+async def test_nothing_is_kept_in_memory_of_a_collector_that_went(tmp_path: Path) -> None:
+    """Once what it remembers is on disk; should it come back, that is read again."""
+    async with site(tmp_path) as here:
+        here.store_up.clear()
+        collector = await here.start(COUNTING)
+        await here.ran()
+        await here.clock.drive(here.remove())
+        forgetting = asyncio.create_task(here.collectors.forget("probe"))
+        await settle()
+        assert not forgetting.done()
+        assert committing("probe")
+
+        here.store_up.set()
+        await here.clock.drive(forgetting)
+        assert not committing("probe")
+        assert await here.collectors.memory("probe") == Memory(state={"n": 1})
+
+        back = await here.restart()
+        assert back.committer is not collector.committer
+        assert back.committer.memory == Memory(state={"n": 1})
+
+
+async def test_collector_that_came_back_is_not_forgotten(tmp_path: Path) -> None:
+    """What it remembers goes on to be committed."""
+    async with site(tmp_path) as here:
+        here.store_up.clear()
+        collector = await here.start(COUNTING)
+        await here.ran()
+        await here.clock.drive(here.remove())
+        forgetting = asyncio.create_task(here.collectors.forget("probe"))
+        await settle()
+        back = await here.restart()
+
+        here.store_up.set()
+        await here.clock.drive(forgetting)
+        await here.ran(2)
+        await here.clock.drive(here.collectors.committed())
+
+        assert back.committer is collector.committer
+        assert (await here.on_disk()).state["n"] >= 2
+        await here.collectors.forget("probe")
+        assert committing("probe")
+
+
+async def test_collector_that_never_was_can_be_forgotten(tmp_path: Path) -> None:
+    """A reload that goes wrong forgets those that it has not come to make."""
+    async with site(tmp_path) as here:
+        await here.collectors.forget("probe")
+
+        assert await here.collectors.memory("probe") is None
+
+
+async def test_end_waits_for_the_memories_of_all_collectors(tmp_path: Path) -> None:
+    """Of those, too, that were removed while their readings were on their way."""
+    async with site(tmp_path) as here:
+        here.store_up.clear()
+        for name in ("probe", "other"):
+            await here.start(COUNTING, name=name)
+            await here.ran(name=name)
+        await here.clock.drive(here.remove("other"))
+        committed = asyncio.create_task(here.collectors.committed())
+        await settle()
+        assert not committed.done()
+
+        here.store_up.set()
+        await here.clock.drive(committed)
+
+        assert [(await here.on_disk(name)).state["n"] >= 1 for name in ("probe", "other")] == [
+            True,
+            True,
+        ]
+
+
+def committing(name: str) -> bool:
+    """Whether anything commits what the collectors of a name remember."""
+    return f"ingestd[{name}.commit]" in {each.get_name() for each in asyncio.all_tasks()}
+
+
+async def test_reset_reaches_a_collector_that_does_not_run(tmp_path: Path) -> None:
+    """Whether what it remembers is still in memory or only on disk; the masks stay unless asked."""
+    async with site(tmp_path) as here:
+        await here.start(
+            'async def run(**_): return {"n": 1, "delete_params": ["code"]}',
+            params={"code": "once"},
+        )
+        await here.ran()
+        await here.clock.drive(here.remove())
+
+        assert await here.clock.drive(here.collectors.reset("probe"))
+        kept = await here.on_disk()
+        assert (kept.state, list(kept.masks)) == ({}, ["code"])
+        assert not await here.clock.drive(here.collectors.reset("probe"))
+
+        await here.clock.drive(here.collectors.forget("probe"))
+        assert not await here.collectors.reset("probe")
+        assert await here.collectors.reset("probe", masks=True)
+        assert await here.on_disk() == Memory()
+        assert not await here.collectors.reset("nobody", masks=True)
+
+
+async def test_stream_begins_anew_when_its_store_is_removed(tmp_path: Path) -> None:
+    """What it gives would be lost; a run that ends by itself goes on."""
+    async with site(tmp_path) as here:
+        (lane,) = here.buffer.lanes.values()
+        await here.start(STREAM, stream=True, params={"who": "stream"})
+        await here.start(SLOW, name="slow", params={"who": "slow"})
+        await here.until(lambda: steps(here) == ["stream begins 0", "slow begins 0"])
+        here.collectors.leave_removed_stores()
+        await settle()
+        assert len(steps(here)) == 2
+
+        here.buffer.lanes = {"another": lane}
+        here.collectors.leave_removed_stores()
+        await here.until(lambda: len(here.ended("slow")) == 1)
+
+        assert steps(here) == ["stream begins 0", "slow begins 0", "stream begins 1", "slow ends"]
