@@ -188,6 +188,39 @@ def test_unusable_reading_is_counted_by_its_reason(reading: Any, reason: str) ->
     assert len(found.samples[0]) < 1200
 
 
+@pytest.mark.parametrize(
+    ("reading", "told"),
+    [
+        ((1, "level"), "expected (time, series, value), got (1, 'level')"),
+        ((1, None, 1), "expected the name of a series, got None"),
+        ((1, "a\nb", 1), "expected a printable name of at most 1024 characters, got 'a\\nb'"),
+        ((1, "level", 1, "k"), "level: expected a dict of tags, got 'k'"),
+        ((1, "level", 1, {"k": "a\nb"}), "level: expected text tags, got 'k': 'a\\nb'"),
+        ((1, "level", None), "level: no value"),
+        ((1, "level", "1_0"), "level: expected a number, got '1_0'"),
+        ((1, "level", "off"), "level: expected a number, got 'off'"),
+        ((1, "level", 10**400), "level: the value is too large"),
+        ((1, "level", inf), "level: expected a finite number, got inf"),
+        (("x", "level", 1), "level: expected Unix seconds, an aware datetime or None, got 'x'"),
+        ((10**12, "level", 1), "level: expected Unix seconds, got 1000000000000, milliseconds?"),
+        (
+            (datetime(2024, 1, 1), "level", 1),  # noqa: DTZ001 -- naive on purpose
+            (
+                "level: expected a time with its zone, or `timezone:` on the collector, "
+                "got datetime.datetime(2024, 1, 1, 0, 0)"
+            ),
+        ),
+        ((1, "large", 1e308), "large: value overflows when scaled"),
+    ],
+)
+def test_unusable_reading_is_told_with_what_it_gave(reading: Any, told: str) -> None:
+    """And with its series, if it has one."""
+    found = refused(reading, large=SeriesDescription(scale=100))
+
+    assert found.samples == [told]
+    assert list(found.first.values()) == [told]
+
+
 def test_samples_are_few_and_counts_are_complete() -> None:
     """A million bad readings make a count, not a million lines."""
     found = refused(*[(1, "level", nan)] * 50, *[(1, "", 1)] * 20)

@@ -335,19 +335,15 @@ def _microseconds(name: str, time: Any, *, zone: tzinfo | None) -> int:
 
 
 def _seconds(name: str, time: datetime, *, zone: tzinfo | None) -> float:
-    try:
-        if time.utcoffset() is not None:
-            return time.timestamp()
-        local = None if zone is None else time.replace(tzinfo=zone).timestamp()
-    except Exception as error:  # noqa: BLE001 -- border: time zones may be of foreign make
-        raise ReadingError("time", f"{name}: not a time: {safe_repr(error)}") from None
-    if local is None:
-        raise ReadingError(
-            "naive_time",
-            f"{name}: expected a time with its zone, or `timezone:` on the collector, "
-            f"got {safe_repr(time)}",
-        )
-    return local
+    if time.utcoffset() is None:
+        if zone is None:
+            raise ReadingError(
+                "naive_time",
+                f"{name}: expected a time with its zone, or `timezone:` on the collector, "
+                f"got {safe_repr(time)}",
+            )
+        time = time.replace(tzinfo=zone)
+    return time.timestamp()
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -43,7 +43,6 @@ class RunCounts:
     Attributes:
         readings: All of them.
         points: Those that can be stored.
-        newest_us: The latest time of any point, in microseconds, or None.
         unusable: Readings that cannot be stored, by reason.
         samples: A few of those, told for people.
         first: The first of them for each reason.
@@ -54,7 +53,6 @@ class RunCounts:
 
     readings: int = 0
     points: int = 0
-    newest_us: int | None = None
     unusable: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
     first: dict[str, str] = field(default_factory=dict)
@@ -276,7 +274,6 @@ class Run:
         counts.first = {**found.first, **counts.first}
         receipt = None
         if found.newest_us is not None:
-            counts.newest_us = max(found.newest_us, counts.newest_us or found.newest_us)
             receipt = await self._waited(self._buffered(found.points, priority))
             self.receipts.add(receipt)
         self._follow(readings, found)
