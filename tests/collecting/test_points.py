@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from math import inf, isfinite, nan
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,26 +24,7 @@ from ingestd.sinks import lineprotocol
 from ingestd.sinks.lineprotocol import Dialect, Prefixes
 from tests.support import influx2
 from tests.support.foreign import READING, Colour, HostileZone, Level, NotATime, Stamp
-
-NOW: Final = 1_700_000_000.0
-ALASKA: Final = ZoneInfo("America/Anchorage")
-
-
-def naming(zone: ZoneInfo | None = None, **series: SeriesDescription) -> Naming:
-    """Name readings as a collector with a measurement and a tag of its own would."""
-    return Naming(
-        measurement="power",
-        field="kw",
-        tags={"site": "library"},
-        catalogue=Catalogue(series),
-        zone=zone,
-    )
-
-
-def point(reading: Any, zone: ZoneInfo | None = None) -> tuple[str, int, float]:
-    """Return the point of a reading: series, microseconds, value."""
-    series, time_us, value = naming(zone).point(reading, now=NOW)
-    return series.name, time_us, value
+from tests.support.readings import ALASKA, NOW, naming, point
 
 
 def refused(*some: Any, zone: ZoneInfo | None = None, **series: SeriesDescription) -> Conversion:

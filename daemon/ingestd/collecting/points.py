@@ -32,7 +32,7 @@ class Conversion:
     Attributes:
         points: Those that can be stored.
         newest: The latest time of each series, in microseconds since the Unix epoch, if
-            its readings are in time order or in the reverse of that.
+            those of each are in time order, or all readings together in the reverse of that.
         newest_us: The latest time of all, or None.
         unusable: How many cannot, by reason.
         samples: A few of the unusable ones, told for people.
@@ -242,8 +242,10 @@ def newest_of(
     if len(newest) != most:
         newest = dict(zip(series, times_us, strict=True))
     # The last of each is the latest, unless the source begins with what is new.
-    if len(newest) < len(series) and newest_us not in newest.values():
-        newest = dict(zip(reversed(series), reversed(times_us), strict=True))
+    backwards = times_us[0] > times_us[-1] or newest_us not in newest.values()
+    if len(newest) < len(series) and backwards:
+        first = dict(zip(reversed(series), reversed(times_us), strict=True))
+        newest = {each: max(last_us, first[each]) for each, last_us in newest.items()}
     return newest, newest_us
 
 
