@@ -4,7 +4,6 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import asyncio
-import json
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +12,8 @@ from typing import Any, Final
 
 import aiohttp
 from yarl import URL
+
+from ingestd.plugins._jsontext import read_json
 
 CHUNK: Final = 64 * 1024
 LARGEST: Final = 64 * 1024 * 1024
@@ -77,17 +78,16 @@ class Answer:
         return found.lstrip("\ufeff")
 
     def json(self) -> Any:
-        """Return the JSON in the body.
+        """Return the JSON in the body; single values of it may be none (`read_json`).
 
-        NaN is let through, because some servers write it and only one reading need
-        suffer. The content type is not asked: much JSON travels as plain text.
+        The content type is not asked: much JSON travels as plain text.
 
         Raises:
             AnswerError: It holds none.
         """
         try:
-            return json.loads(self.text(errors="strict"))
-        except (ValueError, RecursionError) as error:
+            return read_json(self.text(errors="strict"))
+        except ValueError as error:
             raise self.unexpected("JSON", hint=str(error)) from None
 
     def object(self) -> dict[str, Any]:
@@ -111,8 +111,8 @@ class Answer:
     def _lenient(self) -> Any:
         """Return the JSON in the body, or None; a name with a broken letter costs no reading."""
         try:
-            return json.loads(self.text())
-        except (ValueError, RecursionError):
+            return read_json(self.text())
+        except ValueError:
             return None
 
     def unexpected(self, expected: str = "200", *, hint: str = "") -> AnswerError:

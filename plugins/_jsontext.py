@@ -1,8 +1,8 @@
 """JSON as devices write it, where only some of it may be what JSON allows.
 
-What printf makes of a number that is none (``nan``, ``-inf``, ``1.#QNAN``), a number with a plus
-or with nothing before its point, a bare word, a missing value, a NUL at the end: each costs no
-more than the value that it is in the place of, which becomes a text, for whoever reads values.
+A NUL at the end is not looked at. What printf makes of a number that is none (``nan``, ``-inf``,
+``1.#QNAN``) becomes such a number; one with a plus or with nothing before its point, a bare word
+and a missing value become texts. So each costs no more than the value that it stands for.
 
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
@@ -21,6 +21,8 @@ _WORD: Final = re.compile(r'[^\s,:\[\]{}"]+')
 _TOKEN: Final = re.compile(rf'"(?:[^"\\]|\\.)*"|:(?=\s*[,}}])|{_WORD.pattern}', re.DOTALL)
 # RFC 8259, sections 3 and 6.
 _VALUE: Final = re.compile(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_NO_NUMBER: Final = re.compile(r"[-+]?(?:nan(?:\(\w*\))?|1\.#(?:[qs]nan|ind)\d*)", re.IGNORECASE)
+_ENDLESS: Final = re.compile(r"([-+]?)(?:inf(?:inity)?|1\.#inf\d*)", re.IGNORECASE)
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -63,6 +65,10 @@ def _quote(token: re.Match[str]) -> str:
         return ':""'
     if found[0] == '"' or _VALUE.fullmatch(found):
         return found
+    if _NO_NUMBER.fullmatch(found):
+        return "NaN"
+    if endless := _ENDLESS.fullmatch(found):
+        return endless[1].strip("+") + "Infinity"
     return json.dumps(found)
 
 

@@ -1,7 +1,7 @@
 """JSON as devices write it."""
 
 import json
-from math import inf, isinf
+from math import inf, isinf, nan
 from typing import Any
 
 import pytest
@@ -33,12 +33,12 @@ def test_json_is_read_as_json(document: Any) -> None:
 @pytest.mark.parametrize(
     ("written", "found"),
     [
-        ("nan", "nan"),
-        ("-nan(ind)", "-nan(ind)"),
-        ("NaN", "NaN"),
-        ("Infinity", "Infinity"),
-        ("-inf", "-inf"),
-        ("1.#QNAN", "1.#QNAN"),
+        ("nan", nan),
+        ("-nan(ind)", nan),
+        ("NaN", nan),
+        ("Infinity", inf),
+        ("-inf", -inf),
+        ("1.#QNAN", nan),
         ("+3.5", "+3.5"),
         (".5", ".5"),
         ("ON", "ON"),
@@ -48,12 +48,14 @@ def test_json_is_read_as_json(document: Any) -> None:
     ],
 )
 def test_what_is_no_json_costs_its_own_value(written: str, found: Any) -> None:
-    """The value becomes a text, and its neighbours stay what they are."""
+    """It becomes no number or a text, and its neighbours stay what they are."""
     text = f'{{"before": 1, "value": {written}, "list": [{written or 0}, 2], "after": "nan"}}'
 
     document = read_json(text.encode())
 
-    assert document == {"before": 1, "value": found, "list": [found or 0, 2], "after": "nan"}
+    # As text, because nan is not even itself.
+    expected = {"before": 1, "value": found, "list": [found or 0, 2], "after": "nan"}
+    assert repr(document) == repr(expected)
 
 
 @pytest.mark.parametrize("ending", [b"\0", b"\r\n\0\0", b"\0 "])

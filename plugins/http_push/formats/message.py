@@ -1,16 +1,15 @@
 """What comes in, what is found in it, and what all formats share."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Final
 
-import orjson
 from dateutil import parser as dates  # type: ignore[import-untyped]  # ships no types
 
 from ingestd.plugins import _bmonrules
+from ingestd.plugins._jsontext import read_json
 from ingestd.plugins._limits import LONGEST_NUMBER, is_name, is_time, name_problem, time_problem
 
 SAMPLES: Final = 5
@@ -119,18 +118,14 @@ def problem_of(reading: Reading) -> str:
 
 
 def parse_json(body: bytes) -> Any:
-    """Return a JSON document; NaN and Infinity, which Python's senders write, are numbers.
+    """Return a JSON document; single values of it may be none (`read_json`).
 
     Raises:
         FormatError: It is none.
     """
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
+        return read_json(body)
+    except ValueError as error:
         raise FormatError(f"expected JSON: {error!s:.200}") from None
 
 
