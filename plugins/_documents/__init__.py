@@ -1,0 +1,9 @@
+"""What the shipped plugins share to read documents: JSON, NDJSON, CSV, XML, also compressed.
+
+Imported by its full name, so that a copy of a plugin works in any folder.
+"""
+
+from .errors import DocumentError
+from .formats import FORMATS, Format, format_of
+
+__all__ = ["FORMATS", "DocumentError", "Format", "format_of"]

@@ -1,0 +1,116 @@
+"""Which format a document has, and what reads it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Final
+
+from . import entsoe
+from .csvtext import Csv, csv_of
+from .errors import DocumentError
+from .jsontext import is_ndjson, json_in, ndjson_in
+from .packing import unpacked
+from .texts import charset_of, decoded
+from .xmltext import xml_in
+
+AUTO: Final = "auto"
+FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
+# The end of a media type, or of a file's name, and the format that it says.
+ENDINGS: Final = {
+    "x-ndjson": "ndjson", "ndjson": "ndjson", "jsonl": "ndjson", "json-lines": "ndjson",
+    "jsonlines": "ndjson", "json-seq": "ndjson", "json": "json",
+    "csv": "csv", "tab-separated-values": "csv", "tsv": "csv", "xml": "xml",
+    "html": "json",  # a page to log in at, most likely, and to be told as what it is
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """What the options say of a document's format.
+
+    Attributes:
+        name: One of ``FORMATS``.
+        csv: How CSV is read.
+        charset: How text is encoded; None: as the sender says.
+        zone: What days of a series are days of.
+    """
+
+    name: str
+    csv: Csv
+    charset: str | None
+    zone: tzinfo | None
+
+    def documents(
+        self, data: bytes, *, most_bytes: int, content_type: str = "", said: str | None = None
+    ) -> Iterator[Any]:
+        """Yield the documents in a body: one, unless it is a zip of several.
+
+        Args:
+            data: The body.
+            most_bytes: How large it may become when it is unpacked.
+            content_type: What its sender says that it is, or an empty text.
+            said: How its sender says that it is encoded.
+
+        Raises:
+            DocumentError: It is no such document.
+        """
+        for name, each in unpacked(data, most_bytes=most_bytes):
+            yield self.document(each, kind=kind_of(name) or kind_of(content_type), said=said)
+
+    def document(self, data: bytes, *, kind: str = "", said: str | None = None) -> Any:
+        """Return the document in a body that is not compressed.
+
+        Args:
+            data: The body.
+            kind: The format that its sender says, or an empty text.
+            said: How its sender says that it is encoded.
+
+        Raises:
+            DocumentError: It is no such document.
+        """
+        name = self.name if self.name != AUTO else kind or kind_in(data)
+        if name == "csv":
+            text = decoded(data, charset=self.charset, said=said)
+            return list(self.csv.records(text.splitlines(keepends=True)))
+        if name == "ndjson":
+            return ndjson_in(data, charset=self.charset, said=said)
+        if name in {"xml", "entsoe"}:
+            found = xml_in(data, charset=self.charset, said=said)
+            return entsoe.records(found, zone=self.zone) if name == "entsoe" else found
+        try:
+            return json_in(data, charset=self.charset, said=said)
+        except DocumentError:
+            if self.name == AUTO and is_ndjson(data):
+                return ndjson_in(data, charset=self.charset, said=said)
+            raise
+
+
+def kind_of(said: str) -> str:
+    """Return the format that a media type or the name of a file says, or an empty text."""
+    last = said.partition(";")[0].strip().lower().replace("+", "/").replace(".", "/")
+    return ENDINGS.get(last.rpartition("/")[2], "")
+
+
+def kind_in(data: bytes) -> str:
+    """Return the format that a body begins like."""
+    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return "xml" if start.startswith(b"<") else "json"
+
+
+def format_of(
+    format: Any = AUTO,  # noqa: A002 -- the option's name
+    *,
+    csv: Any = None,
+    charset: Any = None,
+    fields: Any = None,
+    zone: tzinfo | None,
+) -> Format:
+    """Read the options ``format``, ``csv``, ``charset`` and ``fields``.
+
+    Raises:
+        ValueError: Says what is wrong with them.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {format!r:.80}")
+    names = tuple(fields) if isinstance(fields, list | tuple) else None
+    return Format(name=format, csv=csv_of(csv, names=names), charset=charset_of(charset), zone=zone)

@@ -1,0 +1,23 @@
+"""What the shipped plugins share to turn a document into readings: one description of its shape.
+
+Imported by its full name, so that a copy of a plugin works in any folder.
+"""
+
+from .checking import check_shape
+from .options import OPTIONS, Description, description_of
+from .reader import Reader, Reading
+from .records import look, shown
+from .templates import NOT_FIXED, Fixed
+
+__all__ = [
+    "NOT_FIXED",
+    "OPTIONS",
+    "Description",
+    "Fixed",
+    "Reader",
+    "Reading",
+    "check_shape",
+    "description_of",
+    "look",
+    "shown",
+]

@@ -1,0 +1,34 @@
+"""All that is wrong with the options of documents and shapes, for ``check``."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ingestd.plugins._checks import Given
+from ingestd.plugins._documents import format_of
+
+from .options import OPTIONS, description_of, layout_in, records_in, time_of
+
+OF_DOCUMENTS: Final = ("format", "csv", "charset", "fields")
+
+
+def check_shape(given: Given, run: Callable[..., Any]) -> None:
+    """Note what is wrong with the options of documents and shapes, each for itself.
+
+    Args:
+        given: The params.
+        run: What they are for; it may have only some of the options.
+    """
+    names = inspect.signature(run).parameters
+
+    def some(each: Any, *wanted: str) -> Mapping[str, Any]:
+        return {name: getattr(each, name) for name in wanted if name in names}
+
+    given.read(lambda each: format_of(**some(each, *OF_DOCUMENTS), zone=None))
+    given.read(lambda each: records_in(some(each, "records"), whole=False))
+    given.read(lambda each: layout_in(some(each, "layout", "fields")))
+    given.read(lambda each: time_of(some(each, "time", "records")))
+    others = OPTIONS - {"records", "layout", "fields", "time"}
+    given.read(lambda each: description_of(some(each, *others), zone=None))
+    # The path to records is read for the time, too, and told once.
+    given.problems[:] = dict.fromkeys(given.problems)

@@ -1,0 +1,85 @@
+"""What finds a part of a reading: in a record, in what is around it, or among keys."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ingestd.plugins._fields import Path, compile_path
+
+from .records import WHOLE, Node, Records
+
+KEY: Final = "key"
+PARENT: Final = re.compile(r"((?:parent\.)+)(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What finds one thing.
+
+    Attributes:
+        own: Finds it in a record; None if it is not there alone.
+        node: Finds it with what is around the record.
+    """
+
+    own: Path | None
+    node: Callable[[Node], Any]
+
+
+def lookup_of(expression: Any, records: Records, *, where: str) -> Lookup:
+    """Read a path: JMESPath in a record, a key, or a path in what is around.
+
+    A field of the record itself goes before ``key`` and ``parent``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(expression, str):
+        if (place := records.place_of(expression)) is not None:
+            return Lookup(None, lambda node: key_above(node, place))
+        if expression == KEY:
+            return Lookup(None, key_of)
+        if found := PARENT.fullmatch(expression):
+            return parent_lookup(found[1].count("."), found[2], where=where)
+    own = itself if expression == WHOLE else compile_path(expression, where=where)
+    return Lookup(own, lambda node: own(node.value))
+
+
+def parent_lookup(levels: int, expression: str, *, where: str) -> Lookup:
+    """Return what finds a path in an object so many levels around a record.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    inner = lookup_of(expression, Records((), None), where=where).node
+    own = compile_path("parent." * levels + expression, where=where)
+
+    def find(node: Node) -> Any:
+        if isinstance(node.value, dict) and "parent" in node.value:
+            return own(node.value)
+        above: Node | None = node
+        for _ in range(levels):
+            above = above.parent if above else None
+        return inner(above) if above else None
+
+    return Lookup(None, find)
+
+
+def itself(record: Any) -> Any:
+    """Return the record."""
+    return record
+
+
+def key_of(node: Node) -> Any:
+    """Return the field ``key`` of a record, or else the key under which it was found."""
+    if isinstance(node.value, dict) and KEY in node.value:
+        return node.value[KEY]
+    return node.key
+
+
+def key_above(node: Node, levels: int) -> Any:
+    """Return the key of what is so many levels around a record."""
+    above: Node | None = node
+    for _ in range(levels):
+        above = above.parent if above else None
+    return above.key if above else None

@@ -1,0 +1,102 @@
+"""From records to readings: where each part of a reading is found."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from ingestd.plugins._fields import parse_time
+
+from .layouts import Layout
+from .records import Node, Records, look
+
+Reading = tuple[Any, ...]
+Find = Callable[[Any], Any]
+NOW: Any = None  # the time of a reading that has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Finds the readings of a document.
+
+    A record is what stands in the document, or, where parts of readings are found around it
+    or in its key, a ``Node``.
+
+    Attributes:
+        records: Where the records are; None: the document is one.
+        layout: How they are laid out there.
+        scoped: Whether records are nodes.
+        time: The time of a record; None if it has none.
+        values: Series, or what tells it, and value, for each reading that a record makes.
+        tags: Tag and its text, or what tells it.
+        nulls: For each value, says whether a record has null in its place.
+        time_format: See ``parse_time``.
+        zone: See ``parse_time``.
+        number: Reads a value.
+    """
+
+    records: Records | None
+    layout: Layout
+    scoped: bool
+    time: Find | None
+    values: tuple[tuple[str | Find, Find], ...]
+    tags: tuple[tuple[str, str | Find], ...]
+    nulls: tuple[Callable[[Any], bool], ...]
+    time_format: str | None
+    zone: tzinfo | None
+    number: Find
+
+    def records_of(self, document: Any) -> list[Any]:
+        """Return the records of a document.
+
+        Raises:
+            ValueError: They are not where, or how, they were said to be.
+        """
+        if self.records is None:
+            return [Node(document, None, None)] if self.scoped else [document]
+        nodes = [node for holder in self.records.holders(document) for node in self.layout(holder)]
+        return nodes if self.scoped else [node.value for node in nodes]
+
+    def readings(self, records: Iterable[Any], *, now: Any = NOW) -> list[Reading]:
+        """Return the readings of records, the unusable ones too: the daemon counts those.
+
+        Args:
+            records: As ``records_of`` gives them.
+            now: The time of readings whose record has none.
+        """
+        fixed = self._fixed_tags()
+        vary = [(name, fill) for name, fill in self.tags if not isinstance(fill, str)]
+        found: list[Reading] = []
+        for record in records:
+            time = self._time(record) if self.time else now
+            rest = (fixed,) if fixed else ()
+            if vary:
+                tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
+                rest = (tags,) if tags else ()
+            for series, value in self.values:
+                name = series if isinstance(series, str) else series(record)
+                found.append((time, name, self._value(value(record)), *rest))
+        return found
+
+    def _fixed_tags(self) -> dict[str, str]:
+        return {name: text for name, text in self.tags if isinstance(text, str) and text}
+
+    def _time(self, record: Any) -> Any:
+        """Return the time of a record: the one place where a time is read."""
+        found = self.time(record) if self.time else None
+        if isinstance(found, datetime):  # the format has read it already
+            return found
+        return parse_time(found, time_format=self.time_format, zone=self.zone)
+
+    def _value(self, value: Any) -> Any:
+        """Return a value as the daemon takes it: the one place where a value is read."""
+        return self.number(value)
+
+    def has_nothing(self, record: Any) -> bool:
+        """Say whether a record has null for a value: there is nothing to tell at the moment."""
+        bare = record.value if self.scoped else record
+        return any(has_null(bare) for has_null in self.nulls)
+
+    def shown(self, records: Sequence[Any]) -> str:
+        """Describe the first of some records, for people."""
+        return look(None, records[0].value if self.scoped else records[0])

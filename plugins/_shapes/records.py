@@ -1,0 +1,168 @@
+"""Where the records of a document are, and what is around each of them.
+
+A path of names, such as ``sites.meters``, is walked step by step and through every list on the
+way. ``*`` steps to everything that an object holds, and ``{name}`` does the same and gives the
+keys a name. Any other path is JMESPath, which knows nothing of keys, nor of what is around.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ingestd.plugins._fields import Path, compile_path
+
+STEP: Final = r'(?:[A-Za-z_]\w*|"[^"\\]+"|\*|\{[A-Za-z_]\w*\})'
+NAMES: Final = re.compile(rf"{STEP}(?:\.{STEP})*")
+SPLIT: Final = re.compile(STEP)
+WHOLE: Final = "@"  # JMESPath for the document itself
+
+
+class Node:
+    """A value in a document, with what is around it.
+
+    Attributes:
+        value: It is no list.
+        key: The name under which an object holds it, or the list in which it is; or None.
+        parent: The object around it; lists do not count.
+    """
+
+    __slots__ = ("key", "parent", "value")
+
+    def __init__(self, value: Any, key: str | None, parent: "Node | None") -> None:
+        self.value, self.key, self.parent = value, key, parent
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and (self.value, self.key) == (other.value, other.key)
+
+    __hash__ = None  # type: ignore[assignment]  # its value has none
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Where the records are.
+
+    Attributes:
+        steps: The steps of a path of names; None: ``path`` says it.
+        path: What finds a list, or one record.
+    """
+
+    steps: tuple[str, ...] | None
+    path: Path | None
+
+    def place_of(self, name: str) -> int | None:
+        """Return how many objects above a record the key is that a step gives a name, or None."""
+        steps = self.steps or ()
+        wanted = f"{{{name}}}"
+        return len(steps) - 1 - steps.index(wanted) if wanted in steps else None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that steps give to keys."""
+        return frozenset(step[1:-1] for step in self.steps or () if step[0] == "{")
+
+    def holders(self, document: Any) -> list[Node]:
+        """Return what the path leads to: each is a record, or a list of records.
+
+        Raises:
+            ValueError: It leads nowhere.
+        """
+        root = Node(document, None, None)
+        if self.path is not None:
+            found = self.path(document)
+            return [Node(checked(found, document), None, root)]
+        if not self.steps:
+            return [Node(checked(document, document), None, None)]
+        holders, missed = walked(root, self.steps)
+        if missed and not holders:
+            raise problem(None, missed[0])
+        if len(holders) == 1 and self.steps[-1][0] not in "*{":
+            checked(holders[0].value, document)
+        return holders
+
+
+def records_of(expression: Any) -> Records:
+    """Read the ``records`` option.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    if expression is None or expression == WHOLE:
+        return Records((), None)
+    if isinstance(expression, str) and NAMES.fullmatch(expression):
+        steps = tuple(SPLIT.findall(expression))
+        named = [step for step in steps if step[0] == "{"]
+        if len(set(named)) < len(named):
+            raise ValueError(f"records: expected another name for each key, got {expression!r}")
+        return Records(steps, None)
+    return Records(None, compile_path(expression, where="records"))
+
+
+def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
+    """Return where the steps lead from a document, and objects that lack the name of a step."""
+    missed: list[Any] = []
+    holders = [root]
+    for step in steps:
+        found: list[Node] = []
+        for holder in holders:
+            for node in elements(holder):
+                before = len(found)
+                found += stepped(node, step)
+                if len(found) == before and node.value != {}:
+                    missed.append(node.value)
+        holders = found
+    return holders, missed
+
+
+def stepped(node: Node, step: str) -> Iterator[Node]:
+    """Yield where one step leads from a value."""
+    held = node.value
+    if not isinstance(held, dict):
+        return
+    if step[0] in "*{":
+        for key, value in held.items():
+            yield Node(value, key, node)
+    elif (value := held.get(step.strip('"'))) is not None:
+        yield Node(value, None, node)
+
+
+def elements(holder: Node) -> Iterator[Node]:
+    """Yield a value, or what is in it if it is a list, however deep lists lie in lists."""
+    if not isinstance(holder.value, list):
+        yield holder
+        return
+    for each in holder.value:
+        yield from elements(Node(each, holder.key, holder.parent))
+
+
+def checked(found: Any, document: Any) -> Any:
+    """Return a list or an object.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(found, list | dict):
+        return found
+    raise problem(found, document)
+
+
+def problem(found: Any, document: Any) -> ValueError:
+    """Return the error for records that are not where they were said to be."""
+    return ValueError(f"records: expected a list or an object there, got {look(found, document)}")
+
+
+def look(found: Any, document: Any) -> str:
+    """Describe what stands where something else should, for people."""
+    if found is not None:
+        return shown(found)
+    if isinstance(document, dict):
+        return f"nothing; the keys beside it are {', '.join(map(str, document))[:200]}"
+    return f"nothing in {shown(document)}"
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of a value as Python has it; parsers nest deeper than that can."""
+    try:
+        return f"{value!r:.80}"
+    except RecursionError:
+        return "too many levels of nesting"
