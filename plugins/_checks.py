@@ -82,7 +82,8 @@ class Given:
         except _NotReadable:
             return
         except ValueError as error:
-            self.problems.append(str(error))
+            if str(error) not in self.problems:  # several readers may need one param
+                self.problems.append(str(error))
         except (TypeError, AttributeError, LookupError, RecursionError) as error:
             # The run would fail as well, in the same place.
             self.problems.append(f"{type(error).__name__}: {error}")

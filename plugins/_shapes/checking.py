@@ -30,5 +30,3 @@ def check_shape(given: Given, run: Callable[..., Any]) -> None:
     given.read(lambda each: time_of(some(each, "time", "records")))
     others = OPTIONS - {"records", "layout", "fields", "time"}
     given.read(lambda each: description_of(some(each, *others), zone=None))
-    # The path to records is read for the time, too, and told once.
-    given.problems[:] = dict.fromkeys(given.problems)

@@ -1,4 +1,4 @@
-"""Readings from any HTTP endpoint that answers with JSON.
+"""Readings from any HTTP endpoint that answers with JSON, CSV or XML.
 
 Emits the series that the parameters name, one reading for each record and value.
 
@@ -6,10 +6,13 @@ Parameters, asking: ``url``; ``method``; ``headers``; ``query`` -- added to the
 address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` and
 ``password``, or ``token``; ``paging`` -- how to find further pages;
 ``max_pages``, ``max_bytes`` -- of a run, and of a page.
-Parameters, finding: ``records`` -- JMESPath to the list of records (default: the
-document); ``time`` -- JMESPath in a record (default: now); ``time_format``,
-``timezone``; ``series`` -- a template such as ``{site}_{name}`` -- with
-``value``, or ``values`` -- series to JMESPath; ``tags`` -- name to template.
+Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``
+(default: as it looks); ``csv``, ``charset``; ``records`` -- path to the records
+(default: the document); ``layout`` -- ``records``, ``columns`` or ``rows``; ``fields``
+-- names of columns without a header; ``time`` -- path in a record (default: now);
+``time_format``, ``timezone``; ``series`` -- a template such as ``{site}_{name}`` --
+with ``value``, or ``values`` -- series to path; ``tags`` -- name to template.
+Parameters, values: ``words``, ``nothing``, ``decimal``, ``units``.
 Parameters, going on: ``{since}`` and ``{until}`` in the address, query or body, or
 ``since_param`` and ``until_param`` -- what is asked for; ``since_format``,
 ``since_timezone`` -- how times are written; ``span`` -- the longest time to ask for at
@@ -30,12 +33,12 @@ from zoneinfo import ZoneInfo
 
 from ingestd.plugins._answers import AnswerError, bare
 from ingestd.plugins._checks import Given
-from ingestd.plugins._fields import optional_path
+from ingestd.plugins._documents import format_of
 from ingestd.plugins._params import duration, time_zone, whole
+from ingestd.plugins._shapes import Reader, check_shape, description_of
 
 from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
-from .shape import Shape, look, shape_of
 from .source import NOTHING, Source, source_of
 from .template import Template, template_of
 
@@ -61,7 +64,12 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     paging: Mapping[str, Any] | None = None,
     max_pages: int = 100,
     max_bytes: int = 16 * 1024 * 1024,
+    format: str = "auto",  # noqa: A002 -- the option's name
+    csv: Mapping[str, Any] | None = None,
+    charset: str | None = None,
     records: str | None = None,
+    layout: str = "records",
+    fields: Sequence[str] | str | None = None,
     time: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
@@ -69,6 +77,10 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     value: str | None = None,
     values: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
+    words: Mapping[Any, Any] | None = None,
+    nothing: Any = None,
+    decimal: str | None = None,
+    units: Any = None,
     since_param: str | None = None,
     until_param: str | None = None,
     since_format: str | None = None,
@@ -86,17 +98,31 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     """Read all pages, yielding a result for each."""
     whole(max_pages, "max_pages", least=1)
     whole(max_bytes, "max_bytes", least=1)
-    source = source_of(method=method, headers=headers, auth=auth, body=body, max_bytes=max_bytes)
-    shape = shape_of(
-        records=records,
-        time=time,
-        series=series,
-        value=value,
-        values=values,
-        tags=tags,
-        time_format=time_format,
-        zone=None if timezone is None else time_zone(timezone, "timezone"),
+    zone = None if timezone is None else time_zone(timezone, "timezone")
+    source = source_of(
+        method=method,
+        headers=headers,
+        auth=auth,
+        body=body,
+        max_bytes=max_bytes,
+        form=format_of(format, csv=csv, charset=charset, fields=fields, zone=zone),
     )
+    described = {
+        "records": records,
+        "layout": layout,
+        "fields": fields,
+        "time": time,
+        "time_format": time_format,
+        "series": series,
+        "value": value,
+        "values": values,
+        "tags": tags,
+        "words": words,
+        "nothing": nothing,
+        "decimal": decimal,
+        "units": units,
+    }
+    shape = description_of(described, zone=zone).reader()
     template = template_of(
         url=url,
         query=query,
@@ -144,24 +170,16 @@ def check(**params: Any) -> list[str]:
     given.read(template_in)
     given.read(
         lambda each: source_of(
-            method=each.method, headers=each.headers, auth=each.auth, body=each.body, max_bytes=1
+            method=each.method,
+            headers=each.headers,
+            auth=each.auth,
+            body=each.body,
+            max_bytes=1,
+            form=format_of("auto", zone=None),
         )
     )
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
-    given.read(lambda each: optional_path(each.records, where="records"))
-    given.read(lambda each: optional_path(each.time, where="time"))
-    given.read(
-        lambda each: shape_of(
-            records=None,
-            time=None,
-            series=each.series,
-            value=each.value,
-            values=each.values,
-            tags=each.tags,
-            time_format=each.time_format,
-            zone=None,
-        )
-    )
+    check_shape(given, run)
     given.durations("overlap", "lookback", "span", "patience")
     given.read(lambda each: zone_of(each.since_timezone, None))
     given.read(
@@ -184,7 +202,7 @@ def check(**params: Any) -> list[str]:
 async def walk(
     ctx: Any,
     source: Source,
-    shape: Shape,
+    shape: Reader,
     pages: Paging,
     request: Request,
     *,
@@ -203,12 +221,14 @@ async def walk(
             return
         where = f"{source.method} {bare(following.url)}: page {number}"
         beyond = pages.counted and number > 1
-        document, link = await source.get(ctx.http, following, may_be_missing=beyond)
-        if document is NOTHING:
+        documents, link = await source.get(ctx.http, following, may_be_missing=beyond)
+        if documents is NOTHING:
             yield Page(following, number, None, [], None), True
             return
         try:
-            page = Page(following, number, document, shape.records_of(document), link)
+            records = [each for found in documents for each in shape.records_of(found)]
+            document = documents[0] if len(documents) == 1 else documents
+            page = Page(following, number, document, records, link)
             following = pages.following(page)
         except ValueError as error:
             raise AnswerError(f"{where}: {error}") from None
@@ -226,17 +246,16 @@ async def walk(
         yield page, following is None
 
 
-async def readings_of(shape: Shape, page: Page) -> list[tuple[Any, ...]]:
+async def readings_of(shape: Reader, page: Page) -> list[tuple[Any, ...]]:
     """Return the readings of a page, letting others run in between."""
     readings: list[tuple[Any, ...]] = []
     for at in range(0, len(page.records), SLICE):
-        for record in page.records[at : at + SLICE]:
-            readings += shape.readings(record)
+        readings += shape.readings(page.records[at : at + SLICE])
         await asyncio.sleep(0)
     return readings
 
 
-def missing_everywhere(shape: Shape, page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
+def missing_everywhere(shape: Reader, page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
     """Say so if no record of a page has what every record should have.
 
     One record without a value is an unusable reading. All of them without it is
@@ -255,7 +274,7 @@ def missing_everywhere(shape: Shape, page: Page, readings: Sequence[tuple[Any, .
             continue
         if everywhere:
             count = len(page.records)
-            found = look(None, page.records[0])
+            found = shape.shown(page.records)
             return f"page {page.number}: {what}: missing in all of {count} records: {found}"
     return ""
 

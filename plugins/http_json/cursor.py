@@ -8,8 +8,8 @@ from typing import Any
 from ingestd.plugins._answers import AnswerError
 
 from .paging import Page
-from .shape import seconds
 from .template import SINCE, Place, Template
+from .times import seconds
 from .windows import Window, Windows
 
 

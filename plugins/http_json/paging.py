@@ -8,8 +8,7 @@ from yarl import URL
 
 from ingestd.plugins._fields import Path, compile_path
 from ingestd.plugins._params import whole
-
-from .shape import shown
+from ingestd.plugins._shapes import shown
 
 
 @dataclass(frozen=True, slots=True)

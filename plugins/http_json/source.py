@@ -1,4 +1,4 @@
-"""The HTTP side: one request, one JSON document, or an error that says what came instead."""
+"""The HTTP side: one request, its documents, or an error that says what came instead."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from yarl import URL
 
-from ingestd.plugins._answers import ask, bare, read
+from ingestd.plugins._answers import Answer, ask, bare, read
+from ingestd.plugins._documents import DocumentError, Format
 
 from .paging import Request
 
+ACCEPTED: Final = {"auto": "application/json, */*;q=0.5", "json": "application/json"}
 NO_CONTENT: Final = 204
 NOT_FOUND: Final = 404
 NOTHING: Final = object()  # the document of an answer that says that there is none
@@ -23,11 +25,12 @@ class Source:
     method: str
     headers: Mapping[str, str]
     max_bytes: int
+    form: Format
 
     async def get(
         self, http: Any, request: Request, *, may_be_missing: bool
     ) -> tuple[Any, URL | None]:
-        """Return the document, or ``NOTHING``, and the link to the next one if there is one.
+        """Return the documents, or ``NOTHING``, and the link to the next ones if there is one.
 
         Args:
             http: The session.
@@ -35,7 +38,7 @@ class Source:
             may_be_missing: Whether 404 says that there is no document, as 204 always does.
 
         Raises:
-            AnswerError: There is no JSON document.
+            AnswerError: There is no document of the format.
         """
         where = f"{self.method} {bare(request.url)}"
         reply = await ask(
@@ -53,7 +56,7 @@ class Source:
                 return NOTHING, None
             if not answer.good:
                 raise answer.unexpected()
-            return answer.json(), next_of(reply)
+            return documents_in(answer, self.form, self.max_bytes), next_of(reply)
 
 
 def source_of(
@@ -63,17 +66,37 @@ def source_of(
     auth: Mapping[str, str] | None,
     body: Any,
     max_bytes: int,
+    form: Format,
 ) -> Source:
     """Check the options that say how to ask.
 
     Raises:
         ValueError: Says which option is wrong.
     """
-    sent = {"Accept": "application/json", **authorization(auth)}
+    sent = {"Accept": ACCEPTED.get(form.name, "*/*"), **authorization(auth)}
     if body is not None and not isinstance(body, str):
         sent["Content-Type"] = "application/json"
     sent |= {str(name): str(value) for name, value in (headers or {}).items()}
-    return Source(method=method.upper(), headers=sent, max_bytes=max_bytes)
+    return Source(method=method.upper(), headers=sent, max_bytes=max_bytes, form=form)
+
+
+def documents_in(answer: Answer, form: Format, most_bytes: int) -> list[Any]:
+    """Return the documents in an answer: one, unless it is a zip of several files.
+
+    Raises:
+        AnswerError: There are none of the format.
+    """
+    try:
+        return list(
+            form.documents(
+                answer.data,
+                most_bytes=most_bytes,
+                content_type=answer.content_type,
+                said=answer.charset,
+            )
+        )
+    except DocumentError as error:
+        raise answer.unexpected(error.expected, hint=error.hint) from None
 
 
 def authorization(auth: Mapping[str, str] | None) -> dict[str, str]:

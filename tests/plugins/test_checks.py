@@ -7,7 +7,7 @@ import pytest
 
 from ingestd.contract import check_of
 from ingestd.loading import Loader
-from ingestd.plugins.http_json.shape import look
+from ingestd.plugins._shapes import look
 
 GOOD: Final[dict[str, dict[str, Any]]] = {
     "ambientweather": {"application_key": "a", "api_key": "b"},

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.http_json import run
-from ingestd.plugins.http_json.shape import compile_template
 from ingestd.testing import collect, context
 from tests.support.jsonsource import (
     PLAIN,
@@ -64,7 +63,7 @@ async def test_jmespath_selects_and_computes() -> None:
 
     found = await answers(document, records="d[?k=='a']", series="{k}", value="max(v)")
 
-    assert found == [{"readings": [(None, "a", "4")]}]
+    assert found == [{"readings": [(None, "a", 4.0)]}]
 
 
 async def test_bad_record_does_not_hurt_its_siblings() -> None:
@@ -230,15 +229,6 @@ async def test_url_must_be_http() -> None:
     """An address of another kind is refused, without showing what is secret in it."""
     with pytest.raises(ValueError, match=r"url: expected http://… or https://…, got 'ftp://h/x'"):
         await collect(run, url="ftp://me:secret@h/x?key=secret", series="a", value="v")
-
-
-def test_template_with_a_missing_part_is_empty() -> None:
-    """Half a name would be another series."""
-    fill = compile_template("{site.name}_{kind}", where="series")
-
-    assert fill({"site": {"name": "roof"}, "kind": 3}) == "roof_3"
-    assert fill({"site": {}, "kind": 3}) == ""
-    assert fill({"site": {"name": ["a", "b"]}, "kind": 3}) == ""
 
 
 @pytest.mark.parametrize("path", ["power", "site.power"])
