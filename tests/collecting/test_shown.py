@@ -148,19 +148,19 @@ async def test_unusable_readings_of_a_stream_are_counted_once(tmp_path: Path) ->
         before = unusable(here)
         await here.ran()
 
-        assert before == (3, 1, 1)
-        assert unusable(here) == (9, 3, 3)
+        assert before == [3, 1, 1]
+        assert unusable(here) == [9, 3, 3]
 
 
-def unusable(here: Site) -> tuple[float, ...]:
+def unusable(here: Site) -> list[float]:
     """Return how many readings the metrics have, all and by reason."""
-    return (
+    return [
         here.metric("ingestd_readings_total", collector="probe"),
         *(
             here.metric("ingestd_readings_unusable_total", collector="probe", reason=reason)
             for reason in ("value", "series")
         ),
-    )
+    ]
 
 
 async def test_tasks_tell_whose_they_are(tmp_path: Path) -> None:
