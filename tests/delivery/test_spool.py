@@ -273,6 +273,17 @@ async def test_bodies_on_their_way_to_the_store_are_not_dropped(spool: Spool) ->
     assert spool.holds == await reopened(spool) == Contents()
 
 
+async def test_bodies_that_were_picked_are_not_dropped_either(spool: Spool) -> None:
+    """Nor those that were checked out before."""
+    await add(spool, body("1"), body("2"), body("3"), droppable=True)
+    await spool.oldest(1)
+    (second,) = await spool.pick([2, 9])
+
+    assert second.body == body("2")
+    assert await spool.drop_oldest(100) == 1
+    assert await queue(spool) == ["1", "2"]
+
+
 async def test_bodies_expire_by_their_age_in_the_spool(spool: Spool, clock: VirtualClock) -> None:
     """Their points may be as old as they like."""
     await add(spool, body("a", points=2, last=10**9))

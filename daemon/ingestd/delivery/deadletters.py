@@ -150,8 +150,8 @@ def listed(
 
 def newest(db: sqlite3.Connection) -> int:
     """Return the number of the last dead letter, or 0."""
-    (last,) = db.execute("SELECT max(id) FROM dead_letters").fetchone()
-    return last or 0
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM dead_letters").fetchone()
+    return int(last)
 
 
 def found(db: sqlite3.Connection, store: str, ids: Sequence[int]) -> list[DeadLetter]:

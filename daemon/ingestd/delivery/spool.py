@@ -261,7 +261,7 @@ class Spool:
         if self.holds.oldest_at is None or self.holds.oldest_at >= before:
             return 0
         ids = await self._database.read(lambda db: _spooled_before(db, self.store, before))
-        return await self._remove(ids) if ids else 0
+        return await self._remove(ids)
 
     async def _remove(self, ids: Sequence[int], *, aside: str = "") -> int:
         (bodies, points, size), oldest_at = await self._database.write(
