@@ -71,6 +71,13 @@ async def test_list_is_read_page_by_page(dead: DeadLetters) -> None:
     assert [each.payload for each in rest] == [b"2", b"3", b"4"]
 
 
+async def test_a_page_has_a_hundred_letters(database: Database, dead: DeadLetters) -> None:
+    """Unless another number is asked for."""
+    await dead.add([(b"", "")] * 101)
+
+    assert len(await dead.listed()) == len(await database.read(deadletters.listed)) == 100
+
+
 async def test_only_a_stores_own_letters_are_found(database: Database, dead: DeadLetters) -> None:
     """An operator may give numbers of other stores, of none, or one twice."""
     other = DeadLetters(database, "other", clock=VirtualClock())

@@ -199,6 +199,16 @@ async def test_write_ahead_settles_before_the_store_answers(
         assert pipe.only.spooled == 0
 
 
+async def test_write_ahead_spools_a_batch_whole(server: Influx2, tmp_path: Path) -> None:
+    """No part of it overtakes, so it is one body, whatever its times."""
+    server.always = answer(503, retry_after="60")
+    async with running(tmp_path, {"main": influx(server.url)}, write_ahead=True) as pipe:
+        await pipe.safe(points(5))
+        await pipe.safe(points(3, 10))
+
+        assert pipe.only.spool.holds.bodies == 2
+
+
 async def test_a_spool_of_another_kind_of_store_is_set_aside(
     server: Influx2, tmp_path: Path
 ) -> None:

@@ -128,28 +128,32 @@ async def test_a_full_spool_holds_back_collectors_that_keep_their_place(
 
 
 async def test_old_bodies_expire(server: Influx2, tmp_path: Path) -> None:
-    """What has waited longer than ``spool_age`` is dropped and counted."""
+    """What has waited longer than ``spool_age`` is dropped, counted and told."""
     server.always = answer(503)
-    async with running(tmp_path, {"main": influx(server.url)}, spool_age=0.1) as pipe:
-        await pipe.safe(points(1))
-        await until(lambda: pipe.only.account.dropped == 1)
+    async with running(tmp_path, {"main": influx(server.url)}, spool_age=60.0) as pipe:
+        await pipe.safe(points(1, 2))
+        await until(lambda: server.writes >= 4)
+        young = pipe.only.spooled
+        pipe.only.limits.spool_age = 0.01
+        await until(lambda: pipe.only.account.dropped == 2)
 
-        assert pipe.only.spooled == 0
+        assert (young, pipe.only.spooled) == (2, 0)
+        (told,) = pipe.logged("spooled points grew too old and were dropped")
+        assert (told["level"], told["points"]) == ("error", 2)
         assert pipe.balanced()
 
 
-@pytest.mark.slow
 async def test_a_failing_database_ends_nothing(server: Influx2, tmp_path: Path) -> None:
-    """While nothing can be spooled or drained, points wait; afterwards all of them arrive.
-
-    It waits for the pause between two tries of the disk.
-    """
+    """While nothing can be spooled or drained, points wait; afterwards all of them arrive."""
     server.always = answer(503)
-    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+    async with running(tmp_path, {"main": influx(server.url)}, disk_retry=0.05) as pipe:
         await pipe.safe(points(1))
         await pipe.database.write(lambda db: db.execute("ALTER TABLE spool RENAME TO elsewhere"))
         waiting = await pipe.put(points(2))
         await until(lambda: bool(pipe.logged("the spool cannot be drained for now")))
+        told = pipe.logged("the spool cannot be drained for now")[0]
+        assert (told["level"], told.get("exc_info")) == ("error", None)
+        assert "no such table: spool" in told["error"]
         assert not waiting.settled
 
         await pipe.database.write(lambda db: db.execute("ALTER TABLE elsewhere RENAME TO spool"))
@@ -161,16 +165,13 @@ async def test_a_failing_database_ends_nothing(server: Influx2, tmp_path: Path) 
         assert pipe.balanced()
 
 
-@pytest.mark.slow
 async def test_a_failing_database_is_not_told_as_a_full_one(
     server: Influx2, tmp_path: Path
 ) -> None:
-    """Nothing is dropped for it, and all that show how the store is say what is wrong.
-
-    It waits for the pause between two tries of the disk.
-    """
+    """Nothing is dropped for it, and all that show how the store is say what is wrong."""
     server.always = AWAY
-    async with running(tmp_path, {"main": influx(server.url)}, spool_bytes=MIB) as pipe:
+    sinks = {"main": influx(server.url)}
+    async with running(tmp_path, sinks, spool_bytes=MIB, disk_retry=0.05) as pipe:
         await pipe.safe(points(1))
         await pipe.database.write(lambda db: db.execute("ALTER TABLE spool RENAME TO elsewhere"))
         waiting = await pipe.put(points(2), droppable=True)

@@ -19,7 +19,7 @@ class Watched:
 
     def __init__(self, *, longest: float = 60.0) -> None:
         self.clock, self.log = VirtualClock(), LogLines()
-        self.outage = Outage(longest=longest, clock=self.clock, log=self.log)
+        self.outage = Outage(first=1.0, longest=longest, clock=self.clock, log=self.log)
 
     async def retried(self) -> None:
         """Wait until the store may be probed, and claim the probe."""
@@ -101,6 +101,17 @@ async def test_store_that_is_down_gets_one_probe_at_a_time() -> None:
     await watched.retried()
     watched.outage.succeeded()
     assert all(watched.outage.probe() for _ in range(3))
+
+
+async def test_backoff_can_be_ended() -> None:
+    """A person asks for it: the probe may be sent at once."""
+    watched = Watched()
+    watched.outage.failed("no")
+    assert not watched.outage.probe()
+
+    watched.outage.try_now()
+
+    assert watched.outage.probe()
 
 
 async def test_probe_that_was_not_sent_can_be_claimed_again() -> None:

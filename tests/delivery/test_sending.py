@@ -1,6 +1,9 @@
 """Which requests a store is sent, one by one."""
 
-from collections.abc import Callable
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,9 @@ import pytest
 from ingestd.config.model import InfluxStore
 from ingestd.delivery import drain
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
+from ingestd.model import Point
 from ingestd.sinks.influxdb import InfluxSink2
+from ingestd.sinks.protocol import Encoded
 from tests.support.pipeline import points, running, until
 
 
@@ -21,6 +26,8 @@ class AnsweringSink(InfluxSink2):
         opened: How often it was.
         bodies: The seconds of the points of each request.
         has: The seconds of all points that it took.
+        join_error: What goes wrong when a body is made of payloads, or None.
+        threads: The names of those in which bodies were made and taken apart.
     """
 
     def __init__(self) -> None:
@@ -32,6 +39,8 @@ class AnsweringSink(InfluxSink2):
         self.opened = 0
         self.bodies: list[list[int]] = []
         self.has: set[int] = set()
+        self.join_error: Exception | None = None
+        self.threads: set[str] = set()
 
     async def open(self) -> None:
         """Count, and open unless something is to be said first."""
@@ -41,16 +50,35 @@ class AnsweringSink(InfluxSink2):
 
     async def write(self, data: bytes) -> None:
         """Note the body, and answer it."""
-        seconds = [int(line.rpartition(b" ")[2]) // 1_000_000 for line in self.split(data)]
+        lines = super().split(data)
+        seconds = [int(line.rpartition(b" ")[2]) // 1_000_000 for line in lines]
         self.bodies.append(seconds)
         if (error := self.answer(seconds)) is not None:
             raise error
         self.has.update(seconds)
 
+    def encode(self, points: Sequence[Point]) -> Encoded:
+        """Note the thread, and encode."""
+        self.threads.add(threading.current_thread().name)
+        return super().encode(points)
+
+    def split(self, data: bytes) -> list[bytes]:
+        """Note the thread, and take a body apart."""
+        self.threads.add(threading.current_thread().name)
+        return super().split(data)
+
+    def join(self, payloads: Sequence[bytes]) -> bytes:
+        """Note the thread, and make a body."""
+        self.threads.add(threading.current_thread().name)
+        if self.join_error is not None:
+            raise self.join_error
+        return super().join(payloads)
+
 
 @pytest.fixture
-def sink() -> AnsweringSink:
-    """Give a store that takes everything."""
+def sink(monkeypatch: pytest.MonkeyPatch) -> AnsweringSink:
+    """Give a store that takes everything, and have the drain look at once whether it does."""
+    monkeypatch.setattr(drain, "LOOK_AT_OUTAGE", 0.02)
     return AnsweringSink()
 
 
@@ -171,10 +199,9 @@ async def test_what_cannot_be_read_of_the_spool_is_no_help(
 
 
 async def test_a_reading_that_a_store_fails_over_costs_few_requests(
-    sink: AnsweringSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sink: AnsweringSink, tmp_path: Path
 ) -> None:
     """Halving finds it among a thousand; the others are stored in a dozen requests."""
-    monkeypatch.setattr(drain, "LOOK_AT_OUTAGE", 0.02)
     sink.answer = lambda seconds: (
         StoreUnavailable("HTTP 500", answered=True, perhaps_body=True) if 7 in seconds else None
     )
@@ -187,6 +214,71 @@ async def test_a_reading_that_a_store_fails_over_costs_few_requests(
         assert len(failed) <= 2 + 10 + 2  # before it is suspected, halves, and as an offer
         assert len(sink.bodies) - len(failed) <= 14
         assert pipe.balanced()
+
+
+async def test_a_bug_in_the_drain_is_told_and_the_live_side_goes_on(
+    sink: AnsweringSink, tmp_path: Path
+) -> None:
+    """With its traceback; what is in the spool stays there until it is mended."""
+    sink.answer = lambda _seconds: StoreUnavailable("away", retry_after=60)
+    async with running(tmp_path, {"main": sink}, disk_retry=0.02) as pipe:
+        for second in (1, 2):
+            await pipe.safe(points(second))
+        sink.answer, sink.join_error = (lambda _seconds: None), LookupError("on purpose")
+        pipe.only.outage.succeeded()
+        await until(lambda: bool(pipe.logged("the spool cannot be drained for now")))
+        await pipe.safe(points(3))
+
+        told = pipe.logged("the spool cannot be drained for now")[0]
+        assert told["level"] == "error"
+        assert told["exc_info"]
+        assert (sink.has, pipe.only.spooled) == ({3}, 2)
+        sink.join_error = None
+        await until(lambda: sink.has == {1, 2, 3})
+        assert pipe.balanced()
+
+
+async def test_bodies_are_worked_on_in_the_threads_that_are_for_it(
+    sink: AnsweringSink, tmp_path: Path
+) -> None:
+    """To encode and to halve a large one takes longer than the event loop should."""
+    sink.answer = hates(7)
+    async with running(tmp_path, {"main": sink}) as pipe:
+        await pipe.safe(points(*range(1, 21)))
+        await pipe.only.retry(await pipe.only.dead.listed())
+        await until(lambda: pipe.only.dead.count == 1 and not pipe.only.spooled)
+        await pipe.only.adopt("main", overwrite=True)
+
+    assert {name.rpartition("_")[0] for name in sink.threads} == {"bodies"}
+
+
+async def test_the_tasks_of_a_delivery_are_named(sink: AnsweringSink, tmp_path: Path) -> None:
+    """With the store and what they do, for whoever looks at what a daemon does."""
+    gate = threading.Event()
+    names = set[str]()
+
+    def block(_: sqlite3.Connection) -> bool:
+        return gate.wait(10)
+
+    def note(_seconds: list[int]) -> Exception | None:
+        names.update(task.get_name() for task in asyncio.all_tasks())
+        return answers.pop() if answers else None
+
+    sink.answer, answers = note, [StoreUnavailable("away", retry_after=60)]
+    async with running(tmp_path, {"main": sink}) as pipe:
+        await pipe.safe(points(1))
+        blocking = asyncio.create_task(pipe.database.write(block))
+        pipe.only.outage.succeeded()
+        await until(lambda: sink.has == {1})
+        await asyncio.sleep(0)
+        note([])
+        gate.set()
+        await blocking
+
+    whats = {"drain", "space", "deliver", "take-out"}
+    assert {name for name in names if name.startswith("ingestd[main]")} == {
+        f"ingestd[main].{what}" for what in whats
+    }
 
 
 async def test_a_stop_waits_for_no_answer(sink: AnsweringSink, tmp_path: Path) -> None:

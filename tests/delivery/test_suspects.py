@@ -185,6 +185,10 @@ async def parked(server: Influx2, pipe: Pipeline, *seconds: int) -> None:
     await until(lambda: pipe.only.sender.suspects.points == len(seconds))
     await until(lambda: pipe.only.account.stored == 40 - len(seconds))
     assert pipe.only.spool.holds.bodies == 1
+    (told,) = pipe.logged(
+        "the store fails over some points and takes others; these are tried again"
+    )
+    assert (told["level"], told["points"]) == ("warning", len(seconds))
 
 
 async def test_a_suspect_reading_that_is_taken_after_all_leaves_the_others(

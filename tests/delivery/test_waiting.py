@@ -1,8 +1,10 @@
 """Every pause of the collectors ends by itself, whichever way it can end."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,34 @@ async def test_a_pause_lasts(server: Influx2, tmp_path: Path, pause: str) -> Non
             await scene.pipe.database.read(lambda db: db.execute("SELECT 1").fetchone())
 
         assert scene.pipe.buffer.paused == {"main"}
+
+
+async def test_a_pause_lasts_until_all_that_needs_the_disk_has_it(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """One that has got through ends the pause for none of the others."""
+    failing = {"first", "second"}
+
+    async def act(name: str) -> str:
+        if name in failing:
+            raise DiskFull("state.db: as the test wants it")
+        return name
+
+    async with scene_of(server, tmp_path) as scene:
+        space = scene.pipe.only.space
+        acts = [asyncio.create_task(space.persist(partial(act, name))) for name in sorted(failing)]
+        await until(lambda: bool(scene.pipe.buffer.paused))
+        failing.discard("first")
+        first = await acts[0]
+        paused = scene.pipe.buffer.paused
+        third = await space.persist(partial(act, "third"))
+        paused_still = scene.pipe.buffer.paused
+        failing.clear()
+        second = await acts[1]
+
+        assert (first, second, third) == ("first", "second", "third")
+        assert paused == paused_still == {"main"}
+        assert scene.pipe.buffer.paused == set()
 
 
 async def test_a_disk_that_fails_is_not_called_full(server: Influx2, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ async def running(
         database = await stack.enter_async_context(
             await Database.open(directory.database, ballast=directory.ballast)
         )
-        pool = stack.enter_context(ThreadPoolExecutor(2))
+        pool = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="bodies"))
         deliveries = {}
         for name, sink in sinks.items():
             deliveries[name] = Delivery(

@@ -363,15 +363,14 @@ class Delivery:
             await self.space.persist(lambda: former.note(self.name, first_us))
 
     async def _prepared(self, flight: InFlight) -> PreparedBatch:
-        # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
-        in_turn = self.limits.write_ahead
         work = partial(
             prepare,
             self.sink,
             flight.batch.points,
             size_bytes=self.limits.size_bytes,
-            horizon_us=None if in_turn else self.spool.holds.horizon_us,
-            ahead=() if in_turn else flight.points_ahead,
+            # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
+            horizon_us=None if self.limits.write_ahead else self.spool.holds.horizon_us,
+            ahead=flight.points_ahead,
         )
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 

@@ -28,13 +28,13 @@ class Outage:
     """The health of one store, and when to try it again.
 
     Args:
-        longest: The longest backoff between two probes, in seconds.
+        first: The first backoff between two probes, in seconds; it doubles with each failure.
+        longest: The longest.
         clock: Where the time comes from.
         log: Gets one line for each change.
-        first: The first backoff, in seconds; it doubles with each failure.
     """
 
-    def __init__(self, *, longest: float, clock: Clock, log: Any, first: float = 1.0) -> None:
+    def __init__(self, *, first: float, longest: float, clock: Clock, log: Any) -> None:
         self._backoff = Backoff(first=first, longest=longest)
         self._clock, self._log = clock, log
         self.health = Health.UP
