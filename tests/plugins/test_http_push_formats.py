@@ -114,6 +114,26 @@ def test_particle_without_sense() -> None:
             batch(message(document))
 
 
+def test_words_of_a_particle_board_are_no_values() -> None:
+    """It says so of sensors that are not there; half a number is none."""
+    data = "T=None U=NoSensor X=Offline V=12abc W=7.5.2 Z=3"
+    document = {"format": "particle", "coreid": "c", "published_at": "2015-11-24T06:21:16Z"}
+
+    found = batch(message({**document, "data": data}))
+
+    assert [(name, value) for _, name, value in found.readings] == [("c_Z", 3.0)]
+    assert found.rejected == 4
+
+
+def test_monnit_message_without_values_says_nothing() -> None:
+    """It tells of the sensor's battery, for instance."""
+    messages = [{"sensorID": 1, "messageDate": "2026-01-22 05:36:00"}]
+
+    found = batch(message({"format": "monnit", "sensorMessages": messages}))
+
+    assert (found.readings, found.rejected) == ([], 0)
+
+
 def test_monnit_tells_the_first_of_its_values() -> None:
     """The time is UTC in any notation; what is no message of a sensor is rejected."""
     messages = [

@@ -24,5 +24,6 @@ def reading(told: Any, message: Message) -> Any:
     name = within(told, "sensorID")
     if name is None:
         return told
-    values = str(within(told, "plotValues")).split("|")
-    return bmon_time(within(told, "messageDate"), message), name, values[0].strip()
+    values = within(told, "plotValues")
+    first = None if values is None else str(values).split("|")[0].strip()
+    return bmon_time(within(told, "messageDate"), message), name, first

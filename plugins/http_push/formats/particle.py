@@ -18,7 +18,9 @@ def particle(message: Message) -> Found:
     """Find the variables of one board.
 
     A value that ends in ``a`` is older than the message by the seconds in ``a``,
-    because it is an average whose middle lies that far back.
+    because it is an average whose middle lies that far back. Words are no values, not even those
+    that are numbers in BMON's batches: a board says ``None`` or ``Offline`` of a sensor that is
+    not there.
 
     Raises:
         FormatError: The board, the time or the age is missing.
@@ -36,8 +38,11 @@ def particle(message: Message) -> Found:
             continue
         if not sign or not name:
             raw.append(f"{name}{sign}{value}")  # no reading, and rejected as such
-        elif value.endswith("a"):
-            raw.append((int(published) - age, f"{board}_{name}", value[:-1]))
+            continue
+        averaged = value.endswith("a")
+        number = finite(value.removesuffix("a"))
+        if number is None and value != "None":
+            raw.append(f"{name}={value}")
         else:
-            raw.append((published, f"{board}_{name}", value))
+            raw.append((int(published) - age if averaged else published, f"{board}_{name}", number))
     return as_bmon_would(raw, message)
