@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from ingestd.plugins import _localtime, _units
+from ingestd.plugins import _times, _units
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def time_zone(value: Any, where: str) -> ZoneInfo:
     Raises:
         ValueError: There is none of this name.
     """
-    return _read(_localtime.time_zone, value, where)
+    return _read(_times.time_zone, value, where)
 
 
 def http_url(value: Any, where: str) -> str:

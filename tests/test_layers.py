@@ -46,9 +46,11 @@ RULES: Final = frozenset(
         "_files",
         "_limits",
         "_listening",
-        "_localtime",
+        "_patterns",
         "_retryafter",
+        "_times",
         "_units",
+        "_walltime",
     ]
 )
 # The assembly and the faces of the daemon: modules at the top, and two packages.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from ingestd.plugins._answers import AnswerError
+from ingestd.plugins._times import NoTime
 from ingestd.plugins._tokens import Account
 
 from .api import INTERVAL, Api, Thermostat
@@ -167,7 +168,11 @@ async def collect_past(job: Job, past: Span) -> AsyncGenerator[Result, None]:
     for each in known:
         for span in weeks(past):
             report = await report_in(span, each.identifier, clocks[each.identifier], job)
-            within = [r for r in report.readings if span.begin <= r[0] < span.end]
+            within = [
+                r
+                for r in report.readings
+                if isinstance(r[0], NoTime) or span.begin <= r[0] < span.end
+            ]
             yield {"readings": within}
 
 

@@ -1,15 +1,16 @@
 """Reports, which are lists of lines of commas, and what they hold."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
-from ingestd.plugins._localtime import instants
 from ingestd.plugins._params import time_zone
+from ingestd.plugins._times import Bounds, NoTime, instant, settle
 
-Reading = tuple[float, str, str]
+# A time that no clock has shown is handed on, because the daemon counts it.
+Reading = tuple[float | NoTime, str, str]
 
 # The columns of a report that are numbers, and their units.
 COLUMNS: Final = {
@@ -69,9 +70,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a report; its time is in Unix seconds."""
+    """A line of a report; its time is in Unix seconds, or says why there is none."""
 
-    time: float
+    time: float | NoTime
     cells: Mapping[str, str]
 
 
@@ -119,7 +120,7 @@ def report_of(
     own = [name for name in columns if name not in WEATHER] or list(columns)
     main = part(document, "reportList", identifier)
     lines = rows(main.get("rowList"), columns, zone=zone, begin=begin)
-    reported = [row.time for row in lines if any(row.cells.get(name) for name in own)]
+    reported = times(row for row in lines if any(row.cells.get(name) for name in own))
     named = {name: f"{identifier}_{name}_{COLUMNS[name]}" for name in columns}
     found = list(readings(lines, named))
     beside = part(document, "sensorList", identifier)
@@ -127,9 +128,14 @@ def report_of(
     given = beside.get("columns")
     titles = [str(each) for each in given[2:]] if isinstance(given, list) else []
     lines = rows(beside.get("data"), titles, zone=zone, begin=begin)
-    reported += [row.time for row in lines if any(row.cells.values())]
+    reported += times(row for row in lines if any(row.cells.values()))
     found += readings(lines, of_sensors)
     return Report(found, max(reported, default=None), names)
+
+
+def times(lines: Iterable[Row]) -> list[float]:
+    """Return the times that lines have."""
+    return [row.time for row in lines if not isinstance(row.time, NoTime)]
 
 
 def part(document: Mapping[str, Any], name: str, identifier: str) -> Mapping[str, Any]:
@@ -148,10 +154,11 @@ def rows(lines: Any, columns: Sequence[str], *, zone: tzinfo, begin: float) -> l
     """
     split = [str(line).split(",") for line in (lines if isinstance(lines, list) else ())]
     found = [(time, each[2:]) for each in split if (time := shown_time(each[:2])) is not None]
-    times = instants((time for time, _ in found), zone, after=begin)
+    shown = [instant(time, zone) for time, _ in found]
+    settled = settle(shown, [None] * len(shown), bounds=Bounds(after=begin))
     return [
         Row(time, {name: cell.strip() for name, cell in zip(columns, cells, strict=False)})
-        for time, (_, cells) in zip(times, found, strict=True)
+        for time, (_, cells) in zip(settled, found, strict=True)
     ]
 
 

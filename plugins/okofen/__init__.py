@@ -25,6 +25,7 @@ from typing import Any, Final, TypeVar
 from ingestd.plugins._answers import AnswerError, Pace
 from ingestd.plugins._checks import Given
 from ingestd.plugins._params import duration, http_url, time_zone
+from ingestd.plugins._times import NoTime
 
 from .boiler import Boiler
 from .logs import Wanted, logs_of, place_of
@@ -161,7 +162,7 @@ class Reader:
         """Read what lies between two times."""
         async for log in logs_of(self.boiler, self.place, wanted):
             lines = log.readings(self.site, since=wanted.begin)
-            within = (each for each in lines if each[0] < wanted.end)
+            within = (each for each in lines if isinstance(each[0], NoTime) or each[0] < wanted.end)
             yield {"readings": chosen(within, self.site, self.patterns)}
 
 

@@ -4,14 +4,17 @@ import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Final
+from math import inf
+from typing import Any, Final
 
 from ingestd.plugins._answers import Answer
-from ingestd.plugins._localtime import instants
+from ingestd.plugins._times import Notation, NoTime, notation, settle
 
 from .boiler import ENCODING, Boiler
 
-Reading = tuple[float, str, str]
+# A time that no clock has shown is handed on, because the daemon counts it.
+Time = float | NoTime
+Reading = tuple[Time, str, str]
 
 JSON: Final = "json"
 NONE: Final = "none"
@@ -64,20 +67,23 @@ class Log:
     Attributes:
         name: What the boiler calls it.
         columns: Behind the time, as series have them.
-        lines: Unix seconds, and a cell for each column.
+        lines: Unix seconds, or why there are none, and a cell for each column.
         broken: For each line that was not whole, how many good ones stood above it.
     """
 
     name: str
     columns: Sequence[str]
-    lines: Sequence[tuple[float, Sequence[str]]]
+    lines: Sequence[tuple[Time, Sequence[str]]]
     broken: Sequence[int]
 
     def readings(self, site: str, *, since: float) -> Iterator[Reading]:
         """Yield a reading for each cell with something in it, from a time on."""
         series = [f"{site}_{column}" for column in self.columns]
+        latest = -inf  # a time that is none stands where the line before it does
         for time, cells in self.lines:
-            if time < since:
+            if not isinstance(time, NoTime):
+                latest = time
+            if latest < since or (latest == since and isinstance(time, NoTime)):
                 continue
             for name, column, cell in zip(series, self.columns, cells, strict=True):
                 value = cell.strip().replace(",", ".")
@@ -86,12 +92,12 @@ class Log:
 
     def broken_since(self, time: float) -> int:
         """Return how many of the lines behind a time were not whole."""
-        read = sum(each <= time for each, _ in self.lines)
+        read = sum(isinstance(each, NoTime) or each <= time for each, _ in self.lines)
         return sum(above >= read for above in self.broken) if read < len(self.lines) else 0
 
     def newest(self, before: float | None, *, upto: float) -> float | None:
         """Return the newest time, which lies neither before what was read nor in the future."""
-        times = [time for time, _ in self.lines if time <= upto]
+        times = [time for time, _ in self.lines if not isinstance(time, NoTime) and time <= upto]
         return max([*times, *([] if before is None else [before])], default=None)
 
 
@@ -151,8 +157,9 @@ async def kept(boiler: Boiler, wanted: Wanted) -> AsyncGenerator[tuple[Answer, L
         if log is None or not log.lines:
             yield answer, None
             continue
-        found.append((log.lines[0][0], answer, log))
-        if log.lines[0][0] <= wanted.begin:
+        begin = next((time for time, _ in log.lines if not isinstance(time, NoTime)), inf)
+        found.append((begin, answer, log))
+        if begin <= wanted.begin:
             break
     for _, answer, log in sorted(found, key=lambda each: each[0]):
         yield answer, log
@@ -188,36 +195,36 @@ def table(text: str, zone: tzinfo, *, name: str, whole: bool) -> Log:
         lines.pop()
     titles = [title.strip() for title in head.rstrip("\r").rstrip(";").split(";")]
     rows = [line.rstrip("\r").split(";") for line in lines if line.strip()]
-    width, shape = shape_of(rows)
+    width, shape = shape_of(rows, zone)
     columns = unique([column(title) for title in titles[width:]])
-    good: list[tuple[datetime, Sequence[str]]] = []
+    shown: list[Any] = []
+    cells: list[Sequence[str]] = []
     broken: list[int] = []
     for row in rows:
         time = shown_time(row[:width], shape)
         if time is None or len(row) < len(titles):
-            broken.append(len(good))
+            broken.append(len(shown))
         else:
-            good.append((time, row[width : len(titles)]))
-    times = instants((time for time, _ in good), zone)
-    cells = (cells for _, cells in good)
+            shown.append(time)
+            cells.append(row[width : len(titles)])
+    times = settle(shown, [None] * len(shown))
     return Log(name, columns, list(zip(times, cells, strict=True)), broken)
 
 
-def shape_of(rows: Sequence[Sequence[str]]) -> tuple[int, str]:
+def shape_of(rows: Sequence[Sequence[str]], zone: tzinfo) -> tuple[int, Notation]:
     """Return how many cells a time has in this log, and how it is written."""
+    known = [(width, notation(shape, zone)) for width, shape in SHAPES]
     for row in rows[:10]:
-        for width, shape in SHAPES:
+        for width, shape in known:
             if shown_time(row[:width], shape) is not None:
                 return width, shape
-    return SHAPES[0]
+    return known[0]
 
 
-def shown_time(cells: Sequence[str], shape: str) -> datetime | None:
+def shown_time(cells: Sequence[str], shape: Notation) -> Any:
     """Return the time that the boiler's clock showed, or None."""
-    try:
-        return datetime.strptime(" ".join(each.strip() for each in cells), shape)  # noqa: DTZ007
-    except ValueError:
-        return None
+    time = shape.read(" ".join(each.strip() for each in cells))
+    return None if isinstance(time, NoTime) and time.reason == "time" else time
 
 
 def column(title: str) -> str:

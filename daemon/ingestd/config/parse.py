@@ -29,7 +29,7 @@ from ingestd.config.model import (
 from ingestd.config.options import bounded, one_of
 from ingestd.config.section import Section
 from ingestd.errors import Problem
-from ingestd.plugins._localtime import time_zone
+from ingestd.plugins._times import time_zone
 from ingestd.plugins._units import duration, format_duration, size
 
 _CATCH_UP: Final[tuple[CatchUp, ...]] = ("once", "none")
