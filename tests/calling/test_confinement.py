@@ -191,30 +191,33 @@ async def test_the_daemon_cannot_be_signalled(trying: Trying) -> None:
         pytest.skip(confinement()[1])
 
     done = await trying(
-        daemon="os.kill(os.getppid(), signal.SIGCONT)",
+        daemon=f"os.kill({os.getpid()}, signal.SIGCONT)",
+        supervisor="os.kill(os.getppid(), signal.SIGCONT)",
         init="os.kill(1, 0)",
         child="import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nchild.kill()",
     )
 
     assert done == {
         "daemon": "Operation not permitted",
+        "supervisor": "Operation not permitted",
         "init": "Operation not permitted",
         "child": "done",
     }
 
 
-async def test_the_daemon_cannot_be_traced(trying: Trying) -> None:
+@pytest.mark.parametrize("whose", [str(os.getpid()), "os.getppid()"], ids=["daemon", "supervisor"])
+async def test_the_daemon_cannot_be_traced(trying: Trying, whose: str) -> None:
     """Its memory and descriptors are closed; its environment too, unless root has its way."""
     libc = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
     done = await trying(
-        attach=f"{libc}if libc.ptrace(16, os.getppid(), 0, 0):"
+        attach=f"{libc}if libc.ptrace(16, {whose}, 0, 0):"
         " raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))",
-        memory="open(f'/proc/{os.getppid()}/mem', 'r+b')",
-        descriptors="os.readlink(f'/proc/{os.getppid()}/fd/0')",
-        environment="os.setuid(65534)\nopen(f'/proc/{os.getppid()}/environ').read()"
+        memory=f"open(f'/proc/{{{whose}}}/mem', 'r+b')",
+        descriptors=f"os.readlink(f'/proc/{{{whose}}}/fd/0')",
+        environment=f"os.setuid(65534)\nopen(f'/proc/{{{whose}}}/environ').read()"
         if os.getuid() == 0
-        else "open(f'/proc/{os.getppid()}/environ').read()",
+        else f"open(f'/proc/{{{whose}}}/environ').read()",
     )
 
     assert done.pop("attach") == "Operation not permitted"

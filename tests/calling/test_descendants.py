@@ -1,15 +1,17 @@
-"""What a plugin leaves behind ends with its worker process, however it tries to get away."""
+"""What a plugin leaves behind ends with its run, however it tries to get away."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Workers
-from ingestd.errors import RunTimeout, WorkerDied
+from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from tests.support.daemonprocess import DaemonProcess, eventually
-from tests.support.plugins import PluginFolder
+from tests.support.plugins import LogLines, PluginFolder
 from tests.support.workers import options_for, until
 
 # Each waits for processes to start and to be gone.
@@ -38,64 +40,150 @@ def survive(how, note):
     while not os.path.exists(note) or not open(note).read().strip():
         time.sleep(0.01)
 """
+# As it is called before and after it has become what it is to be.
+TOLD: Final = [f"left processes behind, which were ended: {name}" for name in ("sh", "sleep")]
 WAYS: Final = ["session", "group", "cleared", "double fork"]
 
 
 def alive(note: Path) -> bool:
     """Whether the process that noted its number still runs."""
-    stat = Path(f"/proc/{int(note.read_text())}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX"
+    try:
+        stat = Path(f"/proc/{int(note.read_text())}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    """Give where a survivor notes its number, away from the files of a daemon."""
+    (tmp_path / "notes").mkdir()
+    return tmp_path / "notes" / "note"
+
+
+@pytest.fixture
+def leaving(plugin_folder: PluginFolder) -> Plugin:
+    """Give a plugin that leaves a process behind, and then does what it is told."""
+    return plugin_folder.plugin(
+        f"{SURVIVOR}\ndef run(*, how, note, then, **_):\n"
+        "    survive(how, note)\n    exec(then)\n    return {'survivor': int(open(note).read())}"
+    )
 
 
 @pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize("end", ["timeout", "cancel", "close"])
-async def test_survivors_end_with_their_worker(
-    plugin_folder: PluginFolder, tmp_path: Path, how: str, end: str
+@pytest.mark.parametrize("end", ["timeout", "cancel"])
+async def test_survivors_end_with_a_run_that_is_stopped(
+    leaving: Plugin, tmp_path: Path, how: str, end: str
 ) -> None:
-    """At a deadline, when the run is cancelled, and when the pool is closed after a good run."""
-    hang = "" if end == "close" else "time.sleep(600)"
-    plugin = plugin_folder.plugin(
-        f"{SURVIVOR}\ndef run(*, how, note, **_):\n"
-        f"    survive(how, note)\n    {hang}\n    return {{}}"
-    )
+    """At a deadline, and when the run is cancelled."""
     note = tmp_path / "note"
+    kwargs = {"how": how, "note": str(note), "then": "time.sleep(600)"}
     async with Workers(1) as workers:
-        calling = asyncio.create_task(
-            workers.call(
-                plugin,
-                {"how": how, "note": str(note)},
-                options_for(workers, timeout=2.0 if end == "timeout" else None),
-            )
-        )
+        options = options_for(workers, timeout=2.0 if end == "timeout" else None)
+        calling = asyncio.create_task(workers.call(leaving, kwargs, options))
         if end == "timeout":
             with pytest.raises(RunTimeout):
                 await calling
-        elif end == "cancel":
+        else:
             await until(note.exists)
             calling.cancel()
             await asyncio.wait({calling})
-        else:
-            await calling
-            assert alive(note), "a run may leave something for the next one"
-
-    assert not alive(note)
-
-
-@pytest.mark.parametrize("how", [way for way in WAYS if way != "cleared"])
-async def test_survivors_of_a_crash_end_as_well(
-    plugin_folder: PluginFolder, tmp_path: Path, how: str
-) -> None:
-    """They have a new parent by then, and are known by their environment."""
-    plugin = plugin_folder.plugin(
-        f"{SURVIVOR}\ndef run(*, how, note, **_):\n    survive(how, note)\n    os._exit(3)"
-    )
-    note = tmp_path / "note"
-    kwargs = {"how": how, "note": str(note)}
-    async with Workers(1) as workers:
-        with pytest.raises(WorkerDied):
-            await workers.call(plugin, kwargs, options_for(workers, timeout=None))
 
         assert not alive(note)
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("then", ["", "raise ValueError"])
+async def test_survivors_end_with_a_run_that_comes_to_its_end(
+    leaving: Plugin, tmp_path: Path, how: str, then: str
+) -> None:
+    """Also with one that fails; log and record name them. Its process lives on."""
+    note, log, notes = tmp_path / "note", LogLines(), list[str]()
+    kwargs = {"how": how, "note": str(note), "then": then}
+    async with Workers(1) as workers:
+        options = options_for(workers, log, note=notes.append)
+        with contextlib.suppress(PluginError):
+            await workers.call(leaving, kwargs, options)
+
+        assert not alive(note)
+        (told,) = notes
+        assert told in TOLD
+        assert [event for _, event, _ in log.lines] == [
+            "run left processes behind, which were ended"
+        ]
+        kwargs["how"] = "none"  # nothing more is started, and nothing more is told
+        with contextlib.suppress(PluginError):
+            await workers.call(leaving, kwargs, options)
+        assert len(notes) == 1
+
+
+async def test_helpers_serve_the_next_run(plugin_folder: PluginFolder) -> None:
+    """A plugin may keep a pool of processes: it holds them, and they end with its own."""
+    plugin = plugin_folder.plugin(
+        """
+        import multiprocessing, os
+        pool = None
+        def run(**_):
+            global pool
+            pool = pool or multiprocessing.get_context("spawn").Pool(1)
+            return {"pid": pool.apply(os.getpid)}
+        """
+    )
+    notes: list[str] = []
+    async with Workers(1) as workers:
+        options = options_for(workers, note=notes.append)
+        pids = {(await workers.call(plugin, {}, options)).result["pid"] for _ in range(2)}
+
+    assert len(pids) == 1
+    assert notes == []
+    assert not Path(f"/proc/{pids.pop()}").exists()
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("then", ["os._exit(3)", "os.kill(os.getpid(), 9)", "os.killpg(0, 9)"])
+async def test_survivors_of_a_crash_end_as_well(
+    leaving: Plugin, tmp_path: Path, how: str, then: str
+) -> None:
+    """The supervisor inherits them, whatever has become of their environment."""
+    note = tmp_path / "note"
+    kwargs = {"how": how, "note": str(note), "then": then}
+    async with Workers(1) as workers:
+        with pytest.raises(WorkerDied):
+            await workers.call(leaving, kwargs, options_for(workers, timeout=None))
+
+        assert not alive(note)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_survivors_end_with_a_killed_daemon(daemon: DaemonProcess, note: Path, how: str) -> None:
+    """The kernel tells the supervisor, so that the next daemon has nothing to clear away."""
+    daemon.plugin(
+        "stays",
+        f"{SURVIVOR}\ndef run(*, how, note, **_):\n    survive(how, note)\n    time.sleep(600)",
+    )
+    params = {"note": str(note), "how": how}
+    daemon.configure(collectors={"stays": {"plugin": "stays", "every": "200ms", "params": params}})
+    daemon.start()
+    eventually(note.exists)
+    eventually(lambda: bool(note.read_text()))
+    daemon.kill()
+
+    eventually(lambda: not alive(note))
+
+
+def test_record_names_what_a_run_has_left_behind(daemon: DaemonProcess, note: Path) -> None:
+    """The operator sees it where runs are told."""
+    code = "def run(*, note, **_):\n    survive('cleared', note)\n    return {}"
+    daemon.plugin("stays", f"{SURVIVOR}\n{code}")
+    params = {"note": str(note)}
+    daemon.configure(collectors={"stays": {"plugin": "stays", "every": "200ms", "params": params}})
+    daemon.start()
+    daemon.wait_for("run ok", collector="stays")
+
+    (told,) = daemon.newest_run("stays")["notes"]
+    assert daemon.stop() == 0
+
+    assert told in TOLD
 
 
 def test_survivors_of_a_coroutine_end_with_the_daemon(

@@ -2,7 +2,6 @@
 
 from ingestd.calling.access import Access, Protection
 from ingestd.calling.coroutines import PluginResult
-from ingestd.calling.descendants import MARK, kill_descendants, new_mark
 from ingestd.calling.options import CallOptions, Isolation
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Workers
@@ -17,7 +16,6 @@ from ingestd.calling.starting import (
 from ingestd.calling.threads import Threads
 
 __all__ = [
-    "MARK",
     "Access",
     "CallOptions",
     "Isolation",
@@ -32,8 +30,6 @@ __all__ = [
     "check_request",
     "confinement",
     "describe_request",
-    "kill_descendants",
-    "new_mark",
     "results",
     "worker_command",
     "worker_environment",

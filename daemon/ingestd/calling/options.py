@@ -1,9 +1,9 @@
 """How a plugin is called, and the interface of what calls ordinary functions."""
 
 import asyncio
-from collections.abc import Mapping, MutableSet
+from collections.abc import Callable, Mapping, MutableSet, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ingestd.calling.access import EVERYDAY, Access
 from ingestd.calling.plugin import Plugin
@@ -55,6 +55,7 @@ class CallOptions:
             bytes, or None. The configuration refuses it where there is no such process.
         isolation: Where ordinary functions run.
         log: Takes at once what the plugin logs.
+        note: Puts a line into the record of the run.
         host: The system that the plugin was written for, or None.
         access: What an ordinary function may see of the daemon's surroundings, if it has a
             process of its own.
@@ -66,6 +67,18 @@ class CallOptions:
     memory_limit: int | None
     isolation: Isolation
     log: Log
+    note: Callable[[str], object] = str  # or else nowhere
     host: Host | None = None
     access: Access = EVERYDAY
     left_behind: MutableSet[asyncio.Task[None]] = field(default_factory=set, repr=False)
+
+
+MOST_NAMED: Final = 5  # processes in a line
+
+
+def tell_strays(names: Sequence[str], options: CallOptions) -> None:
+    """Tell which processes a run has left behind that were ended, if there are any."""
+    if names:
+        named = ", ".join(sorted(names)[:MOST_NAMED])
+        options.log.warning("run left processes behind, which were ended", names=named)
+        options.note(f"left processes behind, which were ended: {named}")

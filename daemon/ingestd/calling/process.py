@@ -1,4 +1,8 @@
-"""The daemon's end of one worker process: its channel, its output, its death."""
+"""The daemon's end of one worker process: its channel, its output, its death.
+
+What the daemon starts is a supervisor (``processes``). It starts the worker, ends what that leaves
+behind, and ends as it has ended.
+"""
 
 import asyncio
 import contextlib
@@ -13,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar, TypeVarTuple
 
 from ingestd.calling.access import Access, Grants, Protection
-from ingestd.calling.descendants import hold_descendants, kill_descendants, kill_held
 from ingestd.calling.output import OutputTail
 from ingestd.calling.rulesets import Rulesets
 from ingestd.calling.starting import worker_command, worker_environment
@@ -24,6 +27,7 @@ from ingestd.errors import (
     ResultTooLarge,
     WorkerDied,
 )
+from ingestd.processes import kill_descendants, kill_strays, strays
 from ingestd.worker import Fingerprint, wire
 
 T = TypeVar("T")
@@ -261,46 +265,43 @@ class WorkerProcess:
         """
         if self._expiry is not None:
             self._expiry.cancel()
-        held: list[int] = []
         if kill:
             await self._kill_family()
-        elif not self._exit.done():  # its descendants may serve its exit handlers until then
-            held = await self._blocking(hold_descendants, self._process.pid)
         self._writer.close()
         try:
             await asyncio.wait_for(asyncio.shield(self._exit), EXIT_TIMEOUT)
         except TimeoutError:
-            pass
+            await self._kill_family()
         finally:
-            self._kill_group()
+            self._kill_supervisor()
             self.output.close()
-            kill_held(held)
         await self._blocking(kill_descendants, None, self._confinement.mark)
 
+    async def end_strays(self) -> list[str]:
+        """Kill what a run has started and left behind; return the names of those processes.
+
+        Its process may keep helpers for the next run: children of its own, in its group.
+        """
+        if not strays(self._process.pid):
+            return []
+        return await self._blocking(kill_strays, self._process.pid)
+
     async def _kill_family(self) -> None:
-        """Kill the process with all that descends from it, while that can be seen."""
-        if self._exit.done():
-            return
-        os.kill(self._process.pid, signal.SIGSTOP)  # it starts no others meanwhile
-        try:
+        """Kill all that the supervisor has below it."""
+        if not self._exit.done():
             await self._blocking(kill_descendants, self._process.pid, self._confinement.mark)
-        finally:
-            self._kill_group()
 
     async def _blocking(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._confinement.pool, function, *args)
 
     def _has_exited(self, _: asyncio.Task[int]) -> None:
-        self._signal_group()  # nothing that the plugin started stays
         # A channel that another process still holds open would hide the death from us.
         abort = self._writer.transport.abort
         asyncio.get_running_loop().call_later(EXIT_TIMEOUT / 2, abort)
 
-    def _kill_group(self) -> None:
+    def _kill_supervisor(self) -> None:
+        """Kill what has not ended by itself; the kernel then kills the process below it."""
         if not self._exit.done():  # or else the number may belong to another process by now
-            self._signal_group()
-
-    def _signal_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingestd.calling.access import Access, Protection, environment_for
-from ingestd.calling.descendants import MARK
 from ingestd.calling.plugin import Plugin
 from ingestd.contract import Host, unavailable_modules
+from ingestd.processes import MARK
 from ingestd.worker import Source
 
 
 def worker_command(channel: int, ruleset: int | None) -> list[str]:
-    """Return the command line that starts a worker.
+    """Return the command line that starts a worker below a supervisor.
 
     Without ``-B`` it would write bytecode next to the plugins, and without
     ``-P`` it would import modules that happen to lie in the current directory.
@@ -27,9 +27,10 @@ def worker_command(channel: int, ruleset: int | None) -> list[str]:
         "-P",
         "-B",
         "-m",
+        "ingestd.processes",
+        str(os.getpid()),
         "ingestd.worker",
         str(channel),
-        str(os.getpid()),
         "-" if ruleset is None else str(ruleset),
     ]
 

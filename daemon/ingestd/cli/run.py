@@ -15,7 +15,6 @@ import click
 
 from ingestd import loop
 from ingestd.app import Daemon
-from ingestd.calling import MARK, kill_descendants, new_mark
 from ingestd.cli.exitcodes import complain
 from ingestd.cli.loading import loader_for
 from ingestd.cli.settings import config_option, load
@@ -23,6 +22,7 @@ from ingestd.config import Config
 from ingestd.errors import ConfigError, IngestError
 from ingestd.loading import with_plugins
 from ingestd.logs import configure
+from ingestd.processes import MARK, kill_descendants, new_mark
 from ingestd.redaction import Redactor
 from ingestd.signals import SIGNALS, Answers
 from ingestd.systemd import Notifier

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -115,7 +115,8 @@ class Run:
         self._hide(memory.hidden)
         remembered = arguments(memory, self._params, fingerprint=self._fingerprint)
         kwargs = {**remembered, **self._extras()}
-        async with aclosing(results(self.plugin, kwargs, self.options)) as everything:
+        options = replace(self.options, note=self._note)
+        async with aclosing(results(self.plugin, kwargs, options)) as everything:
             async for given in everything:
                 await self._take(given)
 

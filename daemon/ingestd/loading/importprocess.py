@@ -15,13 +15,12 @@ from ingestd.calling import (
     Rulesets,
     check_request,
     describe_request,
-    kill_descendants,
-    new_mark,
     worker_command,
     worker_environment,
 )
 from ingestd.contract import Host
 from ingestd.errors import PluginLoadError
+from ingestd.processes import kill_descendants, new_mark
 from ingestd.worker import Description, Kind, Parameters, Source, wire
 
 IMPORT_TIMEOUT: Final = 60.0  # seconds

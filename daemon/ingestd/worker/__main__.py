@@ -1,8 +1,8 @@
 """What runs inside a worker process: one plugin version, one call after another.
 
-Started as ``python -m ingestd.worker CHANNEL PARENT RULESET``; everything else, params
-and their secrets above all, comes over the channel. Standard output and error
-are a pipe that the daemon reads.
+Started as ``ingestd.worker CHANNEL RULESET`` below a supervisor (``processes``), which ends what it
+leaves behind. Everything else, params and their secrets above all, comes over the channel. Standard
+output and error are a pipe that the daemon reads.
 """
 
 import contextlib
@@ -33,8 +33,6 @@ READINGS_IN_MESSAGE: Final = (
 )
 RESULT_LIMIT: Final = 64 << 20  # bytes: some two million readings
 TOO_MUCH: Final = f"run must give at most {RESULT_LIMIT >> 20} MiB at once"
-PR_SET_PDEATHSIG: Final = 1
-PR_SET_CHILD_SUBREAPER: Final = 36
 
 Send = Callable[[object], int]
 
@@ -43,9 +41,8 @@ def main() -> None:
     """Serve the daemon until it closes the channel."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
-    _die_with(int(sys.argv[2]))
-    if sys.argv[3] != "-":
-        landlock.restrict(int(sys.argv[3]))
+    if sys.argv[2] != "-":
+        landlock.restrict(int(sys.argv[2]))
     _settle_in()
 
     # A fork that the plugin made must neither answer for us nor keep the channel open.
@@ -68,17 +65,6 @@ def _sender(channel: socket.socket) -> Send:
         return len(data)
 
     return send
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill us when the daemon is gone, however it went."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        # So what the plugin starts stays below us, and the daemon finds it there.
-        libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
-    if os.getppid() != parent:  # it went before the kernel knew
-        os._exit(1)
 
 
 def _settle_in() -> None:
