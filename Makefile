@@ -8,7 +8,14 @@ NEWEST := .venv-newest
 # The first of these that is Python 3.11 or later makes the virtualenv.
 PYTHON ?= python3.13 python3.12 python3.11 python3
 # More than there are cores, because most tests wait for a process or a server.
-JOBS ?= 4
+JOBS ?= 6
+# Tests start ingestd hundreds of times; where PYTHONDONTWRITEBYTECODE is set, each would compile it.
+COMPILE = $(BIN)/python -m compileall -q daemon plugins
+# Where there is room, databases of tests are in memory: what survives a kill does so there as well,
+# and a disk takes some milliseconds for each of their commits.
+ROOM_KIB := 4000000
+TEMPROOT = $(shell free=$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1); \
+    if [ -w /dev/shm ] && [ "$${free:-0}" -gt $(ROOM_KIB) ]; then echo PYTEST_DEBUG_TEMPROOT=/dev/shm; fi)
 
 .PHONY: help run test test-newest check bench bench-quick clean
 
@@ -31,7 +38,8 @@ run: $(VENV)/.installed
 	@exec $(BIN)/ingestd run --config conf/demo.yaml
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+	@$(COMPILE)
+	$(TEMPROOT) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
 
 test-newest:
 	@$(MAKE) --no-print-directory VENV=$(NEWEST) $(NEWEST)/bin/pip
@@ -40,7 +48,8 @@ test-newest:
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --upgrade --upgrade-strategy eager --requirement $(NEWEST)/requirements.txt
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	$(NEWEST)/bin/python -m pytest -q -n $(JOBS) --dist loadgroup
+	@$(COMPILE)
+	$(TEMPROOT) $(NEWEST)/bin/python -m pytest -q -n $(JOBS) --dist loadgroup
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check

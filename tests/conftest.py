@@ -1,5 +1,6 @@
 """Fixtures for all tests; each lives with its topic in tests/support."""
 
+import pytest
 from hypothesis import settings
 
 # No test judges by the wall clock: how long an example takes says how busy the machine is.
@@ -20,3 +21,13 @@ pytest_plugins = [
     "tests.support.source",
     "tests.support.workers",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first, so that none is left for one worker when the others are done."""
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> float:
+    """Return how long a test takes, as far as its mark says; the others stay in random order."""
+    return max((float(mark.args[0]) for mark in item.iter_markers("slow") if mark.args), default=0)

@@ -16,7 +16,7 @@ import pytest
 
 import ingestd
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = [pytest.mark.slow(20), pytest.mark.xdist_group("packaging")]
 
 ROOT: Final = Path(__file__).parent.parent
 NOT_SOURCE: Final = shutil.ignore_patterns(

@@ -11,6 +11,7 @@ from tests.support.daemonprocess import DaemonProcess, eventually
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("options", [(), ("--stream",)])
 def test_writes_a_plugin_that_runs_and_a_test_that_passes(
     daemon: DaemonProcess, cli: CommandLine, options: tuple[str, ...]

@@ -73,6 +73,7 @@ def settled(daemon: DaemonProcess) -> bool:
     )
 
 
+@pytest.mark.slow(20)
 def test_kills_repeat_windows_and_skip_none(
     daemon: DaemonProcess, meters: MeterServer, archive: Archive, tmp_path: Path
 ) -> None:

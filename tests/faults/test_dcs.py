@@ -122,6 +122,7 @@ def trouble(dcs: FakeDcs, chance: random.Random) -> None:
     dcs.campus.register("R741").resets = [NOW - timedelta(days=30, minutes=30)]
 
 
+@pytest.mark.slow(15)
 def test_kills_during_collection_repeat_and_never_skip(
     daemon: DaemonProcess, dcs_apart: FakeDcs
 ) -> None:
@@ -152,6 +153,7 @@ def test_kills_during_collection_repeat_and_never_skip(
     assert not dcs.signed_in
 
 
+@pytest.mark.slow(30)
 def test_kills_during_a_backfill_repeat_and_never_skip(
     daemon: DaemonProcess, dcs_apart: FakeDcs
 ) -> None:

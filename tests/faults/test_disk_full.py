@@ -77,6 +77,7 @@ def await_runs_of_the_clock(daemon: DaemonProcess) -> None:
     eventually(lambda: len(daemon.logged("run ok", collector="clock")) > ran + 5)
 
 
+@pytest.mark.slow(10)
 def test_disk_full_during_an_outage(scene: Scene) -> None:
     """Sources that keep their data are left alone; a kill and a start on the full disk included."""
     daemon, meters = scene.daemon, scene.meters

@@ -129,6 +129,7 @@ def collectors(urls: dict[str, str]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow(60)
 def test_status_names_each_mistake(
     daemon: DaemonProcess, urls: dict[str, str], cli: CommandLine
 ) -> None:

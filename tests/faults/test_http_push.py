@@ -36,6 +36,7 @@ def collector(**where: Any) -> dict[str, Any]:
     return {"loggers": {"plugin": "http_push", "params": params}}
 
 
+@pytest.mark.slow(15)
 def test_a_logger_drains_into_the_embedded_store(daemon: DaemonProcess, tmp_path: Path) -> None:
     """It posts below the daemon's address; all that was answered with 200 is safe at every kill."""
     chance = random.Random(SEED)
@@ -72,6 +73,7 @@ def test_a_logger_drains_into_the_embedded_store(daemon: DaemonProcess, tmp_path
     assert look()["meter"] == expected
 
 
+@pytest.mark.slow(15)
 def test_loggers_drain_while_the_store_is_dead(daemon: DaemonProcess, tmp_path: Path) -> None:
     """They post at an address of the plugin's, into VictoriaMetrics: what is spooled is safe."""
     chance = random.Random(SEED)

@@ -99,6 +99,7 @@ MAKERS: Final = {
 }
 
 
+@pytest.mark.slow(20)
 @pytest.mark.parametrize("names", KILLS)
 def test_kills_repeat_and_never_skip(
     daemon: DaemonProcess, meters: MeterServer, names: str, tmp_path: Path

@@ -22,6 +22,7 @@ STORES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
+@pytest.mark.slow(15)
 @pytest.mark.parametrize("store", STORES)
 def test_it_ends_for_a_restart_and_acknowledges_only_what_that_finds(
     daemon: DaemonProcess, store: str

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 CLOCK = "def run(**_): return {'readings': [(None, 'clock', 1)]}"
 
 
+@pytest.mark.slow(10)
 def test_backlog_and_fresh_readings_after_an_outage(
     daemon: DaemonProcess, meters: MeterServer, tmp_path: Path
 ) -> None:

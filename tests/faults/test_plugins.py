@@ -57,6 +57,7 @@ BAD: Final = {
 }
 
 
+@pytest.mark.slow(10)
 def test_bad_plugins_disturb_no_other(daemon: DaemonProcess) -> None:
     """Each has a record that says why it failed; the healthy ones ran all the while.
 

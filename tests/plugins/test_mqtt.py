@@ -123,6 +123,7 @@ async def test_lost_session_is_told(broker: RealServer) -> None:
     assert ctx.logs[-1]["log_level"] == "warning"
 
 
+@pytest.mark.slow(10)
 async def test_memory_is_bounded_while_nothing_gets_safe(tmp_path: Path) -> None:
     """20,000 messages wait at the broker, not here, and all of them come in the end."""
     many = 20_000
