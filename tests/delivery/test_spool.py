@@ -284,6 +284,22 @@ async def test_bodies_that_were_picked_are_not_dropped_either(spool: Spool) -> N
     assert await queue(spool) == ["1", "2"]
 
 
+async def test_a_sample_has_the_newest_body_and_any_other(
+    database: Database, spool: Spool, clock: VirtualClock
+) -> None:
+    """Only of this store, and none that others go past."""
+    other = Spool(database, "other", limit_bytes=LIMIT, clock=clock)
+    nothing = await spool.sample()
+    await add(spool, body("1"), body("2"), body("3"), body("4"))
+    await add(other, body("5"))
+
+    picked = [await spool.sample(past={1, 4}) for _ in range(20)]
+
+    assert nothing == await spool.sample(past={1, 2, 3, 4}) == []
+    assert [newest for newest, _ in picked] == [body("3")] * 20
+    assert {any_other.data for _, any_other in picked} == {b"2", b"3"}
+
+
 async def test_bodies_expire_by_their_age_in_the_spool(spool: Spool, clock: VirtualClock) -> None:
     """Their points may be as old as they like."""
     await add(spool, body("a", points=2, last=10**9))

@@ -254,7 +254,7 @@ class Spool:
             ids = await self._database.read(
                 lambda db: _droppable(db, self.store, size_bytes, checked_out)
             )
-            return await self._remove(ids) if ids else 0
+            return await self._remove(ids)
 
     async def expire(self, before: float) -> int:
         """Drop bodies spooled before a time (Unix seconds); return how many points they held."""
