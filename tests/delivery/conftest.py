@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.delivery import drain
+from tests.support.answering import AnsweringSink
 from tests.support.influx2 import Influx2
 from tests.support.pipeline import BUCKET
 from tests.support.stores import Stores, stores_of
@@ -22,3 +24,10 @@ async def stores(server: Influx2, tmp_path: Path) -> AsyncIterator[Stores]:
     """Give deliveries to that server, none of them started."""
     async with stores_of(server, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch) -> AnsweringSink:
+    """Give a store that takes everything, and have the drain look at once whether it does."""
+    monkeypatch.setattr(drain, "LOOK_AT_OUTAGE", 0.02)
+    return AnsweringSink()

@@ -114,6 +114,37 @@ async def test_waiting_caller_lets_a_batch_grow_while_another_is_on_its_way() ->
     await at_once(waiter)
 
 
+async def test_waiting_caller_waits_for_all_that_is_on_its_way() -> None:
+    """Two batches may be."""
+    one = OneLane(batch=2)
+    await one.put(1, 2)
+    await one.put(3, 4)
+    first, second = await one.batch(), await one.batch()
+    waiter = asyncio.create_task((await one.put(5)).wait())
+    next_batch = asyncio.create_task(one.lane.next_batch())
+
+    one.done(first)
+    assert await waits(next_batch)
+
+    one.done(second)
+    batch = await at_once(next_batch)
+    assert batch is not None
+    one.done(batch)
+    await at_once(waiter)
+
+
+async def test_points_linger_again_after_a_batch_that_was_hurried() -> None:
+    """Nobody waits for them."""
+    one = OneLane()
+    waiter = asyncio.create_task((await one.put(1)).wait())
+    await settle()
+    one.done(await one.batch())
+    await at_once(waiter)
+    await one.put(2)
+
+    assert await waits(asyncio.create_task(one.lane.next_batch()))
+
+
 async def test_kept_and_droppable_points_never_share_a_batch() -> None:
     """A full spool may drop the one kind and never the other; the older goes first."""
     one = OneLane()
@@ -354,6 +385,17 @@ async def test_closed_lane_hands_out_the_rest_and_ends() -> None:
     assert sorted([seconds(await one.batch()) for _ in range(3)]) == [[1, 2], [3], [4]]
     assert await at_once(one.lane.next_batch()) is None
     assert await at_once(one.lane.next_batch()) is None
+
+
+async def test_closed_lane_hands_out_the_backfill_last() -> None:
+    """There may not be time for all, and its source can be asked again."""
+    one = OneLane()
+    await one.put(1, priority=Priority.BACKFILL)
+    await one.put(9)
+
+    one.lane.close()
+
+    assert [seconds(await one.batch()) for _ in range(2)] == [[9], [1]]
 
 
 async def test_empty_lane_ends_as_soon_as_it_is_closed() -> None:

@@ -3,83 +3,12 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from ingestd.config.model import InfluxStore
-from ingestd.delivery import drain
 from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
-from ingestd.model import Point
-from ingestd.sinks.influxdb import InfluxSink2
-from ingestd.sinks.protocol import Encoded
+from tests.support.answering import AnsweringSink
 from tests.support.pipeline import points, running, until
-
-
-class AnsweringSink(InfluxSink2):
-    """A store without a server.
-
-    Attributes:
-        answer: What it says to points at some seconds; None if it takes them.
-        opening: What it says when it is opened, one each; then it opens.
-        opened: How often it was.
-        bodies: The seconds of the points of each request.
-        has: The seconds of all points that it took.
-        join_error: What goes wrong when a body is made of payloads, or None.
-        threads: The names of those in which bodies were made and taken apart.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(
-            InfluxStore(name="main", url="http://127.0.0.1:9", org="o", bucket="b", token="t")
-        )
-        self.answer: Callable[[list[int]], Exception | None] = lambda _seconds: None
-        self.opening: list[Exception] = []
-        self.opened = 0
-        self.bodies: list[list[int]] = []
-        self.has: set[int] = set()
-        self.join_error: Exception | None = None
-        self.threads: set[str] = set()
-
-    async def open(self) -> None:
-        """Count, and open unless something is to be said first."""
-        self.opened += 1
-        if self.opening:
-            raise self.opening.pop()
-
-    async def write(self, data: bytes) -> None:
-        """Note the body, and answer it."""
-        lines = super().split(data)
-        seconds = [int(line.rpartition(b" ")[2]) // 1_000_000 for line in lines]
-        self.bodies.append(seconds)
-        if (error := self.answer(seconds)) is not None:
-            raise error
-        self.has.update(seconds)
-
-    def encode(self, points: Sequence[Point]) -> Encoded:
-        """Note the thread, and encode."""
-        self.threads.add(threading.current_thread().name)
-        return super().encode(points)
-
-    def split(self, data: bytes) -> list[bytes]:
-        """Note the thread, and take a body apart."""
-        self.threads.add(threading.current_thread().name)
-        return super().split(data)
-
-    def join(self, payloads: Sequence[bytes]) -> bytes:
-        """Note the thread, and make a body."""
-        self.threads.add(threading.current_thread().name)
-        if self.join_error is not None:
-            raise self.join_error
-        return super().join(payloads)
-
-
-@pytest.fixture
-def sink(monkeypatch: pytest.MonkeyPatch) -> AnsweringSink:
-    """Give a store that takes everything, and have the drain look at once whether it does."""
-    monkeypatch.setattr(drain, "LOOK_AT_OUTAGE", 0.02)
-    return AnsweringSink()
 
 
 def hates(*bad: int) -> Callable[[list[int]], Exception | None]:
