@@ -85,6 +85,8 @@ def null_finder(expression: str) -> Callable[[Any], bool]:
     A source that says null is there and has nothing to tell; one without the key is another
     source than was meant. Only plain keys can tell the two apart, as JMESPath finds null in both.
     """
+    if expression == "@":
+        return lambda document: document is None
     names = expression.split(".") if PLAIN.fullmatch(expression) else []
 
     def has_null(document: Any) -> bool:

@@ -4,6 +4,6 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 from .errors import DocumentError
-from .formats import FORMATS, Format, format_of
+from .formats import FORMATS, OPTIONS, Format, Listed, format_of
 
-__all__ = ["FORMATS", "DocumentError", "Format", "format_of"]
+__all__ = ["FORMATS", "OPTIONS", "DocumentError", "Format", "Listed", "format_of"]

@@ -15,6 +15,8 @@ from .xmltext import xml_in
 
 AUTO: Final = "auto"
 FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
+# Every plugin that reads documents has them under these names.
+OPTIONS: Final = ("format", "csv", "charset", "fields")
 # The end of a media type, or of a file's name, and the format that it says.
 ENDINGS: Final = {
     "x-ndjson": "ndjson", "ndjson": "ndjson", "jsonl": "ndjson", "json-lines": "ndjson",
@@ -22,6 +24,10 @@ ENDINGS: Final = {
     "csv": "csv", "tab-separated-values": "csv", "tsv": "csv", "xml": "xml",
     "html": "json",  # a page to log in at, most likely, and to be told as what it is
 }  # fmt: skip
+
+
+class Listed(list[Any]):
+    """A document that is nothing but records, one behind the other, as in CSV."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +77,17 @@ class Format:
         name = self.name if self.name != AUTO else kind or kind_in(data)
         if name == "csv":
             text = decoded(data, charset=self.charset, said=said)
-            return list(self.csv.records(text.splitlines(keepends=True)))
+            return Listed(self.csv.records(text.splitlines(keepends=True)))
         if name == "ndjson":
-            return ndjson_in(data, charset=self.charset, said=said)
+            return Listed(ndjson_in(data, charset=self.charset, said=said))
         if name in {"xml", "entsoe"}:
             found = xml_in(data, charset=self.charset, said=said)
-            return entsoe.records(found, zone=self.zone) if name == "entsoe" else found
+            return Listed(entsoe.records(found, zone=self.zone)) if name == "entsoe" else found
         try:
             return json_in(data, charset=self.charset, said=said)
         except DocumentError:
             if self.name == AUTO and is_ndjson(data):
-                return ndjson_in(data, charset=self.charset, said=said)
+                return Listed(ndjson_in(data, charset=self.charset, said=said))
             raise
 
 

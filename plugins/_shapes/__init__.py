@@ -6,12 +6,13 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 from .checking import check_shape
 from .options import OPTIONS, Description, description_of
 from .reader import Reader, Reading
-from .records import look, shown
+from .records import WHOLE, look, shown
 from .templates import NOT_FIXED, Fixed
 
 __all__ = [
     "NOT_FIXED",
     "OPTIONS",
+    "WHOLE",
     "Description",
     "Fixed",
     "Reader",

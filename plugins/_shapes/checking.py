@@ -2,14 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from ingestd.plugins._checks import Given
+from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import format_of
 
 from .options import OPTIONS, description_of, layout_in, records_in, time_of
-
-OF_DOCUMENTS: Final = ("format", "csv", "charset", "fields")
 
 
 def check_shape(given: Given, run: Callable[..., Any]) -> None:

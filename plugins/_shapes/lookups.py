@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ingestd.plugins._fields import Path, compile_path
 
-from .records import WHOLE, Node, Records
+from .records import EVERYTHING, WHOLE, Node, Records
 
 KEY: Final = "key"
 PARENT: Final = re.compile(r"((?:parent\.)+)(.+)", re.DOTALL)
@@ -51,7 +51,7 @@ def parent_lookup(levels: int, expression: str, *, where: str) -> Lookup:
     Raises:
         ValueError: It is no path.
     """
-    inner = lookup_of(expression, Records((), None), where=where).node
+    inner = lookup_of(expression, EVERYTHING, where=where).node
     own = compile_path("parent." * levels + expression, where=where)
 
     def find(node: Node) -> Any:

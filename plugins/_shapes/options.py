@@ -1,18 +1,18 @@
 """The options that describe a shape, as the operator writes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
 from ingestd.plugins._fields import null_finder
 from ingestd.plugins._values import OPTIONS as OF_VALUES
-from ingestd.plugins._values import value_reader
+from ingestd.plugins._values import DescribedValue, described_values
 
 from .layouts import RECORDS, Layout, layout_of
 from .lookups import Lookup, lookup_of
 from .reader import Find, Reader
-from .records import Records, records_of
+from .records import EVERYTHING, Records, records_of
 from .templates import Fixed, Template, nothing_fixed, template_of
 
 # Every plugin that reads documents has them under these names.
@@ -29,21 +29,21 @@ class Description:
         records: Where the records are; None: the document is one.
         layout: How they are laid out there.
         time: Finds the time, or None.
-        pairs: Template of a series, and path to its value.
+        values: Template of a series, path to its value, and what that means.
+        one: Whether the option for them is ``value``.
         tags: Name and template.
         time_format: See ``parse_time``.
         zone: See ``parse_time``.
-        number: Reads a value.
     """
 
     records: Records | None
     layout: Layout
     time: Lookup | None
-    pairs: tuple[tuple[str, str], ...]
+    values: tuple[DescribedValue, ...]
+    one: bool
     tags: tuple[tuple[str, str], ...]
     time_format: str | None
     zone: tzinfo | None
-    number: Callable[[Any], Any]
 
     def reader(self, fixed: Fixed = nothing_fixed) -> Reader:
         """Return what reads documents.
@@ -55,34 +55,38 @@ class Description:
         Raises:
             ValueError: A template or a path is none.
         """
-        known = self.records or Records((), None)
+        known = self.records or EVERYTHING
         series = [
             (
-                template_of(name, known, fixed=fixed, where="series"),
-                lookup_of(path, known, where=f"value of {name!r}"),
+                template_of(each.series, known, fixed=fixed, where="series"),
+                lookup_of(each.path, known, where=self._where(each)),
+                each.reader.number,
             )
-            for name, path in self.pairs
+            for each in self.values
         ]
         tags = [
             (name, template_of(text, known, fixed=fixed, where=f"tags.{name}"))
             for name, text in self.tags
         ]
-        templates = [*(name for name, _ in series), *(text for _, text in tags)]
-        scoped = self._scoped(templates, [value for _, value in series])
+        templates = [*(name for name, *_ in series), *(text for _, text in tags)]
+        scoped = self._scoped(templates, [value for _, value, _ in series])
         return Reader(
             records=self.records,
             layout=self.layout,
             scoped=scoped,
             time=None if self.time is None else find(self.time, scoped=scoped),
             values=tuple(
-                (name.compiled(scoped=scoped), find(value, scoped=scoped)) for name, value in series
+                (name.compiled(scoped=scoped), find(value, scoped=scoped), number)
+                for name, value, number in series
             ),
             tags=tuple((name, text.compiled(scoped=scoped)) for name, text in tags),
-            nulls=tuple(null_finder(path) for _, path in self.pairs),
+            nulls=tuple(null_finder(each.path) for each in self.values),
             time_format=self.time_format,
             zone=self.zone,
-            number=self.number,
         )
+
+    def _where(self, value: DescribedValue) -> str:
+        return "value" if self.one else f"value of {value.series!r}"
 
     def _scoped(self, templates: list[Template], values: list[Lookup]) -> bool:
         lookups = [*values, *([self.time] if self.time else [])]
@@ -121,11 +125,11 @@ def description_of(
         records=records_in(options, whole=whole),
         layout=layout_in(options),
         time=time_of(options),
-        pairs=pairs_of(values if values is not None else {series: value}),
+        one=values is None,
+        values=tuple(described_values({series: value} if values is None else values, options)),
         tags=tags_of(options.get("tags")),
         time_format=options.get("time_format"),
         zone=zone,
-        number=value_reader(options).number,
     )
     description.reader(fixed)
     return description
@@ -160,17 +164,6 @@ def time_of(options: Mapping[str, Any]) -> Lookup | None:
     time = options.get("time")
     known = records_of(options.get("records"))
     return None if time is None else lookup_of(time, known, where="time")
-
-
-def pairs_of(values: Any) -> tuple[tuple[str, str], ...]:
-    """Return series and path for each value.
-
-    Raises:
-        ValueError: It is no mapping, or an empty one.
-    """
-    if not isinstance(values, Mapping) or not values:
-        raise ValueError(f"values: expected series and path for each value, got {values!r}")
-    return tuple(values.items())
 
 
 def tags_of(tags: Any) -> tuple[tuple[str, str], ...]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
+from ingestd.plugins._documents import Listed
 from ingestd.plugins._fields import parse_time
 
 from .layouts import Layout
-from .records import Node, Records, look
+from .records import EVERYTHING, Node, Records, look
 
 Reading = tuple[Any, ...]
 Find = Callable[[Any], Any]
@@ -27,24 +28,23 @@ class Reader:
         layout: How they are laid out there.
         scoped: Whether records are nodes.
         time: The time of a record; None if it has none.
-        values: Series, or what tells it, and value, for each reading that a record makes.
+        values: Series, or what tells it; what finds the value; and what reads it as a number:
+            for each reading that a record makes.
         tags: Tag and its text, or what tells it.
         nulls: For each value, says whether a record has null in its place.
         time_format: See ``parse_time``.
         zone: See ``parse_time``.
-        number: Reads a value.
     """
 
     records: Records | None
     layout: Layout
     scoped: bool
     time: Find | None
-    values: tuple[tuple[str | Find, Find], ...]
+    values: tuple[tuple[str | Find, Find, Find], ...]
     tags: tuple[tuple[str, str | Find], ...]
     nulls: tuple[Callable[[Any], bool], ...]
     time_format: str | None
     zone: tzinfo | None
-    number: Find
 
     def records_of(self, document: Any) -> list[Any]:
         """Return the records of a document.
@@ -52,9 +52,10 @@ class Reader:
         Raises:
             ValueError: They are not where, or how, they were said to be.
         """
-        if self.records is None:
+        if self.records is None and not isinstance(document, Listed):
             return [Node(document, None, None)] if self.scoped else [document]
-        nodes = [node for holder in self.records.holders(document) for node in self.layout(holder)]
+        holders = (self.records or EVERYTHING).holders(document)
+        nodes = [node for holder in holders for node in self.layout(holder)]
         return nodes if self.scoped else [node.value for node in nodes]
 
     def readings(self, records: Iterable[Any], *, now: Any = NOW) -> list[Reading]:
@@ -73,9 +74,9 @@ class Reader:
             if vary:
                 tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
                 rest = (tags,) if tags else ()
-            for series, value in self.values:
+            for series, value, number in self.values:
                 name = series if isinstance(series, str) else series(record)
-                found.append((time, name, self._value(value(record)), *rest))
+                found.append((time, name, number(value(record)), *rest))
         return found
 
     def _fixed_tags(self) -> dict[str, str]:
@@ -88,14 +89,13 @@ class Reader:
             return found
         return parse_time(found, time_format=self.time_format, zone=self.zone)
 
-    def _value(self, value: Any) -> Any:
-        """Return a value as the daemon takes it: the one place where a value is read."""
-        return self.number(value)
-
     def has_nothing(self, record: Any) -> bool:
-        """Say whether a record has null for a value: there is nothing to tell at the moment."""
+        """Say whether a record says itself that it has no value, as at night."""
         bare = record.value if self.scoped else record
-        return any(has_null(bare) for has_null in self.nulls)
+        return any(has_null(bare) for has_null in self.nulls) or any(
+            (found := value(record)) is not None and number(found) is None
+            for _, value, number in self.values
+        )
 
     def shown(self, records: Sequence[Any]) -> str:
         """Describe the first of some records, for people."""

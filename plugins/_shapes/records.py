@@ -81,6 +81,9 @@ class Records:
         return holders
 
 
+EVERYTHING: Final = Records((), None)
+
+
 def records_of(expression: Any) -> Records:
     """Read the ``records`` option.
 
@@ -88,7 +91,7 @@ def records_of(expression: Any) -> Records:
         ValueError: It is no path.
     """
     if expression is None or expression == WHOLE:
-        return Records((), None)
+        return EVERYTHING
     if isinstance(expression, str) and NAMES.fullmatch(expression):
         steps = tuple(SPLIT.findall(expression))
         named = [step for step in steps if step[0] == "{"]

@@ -10,7 +10,9 @@ Parameters, connecting: ``url`` -- ``mqtt://host`` or ``mqtts://host``;
 Parameters, reading: ``topics`` -- filters, or dicts with a ``filter`` and any of
 the following; ``qos``; ``series`` -- a template such as ``{1}_{3}``; ``value`` --
 JMESPath in the payload -- or ``values`` -- template to JMESPath, or to ``path`` and what
-the value means; ``time``, ``time_format``, ``timezone``; ``tags`` -- name to template;
+the value means; ``format``, ``csv``, ``charset``, ``records``, ``layout``, ``fields`` --
+what a payload with several records looks like; ``time``, ``time_format``, ``timezone``;
+``tags`` -- name to template;
 ``words`` -- word to number; ``nothing`` -- what says that there is no value; ``decimal`` --
 what stands before the fraction; ``units`` -- what may follow a number; ``retained`` --
 ``ignore`` or ``once``.
@@ -25,6 +27,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ingestd.plugins._checks import Given
+from ingestd.plugins._documents import OPTIONS as DOCUMENT_OPTIONS
 from ingestd.plugins._params import duration, time_zone, whole
 from ingestd.plugins._values import OPTIONS as VALUE_OPTIONS
 from ingestd.plugins._values import value_reader
@@ -58,6 +61,12 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     series: str | None = None,
     value: str | None = None,
     values: Mapping[str, str] | None = None,
+    format: str | None = None,  # noqa: A002 -- the option's name
+    csv: Mapping[str, Any] | None = None,
+    charset: str | None = None,
+    records: str | None = None,
+    layout: str | None = None,
+    fields: Sequence[str] | str | None = None,
     time: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
@@ -80,6 +89,12 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         series=series,
         value=value,
         values=values,
+        format=format,
+        csv=csv,
+        charset=charset,
+        records=records,
+        layout=layout,
+        fields=fields,
         time=time,
         time_format=time_format,
         tags=tags,
@@ -130,10 +145,9 @@ def check(**params: Any) -> list[str]:
             series=each.series,
             value=each.value,
             values=each.values,
-            time=each.time,
-            time_format=each.time_format,
             tags=each.tags,
-            **vars_of(each, *VALUE_OPTIONS),
+            **vars_of(each, "time", "time_format", "records", "layout"),
+            **vars_of(each, *DOCUMENT_OPTIONS, *VALUE_OPTIONS),
         )
     )
     given.read(

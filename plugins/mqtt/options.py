@@ -48,7 +48,7 @@ def settings_of(*, entries: Iterable[Route], **options: Any) -> Settings:
         keepalive=round(duration(options["keepalive"], "keepalive")),
         session_expiry=round(duration(options["session_expiry"], "session_expiry")),
         window=whole(options["max_held"], "max_held"),
-        retained=takes_retained(options["retained"], dated=all(each.time for each in entries)),
+        retained=takes_retained(options["retained"], dated=all(each.dated for each in entries)),
         presence=options["presence"],
     )
 

@@ -5,25 +5,34 @@ because messages come by the ten thousand in a second.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
-from ingestd.plugins._fields import Path, compile_path, optional_path, parse_time
-from ingestd.plugins._jsontext import read_json
-from ingestd.plugins._values import OPTIONS as VALUE_OPTIONS
-from ingestd.plugins._values import ValueReader, described_values, value_reader
+from ingestd.plugins._documents import OPTIONS as DOCUMENT_OPTIONS
+from ingestd.plugins._documents import DocumentError, Format, format_of
+from ingestd.plugins._shapes import (
+    NOT_FIXED,
+    WHOLE,
+    Description,
+    Fixed,
+    Reader,
+    Reading,
+    description_of,
+)
+from ingestd.plugins._shapes import OPTIONS as DESCRIBED
 
-Reading = tuple[Any, ...]
-
-FIELD: Final = re.compile(r"\{([^{}]*)\}")
 LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
-OPTIONS: Final = frozenset(
-    {"filter", "qos", "series", "value", "values", "time", "time_format", "tags", *VALUE_OPTIONS}
+OPTIONS: Final = frozenset({"filter", "qos", *DESCRIBED, *DOCUMENT_OPTIONS})
+# What is only said of payloads that are more than a value.
+LOOKS_INTO: Final = (
+    *("value", "values", "time", "records", "layout", "fields"),
+    *("format", "csv", "charset"),
 )
 LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value
 TOPICS_CACHED: Final = 100_000
+MOST_UNPACKED: Final = 16 * 1024 * 1024  # bytes of a payload that was compressed
 
 
 class Message(NamedTuple):
@@ -44,47 +53,6 @@ class Message(NamedTuple):
     qos: int
 
 
-class Template:
-    """A text with ``{…}`` in it: a level of the topic, or a path in the payload.
-
-    ``{1}`` is the first level, ``{room}`` the one that the filter names so,
-    ``{topic}`` all of them; anything else is looked up in the payload.
-    """
-
-    def __init__(self, text: Any, *, names: Mapping[str, int], where: str) -> None:
-        if not isinstance(text, str) or not text:
-            raise ValueError(f"{where}: expected a text such as '{{1}}_{{3}}', got {text!r}")
-        parts = FIELD.split(text)
-        self._texts, fields = parts[::2], parts[1::2]
-        self._levels = [level_of(field, names) for field in fields]
-        self._paths = [
-            compile_path(field, where=where) if level is None else None
-            for field, level in zip(fields, self._levels, strict=True)
-        ]
-        self.from_payload = any(level is None for level in self._levels)
-
-    def fill(self, topic: str, document: Any) -> str:
-        """Return the text, or an empty one if a part is missing: half a name is another name."""
-        levels = [topic, *topic.split("/")]
-        words = []
-        for level, path in zip(self._levels, self._paths, strict=True):
-            if level is not None:
-                found: Any = levels[level] if level < len(levels) else None
-            else:
-                found = path(document) if path else None
-            if found is None or isinstance(found, dict | list):
-                return ""
-            words.append(str(found))
-        return "".join(text + word for text, word in zip(self._texts, [*words, ""], strict=True))
-
-
-def level_of(field: str, names: Mapping[str, int]) -> int | None:
-    """Return the number of the level a field names, 0 for the whole topic, None for a path."""
-    if field.isdigit() and field != "0":
-        return int(field)
-    return 0 if field == "topic" else names.get(field)
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """What one entry of ``topics`` says.
@@ -93,20 +61,22 @@ class Route:
         filter: What the broker is asked for.
         levels: The filter's levels, without the shared group.
         qos: The quality asked for.
-        values: Series; the path to the value, unless the payload is the value itself; and
-            what the value means.
-        tags: Name and text.
-        time: The path to the time; None means when the message arrived.
-        time_format: See ``parse_time``.
+        description: Where the readings are in a payload.
+        form: What a payload is written in; None: it is a value itself.
+        names: The names that the filter gives to levels, with their numbers.
     """
 
     filter: str
     levels: tuple[str, ...]
     qos: int
-    values: tuple[tuple[Template, Path | None, ValueReader], ...]
-    tags: tuple[tuple[str, Template], ...]
-    time: Path | None
-    time_format: str | None
+    description: Description
+    form: Format | None
+    names: Mapping[str, int]
+
+    @property
+    def dated(self) -> bool:
+        """Whether payloads have the time of their readings."""
+        return self.description.time is not None
 
     def matches(self, topic: str) -> bool:
         """Say whether the broker would deliver a topic for this filter."""
@@ -120,12 +90,26 @@ class Route:
                 return False
         return len(levels) == len(self.levels)
 
-    @property
-    def needs_document(self) -> bool:
-        """Whether anything is looked up in the payload."""
-        templates = [*(t for t, *_ in self.values), *(t for _, t in self.tags)]
-        paths = [self.time, *(path for _, path, _ in self.values)]
-        return any(paths) or any(template.from_payload for template in templates)
+    def reader(self, topic: str) -> Reader:
+        """Return what reads the payloads of a topic."""
+        return self.description.reader(levels_of(topic, self.names))
+
+
+def levels_of(topic: str, names: Mapping[str, int]) -> Fixed:
+    """Return what tells the levels of a topic.
+
+    ``1`` is the first level, ``room`` the one that the filter names so, ``topic`` all of them.
+    """
+    levels = [topic, *topic.split("/")]
+
+    def level(field: str) -> Any:
+        at = int(field) if field.isdigit() and field != "0" else names.get(field)
+        at = 0 if field == "topic" else at
+        if at is None:
+            return NOT_FIXED
+        return levels[at] if at < len(levels) else None
+
+    return level
 
 
 def route(entry: Any, defaults: Mapping[str, Any]) -> Route:
@@ -156,38 +140,49 @@ def route(entry: Any, defaults: Mapping[str, Any]) -> Route:
     check_levels(plain, wanted)
     if options.get("qos") not in (0, 1):
         raise ValueError(f"qos: expected 0 or 1, got {options.get('qos')!r}")
+    described = {name: each for name, each in options.items() if name in DESCRIBED}
+    fixed = levels_of("/".join(levels), names)
+    description = description_of(with_defaults(described), zone=None, whole=True, fixed=fixed)
     return Route(
         filter=prefix + "/".join(plain),
         levels=plain,
         qos=options["qos"],
-        values=tuple(values_of(options, names)),
-        tags=tuple(
-            (name, Template(text, names=names, where=f"tags.{name}"))
-            for name, text in (options.get("tags") or {}).items()
-        ),
-        time=optional_path(options.get("time"), where="time"),
-        time_format=options.get("time_format"),
+        description=description,
+        form=form_of(options) if looks_into(options, description.reader(fixed)) else None,
+        names=names,
     )
 
 
-def values_of(
-    options: Mapping[str, Any], names: Mapping[str, int]
-) -> Iterator[tuple[Template, Path | None, ValueReader]]:
-    """Yield the template of each series, the path to its value, and what the value means.
+def with_defaults(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options of a shape, where a payload is a value, and a topic a series.
 
     Raises:
-        ValueError: The options contradict each other.
+        ValueError: They contradict each other.
     """
     value, values = options.get("value"), options.get("values")
     if value is not None and values is not None:
         raise ValueError("value, values: expected one of them, got both")
-    if values is None:
-        series = Template(options.get("series") or "{topic}", names=names, where="series")
-        yield series, optional_path(value, where="value"), value_reader(options)
-        return
-    for each in described_values(values, options):
-        template = Template(each.series, names=names, where="values")
-        yield template, compile_path(each.path, where=f"value of {each.series!r}"), each.reader
+    if values is not None:
+        return {**options, "series": None}
+    series = options.get("series") or "{topic}"
+    return {**options, "value": WHOLE if value is None else value, "series": series}
+
+
+def looks_into(options: Mapping[str, Any], reader: Reader) -> bool:
+    """Say whether anything is looked up in a payload."""
+    given = any(options.get(name) is not None for name in LOOKS_INTO)
+    texts = [*(series for series, *_ in reader.values), *(text for _, text in reader.tags)]
+    return given or not all(isinstance(each, str) for each in texts)
+
+
+def form_of(options: Mapping[str, Any]) -> Format:
+    """Return what payloads are written in.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    given = {name: options[name] for name in DOCUMENT_OPTIONS if options.get(name) is not None}
+    return format_of(**given, zone=None)
 
 
 def split_filter(wanted: str) -> tuple[str, list[str]]:
@@ -241,54 +236,41 @@ class Routes:
         reader: Callable[[Message], list[Reading]]
         if fitting is None:  # a subscription that is about to end
             reader = nothing
-        elif fitting.needs_document:
-            reader = self._json_reader(topic, fitting)
+        elif fitting.form is not None:
+            reader = self._document_reader(topic, fitting, fitting.form)
         else:
             reader = self._plain_reader(topic, fitting)
         self._known[topic] = reader
         return reader
 
     def _plain_reader(self, topic: str, fitting: Route) -> Callable[[Message], list[Reading]]:
-        ((template, _, meaning),) = fitting.values
-        series = template.fill(topic, None)
-        rest = tags_for(topic, None, fitting)
+        reader = fitting.reader(topic)
 
         def read(message: Message) -> list[Reading]:
             text = message.payload[:LONGEST_PLAIN].decode(errors="replace").strip()
-            return [(message.time, series, meaning.number(text), *rest)]
+            return reader.readings([text], now=message.time)
 
         return read
 
-    def _json_reader(self, topic: str, fitting: Route) -> Callable[[Message], list[Reading]]:
+    def _document_reader(
+        self, topic: str, fitting: Route, form: Format
+    ) -> Callable[[Message], list[Reading]]:
         # What the topic alone decides is done here, once; the rest for each message.
-        values = [
-            (None if each.from_payload else each.fill(topic, None), each, path, meaning)
-            for each, path, meaning in fitting.values
-        ]
-        vary = any(template.from_payload for _, template in fitting.tags)
-        fixed = tags_for(topic, None, fitting)
+        reader = replace(fitting.reader(topic), zone=self._zone)
+        form = replace(form, zone=self._zone)
 
         def read(message: Message) -> list[Reading]:
+            found: list[Reading] = []
             try:
-                document = read_json(message.payload)
-            except ValueError:
+                for document in form.documents(message.payload, most_bytes=MOST_UNPACKED):
+                    found += reader.readings(reader.records_of(document), now=message.time)
+            except DocumentError as error:
                 # Not the text itself: it might look like a number.
-                return [(message.time, topic, f"no JSON: {message.payload[:80]!r}")]
-            time: Any = message.time
-            if fitting.time is not None:
-                time = parse_time(
-                    fitting.time(document), time_format=fitting.time_format, zone=self._zone
-                )
-            rest = tags_for(topic, document, fitting) if vary else fixed
-            return [
-                (
-                    time,
-                    template.fill(topic, document) if series is None else series,
-                    meaning.number(document if path is None else path(document)),
-                    *rest,
-                )
-                for series, template, path, meaning in values
-            ]
+                text = f"no {error.expected}: {message.payload[:80]!r}"
+                found.append((message.time, topic, text))
+            except ValueError as error:  # no records where they were said to be
+                found.append((message.time, topic, str(error)))
+            return found
 
         return read
 
@@ -296,9 +278,3 @@ class Routes:
 def nothing(_: Message) -> list[Reading]:
     """Read nothing."""
     return []
-
-
-def tags_for(topic: str, document: Any, fitting: Route) -> tuple[dict[str, str], ...]:
-    """Return the tags as the last part of a reading: none at all if there are none."""
-    tags = {name: text for name, each in fitting.tags if (text := each.fill(topic, document))}
-    return (tags,) if tags else ()

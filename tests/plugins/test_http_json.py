@@ -207,7 +207,7 @@ async def test_request_carries_what_was_asked(auth: Any, header: str | None) -> 
     [
         ({"series": "a"}, "value, values: expected one of them"),
         ({"value": "v"}, "series: expected beside `value`"),
-        ({"series": "a", "value": "v["}, "value of 'a': expected JMESPath, got 'v\\['"),
+        ({"series": "a", "value": "v["}, r"^value: expected JMESPath, got 'v\['"),
         (
             {"series": "a", "value": "v", "paging": {"type": "pages"}},
             "paging: expected a `type`",

@@ -40,6 +40,20 @@ async def test_messages_become_readings(mqtt_url: str, unique: str, protocol: st
     assert before <= time <= before + 5
 
 
+async def test_a_message_of_several_records_is_safe_as_a_whole(mqtt_url: str, unique: str) -> None:
+    """A list of samples makes a reading of each, with its own time."""
+    samples = '[{"ts": 10, "celsius": 20.5}, {"ts": 20, "celsius": 21.5}]'
+    entry = {"filter": f"{unique}/{{room}}", "records": "@", "time": "ts", "value": "celsius"}
+    async with (
+        context(collector=unique) as ctx,
+        running(ctx, url=mqtt_url, topics=[{**entry, "series": "{room}"}]) as plugin,
+    ):
+        await publish(mqtt_url, f"{unique}/lab", samples)
+        result = await plugin.next()
+
+    assert result["readings"] == [(10, "lab", 20.5), (20, "lab", 21.5)]
+
+
 async def test_unacked_messages_come_again(mqtt_url: str, unique: str) -> None:
     """A run that ends before its readings are safe has taken nothing from the broker."""
     async with context(collector=unique) as ctx:

@@ -1,5 +1,6 @@
 """How topics and payloads become readings; no broker is needed for that."""
 
+import gzip
 from datetime import UTC, datetime
 from math import inf, nan
 from typing import Any
@@ -138,6 +139,56 @@ def test_values_time_series_and_tags_come_from_json() -> None:
     ]
 
 
+SAMPLES: dict[str, Any] = {"time": "ts", "series": "{room}_{q}", "value": "v"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "options"),
+    [
+        (b'[{"ts": 1, "q": "t", "v": 5}, {"ts": 2, "q": "t", "v": 6}]', {"records": "@"}),
+        (
+            b'{"t": {"1": 5, "2": 6}}',
+            {"records": "{q}.{ts}", "value": "@", "time_format": "unix"},
+        ),
+        (
+            b'{"q": "t", "s": [{"ts": 1, "v": 5}, {"ts": 2, "v": 6}]}',
+            {"records": "s", "series": "{room}_{parent.q}"},
+        ),
+        (b'{"q": "t", "ts": [1, 2], "v": [5, 6]}', {"layout": "columns"}),
+        (b'[["ts", "q", "v"], [1, "t", 5], [2, "t", 6]]', {"layout": "rows"}),
+        (b"ts;q;v\n1;t;5\n2;t;6\n", {"format": "csv", "time_format": "unix"}),
+        (b'{"ts": 1, "q": "t", "v": 5}\n{"ts": 2, "q": "t", "v": 6}\n', {"format": "ndjson"}),
+        (
+            b'<m><s q="t" ts="1">5</s><s q="t" ts="2">6</s></m>',
+            {"records": "s", "value": "text", "time_format": "unix"},
+        ),
+    ],
+    ids=["list", "keys", "parent", "columns", "rows", "csv", "ndjson", "xml"],
+)
+def test_a_message_may_hold_several_records(payload: bytes, options: dict[str, Any]) -> None:
+    """Each makes readings of its own, in whatever shape and format the payload is."""
+    entry = {"filter": "home/{room}", **SAMPLES, **options}
+
+    expected = [(1.0, "lab_t", 5.0), (2.0, "lab_t", 6.0)]
+    assert readings(entry, "home/lab", payload) == expected
+    assert readings(entry, "home/lab", gzip.compress(payload)) == expected
+
+
+def test_a_list_without_records_is_one_record() -> None:
+    """A path in it is JMESPath, as in any other payload."""
+    entry = {"filter": "a", "values": {"first": "[0]", "second": "[1]"}}
+
+    assert readings(entry, "a", b"[5, 6]") == [(7.0, "first", 5), (7.0, "second", 6)]
+
+
+def test_records_that_are_not_there_are_one_unusable_reading() -> None:
+    """What is wrong is said in the place of the value, where it is counted and shown."""
+    ((time, series, problem),) = readings({"filter": "a", "records": "b.c"}, "a", b'{"x": 1}')
+
+    assert (time, series) == (7.0, "a")
+    assert "records: expected a list or an object there, got nothing; the keys" in problem
+
+
 def test_entry_has_options_of_its_own() -> None:
     """An entry's value replaces the collector's values, and the first that fits counts."""
     entries = [
@@ -211,7 +262,7 @@ def test_message_of_an_ended_subscription_is_no_reading() -> None:
     ("entry", "defaults", "message"),
     [
         (5, {}, "topics: expected a filter"),
-        ({"filter": "a", "qoss": 1}, {}, "topics: expected only decimal, filter, .* got 'qoss'"),
+        ({"filter": "a", "qoss": 1}, {}, "topics: expected only charset, .* got 'qoss'"),
         ({"filter": "a", "qos": 2}, {}, "qos: expected 0 or 1, got 2"),
         ("a/#/b", {}, "topics: expected whole levels"),
         ("a+/b", {}, "topics: expected whole levels"),
