@@ -199,4 +199,5 @@ def _log() -> Any:
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine as ``asyncio.run`` does, on a loop that no plugin can end."""
     with asyncio.Runner(loop_factory=DaemonLoop) as runner:
+        note_owners(runner.get_loop())  # or else a plugin could cancel the first task of all
         return runner.run(main)

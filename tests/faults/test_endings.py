@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.daemonprocess import DaemonProcess
+from tests.support.cli import CommandLine
+from tests.support.daemonprocess import DaemonProcess, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -183,3 +184,78 @@ def test_each_way_to_end_is_a_failed_run(daemon: DaemonProcess) -> None:
         assert (name, records[name]["outcome"]) == (name, "failed")
         assert why in records[name]["error"], name
     assert not daemon.logged("run failed", collector="healthy")
+
+
+def window_of(text: str) -> str:
+    """Return a plugin that also takes windows of the past, and ends in the same way in them."""
+    return text.replace("run(**_)", "run(*, start=None, end=None, **_)").replace(
+        "run(*, n=0, **_)", "run(*, start=None, end=None, n=0, **_)"
+    )
+
+
+def test_each_way_to_end_is_a_failed_window(daemon: DaemonProcess) -> None:
+    """A backfill says what it was and tries again; the daemon and the healthy backfill go on."""
+    plugins = {"healthy": HEALTHY, **{name: text for name, (text, _) in (ENDINGS | ASIDE).items()}}
+    for name, text in plugins.items():
+        daemon.plugin(name, window_of(text))
+    daemon.configure(
+        collectors={name: {"plugin": name, "every": "365d", "timeout": "20s"} for name in plugins}
+    )
+    daemon.start()
+    for name in (*ENDINGS, *ASIDE, "healthy"):
+        daemon.post("backfills", {"collector": name, "spans": [[1_600_000_000, 1_600_000_060]]})
+
+    def backfills() -> dict[str, dict[str, Any]]:
+        return {each["collector"]: each for each in daemon.get("backfills")}
+
+    eventually(lambda: all(backfills()[name]["failures"] >= 2 for name in ENDINGS))
+    eventually(lambda: all(backfills()[name]["status"] == "done" for name in ("healthy", *ASIDE)))
+    found = backfills()
+    assert daemon.stop() == 0
+
+    for name, (_, why) in ENDINGS.items():
+        assert why in found[name]["error"], name
+    assert not daemon.logged("a window met a bug of the daemon")
+
+
+# Those that would end a process that has nothing but the run to do.
+ENDING_ALL: Final = [
+    "cancels_all",
+    "exits",
+    "generator_exit_late",
+    "interrupt",
+    "stops_the_loop",
+    "task_exits",
+    "value",
+]
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["real", "dry"])
+@pytest.mark.parametrize("name", ENDING_ALL)
+def test_each_way_to_end_is_told_by_once(
+    daemon: DaemonProcess, cli: CommandLine, name: str, options: tuple[str, ...]
+) -> None:
+    """There is no daemon: the process of the command runs the plugin, and says what it was."""
+    text, why = ENDINGS[name]
+    daemon.plugin(name, text)
+    daemon.configure(collectors={name: {"plugin": name, "every": "365d", "timeout": "20s"}})
+
+    said = cli("once", name, *options)
+
+    assert (said.code, why in said.out + said.err) == (1, True), said
+    assert f"{name}: failed" in said.out
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["real", "dry"])
+@pytest.mark.parametrize("name", ASIDE)
+def test_what_a_good_run_leaves_behind_does_not_end_once(
+    daemon: DaemonProcess, cli: CommandLine, name: str, options: tuple[str, ...]
+) -> None:
+    """Its readings are brought to safety, and the command ends well."""
+    daemon.plugin(name, ASIDE[name][0])
+    daemon.configure(collectors={name: {"plugin": name, "every": "365d", "timeout": "20s"}})
+
+    said = cli("once", name, *options)
+
+    assert said.code == 0, said
+    assert f"{name}: ok" in said.out
