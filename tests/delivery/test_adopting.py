@@ -14,10 +14,12 @@ from ingestd.config.model import BufferConfig, EmbeddedStore
 from ingestd.delivery import deadletters
 from ingestd.delivery.former import OLDER, FormerStore, read
 from ingestd.delivery.spool import contents
+from ingestd.disk.directory import Ballast
 from ingestd.errors import NotNow, NotPossible
-from tests.support.influx2 import HANG, answer
+from tests.support.disk import fill
+from tests.support.influx2 import HANG, Influx2, answer
 from tests.support.pipeline import held, points, until
-from tests.support.stores import Stores
+from tests.support.stores import Stores, stores_of
 
 AWAY = answer(503, retry_after="60")
 TOOK_OVER = "took over what waited for the former store"
@@ -209,6 +211,24 @@ async def test_what_waits_is_dropped(stores: Stores) -> None:
     assert (await stores.spooled("old"), await names(stores)) == (0, [])
     with pytest.raises(NotPossible, match=r"^main: expected a former store"):
         await stores.all.drop("main")
+
+
+@pytest.mark.slow  # a small disk is filled
+async def test_what_a_former_store_has_left_makes_room_on_a_full_disk(
+    server: Influx2, small_disk: Path
+) -> None:
+    """An operator can give up its letters and what waits for it, although a delete needs room."""
+    ballast = Ballast(small_disk / "ballast", size=8 << 20)
+    ballast.make()
+    async with stores_of(server, small_disk, ballast=ballast) as stores:
+        letters = [("old", 1.0, "", b"x" * 5000)] * 500
+        await stores.database.write(lambda db: deadletters.insert(db, letters))
+        await leave(stores, *range(20))
+        fill(small_disk)
+
+        assert await stores.all.purge("old") == 500
+        fill(small_disk)
+        assert await stores.all.drop("old") == 20
 
 
 # When a store goes

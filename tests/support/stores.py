@@ -15,6 +15,7 @@ from ingestd.delivery.deliveries import Deliveries
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.spool import contents
 from ingestd.disk.database import Database
+from ingestd.disk.directory import Ballast
 from ingestd.model import Point, Priority, Receipt
 from ingestd.sinks import influxdb
 from ingestd.sinks.embedded import EmbeddedSink
@@ -95,12 +96,14 @@ def sink_of(store: StoreConfig) -> Sink:
 
 
 @asynccontextmanager
-async def stores_of(server: Influx2, state_dir: Path) -> AsyncIterator[Stores]:
+async def stores_of(
+    server: Influx2, state_dir: Path, *, ballast: Ballast | None = None
+) -> AsyncIterator[Stores]:
     """Give deliveries, none of them started, and stop them in the end."""
     clock, buffer, events = SystemClock(), Buffer(capacity=100_000), list[dict[str, Any]]()
     shared: dict[str, Any] = {"buffer": buffer, "clock": clock}
     tasks = Tasks(clock=clock, log=log_into(events))
-    async with await Database.open(state_dir / "state.db") as database:
+    async with await Database.open(state_dir / "state.db", ballast=ballast) as database:
         with ThreadPoolExecutor(2) as pool:
             shared |= {"database": database, "pool": pool}
             every = Deliveries(make_sink=sink_of, tasks=tasks, log=log_into(events), **shared)

@@ -217,7 +217,7 @@ def _names(text: object) -> frozenset[str]:
     try:
         names = json.loads(text) if isinstance(text, str | bytes) else []
     except (ValueError, RecursionError):
-        names = []
+        return frozenset()
     return frozenset(map(str, names)) if isinstance(names, list) else frozenset()
 
 
