@@ -19,6 +19,7 @@ from ingestd.errors import (
     RunTimeout,
     WorkerDied,
 )
+from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines, PluginFolder, state_of
 from tests.support.workers import HANG, WHO_AM_I, InWorker, failure, options_for, until
 
@@ -139,7 +140,7 @@ async def test_runs_that_keep_hanging_leave_half_of_the_processes_to_others(
 ) -> None:
     """As many as there are processes hang; from the second time on no other run waits for them."""
     hanging, healthy = plugin_folder.plugin(HANG, "stuck"), plugin_folder.plugin(WHO_AM_I)
-    async with asyncio.timeout(20), Workers(2) as workers:
+    async with asyncio.timeout(WITHIN), Workers(2) as workers:
         options = partial(options_for, workers, worker_log)
         hangs = [workers.call(hanging, {}, options(name=name, timeout=0.1)) for name in "ab"]
         first = await asyncio.gather(*hangs, return_exceptions=True)
@@ -158,7 +159,7 @@ async def test_a_run_that_ended_in_time_has_all_the_processes_again(
 ) -> None:
     """A source that was slow once is not held back for ever."""
     plugin = plugin_folder.plugin("import time\ndef run(*, n, **_): time.sleep(n); return {}\n")
-    async with asyncio.timeout(20), Workers(2) as workers:
+    async with asyncio.timeout(WITHIN), Workers(2) as workers:
 
         async def call(n: int, name: str, limit: float | None) -> None:
             options = options_for(workers, worker_log, name=name, timeout=limit)
@@ -286,6 +287,6 @@ def test_workers_die_with_a_killed_daemon(plugin_folder: PluginFolder) -> None:
         worker = psutil.Process(int(daemon.stdout.readline()))
         daemon.kill()
 
-    _, alive = psutil.wait_procs([worker], timeout=10)
+    _, alive = psutil.wait_procs([worker], timeout=WITHIN)
 
     assert not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]

@@ -7,6 +7,7 @@ import pytest
 
 from ingestd.calling.slots import MOST_PASSED, Slots
 from tests.support.clock import settle
+from tests.support.deadline import WITHIN
 
 
 class Desk:
@@ -84,7 +85,7 @@ async def test_cancelled_call_leaves_the_slot_to_others(desk: Desk) -> None:
     await asyncio.gather(*desk.tasks.values(), return_exceptions=True)
 
     assert desk.held == ["c1", "d1"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN):
         await desk.slots.acquire()
 
 
@@ -93,7 +94,7 @@ async def test_free_slot_is_granted_beside_a_cancelled_call(desk: Desk) -> None:
     await desk.queue("a1")
     desk.tasks["a1"].cancel()
     desk.slots.release()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN):
         await desk.slots.acquire()
 
 
@@ -124,6 +125,6 @@ async def test_no_slot_is_lost_or_given_twice(seed: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
     assert most == 3
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN):
         for _ in range(3):
             await slots.acquire()

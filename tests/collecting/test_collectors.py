@@ -10,6 +10,7 @@ from ingestd.collecting.collector import OVERSLEPT
 from ingestd.contract.memory import Memory
 from tests.support.clock import START, settle
 from tests.support.collecting import COUNTING, Site, site
+from tests.support.deadline import WITHIN
 
 SLOW = """
     async def run(*, ctx, who, n=0, **_):
@@ -147,7 +148,7 @@ async def test_second_signal_skips_the_grace_period(tmp_path: Path) -> None:
 
         here.hurry.set()
 
-        await asyncio.wait_for(finishing, 5)
+        await asyncio.wait_for(finishing, WITHIN)
         assert steps(here) == ["old begins 0", "old is cancelled"]
 
 

@@ -17,6 +17,7 @@ from ingestd.errors import DiskFull
 from ingestd.model import Receipt
 from ingestd.records.store import StateStore
 from tests.support.clock import VirtualClock, settle
+from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines
 
 
@@ -219,7 +220,7 @@ async def test_committed_waits_for_the_disk_too() -> None:
         assert not committed.done()
 
         kept.shelf.open.set()
-        await asyncio.wait_for(committed, 5)
+        await asyncio.wait_for(committed, WITHIN)
 
 
 async def test_committed_waits_for_the_last_state() -> None:
@@ -233,7 +234,7 @@ async def test_committed_waits_for_the_last_state() -> None:
         assert (len(kept.shelf.kept), committed.done()) == (1, False)
 
         last.settle(1)
-        await asyncio.wait_for(committed, 5)
+        await asyncio.wait_for(committed, WITHIN)
 
 
 def token(name: str) -> Callable[[Memory], Memory]:
@@ -303,7 +304,7 @@ async def test_amendment_is_waited_for() -> None:
         assert not committed.done()
 
         kept.shelf.open.set()
-        await asyncio.wait_for(committed, 5)
+        await asyncio.wait_for(committed, WITHIN)
 
 
 async def test_amendment_survives_a_commit_that_fails() -> None:

@@ -10,6 +10,7 @@ import pytest
 from ingestd.disk.database import Database
 from ingestd.disk.directory import BALLAST_BYTES, Ballast
 from ingestd.errors import DiskFull, StateError
+from tests.support.deadline import WITHIN
 from tests.support.disk import fill
 from tests.support.statedb import (
     KIB,
@@ -88,7 +89,7 @@ async def test_a_drained_spool_gives_its_room_back(cramped: tuple[Database, Ball
     fill(database.path.parent)
     for _ in range(accepted):
         await database.write(unspool, on_full="use_ballast")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN):
         while not (ballast.present and ballast.room):  # noqa: ASYNC110 - it is in another thread
             await asyncio.sleep(0.01)
 
@@ -182,7 +183,7 @@ async def test_a_ballast_that_cannot_be_released_fails_the_write_alone(
     ballast = kind(path, size=KIB)
 
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(WITHIN),
         await Database.open(tmp_path / "state.db", ballast=ballast) as database,
     ):
         await database.write(limit, on_full="use_ballast")

@@ -206,7 +206,9 @@ class DaemonProcess:
 
     def get(self, path: str) -> Any:
         """Return the JSON at a path of its API."""
-        with urllib.request.urlopen(f"http://{self._listen}/api/v1/{path}", timeout=10) as reply:
+        with urllib.request.urlopen(
+            f"http://{self._listen}/api/v1/{path}", timeout=WITHIN
+        ) as reply:
             return json.load(reply)
 
     def post(self, path: str, document: Any) -> Any:
@@ -216,12 +218,12 @@ class DaemonProcess:
             data=json.dumps(document).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=WITHIN) as reply:
             return json.load(reply)
 
     def metrics(self) -> dict[str, float]:
         """Return its metrics, by name and labels as they are written."""
-        with urllib.request.urlopen(f"http://{self._listen}/metrics", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://{self._listen}/metrics", timeout=WITHIN) as reply:
             text = reply.read().decode()
         rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in rows}
