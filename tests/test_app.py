@@ -286,7 +286,7 @@ async def test_reload_during_the_start_waits_for_its_end(folder: DaemonFolder) -
         yield ""
 
     running = asyncio.create_task(daemon.run(edited_at_once))
-    await asyncio.wait({running, asyncio.ensure_future(daemon.ready.wait())}, timeout=20,
+    await asyncio.wait({running, asyncio.ensure_future(daemon.ready.wait())}, timeout=WITHIN,
                        return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
 
     assert await asyncio.wait_for(reloads[0], WITHIN) == "collectors: +new -old; stores: unchanged"

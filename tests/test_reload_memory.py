@@ -39,7 +39,7 @@ def config(number: int) -> str:
         """
 
 
-@pytest.mark.slow(10)
+@pytest.mark.slow
 async def test_reloads_leave_nothing_behind(daemon_folder: DaemonFolder) -> None:
     """Objects are counted by type: bytes would tell of the machine, too."""
     daemon_folder.plugin("ticking", "async def run(**_): return {}")

@@ -74,8 +74,7 @@ class Plant:
                 self.values[time_us / 1e6] = value
 
 
-@pytest.mark.slow(10)
-@pytest.mark.slow  # a week of runs on the virtual clock
+@pytest.mark.slow(10)  # a week of runs on the virtual clock
 async def test_a_week_of_failures_and_restarts_needs_one_authorization(tmp_path: Path) -> None:
     """They rotate at every run; faults, reloads and restarts come in between; nothing is missed."""
     chance = random.Random(7)

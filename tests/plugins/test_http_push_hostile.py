@@ -185,7 +185,6 @@ def unusable(readings: list[Any]) -> list[str]:
     st.dictionaries(KEYS, DOCUMENTS, max_size=8),
     st.lists(st.lists(SCALARS, min_size=3, max_size=3), max_size=4),
 )
-@pytest.mark.slow(10)
 def test_the_daemon_stores_what_is_found_in_any_document(
     document: Any, fields: dict[str, Any], rows: list[list[Any]]
 ) -> None:
