@@ -1,12 +1,15 @@
 """Readings that data loggers and other senders push over HTTP, answered when they are safe.
 
 Emits what the senders name: BMON's loggers, Monnit, Particle, The Things
-Network, Radio Bridge, beadedStream, Notehub, Influx line protocol, plain JSON.
+Network, Radio Bridge, beadedStream, Notehub, Influx line protocol, plain JSON, and
+documents that the parameters describe.
 
 Parameters, where: ``listen`` -- ``host:port`` or ``unix:/path`` -- with ``tls`` --
 ``cert_file`` and ``key_file``; or ``path`` -- a prefix at the daemon's own address.
 Parameters, what: ``store_keys`` -- any of them opens; ``formats`` -- some instead
-of all; ``replies`` -- ``honest``, or ``bmon`` for loggers that know 200 alone.
+of all; ``routes`` -- paths of your own, each with what is sent there; ``timezone`` -- of
+their times that have no zone; ``replies`` -- ``honest``, or ``bmon`` for loggers that
+know 200 alone.
 Parameters, limits: ``max_body`` -- bytes of one request; ``max_waiting`` requests
 and ``max_waiting_bytes`` that are not safe yet; ``rate`` -- requests a second;
 ``answer_within`` -- how long a sender waits for safety, ``read_within`` -- and we
@@ -22,7 +25,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ingestd.plugins._checks import Given
-from ingestd.plugins._params import duration, whole
+from ingestd.plugins._params import duration, time_zone, whole
 
 from .answering import Answering, Rate
 from .bodies import Bodies
@@ -38,6 +41,7 @@ from .options import (
     keys_of,
     rate_of,
 )
+from .ownroutes import own_routes
 from .refusallog import RefusalLog
 from .replies import Replies
 from .routes import enabled
@@ -56,6 +60,8 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     tls: Mapping[str, str] | None = None,
     store_keys: Sequence[str] | str | None = None,
     formats: Sequence[str] | None = None,
+    routes: Sequence[Mapping[str, Any]] | None = None,
+    timezone: str | None = None,
     replies: str = "honest",
     max_body: int = 1024 * 1024,
     max_waiting: int = 1000,
@@ -69,6 +75,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     check_together(listen, path, tls, replies)
     check_sizes(whole(max_body, "max_body"), whole(max_waiting_bytes, "max_waiting_bytes"))
     certificate, keys = certificate_of(tls), keys_of(store_keys)
+    zone = None if timezone is None else time_zone(timezone, "timezone")
     inbox = Inbox(
         most=whole(max_waiting, "max_waiting"),
         most_bytes=max_waiting_bytes,
@@ -77,7 +84,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     answering = Answering(
         ctx=ctx,
         prefix=path or "",
-        routes=enabled(formats),
+        routes=(*own_routes(routes, zone=zone), *enabled(formats)),
         keys=Keys(keys),
         rate=Rate(rate_of(rate)),
         refusals=Rate(rate_of(rate)),
@@ -116,6 +123,8 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: certificate_of(each.tls))
     given.read(lambda each: keys_of(each.store_keys))
     given.read(lambda each: enabled(each.formats))
+    given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
+    given.read(lambda each: own_routes(each.routes, zone=None))
     given.read(lambda each: rate_of(each.rate))
     given.durations("answer_within", "read_within")
     return given.problems

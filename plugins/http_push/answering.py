@@ -126,7 +126,7 @@ class Answering:
         self.inbox.check_room()
         body = await self.bodies.read(request)
         with self.inbox.holding(len(body)):
-            read = partial(self._read, route, named, request.query, body, given)
+            read = partial(self._read, route, named, request, body, given)
             if len(body) > LARGE_BYTES or route.packed or "Content-Encoding" in request.headers:
                 found = await asyncio.get_running_loop().run_in_executor(self.pool, read)
             else:
@@ -143,24 +143,29 @@ class Answering:
         self,
         route: Route,
         named: Mapping[str, str],
-        query: Mapping[str, str],
+        request: web.Request,
         body: bytes,
         given: str | None,
     ) -> Found:
-        document = route.parse(body, query)
+        document = route.parse(body, request.query)
         if given is None:
             self.keys.check(in_document(document))
         message = Message(
-            query=query,
+            query=request.query,
             named=named,
             document=document,
             now=self.ctx.now().timestamp(),
             most_bytes=self.bodies.most_bytes,
             most_held=self.inbox.most_bytes,
+            content_type=request.content_type if "Content-Type" in request.headers else "",
+            charset=request.charset,
         )
         return route.readings(message)
 
     def _paths(self) -> str:
         names = {"batch": "/readingdb/reading/store/", "influx": "/write", "readings": "/readings"}
-        known = [path for name, path in names.items() if any(r.name == name for r in self.routes)]
+        own = [route.name for route in self.routes if route.name.startswith("/")]
+        known = own + [
+            path for name, path in names.items() if any(r.name == name for r in self.routes)
+        ]
         return " or ".join(f"{self.prefix}{path}" for path in known) or "another path"

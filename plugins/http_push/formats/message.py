@@ -39,6 +39,8 @@ class Message:
         now: When it came, in seconds since the Unix epoch.
         most_bytes: How large what is packed inside may become.
         most_held: How much memory its readings may take, in bytes.
+        content_type: What its sender says that the body is, or an empty text.
+        charset: How its sender says that the body is encoded.
     """
 
     query: Mapping[str, str]
@@ -47,6 +49,8 @@ class Message:
     now: float
     most_bytes: int
     most_held: int
+    content_type: str = ""
+    charset: str | None = None
 
 
 @dataclass(slots=True)
