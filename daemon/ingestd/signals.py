@@ -21,13 +21,15 @@ class Signals:
         self._missed: list[int] = []
 
     def install(self) -> None:
-        """Take the signals that would end the process and are not meant to.
+        """Take the signals that would end the process and are not meant to, also if held until now.
 
         TERM and INT end it as they always do, until a daemon is there that has
         something to bring to safety.
         """
-        for number in (signal.SIGHUP, signal.SIGUSR1):
+        harmless = {signal.SIGHUP, signal.SIGUSR1}
+        for number in harmless:
             signal.signal(number, self._take)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, harmless)
 
     def attach(self, answers: Answers, call: Callable[[Callable[[], object]], object]) -> None:
         """Answer signals from now on, those that came before included.

@@ -1,7 +1,12 @@
 """Each signal in each phase of a daemon's life: only those that are meant to end it do."""
 
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -139,3 +144,52 @@ def test_a_hangup_before_there_is_anything_is_taken(daemon: DaemonProcess) -> No
     daemon.wait_for("ready")
     daemon.wait_for("config reloaded")
     assert daemon.stop() == 0
+
+
+# Sends itself a signal at each of its imports.
+AT_EACH_IMPORT: Final = """
+import os, sys
+import ingestd.cli
+
+number = int(sys.argv[1])
+
+class Sending:
+    def find_spec(self, name, path=None, target=None):
+        os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Sending())
+sys.argv = ["ingestd", "run", "--config", "/nowhere/ingestd.yaml"]
+ingestd.cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", HARMLESS, ids=str)
+def test_a_signal_while_anything_is_imported(number: signal.Signals) -> None:
+    """From the first line of ours on, it does not end the process: the configuration does."""
+    code = subprocess.run(
+        [sys.executable, "-c", AT_EACH_IMPORT, str(int(number))], capture_output=True, check=False
+    ).returncode
+
+    assert code == 78
+
+
+def test_a_signal_that_was_held_before_the_start_is_answered(daemon: DaemonProcess) -> None:
+    """As with `env --block-signal=HUP`, which keeps it while Python itself starts."""
+    daemon.configure()
+    with blocked(signal.SIGHUP):
+        daemon.start(ready=False)
+    daemon.send(signal.SIGHUP)
+
+    daemon.wait_for("ready")
+    daemon.wait_for("config reloaded")
+    assert daemon.stop() == 0
+
+
+@contextmanager
+def blocked(number: signal.Signals) -> Iterator[None]:
+    """Have this thread, and what it starts, hold a signal."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

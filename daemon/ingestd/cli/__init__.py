@@ -1,5 +1,6 @@
 """Commands for people and scripts; ``ingestd --help`` lists them."""
 
+import _signal  # type: ignore[import-not-found]  # signal takes longer to import than a start so far
 import sys
 
 from ingestd.cli.version import version
@@ -13,6 +14,8 @@ def main() -> None:
         sys.stdout.write(f"{version()}\n")
         return
     if "run" in sys.argv[1:]:  # a signal must not end a daemon that is not there yet
+        # Held until there is what takes them.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGHUP, _signal.SIGUSR1})
         from ingestd.signals import SIGNALS  # noqa: PLC0415
 
         SIGNALS.install()
