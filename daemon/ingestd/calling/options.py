@@ -57,6 +57,8 @@ class CallOptions:
         log: Takes at once what the plugin logs.
         note: Puts a line into the record of the run.
         host: The system that the plugin was written for, or None.
+        timezone: The IANA name of the zone that is local to an ordinary function, if it has a
+            process of its own; None leaves that of the machine.
         access: What an ordinary function may see of the daemon's surroundings, if it has a
             process of its own.
         left_behind: Earlier calls of that name on the event loop that ignore their cancellation.
@@ -69,6 +71,7 @@ class CallOptions:
     log: Log
     note: Callable[[str], object] = str  # or else nowhere
     host: Host | None = None
+    timezone: str | None = None
     access: Access = EVERYDAY
     left_behind: MutableSet[asyncio.Task[None]] = field(default_factory=set, repr=False)
 

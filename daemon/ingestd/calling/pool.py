@@ -109,7 +109,13 @@ class Workers:
         Raises:
             PluginError: The run failed, in the way that its class says.
         """
-        message = run_request(plugin, kwargs, host=options.host, memory_limit=options.memory_limit)
+        message = run_request(
+            plugin,
+            kwargs,
+            host=options.host,
+            memory_limit=options.memory_limit,
+            timezone=options.timezone,
+        )
         key = self._key(plugin.source, options)
         async with self._slot(options.name, key), self._worker(key) as worker:
             self._late.discard(options.name)

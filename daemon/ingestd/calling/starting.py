@@ -75,7 +75,12 @@ def check_request(
 
 
 def run_request(
-    plugin: Plugin, kwargs: Mapping[str, Any], *, host: Host | None, memory_limit: int | None
+    plugin: Plugin,
+    kwargs: Mapping[str, Any],
+    *,
+    host: Host | None,
+    memory_limit: int | None,
+    timezone: str | None,
 ) -> dict[str, Any]:
     """Return the request to call a plugin's ``run``.
 
@@ -84,6 +89,7 @@ def run_request(
         kwargs: Everything but ``ctx``, which the worker adds if it is declared.
         host: The system that the plugin was written for, or None.
         memory_limit: Bytes of data that the process may hold, all in all, or None.
+        timezone: The IANA name of its local zone; None for that of the machine.
     """
     hosts = () if host is None else (host,)
     return {
@@ -92,6 +98,7 @@ def run_request(
         "kwargs": dict(kwargs),
         "ctx": plugin.wants_ctx,
         "memory_limit": memory_limit,
+        "timezone": timezone,
     }
 
 

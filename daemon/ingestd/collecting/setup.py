@@ -84,6 +84,7 @@ class RunSetup:
             isolation=services.threads if config.isolation == "thread" else processes,
             log=log.bind(**{OF_PLUGIN: config.name}),
             host=host and host.configured(config.settings),
+            timezone=None if config.timezone is None else config.timezone.key,
             access=access_for(config),
             left_behind=self.left_behind.setdefault(name, set()),
         )

@@ -25,6 +25,7 @@ from ingestd.worker import landlock, wire
 from ingestd.worker.description import describe
 from ingestd.worker.failures import run_failure
 from ingestd.worker.importing import call_ordinary, import_plugin, import_run
+from ingestd.worker.localzone import set_local_zone
 from ingestd.worker.memorylimit import is_shortage, memory_limit
 from ingestd.worker.source import Source
 
@@ -97,6 +98,7 @@ class _Worker:
         """Answer one request: some messages, the last of them ``done`` or ``failed``."""
         path, module, files = asked["plugin"]
         source = Source(Path(path), module, files)
+        set_local_zone(asked.get("timezone"))
         try:
             with memory_limit(asked.get("memory_limit")):
                 self._send(("done", self._answer(source, asked)))
