@@ -1,12 +1,10 @@
-"""What the shipped plugins share to find the fields of a document, and the times in them.
+"""What the shipped plugins share to find the fields of a document.
 
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import re
 from collections.abc import Callable
-from datetime import datetime, tzinfo
-from math import nan
 from typing import Any, Final
 
 import jmespath  # type: ignore[import-untyped]  # ships no types
@@ -14,8 +12,6 @@ from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
 Path = Callable[[Any], Any]
 
-# What a number is divided by to become Unix seconds.
-UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
 PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -99,28 +95,3 @@ def null_finder(expression: str) -> Callable[[Any], bool]:
         return False
 
     return has_null
-
-
-def parse_time(value: Any, *, time_format: str | None, zone: tzinfo | None) -> Any:
-    """Return a time as readings carry it, or, if it is none, something they are refused for.
-
-    Args:
-        value: What the document holds.
-        time_format: ``unix``, ``unix_ms``, ``unix_us``, ``unix_ns``, a pattern for
-            ``strptime``, or None: ISO 8601 for text, Unix seconds for numbers.
-        zone: What a time without a zone is in; None leaves it naive.
-    """
-    try:
-        if time_format in UNIX:
-            return float(value) / UNIX[time_format]
-        if isinstance(value, int | float) and not isinstance(value, bool) and not time_format:
-            return value
-        found = (
-            datetime.strptime(str(value), time_format)  # noqa: DTZ007 -- the zone comes below
-            if time_format
-            else datetime.fromisoformat(value)
-        )
-    except (TypeError, ValueError, OverflowError):
-        # None would mean "now", so what is missing becomes no number instead.
-        return nan if value is None else str(value)
-    return found.replace(tzinfo=zone) if found.tzinfo is None and zone else found

@@ -126,6 +126,7 @@ class Pattern:
         partial: Whether it is only written, so that parts of a date may be missing.
         fixed: UTC, if the pattern itself says so with a Z, UTC or GMT at its end.
         tells_zone: Whether what it writes means one instant.
+        directives: The letters of what it consists of.
         width: How many digits it has, if it has nothing else; a number loses those in front.
 
     Raises:
@@ -137,6 +138,7 @@ class Pattern:
     fixed: tzinfo | None = field(init=False, default=None)
     tells_zone: bool = field(init=False, default=False)
     width: int | None = field(init=False, default=None)
+    directives: tuple[str, ...] = field(init=False, default=())
     _regex: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -150,6 +152,7 @@ class Pattern:
         for attribute, value in {
             "fixed": fixed,
             "tells_zone": fixed is not None or bool({"z", "Z"} & set(names)),
+            "directives": tuple(filter(None, names)),
             "width": sum(DIGITS[name] for name in names) if digits else None,
             "_regex": re.compile(_expression(parts), re.IGNORECASE | re.ASCII),
         }.items():
@@ -193,6 +196,8 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
             yield "d", ""
         elif letter in DIGITS or letter in OTHERS:
             yield letter, ""
+        elif letter == "s":
+            raise ValueError("expected unix in the place of %s")
         else:
             known = "".join([*DIGITS, *OTHERS])
             raise ValueError(f"expected only the directives {known} behind a %")

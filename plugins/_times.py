@@ -8,6 +8,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isfinite
@@ -16,6 +17,7 @@ from typing import Any, Final
 from ingestd.plugins._limits import LONGEST_NUMBER, MILLISECONDS
 from ingestd.plugins._patterns import LONGEST, Pattern, Told, month_of, whole, zoned
 from ingestd.plugins._walltime import (
+    NO_BOUNDS,
     Bounds,
     NoTime,
     Twice,
@@ -28,6 +30,8 @@ from ingestd.plugins._walltime import (
 )
 
 __all__ = [
+    "NO_TIME",
+    "UNIX",
     "Bounds",
     "NoTime",
     "Notation",
@@ -35,6 +39,7 @@ __all__ = [
     "instant",
     "notation",
     "settle",
+    "settle_readings",
     "shown",
     "time_zone",
 ]
@@ -42,6 +47,7 @@ __all__ = [
 # What a number is divided by to become Unix seconds.
 UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
 DSMR: Final = "%y%m%d%H%M%S"
+NO_TIME: Final = "no_time"  # the reason of a reading whose record has no time
 WORDS: Final = (*UNIX, "iso", "rfc2822", "dotnet", "dsmr")
 
 DIGITS: Final = re.compile(r"[-+]?\d+(?:[.,]\d*)?")
@@ -106,6 +112,8 @@ class Notation:
         except Told as told:
             return NoTime(f"expected {told}, got {_brief(value)}", told.reason)
         except (TypeError, ValueError, OverflowError):
+            if value is None:
+                return NoTime(f"expected {self.expected}, got nothing", NO_TIME)
             return NoTime(f"expected {self.expected}, got {_brief(value)}")
 
     @property
@@ -183,6 +191,13 @@ class Notation:
             return instant(moment.replace(tzinfo=None), zone)
         return moment if self.zone is None else instant(moment, self.zone)
 
+    @property
+    def clock(self) -> tzinfo:
+        """Where the clock stands that shows what is written."""
+        if self.pattern is None:
+            return UTC
+        return self.pattern.fixed or self.zone or UTC
+
     def write(self, time: float) -> str:
         """Return an instant as the source writes it; without a zone of its own, in UTC."""
         kind = self.time_format
@@ -190,12 +205,11 @@ class Notation:
             return str(int(time * UNIX[kind]))
         if kind == "dotnet":
             return f"/Date({int(time * 1000)})/"
-        moment = datetime.fromtimestamp(time, UTC)
+        moment = datetime.fromtimestamp(time, self.clock)
         if kind == "rfc2822":
             return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
         if self.pattern is None:
             return moment.isoformat().replace("+00:00", "Z")
-        moment = moment.astimezone(self.pattern.fixed or self.zone or UTC)
         return self.pattern.write(moment) + (_season(moment) if kind == "dsmr" else "")
 
     def since(self, time: float) -> str:
@@ -285,3 +299,29 @@ def _brief(value: Any) -> str:
         return f"{value!r:.80}"
     except (RecursionError, ValueError):
         return f"a {type(value).__name__}"
+
+
+def settle_readings(
+    readings: list[tuple[Any, ...]],
+    *,
+    before: Sequence[tuple[Any, ...]] = (),
+    bounds: Bounds | Sequence[Bounds] = NO_BOUNDS,
+) -> list[tuple[Any, ...]]:
+    """Return readings with an instant for each time that came twice, as ``settle`` does.
+
+    Args:
+        readings: Each a time, a series, a value and perhaps tags, in the order of the answer.
+        before: Those of the answer before this one.
+        bounds: Of all of them, or of each.
+    """
+    if not any(type(reading[0]) is Twice for reading in readings):
+        return readings
+    last = {_key(each): each[0] for each in before if type(each[0]) in {float, int}}
+    keys = [_key(reading) for reading in readings]
+    times = settle([reading[0] for reading in readings], keys, before=last, bounds=bounds)
+    return [(time, *reading[1:]) for time, reading in zip(times, readings, strict=True)]
+
+
+def _key(reading: tuple[Any, ...]) -> Hashable:
+    """Return what tells a series apart; whatever a plugin has in the place of a name will do."""
+    return (repr(reading[1]), *map(repr, reading[3:]))

@@ -170,12 +170,15 @@ class Bounds:
     live: bool = False
 
 
+NO_BOUNDS: Final = Bounds()
+
+
 def settle(
     times: Sequence[Any],
     keys: Sequence[Hashable],
     *,
     before: Mapping[Any, float] | None = None,
-    bounds: Bounds | Sequence[Bounds] = Bounds(),
+    bounds: Bounds | Sequence[Bounds] = NO_BOUNDS,
 ) -> list[Any]:
     """Return times with an instant for each that came twice; the others stay as they are.
 
@@ -291,19 +294,20 @@ def _switch(
     widest_to = [0.0, 0.0, *accumulate(gaps, max)]
     widest_from = [*[*accumulate(reversed(gaps), max)][::-1], 0.0, 0.0]
 
-    def cost(switch: int) -> tuple[int, float]:
+    def cost(switch: int) -> tuple[int, int, float]:
         begin = firsts[0] + (apart if switch == 0 else 0.0)
         end = firsts[-1] + (apart if switch < size else 0.0)
         hole, back = _around(steps[-1], begin, end, earlier, later)
-        wrong = too_early[switch] + too_late[size] - too_late[switch] + back
+        unasked = too_early[switch] + too_late[size] - too_late[switch]
         inside = max(widest_to[switch], widest_from[switch])
         if 0 < switch < size:
             inside = max(inside, gaps[switch - 1] + apart)
-            wrong -= gaps[switch - 1] < 0
-        return wrong, max(hole, inside)
+            back -= gaps[switch - 1] < 0
+        # A source may give more than it was asked for, so its order says more.
+        return back, unasked, max(hole, inside)
 
     best = min(options, key=cost)
-    return best, cost(best)[1]
+    return best, cost(best)[-1]
 
 
 def _too_early(step: _Step, earlier: float | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from ingestd.plugins._checks import Given
 from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import format_of
+from ingestd.plugins._times import notation
 
 from .options import OPTIONS, description_of, layout_in, records_in, time_of
 
@@ -27,5 +28,6 @@ def check_shape(given: Given, run: Callable[..., Any]) -> None:
     given.read(lambda each: records_in(some(each, "records"), whole=False))
     given.read(lambda each: layout_in(some(each, "layout", "fields")))
     given.read(lambda each: time_of(some(each, "time", "records")))
-    others = OPTIONS - {"records", "layout", "fields", "time"}
+    given.read(lambda each: notation(some(each, "time_format").get("time_format")))
+    others = OPTIONS - {"records", "layout", "fields", "time", "time_format"}
     given.read(lambda each: description_of(some(each, *others), zone=None))

@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from ingestd.plugins._fields import null_finder
+from ingestd.plugins._times import Notation, notation
 from ingestd.plugins._values import OPTIONS as OF_VALUES
 from ingestd.plugins._values import DescribedValue, described_values
 
@@ -32,8 +33,7 @@ class Description:
         values: Template of a series, path to its value, and what that means.
         one: Whether the option for them is ``value``.
         tags: Name and template.
-        time_format: See ``parse_time``.
-        zone: See ``parse_time``.
+        notation: How times are written.
     """
 
     records: Records | None
@@ -42,8 +42,7 @@ class Description:
     values: tuple[DescribedValue, ...]
     one: bool
     tags: tuple[tuple[str, str], ...]
-    time_format: str | None
-    zone: tzinfo | None
+    notation: Notation
 
     def reader(self, fixed: Fixed = nothing_fixed) -> Reader:
         """Return what reads documents.
@@ -81,8 +80,7 @@ class Description:
             ),
             tags=tuple((name, text.compiled(scoped=scoped)) for name, text in tags),
             nulls=tuple(null_finder(each.path) for each in self.values),
-            time_format=self.time_format,
-            zone=self.zone,
+            notation=self.notation,
         )
 
     def _where(self, value: DescribedValue) -> str:
@@ -128,8 +126,7 @@ def description_of(
         one=values is None,
         values=tuple(described_values({series: value} if values is None else values, options)),
         tags=tags_of(options.get("tags")),
-        time_format=options.get("time_format"),
-        zone=zone,
+        notation=notation(options.get("time_format"), zone),
     )
     description.reader(fixed)
     return description

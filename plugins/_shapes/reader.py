@@ -1,12 +1,12 @@
 """From records to readings: where each part of a reading is found."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
 from ingestd.plugins._documents import Listed
-from ingestd.plugins._fields import parse_time
+from ingestd.plugins._times import Notation
 
 from .layouts import Layout
 from .records import EVERYTHING, Node, Records, look
@@ -32,8 +32,7 @@ class Reader:
             for each reading that a record makes.
         tags: Tag and its text, or what tells it.
         nulls: For each value, says whether a record has null in its place.
-        time_format: See ``parse_time``.
-        zone: See ``parse_time``.
+        notation: How times are written.
     """
 
     records: Records | None
@@ -43,8 +42,11 @@ class Reader:
     values: tuple[tuple[str | Find, Find, Find], ...]
     tags: tuple[tuple[str, str | Find], ...]
     nulls: tuple[Callable[[Any], bool], ...]
-    time_format: str | None
-    zone: tzinfo | None
+    notation: Notation
+
+    def in_zone(self, zone: tzinfo | None) -> "Reader":
+        """Return a reader of times that are in a zone, where they carry none."""
+        return replace(self, notation=replace(self.notation, zone=zone))
 
     def records_of(self, document: Any) -> list[Any]:
         """Return the records of a document.
@@ -86,8 +88,8 @@ class Reader:
         """Return the time of a record: the one place where a time is read."""
         found = self.time(record) if self.time else None
         if isinstance(found, datetime):  # the format has read it already
-            return found
-        return parse_time(found, time_format=self.time_format, zone=self.zone)
+            return found.timestamp() if found.tzinfo else found
+        return self.notation.read(found)
 
     def has_nothing(self, record: Any) -> bool:
         """Say whether a record says itself that it has no value, as at night."""

@@ -27,7 +27,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from math import isnan
+from math import inf
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,7 @@ from ingestd.plugins._checks import Given
 from ingestd.plugins._documents import format_of
 from ingestd.plugins._params import duration, time_zone, whole
 from ingestd.plugins._shapes import Reader, check_shape, description_of
+from ingestd.plugins._times import NO_TIME, Bounds, NoTime, settle_readings
 
 from .cursor import Cursor, Position
 from .paging import Page, Paging, Request, paging_of
@@ -151,8 +152,11 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         position.begin(window)
         request = template.request(cursor.windows.writer(window))
         last = True
+        before: list[tuple[Any, ...]] = []
+        bounds = Bounds(after=-inf if window.since is None else window.since, now=now)
         async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
-            readings = await readings_of(shape, page)
+            found = await readings_of(shape, page)
+            readings = before = settle_readings(found, before=before, bounds=bounds)
             state = position.after(page, readings, last=last, full=page.number == max_pages)
             problem = state.pop("script_error", "") or missing_everywhere(shape, page, readings)
             yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
@@ -267,7 +271,7 @@ def missing_everywhere(shape: Reader, page: Page, readings: Sequence[tuple[Any, 
     missing = (
         ("value", all(value is None for _, _, value, *_ in readings)),
         ("series", all(series == "" for _, series, *_ in readings)),
-        ("time", all(isinstance(t, float) and isnan(t) for t, *_ in readings)),
+        ("time", all(isinstance(t, NoTime) and t.reason == NO_TIME for t, *_ in readings)),
     )
     for what, everywhere in missing:
         if what == "value" and everywhere and any(map(shape.has_nothing, page.records)):

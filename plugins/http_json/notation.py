@@ -1,21 +1,22 @@
 """How a source wants to be asked for times: as numbers or texts, and in which zone."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from ingestd.plugins._fields import UNIX
+from ingestd.plugins import _times
 
 SECOND: Final = 1.0
 DAY: Final = 86_400.0  # seconds
 FINEST: Final = 1e-6  # seconds
+RESOLUTIONS: Final[Mapping[str | None, float]] = {
+    **{name: 1 / unit for name, unit in _times.UNIX.items()},
+    "dotnet": 1e-3,
+    "rfc2822": SECOND,
+}
 # What a pattern says at most, from the finest: its directives, and their length in seconds.
-UNITS: Final = ((frozenset("fScXT"), 1.0), (frozenset("MR"), 60.0), (frozenset("HI"), 3600.0))
-DIRECTIVE: Final = re.compile(r"%[-_0^#]?([A-Za-z%])")
-# Directives that name an instant or a zone, so that the pattern says itself what it means.
-ZONED: Final = re.compile(r"%[zZ]|Z$|%[HMSf]Z")
-HOUR: Final = timedelta(hours=1)
+UNITS: Final = ((frozenset("fS"), 1.0), (frozenset("M"), 60.0), (frozenset("HI"), 3600.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,73 +24,43 @@ class Notation:
     """How the ends of a window are written.
 
     Attributes:
-        pattern: ``unix`` and its kin, a pattern for ``strftime``, or None: ISO 8601, in UTC.
-        zone: Where the clock stands that patterns without a zone are meant for.
+        how: How the source writes times; ISO 8601 in UTC, if it is not said.
     """
 
-    pattern: str | None
-    zone: tzinfo | None
+    how: _times.Notation
 
     @classmethod
     def of(cls, pattern: Any, zone: tzinfo | None, *, where: str) -> "Notation":
-        """Check a pattern.
+        """Check a format of times.
 
         Raises:
             ValueError: It is none.
         """
-        if pattern is not None and pattern not in UNIX:
-            found = DIRECTIVE.findall(pattern) if isinstance(pattern, str) else []
-            if not found or "s" in found:
-                raise ValueError(
-                    f"{where}: expected {', '.join(UNIX)} or a pattern such as %Y-%m-%dT%H:%M, "
-                    f"got {pattern!r}"
-                )
-        return cls(pattern, zone)
-
-    @property
-    def is_number(self) -> bool:
-        """Whether times are numbers."""
-        return self.pattern in UNIX
+        return cls(_times.notation(pattern, zone, where=where, asking=True))
 
     @property
     def resolution(self) -> float:
         """What it tells apart, in seconds."""
-        if self.pattern is None:
-            return FINEST
-        if self.pattern in UNIX:
-            return 1 / UNIX[self.pattern]
-        found = set(DIRECTIVE.findall(self.pattern))
+        if self.how.pattern is None:
+            return RESOLUTIONS.get(self.how.time_format, FINEST)
+        found = set(self.how.pattern.directives)
         return next((seconds for units, seconds in UNITS if found & units), DAY)
 
     @property
     def clock(self) -> tzinfo:
         """Where the clock stands that shows what is written."""
-        if self.zone is None or self.pattern is None or self.is_number:
-            return UTC
-        # A pattern that ends in a Z that is a letter means UTC; others show the zone themselves.
-        return UTC if ZONED.search(self.pattern) and "%z" not in self.pattern else self.zone
+        return self.how.clock
 
     def write(self, seconds: float, *, first: bool) -> str | int:
         """Return a time as it is written.
 
         Args:
             seconds: The time, in Unix seconds.
-            first: Whether it begins a window, which may begin too early but not too late: in
-                the hour that comes twice its text can be read as either.
+            first: Whether it begins a window, which may begin too early but not too late, as
+                others may end too late: what is in the hour that comes twice has to come.
         """
-        if self.pattern in UNIX:
-            return int(seconds * UNIX[self.pattern])
-        moment = datetime.fromtimestamp(seconds, self.clock)
-        if self.pattern is None:
-            return moment.isoformat().replace("+00:00", "Z")
-        if first and "%z" not in self.pattern and comes_again(moment):
-            moment -= HOUR
-        return moment.strftime(self.pattern)
-
-
-def comes_again(moment: datetime) -> bool:
-    """Say whether a clock shows the time of this moment once more, an hour later or so."""
-    return moment.fold == 0 and moment.replace(fold=1).utcoffset() != moment.utcoffset()
+        text = self.how.since(seconds) if first else self.how.until(seconds)
+        return int(text) if self.how.time_format in _times.UNIX else text
 
 
 def floor(seconds: float, resolution: float, clock: tzinfo) -> float:

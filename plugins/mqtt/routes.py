@@ -22,6 +22,7 @@ from ingestd.plugins._shapes import (
     description_of,
 )
 from ingestd.plugins._shapes import OPTIONS as DESCRIBED
+from ingestd.plugins._times import Bounds, Twice, settle_readings
 
 LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 OPTIONS: Final = frozenset({"filter", "qos", *DESCRIBED, *DOCUMENT_OPTIONS})
@@ -216,17 +217,40 @@ class Routes:
         self.entries = tuple(entries)
         self._zone = zone
         self._known: dict[str, Callable[[Message], list[Reading]]] = {}
+        self._before: list[Reading] = []  # the latest with times that came twice
 
     def readings(self, messages: Iterable[Message]) -> list[Reading]:
         """Return the readings of messages, the unusable ones too: the daemon counts those."""
         found: list[Reading] = []
+        arrivals: list[tuple[int, float]] = []
         known = self._known
         for message in messages:
+            arrivals.append((len(found), message.time))
             reader = known.get(message.topic)
             if reader is None:
                 reader = self._reader(message.topic)
             found += reader(message)
-        return found
+        return found if self._zone is None else self._settled(found, arrivals)
+
+    def _settled(
+        self, found: list[Reading], arrivals: Sequence[tuple[int, float]]
+    ) -> list[Reading]:
+        """Return readings with an instant for each local time that comes twice.
+
+        Args:
+            found: The readings.
+            arrivals: The place of the first one of each message, and when that arrived.
+        """
+        if not any(type(reading[0]) is Twice for reading in found):
+            return found
+        ends = [*(begin for begin, _ in arrivals[1:]), len(found)]
+        bounds = [
+            Bounds(now=time, live=True)
+            for (begin, time), end in zip(arrivals, ends, strict=True)
+            for _ in range(begin, end)
+        ]
+        self._before = settle_readings(found, before=self._before, bounds=bounds)
+        return self._before
 
     def _reader(self, topic: str) -> Callable[[Message], list[Reading]]:
         """Return what reads the messages of a topic, and remember it."""
@@ -256,7 +280,7 @@ class Routes:
         self, topic: str, fitting: Route, form: Format
     ) -> Callable[[Message], list[Reading]]:
         # What the topic alone decides is done here, once; the rest for each message.
-        reader = replace(fitting.reader(topic), zone=self._zone)
+        reader = fitting.reader(topic).in_zone(self._zone)
         form = replace(form, zone=self._zone)
 
         def read(message: Message) -> list[Reading]:

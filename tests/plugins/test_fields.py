@@ -1,35 +1,12 @@
-"""What the shipped plugins share: paths and times."""
+"""What the shipped plugins share: paths."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingestd.loading.loader import Loader
-from ingestd.plugins._fields import compile_path, parse_time
-
-
-@pytest.mark.parametrize(
-    ("value", "time_format", "expected"),
-    [
-        (1_700_000_000, None, 1_700_000_000),
-        ("2026-07-01T10:00:00+02:00", None, datetime.fromisoformat("2026-07-01T10:00:00+02:00")),
-        ("20260701T100000Z", None, datetime(2026, 7, 1, 10, tzinfo=UTC)),
-        ("1700000000000", "unix_ms", 1_700_000_000),
-        (1_700_000_000_500_000, "unix_us", 1_700_000_000.5),
-        ("01.07.2026 10:00 +0000", "%d.%m.%Y %H:%M %z", datetime(2026, 7, 1, 10, tzinfo=UTC)),
-        ("yesterday", None, "yesterday"),
-        (True, None, "True"),
-        ("noon", "unix", "noon"),
-        ([], "unix_ms", "[]"),
-    ],
-)
-def test_times_are_read_as_their_format_says(
-    value: Any, time_format: str | None, expected: Any
-) -> None:
-    """What is no time stays something that is refused, and never means now."""
-    assert parse_time(value, time_format=time_format, zone=None) == expected
+from ingestd.plugins._fields import compile_path
 
 
 @pytest.mark.parametrize("path", ["a.b", "a . b", "a.b | @"])

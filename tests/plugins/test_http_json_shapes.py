@@ -13,9 +13,9 @@ from ingestd.plugins._answers import AnswerError
 from tests.support.jsonsource import PLAIN, answers
 
 
-def at(hour: int, minute: int = 0) -> datetime:
+def at(hour: int, minute: int = 0) -> float:
     """Return a time of the first of July."""
-    return datetime(2026, 7, 1, hour, minute, tzinfo=UTC)
+    return datetime(2026, 7, 1, hour, minute, tzinfo=UTC).timestamp()
 
 
 async def test_columns_have_a_reading_for_each_index() -> None:
@@ -121,7 +121,8 @@ async def test_xml_is_read_as_pandas_reads_it() -> None:
 
     judge = pd.read_xml(BytesIO(body), xpath=".//m:row", namespaces={"m": "urn:m"}, parser="etree")
     assert result["readings"] == [
-        (datetime.fromisoformat(row.t), f"row_{row.id}", row.v) for row in judge.itertuples()
+        (datetime.fromisoformat(row.t).timestamp(), f"row_{row.id}", row.v)
+        for row in judge.itertuples()
     ]
 
 

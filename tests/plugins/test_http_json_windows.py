@@ -373,7 +373,7 @@ async def test_source_that_takes_local_time_is_asked_in_it(
         ({"body": {"a": ["{end}"]}}, "body: expected {since} or {until}"),
         ({"query": {"a": "{since:isodate}"}}, "query.a: expected unix"),
         ({"query": {"a": "{since:%s}"}}, "query.a: expected unix"),
-        ({"since_param": "a", "since_format": "iso"}, "since_format: expected unix"),
+        ({"since_param": "a", "since_format": "isodate"}, "since_format: expected unix"),
         ({"span": "7d", "lookback": "1d"}, "span: expected {since}"),
         ({"span": "7d", "since_param": "a"}, "lookback: expected"),
         ({"url": "http://h/{since}"}, "lookback: expected"),

@@ -119,7 +119,7 @@ def test_a_format_says_what_is_meant(time_format: str, value: Any, expected: flo
         (None, "2026-13-01", "time", "ISO 8601"),
         (None, "yesterday", "time", "ISO 8601"),
         (None, "", "time", "ISO 8601"),
-        (None, None, "time", "ISO 8601"),
+        (None, None, "no_time", "got nothing"),
         (None, True, "time", "ISO 8601"),
         (None, [], "time", "ISO 8601"),
         (None, "2026-03-29 02:30", "no_such_time", "a clock in Europe/Berlin shows"),
