@@ -24,6 +24,27 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+@pytest.fixture
+def dead_mount(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system whose server never answers, which only root may do."""
+    path = tmp_path / "dead"
+    path.mkdir()
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR)
+    except OSError:
+        pytest.skip("mounting a dead file system needs root and /dev/fuse")
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+    mount = ["mount", "-i", "-t", "fuse", "-o", options, "dead", str(path)]
+    done = subprocess.run(mount, check=False, capture_output=True, pass_fds=[server])
+    try:
+        if done.returncode:
+            pytest.skip(f"mounting a dead file system needs root: {done.stderr.decode()}")
+        yield path
+    finally:
+        os.close(server)  # what waits for an answer gets an error
+        subprocess.run(["umount", "--lazy", str(path)], check=not done.returncode)
+
+
 def fill(directory: Path, *, leave: int = 0) -> Path:
     """Fill the disk up to a few bytes; return the file that does."""
     path = directory / "filler"

@@ -16,7 +16,7 @@ from ingestd.cli.loading import loader_for, plugin_findings
 from ingestd.cli.settings import config_option, load
 from ingestd.config import Config, StoreConfig, in_order
 from ingestd.delivery import left_behind
-from ingestd.disk import open_reader
+from ingestd.disk import open_reader, see_that_it_answers
 from ingestd.errors import ConfigError, PluginLoadError, Problem, StoreError, StoreUnavailable
 from ingestd.redaction import Redactor
 from ingestd.worker import Kind
@@ -68,7 +68,11 @@ def left_behind_in(config: Config) -> list[str]:
     """Say what the state directory holds for stores that are not configured any more.
 
     Nothing if this user cannot look into it, which is no fault of the configuration.
+
+    Raises:
+        StateError: It does not answer.
     """
+    see_that_it_answers(config.daemon.state_dir)
     path = config.daemon.state_dir / "state.db"
     adopted = {each.former for each in config.stores.values() if each.former}
     try:

@@ -27,7 +27,7 @@ from ingestd.config import Catalogue, CollectorConfig, Config, StoreConfig
 from ingestd.context import Shared
 from ingestd.contract import Memory
 from ingestd.delivery import Buffer
-from ingestd.disk import Database, is_text, open_reader, translate
+from ingestd.disk import Database, is_text, open_reader, see_that_it_answers, translate
 from ingestd.hosts import HOSTS
 from ingestd.loading import protection_for
 from ingestd.logs import configure
@@ -171,6 +171,7 @@ async def _copied_states(state_dir: Path) -> AsyncIterator[StateStore]:
 
 
 def _memories(path: Path) -> Mapping[str, list[Any]]:
+    see_that_it_answers(path.parent)
     if not path.exists():
         return {}
     try:

@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 
 from ingestd.config import Config
-from ingestd.disk import open_reader
+from ingestd.disk import open_reader, see_that_it_answers
 from ingestd.errors import IngestError
 from ingestd.hosts import HOSTS
 from ingestd.loading import (
@@ -37,6 +37,7 @@ def _remembered(config: Config) -> dict[str, frozenset[str]] | None:
     """Return which names each collector holds in its state; None if that cannot be read."""
     path = config.daemon.state_dir / "state.db"
     try:
+        see_that_it_answers(path.parent)
         if not path.exists():
             return {}
         with closing(open_reader(path)) as db:

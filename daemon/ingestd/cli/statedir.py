@@ -5,6 +5,7 @@ import pwd
 from pathlib import Path
 
 from ingestd.cli.exitcodes import CommandError
+from ingestd.disk import see_that_it_answers
 
 
 def refuse_foreign_root(path: Path) -> None:
@@ -12,7 +13,9 @@ def refuse_foreign_root(path: Path) -> None:
 
     Raises:
         CommandError: Says as which user to call the command.
+        StateError: It does not answer.
     """
+    see_that_it_answers(path)
     if os.geteuid() != 0 or not path.exists() or path.stat().st_uid == 0:
         return
     raise CommandError(f"{path}: belongs to {_user(path)}; try: sudo -u {_user(path)} ingestd ...")

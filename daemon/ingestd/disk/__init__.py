@@ -10,7 +10,7 @@ from ingestd.disk.damage import (
     move_aside,
 )
 from ingestd.disk.database import READERS, Database
-from ingestd.disk.directory import Ballast, Holder, StateDirectory, holder
+from ingestd.disk.directory import Ballast, Holder, StateDirectory, holder, see_that_it_answers
 from ingestd.disk.schema import MIGRATIONS, migrate, open_reader, preparing, translate
 from ingestd.disk.writer import Writer
 
@@ -33,5 +33,6 @@ __all__ = [
     "move_aside",
     "open_reader",
     "preparing",
+    "see_that_it_answers",
     "translate",
 ]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from ingestd.errors import StateDirectoryBusy, StateError
+from ingestd.plugins import _files
 
 BALLAST_BYTES: Final = 16 * 1024 * 1024
 # A process that asks who holds the lock has it for an instant; starting daemons sit that out.
@@ -127,8 +128,9 @@ class StateDirectory:
 
         Raises:
             StateDirectoryBusy: Another process holds it; the message has its pid.
-            StateError: It cannot be created, or is not ours to write in.
+            StateError: It cannot be created, does not answer, or is not ours to write in.
         """
+        see_that_it_answers(path)
         lock = _lock(path)
         try:
             ballast = Ballast(path / "ballast", size=ballast_bytes)
@@ -156,8 +158,9 @@ def holder(path: Path) -> Holder | None:
     """Return which process holds the state directory, or None if it is free.
 
     Raises:
-        StateError: The directory is not ours to read.
+        StateError: The directory does not answer, or is not ours to read.
     """
+    see_that_it_answers(path)
     try:
         file = os.open(path / "lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -171,6 +174,19 @@ def holder(path: Path) -> Holder | None:
     finally:
         os.close(file)
     return None
+
+
+def see_that_it_answers(path: Path) -> None:
+    """Ask once, with bounded patience: the kernel waits for a server that has gone without end.
+
+    Raises:
+        StateError: It does not answer.
+    """
+    try:
+        _files.within(path, lambda: os.path.lexists(path / "lock"))
+    except _files.Unresponsive as exc:
+        wanted = "expected a directory on a disk that answers"
+        raise StateError(f"{path}: {wanted}, got one that {exc.strerror}") from exc
 
 
 def _read_holder(file: int) -> Holder:
