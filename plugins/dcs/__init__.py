@@ -23,9 +23,10 @@ when sources that were due have been read from their beginning; ``again`` -- how
 those of them have come that are not done; ``names`` -- what sources were called first.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import ijson  # type: ignore[import-untyped]  # ships no types
@@ -41,7 +42,7 @@ from .legacy import legacy_api
 from .listing import listed
 from .names import Names
 from .naming import columns_of
-from .options import Options, options_of
+from .options import READERS, Options, options_of, refuse_repeated
 from .periods import Window
 from .positions import Rereading, position_in
 from .reading import SpanReader
@@ -141,17 +142,29 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
 def check(**params: Any) -> list[str]:
     """Return what is wrong with params, as a run would find it."""
     given = Given(run, params)
-    names = (
-        *("url", "api", "username", "password", "registers", "max_window", "since", "period"),
-        *("values", "calibrated", "interpolated", "skip", "local_time", "decimal_places"),
-        *("source", "only", "renamed", "series", "tags", "status"),
-    )
-    given.read(
-        lambda each: options_of(
-            {name: getattr(each, name) for name in names} | ({} if each.skip else {"skip": ()})
-        )
-    )
-    return given.problems
+    for read in (*READERS.values(), refuse_repeated):
+        given.read(partial(_of_attributes, read))
+    return list(dict.fromkeys(given.problems))  # some options are read with others
+
+
+def _of_attributes(read: Callable[[Mapping[str, Any]], Any], given: Any) -> Any:
+    return read(Attributes(given))
+
+
+class Attributes(Mapping[str, Any]):
+    """Gives the attributes of an object by their names."""
+
+    def __init__(self, given: Any) -> None:
+        self._given = given
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._given, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())  # they are asked for by name
+
+    def __len__(self) -> int:
+        return 0
 
 
 def tell_of_names(ctx: Any, names: Names, rounds: Rounds) -> None:

@@ -86,44 +86,65 @@ def options_of(given: Mapping[str, Any]) -> Options:
     Raises:
         ValueError: Says which one is wrong, and what would be right.
     """
-    legacy = one_of(given, "api", ("current", "legacy")) == "legacy"
-    period = one_of(given, "period", PERIODS)
-    values = one_of(given, "values", ("auto", "total", "period", "both"))
+    return Options(**{name: read(given) for name, read in READERS.items()})
+
+
+def refuse_repeated(given: Mapping[str, Any]) -> None:
+    """Tell of registers that are asked for more than once, which a run reads once.
+
+    Raises:
+        ValueError: There are some.
+    """
+    repeated = Selection.of(given["registers"]).repeated
+    if repeated:
+        raise ValueError(f"registers: expected each once, got more of {', '.join(repeated):.80}")
+
+
+def values_of(given: Mapping[str, Any]) -> str:
+    """Return which values are wanted.
+
+    Raises:
+        ValueError: There are none of that name.
+    """
+    return one_of(given, "values", ("auto", "total", "period", "both"))
+
+
+def in_local_time(given: Mapping[str, Any]) -> bool:
+    """Say whether days begin at midnight in London.
+
+    Raises:
+        ValueError: It is neither true nor false, or the API does not have it.
+    """
     local_time = truth(given, "local_time")
-    if local_time and not legacy:
+    if local_time and given["api"] != "legacy":
         raise ValueError("local_time: expected only with api: legacy, the current one is in UTC")
+    return local_time
+
+
+def source_of(given: Mapping[str, Any]) -> str:
+    """Return which readings are wanted.
+
+    Raises:
+        ValueError: The API does not have them.
+    """
     source = one_of(given, "source", ("automatic", "manual", "merged"))
-    if source != "automatic" and not legacy:
+    if source != "automatic" and given["api"] != "legacy":
         raise ValueError(
             f"source: expected automatic, the only one that the current API has, got {source!r}"
         )
-    username, password = account(given, legacy=legacy)
+    return source
+
+
+def longest_window(given: Mapping[str, Any]) -> timedelta:
+    """Return the longest window to ask for.
+
+    Raises:
+        ValueError: It is no duration.
+    """
     longest = duration(given["max_window"], "max_window")
     if longest <= 0:
         raise ValueError(f"max_window: expected more than nothing, got {given['max_window']!r}")
-    return Options(
-        root=address(given["url"], legacy=legacy),
-        legacy=legacy,
-        username=username,
-        password=password,
-        selection=Selection.of(given["registers"], given["only"]),
-        since=beginning(given["since"]),
-        period=period,
-        calendar=calendar(period, zone=LONDON if local_time else UTC),
-        total=values in {"total", "both"},
-        consumption=values != "total",
-        calibrated=truth(given, "calibrated"),
-        interpolated=truth(given, "interpolated"),
-        skip=bits(given["skip"]),
-        status=truth(given, "status"),
-        series=template(given["series"], where="series"),
-        tags={n: template(t, where=f"tags.{n}") for n, t in (given["tags"] or {}).items()},
-        max_window=timedelta(seconds=longest),
-        local_time=local_time,
-        decimal_places=decimals(given["decimal_places"]),
-        source=source,
-        follow=one_of(given, "renamed", ("keep", "follow")) == "follow",
-    )
+    return timedelta(seconds=longest)
 
 
 def one_of(given: Mapping[str, Any], name: str, known: tuple[str, ...]) -> str:
@@ -167,7 +188,7 @@ def bits(names: Any) -> int:
     Raises:
         ValueError: There is no such kind of reading.
     """
-    wanted = [names] if isinstance(names, str) else list(names)
+    wanted = [names] if isinstance(names, str) else list(names or ())
     if unknown := [each for each in wanted if each not in BITS]:
         raise ValueError(f"skip: expected a list of {', '.join(BITS)}, got {unknown[0]!r}")
     return sum(BITS[each] for each in dict.fromkeys(wanted))
@@ -230,3 +251,33 @@ def beginning(since: Any) -> Callable[[datetime], datetime]:
         raise ValueError(message)  # noqa: TRY004 -- a wrong option, not a wrong call
     fixed = moment.astimezone()  # as the times of commands are, it is local unless it says more
     return lambda _: fixed
+
+
+# How each of the options is read from what was given; a check goes on to the next one.
+READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
+    "root": lambda given: address(given["url"], legacy=given["api"] == "legacy"),
+    "legacy": lambda given: one_of(given, "api", ("current", "legacy")) == "legacy",
+    "username": lambda given: account(given, legacy=given["api"] == "legacy")[0],
+    "password": lambda given: account(given, legacy=given["api"] == "legacy")[1],
+    "selection": lambda given: Selection.of(given["registers"], given["only"]),
+    "since": lambda given: beginning(given["since"]),
+    "period": lambda given: one_of(given, "period", PERIODS),
+    "calendar": lambda given: calendar(
+        one_of(given, "period", PERIODS), zone=LONDON if in_local_time(given) else UTC
+    ),
+    "total": lambda given: values_of(given) in {"total", "both"},
+    "consumption": lambda given: values_of(given) != "total",
+    "calibrated": lambda given: truth(given, "calibrated"),
+    "interpolated": lambda given: truth(given, "interpolated"),
+    "skip": lambda given: bits(given["skip"]),
+    "status": lambda given: truth(given, "status"),
+    "series": lambda given: template(given["series"], where="series"),
+    "tags": lambda given: {
+        name: template(text, where=f"tags.{name}") for name, text in (given["tags"] or {}).items()
+    },
+    "max_window": longest_window,
+    "local_time": in_local_time,
+    "decimal_places": lambda given: decimals(given["decimal_places"]),
+    "source": source_of,
+    "follow": lambda given: one_of(given, "renamed", ("keep", "follow")) == "follow",
+}

@@ -142,12 +142,14 @@ class Selection:
         everything: Whether no source is left out.
         only: Patterns over what a meter has, by the name of that; one of each has to fit.
             Sources that are asked for by their id are not left out for it.
+        repeated: What was asked for more than once.
     """
 
     ids: tuple[str, ...] = ()
     globs: tuple[str, ...] = ()
     everything: bool = False
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, wanted: Any, only: Any = None) -> "Selection":
@@ -174,7 +176,10 @@ class Selection:
                 ids.append(f"{match[1].upper()}{int(match[2])}")
             else:
                 globs.append(each.strip())
-        return cls(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(globs)), only=patterns)
+        chosen = [*ids, *globs]
+        repeated = tuple(each for each in dict.fromkeys(chosen) if chosen.count(each) > 1)
+        ids, globs = list(dict.fromkeys(ids)), list(dict.fromkeys(globs))
+        return cls(tuple(ids), tuple(globs), only=patterns, repeated=repeated)
 
     @property
     def registers(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestd.plugins.dcs import run
+from ingestd.plugins.dcs import check, run
 from ingestd.plugins.dcs.errors import DcsError
 from ingestd.plugins.dcs.options import beginning, options_of
 from ingestd.plugins.dcs.sources import Selection, Source, registers_in, virtual_meters_in
@@ -226,3 +226,24 @@ def test_choice_and_source_are_checked(wrong: dict[str, Any], message: str) -> N
     """What a meter's status is at the moment is no part of a series."""
     with pytest.raises(ValueError, match=message):
         options_of({**GIVEN, **wrong})
+
+
+def test_check_tells_everything_at_once() -> None:
+    """Each wrong option once, and what is asked for twice, which a run reads once."""
+    told = check(
+        url="ftp://dcs",
+        api="old",
+        registers=["R733", "vm9", "r0733", "Library: *", "Library: *"],
+        since="last week",
+        values="none",
+        decimal_places=99,
+        skip=["zeros"],
+        calibrated="yes",
+    )
+
+    # What is of the wrong kind is told before.
+    assert [each.partition(":")[0] for each in told] == [
+        "calibrated", "url", "api", "since", "values", "skip", "decimal_places", "registers",
+    ]  # fmt: skip
+    assert told[-1] == "registers: expected each once, got more of R733, Library: *"
+    assert check(url=GIVEN["url"], registers=["R733", "R734"]) == []
