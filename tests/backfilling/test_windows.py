@@ -16,6 +16,8 @@ from ingestd.backfilling.windows import (
     share_done,
 )
 
+DAY = 86_400.0
+NOW = 1_700_000_000.0
 TIMES = st.lists(st.integers(-(10**9), 10**10), min_size=2, max_size=12, unique=True).map(sorted)
 
 
@@ -76,18 +78,21 @@ def test_share_done_counts_the_spans_alone() -> None:
         ([(1, 2)], math.inf, None, "chunk: "),
         ([(1, 2)], DEFAULT_CHUNK, 0, "rate: expected more than 0 readings in a second, got 0"),
         ([(1, 2)], DEFAULT_CHUNK, math.nan, "rate: "),
+        ([(-5, 2)], DEFAULT_CHUNK, None, "as start a year from 1970 on, got [-5, 2]"),
+        ([(1, NOW + 3 * DAY)], DEFAULT_CHUNK, None, "as end a time until now, got [1, "),
+        ([(1, 2), (NOW, NOW + DAY)], DEFAULT_CHUNK, None, "as start a time before now and"),
     ],
 )
 def test_what_cannot_be_read_is_told(
     spans: Sequence[Span], chunk: float, rate: float | None, problem: str
 ) -> None:
     """The message says what would be right, and what was got."""
-    assert problem in fault(spans, chunk=chunk, rate=rate)
+    assert problem in fault(spans, chunk=chunk, rate=rate, now=NOW)
 
 
 def test_spans_that_touch_are_fine() -> None:
     """A span may begin where another ends, and a rate may be below one reading in a second."""
-    assert fault([(1, 2), (2, 3)], chunk=1, rate=0.01) == ""
+    assert fault([(1, 2), (2, 3)], chunk=1, rate=0.01, now=NOW) == ""
 
 
 def test_window_is_shown_in_utc() -> None:

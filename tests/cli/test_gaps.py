@@ -160,6 +160,19 @@ def test_holes_that_could_not_be_asked_for_are_no_holes_of_the_source(
     assert cli.json("gaps", "m", *WHOLE)["missing"] == 8
 
 
+def test_a_refill_in_chunks_without_a_reading_is_refused(
+    halves: DaemonProcess, cli: CommandLine
+) -> None:
+    """How far apart readings are is learnt from the store, unless the configuration says so."""
+    learnt = cli("gaps", "m", *WHOLE, "--chunk", "5m", "--refill")
+    configure(halves, cadence="30m")
+    told = cli("gaps", "m", *WHOLE, "--chunk", "5m", "--refill")
+
+    assert (learnt.code, told.code) == (2, 2)
+    assert "expected at least 30m, for so far are readings apart in the store" in learnt.err
+    assert "expected at least 30m, for so far are the readings of m apart (cadence)" in told.err
+
+
 def test_what_cannot_be_asked_is_told_in_a_line(halves: DaemonProcess, cli: CommandLine) -> None:
     """Names that are not there, and times that lie the wrong way round."""
     assert cli("gaps", "n").err == "no collector 'n', known: m\n"

@@ -97,6 +97,7 @@ async def test_what_cannot_be_read_anew_is_refused(daemon_folder: DaemonFolder) 
           m: {plugin: hourly, every: 1h}
           now: {plugin: meter, every: 1h}
           off: {plugin: hourly, every: 1h, enabled: false}
+          paced: {plugin: hourly, every: 1h, cadence: 1h}
         """
     async with daemon_folder.daemon(text) as it:
 
@@ -112,6 +113,10 @@ async def test_what_cannot_be_read_anew_is_refused(daemon_folder: DaemonFolder) 
         assert "declares start and end" in detail
         assert (await refused(spans=[]))[0] == 400
         assert (await refused(spans=[[2, 1]]))[0] == 422
+        status, detail = await refused(spans=[SPAN, [4e9, 5e9]])
+        assert (status, "as end a time until now" in detail) == (422, True)
+        status, detail = await refused(collector="paced", chunk=60)
+        assert (status, "expected at least 3600 s" in detail) == (422, True)
         assert (await refused(spans=[[1, 1e300]]))[0] == 422
         assert (await refused(spans=[[5, 6], [1, 2]]))[0] == 422
         assert (await refused(chunk=0))[0] == 422

@@ -7,7 +7,7 @@ from ingestd.backfilling.backfills import Backfills
 from ingestd.backfilling.comparing import Compared, compare
 from ingestd.backfilling.gaps import SECOND_US, Bounds, Hole, merged
 from ingestd.backfilling.records import OVER, BackfillRecord, Status
-from ingestd.backfilling.windows import DEFAULT_CHUNK
+from ingestd.backfilling.windows import DEFAULT_CHUNK, beyond, too_short
 
 __all__ = [
     "DEFAULT_CHUNK",
@@ -23,7 +23,9 @@ __all__ = [
     "Hole",
     "Status",
     "absent",
+    "beyond",
     "compare",
     "merged",
     "records",
+    "too_short",
 ]

@@ -137,17 +137,18 @@ class Backfills:
             rate: The most readings in a second, or None for no limit.
 
         Raises:
-            NotPossible: The spans are none, or the plugin takes no window.
+            NotPossible: The spans are none or in the future, the chunk is shorter than
+                readings are apart, or the plugin takes no window.
             NotNow: The collector has an unfinished one already, or does not run.
             StateError: The database failed.
         """
-        if problem := windows.fault(spans, chunk=chunk, rate=rate):
+        if problem := windows.fault(spans, chunk=chunk, rate=rate, now=self._clock.now()):
             raise NotPossible(problem)
         spans = tuple((float(start), float(end)) for start, end in spans)
         async with self._asking:
             if unfinished := self._of(collector):
                 return await self._asked_again(unfinished, spans, chunk=chunk, rate=rate)
-            await self._check(collector)
+            await self._check(collector, chunk)
             record = BackfillRecord(
                 collector=collector,
                 spans=spans,
@@ -271,8 +272,8 @@ class Backfills:
             unfinished.work.hurry()
         return record
 
-    async def _check(self, name: str) -> None:
-        """Refuse a collector that cannot read windows."""
+    async def _check(self, name: str, chunk: float) -> None:
+        """Refuse a collector that cannot read windows, or not such short ones."""
         collector = self._collectors.by_name.get(name)
         if collector is None or self._stopping:
             raise NotNow(f"{name}: is disabled, has not been started yet, or is being stopped")
@@ -284,6 +285,12 @@ class Backfills:
             raise NotPossible(
                 f"{name}: expected a plugin whose run declares start and end, so that it can be "
                 f"given a window; {plugin.name} does not"
+            )
+        cadence = collector.setup.config.cadence
+        if windows.too_short(chunk, cadence):
+            raise NotPossible(
+                f"chunk: expected at least {cadence:g} s, for so far are the readings of {name} "
+                f"apart (cadence), got {chunk:g}"
             )
 
     def _go_on(self, unfinished: Unfinished) -> bool:

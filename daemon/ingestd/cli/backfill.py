@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
+from ingestd.backfilling import beyond, too_short
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, BackfillRequest, Json
 from ingestd.cli.connecting import ask
@@ -16,8 +17,6 @@ from ingestd.cli.progress import Bar, bar
 from ingestd.cli.settings import MOMENT, SPAN, config_option, json_option, known, load
 
 RATE: Final = click.FloatRange(min=0, min_open=True)
-# No meter is older than the clocks of computers.
-EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EXIT_CODES: Final = {"done": 0, "cancelled": FAILURE}
 
 
@@ -91,17 +90,14 @@ def checked_span(
     if start is None:
         raise click.UsageError("expected --from, such as --from 2015-01-01 or --from 30d")
     end = now if end is None else end
-    soon = now + timedelta(days=2)  # a day begins up to 26 hours earlier in other zones
-    if end > soon:
-        text = f"expected a time until now, such as --to now, got {show.moment(end.timestamp())}"
-        raise click.BadParameter(text, param_hint="--to")
-    if start < EARLIEST:
-        text = f"expected a year from 1970 on, got {start.year}"
-        raise click.BadParameter(text, param_hint="--from")
-    if start >= min(end, now):
-        before = show.moment(min(end, now).timestamp())
-        text = f"expected a time before {before}, got {show.moment(start.timestamp())}"
-        raise click.BadParameter(text, param_hint="--from")
+    wrong = beyond((start.timestamp(), end.timestamp()), now=now.timestamp())
+    if wrong is not None:
+        option, time, such = {
+            "start": ("--from", start, ""),
+            "end": ("--to", end, ", such as --to now"),
+        }[wrong.at]
+        text = f"expected {wrong.expected}{such}, got {show.moment(time.timestamp())}"
+        raise click.BadParameter(text, param_hint=option)
     return start.timestamp(), end.timestamp()
 
 
@@ -114,12 +110,18 @@ def check_chunk(config_path: Path, name: str, chunk: float | None) -> None:
     if chunk is None:
         return
     cadence = known(load(config_path).collectors, name, "collector").cadence
-    if cadence is not None and chunk < cadence:
-        text = (
-            f"expected at least {show.span(cadence)}, for so far are the readings of {name} apart"
-            f" (cadence), got {show.span(chunk)}"
-        )
-        raise click.BadParameter(text, param_hint="--chunk")
+    refuse_short(chunk, cadence, f"the readings of {name} apart (cadence)")
+
+
+def refuse_short(chunk: float, cadence: float | None, what: str) -> None:
+    """Refuse a chunk that is shorter than a cadence.
+
+    Raises:
+        click.UsageError: It is.
+    """
+    if cadence is not None and too_short(chunk, cadence):
+        text = f"expected at least {show.span(cadence)}, for so far are {what}"
+        raise click.BadParameter(f"{text}, got {show.span(chunk)}", param_hint="--chunk")
 
 
 async def _unfinished(

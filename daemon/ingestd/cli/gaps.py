@@ -15,7 +15,14 @@ import click
 from ingestd.backfilling import SECOND_US, Absences, Bounds, Compared, Hole, compare, merged
 from ingestd.cli import show
 from ingestd.cli.backend import Backend, BackfillRequest, Json
-from ingestd.cli.backfill import carried_out, check_chunk, exit_code, pace_options, tell_end
+from ingestd.cli.backfill import (
+    carried_out,
+    check_chunk,
+    exit_code,
+    pace_options,
+    refuse_short,
+    tell_end,
+)
 from ingestd.cli.connecting import ask
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.progress import bar
@@ -101,6 +108,8 @@ def gaps(  # noqa: PLR0913 -- each is an option
     found = ask(config_path, lambda backend: _compared(config, backend, question))
     if not as_json:
         _show(question, found)
+    if refill and chunk is not None:
+        _refuse_short(chunk, found)
     wanted = BackfillRequest(collector=name, spans=spans(found), chunk=chunk, rate=rate)
     if refill and len(wanted.spans) == MOST_SPANS:
         click.echo(f"the nearest holes are read together, {MOST_SPANS:,} spans in all", err=True)
@@ -113,6 +122,12 @@ def gaps(  # noqa: PLR0913 -- each is an option
     if told:
         click.echo(f"{name}: {told}", err=as_json)
     return exit_code(ended) if ended else 0
+
+
+def _refuse_short(chunk: float, found: Sequence[Compared]) -> None:
+    """Refuse a chunk in which not even the series that come most often have a reading."""
+    cadences = [hole.cadence_us / SECOND_US for _, hole in _holes(found)]
+    refuse_short(chunk, min(cadences, default=None), "readings apart in the store")
 
 
 def _learn_what_is_absent(
