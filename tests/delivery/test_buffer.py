@@ -6,6 +6,7 @@ from ingestd.delivery.lane import Lane
 from ingestd.model import Priority
 from tests.support.clock import settle
 from tests.support.lanes import LINGER, OneLane, at_once, seconds, waits
+from tests.support.pipeline import points
 
 
 async def test_full_buffer_makes_putting_wait_until_a_receipt_is_settled() -> None:
@@ -246,6 +247,56 @@ async def test_cancelled_collector_keeps_no_backfill_out() -> None:
 
     await at_once(backfill)
     assert (one.buffer.held, one.buffer.backfill) == (1, 1)
+
+
+async def test_result_that_is_held_back_keeps_its_turn_behind_one_without_room() -> None:
+    """One waits for the spool, the other for the buffer."""
+    one = OneLane(capacity=2, batch=2)
+    await one.put(1, 2)
+    one.buffer.pause("main")
+    kept, droppable = one.later(3), one.later(4, 5, priority=Priority.DROPPABLE)
+    await settle()
+
+    one.done(await one.batch())
+    await at_once(droppable)
+    one.done(await one.batch())
+    assert await waits(kept)
+
+    one.buffer.resume("main")
+    await at_once(kept)
+
+
+async def test_what_points_wait_for_is_told() -> None:
+    """Every spool that takes no more, with the reason; otherwise the buffer alone is full."""
+    buffer = OneLane().buffer
+    full = [buffer.full]
+    buffer.pause("other", "cannot be written")
+    buffer.pause("main")
+    full.append(buffer.full)
+    for store in ("main", "other", "other"):
+        buffer.resume(store)
+    full.append(buffer.full)
+
+    assert full == [
+        "the buffer is full",
+        "the spool of main is full, the spool of other cannot be written",
+        "the buffer is full",
+    ]
+
+
+async def test_points_go_to_the_stores_of_their_run() -> None:
+    """Under the names that these have now; the receipt names those that are missing."""
+    one = OneLane()
+    other = Lane(points=10, size_bytes=10**6, linger=LINGER, clock=one.clock)
+    one.buffer.lanes = {"main": one.lane, "other": other}
+    one.buffer.successors = {"old": "main"}
+    put = one.buffer.put(points(1), priority=Priority.SOURCE_KEEPS, stores=["old", "gone"])
+    receipt = await at_once(put)
+
+    assert (one.lane.points, other.points) == (1, 0)
+    assert receipt.missing == ["gone"]
+    assert (await one.put(2)).missing == []
+    assert (one.lane.points, other.points) == (2, 1)
 
 
 async def test_stores_that_are_gone_are_named() -> None:
