@@ -21,7 +21,7 @@ from tests.support.influx2 import HANG, Influx2, answer
 from tests.support.pipeline import held, points, until
 from tests.support.stores import Stores, stores_of
 
-AWAY = answer(503, retry_after="60")
+AWAY = answer(503)
 TOOK_OVER = "took over what waited for the former store"
 KEPT_BACK = "what may be older than what is stored was kept back; see ingestd spool"
 STAYS = "what waits for the former store stays"
