@@ -9,6 +9,8 @@ import pytest
 
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Workers
+from ingestd.calling.results import results
+from ingestd.calling.threads import Threads
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.plugins import LogLines, PluginFolder
@@ -37,7 +39,7 @@ def survive(how, note):
                 os.execvp("sh", ["sh", "-c", line])
             os._exit(0)
         os.waitpid(child, 0)
-    while not os.path.exists(note) or not open(note).read().strip():
+    while not os.path.exists(note) or not os.path.getsize(note):
         time.sleep(0.01)
 """
 # As it is called before and after it has become what it is to be.
@@ -139,6 +141,43 @@ async def test_helpers_serve_the_next_run(plugin_folder: PluginFolder) -> None:
     assert not Path(f"/proc/{pids.pop()}").exists()
 
 
+SHAPES: Final = {
+    "thread": "def run(*, how, note, then, **_):\n    survive(how, note)\n",
+    "coroutine": "async def run(*, how, note, then, **_):\n    survive(how, note)\n",
+    "asyncio": (
+        "import asyncio\nasync def run(*, how, note, then, **_):\n"
+        "    line = f'(echo $$ >> {note}; exec sleep 600) &'\n"
+        "    shell = await asyncio.create_subprocess_shell(\n"
+        "        line, start_new_session=True, env={} if how == 'cleared' else None)\n"
+        "    await shell.wait()\n    survive('none', note)\n"
+    ),
+}
+
+
+# What the plugin does, and Python rightly warns of.
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function Popen.__del__")
+@pytest.mark.parametrize("how", ["session", "cleared"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("then", ["return {}", "raise ValueError", "exec('raise SystemExit')"])
+async def test_survivors_end_with_a_run_inside_the_daemon(
+    plugin_folder: PluginFolder, note: Path, how: str, shape: str, then: str
+) -> None:
+    """What coroutines and functions in threads start is noted, as they have no process."""
+    plugin = plugin_folder.plugin(f"{SURVIVOR}\n{SHAPES[shape]}    {then}\n")
+    notes: list[str] = []
+    options = options_for(Threads(), note=notes.append)
+    kwargs = {"how": how, "note": str(note), "then": then}
+    with contextlib.suppress(PluginError):
+        async with contextlib.aclosing(results(plugin, kwargs, options)) as everything:
+            async for _ in everything:
+                pass
+
+    await until(lambda: not alive(note))
+    (told,) = notes
+    assert told in TOLD
+
+
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("then", ["os._exit(3)", "os.kill(os.getpid(), 9)", "os.killpg(0, 9)"])
 async def test_survivors_of_a_crash_end_as_well(
@@ -189,7 +228,7 @@ def test_record_names_what_a_run_has_left_behind(daemon: DaemonProcess, note: Pa
 def test_survivors_of_a_coroutine_end_with_the_daemon(
     daemon: DaemonProcess, tmp_path: Path
 ) -> None:
-    """It has no process of its own, so they may live until then; the log names them."""
+    """What it forks is not noted, so that may live until then; the log names it."""
     note = tmp_path / "note"
     daemon.plugin(
         "stays",

@@ -16,6 +16,7 @@ from ingestd.calling.plugin import Plugin
 from ingestd.calling.process import Log
 from ingestd.errors import PluginError, RunTimeout
 from ingestd.loop import RunTasks, note_owners
+from ingestd.processes import kill_started, note_processes
 from ingestd.worker import run_failure
 
 CANCEL_PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
@@ -67,6 +68,7 @@ class CoroutineRun:
         self._wanted: asyncio.Future[None] = self._loop.create_future()
         self._error: PluginError | None = None
         self._ending = False
+        self._processes: dict[int, str] = {}
 
     async def next(self) -> PluginResult | None:
         """Let the plugin go on to its next result, and return that; None if it has ended.
@@ -96,8 +98,11 @@ class CoroutineRun:
         text = f"run must end within {timeout:g} s; it ignores its cancellation and was left behind"
         return RunTimeout(text)
 
-    async def end(self) -> None:
-        """Cancel the plugin if it goes on, and then what it has left behind."""
+    async def end(self) -> list[str]:
+        """Cancel the plugin if it goes on, and then what it has left behind.
+
+        Returns the names of the processes that were ended.
+        """
         try:
             await self._cancel()
             await asyncio.sleep(0)  # those that are about to end are not left behind
@@ -112,6 +117,7 @@ class CoroutineRun:
             )
             _, alive = await asyncio.wait(left, timeout=CANCEL_PATIENCE)
             self._left_behind |= alive
+        return kill_started(self._processes)
 
     def _start(self) -> asyncio.Task[None]:
         """Start the plugin's task.
@@ -123,8 +129,10 @@ class CoroutineRun:
             raise PluginError("an earlier run ignores its cancellation and has not ended yet")
         self._left_behind.clear()
         note_owners(self._loop)
+        context = self._tasks.context()
+        self._processes = note_processes(context)
         task = self._loop.create_task(
-            self._work(), name=f"ingestd[{self._name}].plugin", context=self._tasks.context()
+            self._work(), name=f"ingestd[{self._name}].plugin", context=context
         )
         task.add_done_callback(lambda _: self._give(None))
         return task

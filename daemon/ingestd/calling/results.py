@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from ingestd.calling.coroutines import CoroutineRun, PluginResult
-from ingestd.calling.options import CallOptions
+from ingestd.calling.options import CallOptions, tell_strays
 from ingestd.calling.plugin import Plugin
 from ingestd.worker import Kind
 
@@ -36,7 +36,7 @@ async def results(
                 left -= seconds
             yield result
     finally:
-        await run.end()
+        tell_strays(await run.end(), options)
 
 
 async def _next(

@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ingestd.calling.options import CallOptions, Finished
+from ingestd.calling.options import CallOptions, Finished, tell_strays
 from ingestd.calling.plugin import Plugin
 from ingestd.contract import FunctionContext, result_as_builtins, safe_repr
 from ingestd.errors import PluginError, RunTimeout
+from ingestd.processes import kill_started, note_processes
 from ingestd.worker import Source, call_ordinary, import_run, run_failure
 
 
@@ -61,7 +62,7 @@ class Threads:
     def _run(
         self, plugin: Plugin, kwargs: Mapping[str, Any], options: CallOptions
     ) -> dict[str, Any] | None:
-        host = options.host
+        host, processes = options.host, note_processes()
 
         def emit(level: str, event: str, values: Mapping[str, Any]) -> None:
             getattr(options.log, level)(event, **values)
@@ -79,6 +80,8 @@ class Threads:
             return result_as_builtins(returned) if isinstance(returned, Mapping) else None
         except BaseException as exc:  # noqa: BLE001 (the border to foreign code)
             raise run_failure(exc, plugin.source.root) from None
+        finally:
+            tell_strays(kill_started(processes), options)
 
 
 def _start(

@@ -1,5 +1,14 @@
 """Starts processes under a supervisor, and ends what they have started and left behind."""
 
 from ingestd.processes.descendants import MARK, kill_descendants, kill_strays, new_mark, strays
+from ingestd.processes.noting import kill_started, note_processes
 
-__all__ = ["MARK", "kill_descendants", "kill_strays", "new_mark", "strays"]
+__all__ = [
+    "MARK",
+    "kill_descendants",
+    "kill_started",
+    "kill_strays",
+    "new_mark",
+    "note_processes",
+    "strays",
+]

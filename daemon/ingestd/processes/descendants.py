@@ -56,8 +56,8 @@ def strays(supervisor: int) -> Names:
         supervisor: The process above it.
     """
     supervised, *orphans = children(supervisor) or [0]
-    found = [pid for orphan in orphans for pid in (orphan, *_below(orphan))]
-    found += [pid for pid in _below(supervised) if _group(pid) != supervised]
+    found = [pid for orphan in orphans for pid in (orphan, *below(orphan))]
+    found += [pid for pid in below(supervised) if _group(pid) != supervised]
     return {pid: known[0] for pid in found if (known := _process(pid))}
 
 
@@ -80,10 +80,36 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def _below(pid: int) -> Iterator[int]:
+def below(pid: int) -> Iterator[int]:
+    """Yield what descends from a process, where the kernel lists children."""
     for child in children(pid) if pid else ():
         yield child
-        yield from _below(child)
+        yield from below(child)
+
+
+def pids_of_group(group: int) -> list[int]:
+    """Return the processes of a group."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:  # as a rule, and without a look at all processes
+        return []
+    except PermissionError:
+        pass
+    return [pid for pid, _ in _processes() if _group(pid) == group]
+
+
+def start_of(pid: int) -> str | None:
+    """Return when a process was started, as the kernel counts, or None if it is not there."""
+    try:
+        return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def name_of(pid: int) -> str:
+    """Return the name of a process, or an empty string if it is dead."""
+    known = _process(pid)
+    return known[0] if known else ""
 
 
 def _group(pid: int) -> int:
