@@ -204,9 +204,9 @@ async def test_failing_disk_is_tried_until_it_works_again() -> None:
         await committed
 
         assert kept.shelf.kept[-1] == Memory(state={"n": 2})
-        assert [(level, event) for level, event, _ in kept.log.lines] == [
-            ("error", "state cannot be written"),
-            ("info", "state is written again"),
+        assert kept.log.lines == [
+            ("error", "state cannot be written", {"error": "probe: no room"}),
+            ("info", "state is written again", {}),
         ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.health import judge
+from ingestd.health import SeriesKey, judge
 from tests.support.collecting import Site, site
 
 MANY = """
@@ -229,3 +229,56 @@ async def test_what_has_never_given_anything_is_known_over_a_restart(tmp_path: P
 
         assert state(here) == "never"
         assert why(here) == "has given nothing yet, for 120m (every 1h)"
+
+
+async def test_a_series_can_be_forgotten_wherever_it_is_known(tmp_path: Path) -> None:
+    """In memory only, as what came just now, or on disk only, when its collector was removed."""
+    plugin = 'async def run(**_): return {"readings": [(None, name, 1) for name in ("a", "b")]}'
+    async with site(tmp_path) as here:
+        await here.start(plugin, cadence=10.0)
+        await here.ran()
+        here.collectors.keep_paces()
+        await here.clock.drive(here.remove())
+        a, b = SeriesKey("a", ()), SeriesKey("b", ())
+
+        assert await here.collectors.forget_series("probe", a)
+        assert not await here.collectors.forget_series("probe", a)
+        back = await here.restart(every=1e9, cadence=10.0)
+        assert back.forget_series(b)
+        assert not back.forget_series(b)
+
+
+async def test_series_are_known_over_a_restart(tmp_path: Path) -> None:
+    """With the newest time of each, and for how long they had given nothing by then."""
+    plugin = 'async def run(**_): return {"readings": [(1_699_999_000, "level", 1)]}'
+    async with site(tmp_path) as here:
+        await here.start(plugin, cadence=10.0)
+        await here.ran()
+        await here.clock.advance(7.0)
+        here.collectors.keep_paces()
+    async with site(tmp_path) as here:
+        here.clock.step(86_400.0)
+        await here.collectors.remember()
+        back = await here.restart(every=1e9, cadence=10.0)
+        (known,) = back.series()
+
+        assert (known.key, known.newest) == (SeriesKey("level", ()), 1_699_999_000)
+        assert (back.facts().series, back.newest_us) == (1, 1_699_999_000_000_000)
+        assert known.silent < 20
+
+
+async def test_a_collector_that_comes_back_knows_its_series_and_their_silence(
+    tmp_path: Path,
+) -> None:
+    """A reload that takes it out and puts it back in loses nothing."""
+    plugin = 'async def run(**_): return {"readings": [(1_699_999_000, "level", 1)]}'
+    async with site(tmp_path) as here:
+        await here.start(plugin, cadence=10.0)
+        await here.ran()
+        assert len(list(here.collectors.by_name["probe"].series())) == 1
+        await here.clock.advance(7.0)
+        await here.clock.drive(here.remove())
+        back = await here.restart(every=1e9, cadence=10.0)
+        (known,) = back.series()
+
+        assert (known.key, known.silent) == (SeriesKey("level", ()), 7)
