@@ -93,7 +93,7 @@ async def test_state_comes_back_and_survives_a_run_that_raises(
     async with site(tmp_path) as here:
         await here.start(REMEMBERS, compat="bmon", isolation=isolation)
         records = await here.ran(3)
-        await here.clock.drive(here.collectors.committed())
+        await here.collectors.committed()
         kept = await here.on_disk()
 
         assert [each.outcome for each in records] == ["ok", "ok", "failed"]
@@ -116,7 +116,7 @@ async def test_a_run_without_a_result_forgets_nothing(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         await here.start(NOTHING, compat="bmon")
         records = await here.ran(2)
-        await here.clock.drive(here.collectors.committed())
+        await here.collectors.committed()
         kept = await here.on_disk()
 
         assert [each.outcome for each in records] == ["ok"] * 2
