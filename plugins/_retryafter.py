@@ -6,7 +6,9 @@ uses it, too: for `ctx.http`, and for stores.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
@@ -26,9 +28,32 @@ UNITS: Final[Mapping[str, float]] = {
 # Seconds. Who asks for more than a day has its clock or its unit wrong, or means "go away";
 # the callers have bounds of their own below it.
 LONGEST: Final = 86_400.0
+FAR: Final = 1e11  # Unix seconds; what is said in milliseconds lies beyond
 DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 # The members of a JSON object that servers use for the same purpose.
 IN_BODY: Final = ("backOffSuggestion", "retry_after", "retryAfter")
+# One that says until when, in Unix seconds, as Enphase does for its quotas.
+UNTIL_IN_BODY: Final = "period_end"
+
+_LEAVING: Final[ContextVar[bool]] = ContextVar("leaving", default=False)
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Let requests pass although their server wants to be left alone.
+
+    For those that end what it keeps open for us, such as a sign-out.
+    """
+    token = _LEAVING.set(True)
+    try:
+        yield
+    finally:
+        _LEAVING.reset(token)
+
+
+def is_leaving() -> bool:
+    """Say whether requests of this task pass in any case."""
+    return _LEAVING.get()
 
 
 def retry_after_seconds(header: str, *, now: float) -> float | None:
@@ -57,13 +82,41 @@ def http_date(header: str) -> float | None:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
-def retry_after_in_body(body: bytes | str) -> float | None:
-    """Return how long a JSON object asks to wait, in seconds, or None if it says nothing."""
+def server_time(headers: Mapping[str, str], *, now: float) -> float:
+    """Return what a server's clock says, or else what ours does, in Unix seconds."""
+    date = http_date(headers.get("Date", ""))
+    return now if date is None else date
+
+
+def pause_asked_for(headers: Mapping[str, str], body: bytes, *, now: float) -> float | None:
+    """Return how long an answer asks to wait, in seconds, or None if it says nothing.
+
+    Args:
+        headers: Of the answer; whatever the case of their names.
+        body: What has been read of it.
+        now: The current time, in Unix seconds.
+    """
+    time = server_time(headers, now=now)
+    asked = retry_after_seconds(headers.get("Retry-After", ""), now=time)
+    return retry_after_in_body(body, now=now) if asked is None else asked
+
+
+def retry_after_in_body(body: bytes | str, *, now: float) -> float | None:
+    """Return how long a JSON object asks to wait, in seconds, or None if it says nothing.
+
+    Args:
+        body: The JSON.
+        now: The current time, in Unix seconds.
+    """
     try:
         found = json.loads(body.lstrip("\ufeff") if isinstance(body, str) else body)
     except (ValueError, RecursionError):
         return None
-    hints = [found.get(name) for name in IN_BODY] if isinstance(found, dict) else []
+    said: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    hints = [said.get(name) for name in IN_BODY]
+    until: Any = said.get(UNTIL_IN_BODY)
+    if type(until) in {int, float} and abs(until) < FAR:
+        hints.append(until - now)
     return next((asked for hint in hints if (asked := seconds_in(hint)) is not None), None)
 
 

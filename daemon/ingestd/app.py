@@ -262,6 +262,7 @@ class Daemon:
         self._backfill_processes = await stack.enter_async_context(Workers(1))
         self._threads = Threads()
         self.states = await StateStore.open(self.database, self.clock, tell=self._tell_damage)
+        self.shared.limits.restore(await self.states.limits(), keep=self.states.keep_limits)
         for problem in filter(None, (*self._directory.warnings, self.database.damage)):
             self.log.error("state directory", problem=problem)
         self._assemble(encoders)

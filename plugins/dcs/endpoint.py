@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ingestd.plugins._retryafter import http_date, retry_after_in_body, retry_after_seconds
+from ingestd.plugins._retryafter import http_date, pause_asked_for
 
 from .sources import Source
 
@@ -94,9 +94,7 @@ class Endpoint:
     def note(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Heed what an answer says of the rate limit, which all callers share."""
         if status == 429:
-            asked = retry_after_seconds(headers.get("Retry-After", ""), now=server_time(headers))
-            if asked is None:
-                asked = retry_after_in_body(body)
+            asked = pause_asked_for(headers, body, now=time.time())
             if asked is not None:
                 self.leave_alone(asked)
         if headers.get("X-Rate-Limit-Remaining", "").strip() != "0":
@@ -115,9 +113,3 @@ def until_reset(headers: Mapping[str, str]) -> float | None:
     date = http_date(headers.get("Date", ""))
     aware = reset if reset.tzinfo else reset.replace(tzinfo=UTC)
     return None if date is None else aware.timestamp() - date
-
-
-def server_time(headers: Mapping[str, str]) -> float:
-    """Return what the server's clock says, in Unix seconds, or else what ours does."""
-    date = http_date(headers.get("Date", ""))
-    return time.time() if date is None else date

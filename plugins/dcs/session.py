@@ -24,6 +24,7 @@ from ingestd.plugins._answers import (
     read,
     read_head,
 )
+from ingestd.plugins._retryafter import leaving
 
 from .api import Api
 from .endpoint import Endpoint
@@ -215,7 +216,8 @@ class Session:
                 await self._leave()
 
     async def _leave(self) -> None:
-        reply = await self._send("POST", self._api.sign_out)
+        with leaving():
+            reply = await self._send("POST", self._api.sign_out)
         reply.close()
         self._signed_in = self._may_be_in = False
 

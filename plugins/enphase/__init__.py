@@ -61,7 +61,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Open the account, and read what is new of each system, or, with a window, that."""
     pace = ctx.shared(Pace, duration(pause, "pause"), f"enphase {api_key}")
-    api = Api(ctx.http, http_url(url, "url"), api_key, (client_id, client_secret), pace, ctx.now)
+    api = Api(ctx.http, http_url(url, "url"), api_key, (client_id, client_secret), pace)
     account = Account(
         ctx,
         api.exchange,

@@ -1,16 +1,13 @@
 """The HTTP side: what Enphase's servers are asked, and what their refusals mean."""
 
-import asyncio
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
-from ingestd.plugins._answers import Answer, AnswerError, Pace, fetch, number_in
+from ingestd.plugins._answers import Answer, AnswerError, Pace, fetch
 from ingestd.plugins._tokens import TokenExpired
 
-LONGEST_WAIT: Final = 60.0  # seconds; a quota that lasts longer ends the run
 HINTS: Final = {
     401: "does the key belong to this application?",
     403: "neither the plan nor the owner may have given access to this",
@@ -31,7 +28,6 @@ class Api:
     api_key: str
     client: tuple[str, str]
     pace: Pace
-    now: Callable[[], datetime]
 
     async def exchange(self, grant: Mapping[str, str]) -> Answer:
         """Give a grant for tokens; return what the server says."""
@@ -54,9 +50,6 @@ class Api:
         path = f"/api/v4/systems/{system}/telemetry/{kind}"
         query = {"start_at": str(int(begin)), "granularity": granularity}
         answer = await self._get(header, path, query)
-        if answer.status == 429:
-            await self._wait(answer)
-            answer = await self._get(header, path, query)
         check(answer)
         answer.list_at("intervals")
         return answer.object()
@@ -71,20 +64,6 @@ class Api:
                 headers=header,
                 params={"key": self.api_key, **query},
             )
-
-    async def _wait(self, answer: Answer) -> None:
-        """Wait until the minute is over in which too much was asked.
-
-        Raises:
-            QuotaSpentError: It is no minute.
-        """
-        until = number_in(answer.object(), "period_end")
-        if until is None:
-            raise spent(answer)
-        wait = until - self.now().timestamp()
-        if wait > LONGEST_WAIT:
-            raise spent(answer)
-        await asyncio.sleep(max(0.0, wait))
 
 
 def check(answer: Answer) -> None:

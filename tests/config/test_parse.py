@@ -71,7 +71,8 @@ collectors:
     field: energy
     tags: {site: library}
     params: {password: dcs-password, registers: [R733]}
-    http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1, ca_file: ca.pem, server_name: h}
+    http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1, ca_file: ca.pem, server_name: h,
+           quota: 10  per day}
   night: {plugin: x, cron: "30 2 * * 3", timezone: Europe/Berlin}
   stream: {plugin: mqtt}
 series:
@@ -154,6 +155,7 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
                 retries=0,
                 rate=0.5,
                 concurrency=1,
+                quota=shapes.Quota(10, 86400.0, "10 per day"),
                 ca_file=folder.path / "ca.pem",
                 server_name="h",
             ),

@@ -1,5 +1,6 @@
 """The enphase plugin against a server that speaks version 4 of the API."""
 
+import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.enphase import REDIRECT, run
 from ingestd.testing import collect, context
+from tests.support.dcsreading import patient
 from tests.support.remembering import Remembering
 
 NOON: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -306,15 +308,15 @@ async def test_key_of_another_application_is_not_taken_for_an_old_token() -> Non
 
 
 async def test_quota_of_the_minute_is_waited_for() -> None:
-    """The answer says when it is over."""
-    async with account() as (collector, enphase, url):
-        over = int(NOON.timestamp())
+    """The answer says when it is over, and the session of the daemon keeps to it."""
+    async with account() as (_, enphase, url), patient(now=NOON) as ctx:
+        over = int(time.time())
         enphase.faults["production_micro"] = [
             lambda: refusal(429, "Too Many Requests", period="minute", period_end=over, limit=10)
         ]
-        await collector.run(url)
+        found = await collect(run, ctx=ctx, url=url, **PARAMS)
 
-    assert collector.readings()
+    assert found[-1]["readings"]
 
 
 async def test_quota_of_the_month_ends_the_run() -> None:

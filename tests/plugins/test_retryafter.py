@@ -82,6 +82,10 @@ def test_any_other_header_says_nothing(header: str) -> None:
         ('{"retry_after": NaN}', None),
         ('{"retry_after": 1e999}', None),
         ('{"retry_after": ' + "9" * 400 + "}", None),
+        (f'{{"period": "minute", "period_end": {NOW + 9}}}', 9),
+        (f'{{"period_end": {NOW - 9}}}', 0),
+        (f'{{"period_end": {NOW * 1000}}}', None),
+        ('{"period_end": "soon"}', None),
         ('{"message": "busy"}', None),
         ("[5]", None),
         ("busy", None),
@@ -91,5 +95,5 @@ def test_any_other_header_says_nothing(header: str) -> None:
 )
 def test_retry_after_in_a_body(body: str, seconds: float | None) -> None:
     """Some servers say it in JSON only, under one of three names."""
-    assert retry_after_in_body(body) == seconds
-    assert retry_after_in_body(body.encode()) == seconds
+    assert retry_after_in_body(body, now=NOW) == seconds
+    assert retry_after_in_body(body.encode(), now=NOW) == seconds

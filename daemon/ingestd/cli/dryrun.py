@@ -101,6 +101,8 @@ async def dry_run(
     async with AsyncExitStack() as stack:
         states = await stack.enter_async_context(_copied_states(config.daemon.state_dir))
         before = (await states.load(collector.name)).memory
+        shared = Shared()
+        shared.limits.restore(await states.limits(), keep=states.keep_limits)
         committer = StateCommitter(collector.name, before, store=states, clock=clock, log=log)
         services = Services(
             clock=clock,
@@ -116,7 +118,7 @@ async def dry_run(
             redactor=redactor,
             stopping=asyncio.Event(),
             blocking=_blocking,
-            shared=Shared(),
+            shared=shared,
             hosts=HOSTS,
             log=log,
         )

@@ -83,7 +83,13 @@ class Collector:
             current=CurrentPlugin(
                 config.plugin, loader=services.loader, blocking=services.blocking, log=log
             ),
-            http=LazySession(config.http, clock=services.clock),
+            http=LazySession(
+                config.http,
+                clock=services.clock,
+                collector=config.name,
+                limits=services.shared.limits,
+                timeout=config.timeout,
+            ),
             log=log,
         )
         self._vitals = vitals

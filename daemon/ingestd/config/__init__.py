@@ -15,6 +15,7 @@ from ingestd.config.model import (
     EmbeddedStore,
     HttpConfig,
     InfluxStore,
+    Quota,
     StoreConfig,
     VictoriaStore,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "HttpConfig",
     "InfluxStore",
     "Plan",
+    "Quota",
     "Section",
     "SeriesDescription",
     "StoreConfig",

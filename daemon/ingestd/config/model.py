@@ -149,6 +149,24 @@ class VictoriaStore(StoreConfig):
     ca_file: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How often a collector may ask.
+
+    Attributes:
+        number: The most requests.
+        seconds: In how much time.
+        text: As the operator wrote it.
+    """
+
+    number: int
+    seconds: float
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
     """The ``http:`` section of a collector: limits of its ``ctx.http``.
@@ -158,6 +176,7 @@ class HttpConfig:
         retries: How often a failed request is tried again.
         rate: The most requests in a second, or None for no limit.
         concurrency: The most requests at once.
+        quota: The most requests in a longer time, also over restarts, or None for no limit.
         ca_file: Certificates to trust besides the system's.
         server_name: The name that certificates have to be for, or None for that of the url.
     """
@@ -166,6 +185,7 @@ class HttpConfig:
     retries: int = 3
     rate: float | None = None
     concurrency: int = 4
+    quota: Quota | None = None
     ca_file: Path | None = None
     server_name: str | None = None
 

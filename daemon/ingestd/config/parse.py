@@ -4,6 +4,7 @@ Pure: `ingestd.config.file` reads the files. Whether params suit their plugin is
 for the application to check, which knows the plugins.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypedDict
@@ -23,6 +24,7 @@ from ingestd.config.model import (
     HttpConfig,
     InfluxStore,
     IsolationKind,
+    Quota,
     StoreConfig,
     VictoriaStore,
 )
@@ -46,6 +48,16 @@ _INFLUX: Final = InfluxStore(name="", url="")
 _VICTORIA: Final = VictoriaStore(name="", url="")
 _COLLECTOR: Final = CollectorConfig(name="", plugin="")
 _HTTP: Final = HttpConfig()
+_QUOTA: Final = re.compile(r"\s*([0-9]{1,9})\s+per\s+(\S+)\s*")
+# What a quota may name besides durations, in seconds; a month is the longest, which keeps to all.
+_EACH: Final = {
+    "second": 1.0,
+    "minute": 60.0,
+    "hour": 3600.0,
+    "day": 86_400.0,
+    "week": 604_800.0,
+    "month": 2_678_400.0,
+}
 _SCHEDULE_ONLY: Final = ("offset", "jitter", "catch_up")
 _V1_ONLY: Final = ("database", "retention_policy", "username", "password", "password_file")
 _V2_ONLY: Final = ("org", "bucket", "token", "token_file")
@@ -303,12 +315,28 @@ def _plugin(section: Section) -> str:
     return plugin
 
 
+def _quota(value: str) -> Quota:
+    """Read how many requests there may be in what time, as in ``10 per day`` or ``100 per 15m``."""
+    expected = "expected a quota such as 10 per day or 100 per 15m"
+    found = _QUOTA.fullmatch(value)
+    if not found or not int(found[1]):
+        raise ValueError(expected)
+    try:
+        seconds = _EACH.get(found[2]) or duration(found[2])
+    except ValueError:
+        raise ValueError(expected) from None
+    if not seconds:
+        raise ValueError(expected)
+    return Quota(int(found[1]), seconds, " ".join(value.split()))
+
+
 def _http(section: Section) -> HttpConfig:
     http = HttpConfig(
         timeout=section.get("timeout", _WAIT, _HTTP.timeout),
         retries=section.get("retries", bounded(options.whole, "0", "20"), _HTTP.retries),
         rate=section.get("rate", bounded(options.number, "0.001"), None),
         concurrency=section.get("concurrency", _COUNT, _HTTP.concurrency),
+        quota=section.get("quota", _quota, None),
         ca_file=section.path("ca_file", None),
         server_name=section.get("server_name", options.text, None),
     )

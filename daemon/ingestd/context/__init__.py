@@ -2,6 +2,17 @@
 
 from ingestd.context.context import Context, Reader, Receipts, Shared
 from ingestd.context.http import Http, LazySession
+from ingestd.context.httplimits import HttpLimits
 from ingestd.context.mounts import Handler, is_ours
 
-__all__ = ["Context", "Handler", "Http", "LazySession", "Reader", "Receipts", "Shared", "is_ours"]
+__all__ = [
+    "Context",
+    "Handler",
+    "Http",
+    "HttpLimits",
+    "LazySession",
+    "Reader",
+    "Receipts",
+    "Shared",
+    "is_ours",
+]

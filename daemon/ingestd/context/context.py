@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import aiohttp
 
 from ingestd.clock import Clock
+from ingestd.context.httplimits import HttpLimits
 from ingestd.context.mounts import Handler, Mounts
 from ingestd.loop import shared_by_runs
 from ingestd.model import MICROSECONDS, Receipt, StoredPoint
@@ -64,10 +65,12 @@ class Shared:
 
     Attributes:
         mounts: What they answer below the daemon's own address.
+        limits: What keeps their requests back.
     """
 
     def __init__(self) -> None:
         self.mounts = Mounts()
+        self.limits = HttpLimits()
         self._made: dict[tuple[Any, ...], Any] = {}
 
     def get(self, make: Callable[..., T], *key: Any) -> T:

@@ -3,20 +3,24 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from ingestd import __version__
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
+from ingestd.context.httplimits import HttpLimits, MustWaitError
 from ingestd.errors import PluginError
 from ingestd.plugins import _files
 from ingestd.plugins._backoff import Backoff
-from ingestd.plugins._retryafter import retry_after_in_body, retry_after_seconds
+from ingestd.plugins._retryafter import is_leaving, pause_asked_for
 
-RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
+TOO_MANY_REQUESTS: Final = 429
+RETRIED_STATUS: Final = frozenset({TOO_MANY_REQUESTS, 502, 503, 504})
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 BACKOFF: Final = Backoff(first=1.0, longest=60.0)
 
@@ -25,24 +29,46 @@ class Politeness:
     """Middleware that paces requests and repeats those that failed in passing.
 
     A request is repeated only if it has no side effect, and after the pause
-    that the server asked for, or a growing one with jitter.
+    that the server asked for, or a growing one with jitter. A pause that a server asks for
+    holds for all collectors that ask it, and for their next runs; a server that has been asked
+    too often and does not say when to come back is not asked again in the run.
+
+    Args:
+        config: The limits of a collector.
+        collector: Its name.
+        limits: What holds beyond its runs.
+        patience: The longest pause that is worth waiting for in a run, in seconds.
     """
 
-    def __init__(self, config: HttpConfig, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: HttpConfig,
+        *,
+        clock: Clock,
+        collector: str,
+        limits: HttpLimits,
+        patience: float,
+    ) -> None:
         self._retries, self._clock = config.retries, clock
         self._gap = 1 / config.rate if config.rate else 0.0
         self._next = 0.0
         self._server_name = config.server_name
+        self._quota, self._collector, self._limits = config.quota, collector, limits
+        self._patience = patience
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send a request, as often as it takes and may."""
+        """Send a request, as often as it takes and may.
+
+        Raises:
+            MustWaitError: It may not be sent before a long time has passed.
+        """
         if self._server_name is not None:
             request.server_hostname = self._server_name
         most, failures = self._retries if request.method in REPEATABLE else 0, 0
         while True:
-            await self._turn()
+            await self._admitted(request.url)
             wait = BACKOFF.spread_pause(failures + 1)
             try:
                 reply = await handler(request)
@@ -50,23 +76,57 @@ class Politeness:
                 if failures == most:
                     raise
             else:
-                if reply.status not in RETRIED_STATUS or failures == most:
+                if reply.status not in RETRIED_STATUS:
                     return reply
-                asked = await self._pause_asked_for(reply)
+                asked = await self._hold(request.url, reply)
+                if failures == most or (asked is None and reply.status == TOO_MANY_REQUESTS):
+                    return reply
                 wait = wait if asked is None else asked
-                if wait > BACKOFF.longest:
+                if wait > self._patience:
                     return reply  # better to end the run than to sleep in it
                 reply.release()
             await self._clock.sleep(wait)
             failures += 1
 
+    async def _admitted(self, url: URL) -> None:
+        """Return when a request may be sent.
+
+        Raises:
+            MustWaitError: That is too far away to wait for it.
+        """
+        while (wait := self._pause(url)) > 0:
+            await self._clock.sleep(wait)
+        await self._turn()
+        if self._pause(url) > 0:  # meanwhile others have learnt that
+            await self._admitted(url)
+        elif self._limits.take(self._collector, self._quota, now=self._clock.now()):
+            await self._limits.keep()
+
+    def _pause(self, url: URL) -> float:
+        if is_leaving():
+            return 0.0
+        now = self._clock.now()
+        wait, why = self._limits.pause(url, self._collector, self._quota, now=now)
+        if wait > self._patience:
+            raise MustWaitError(why)
+        return wait
+
+    async def _hold(self, url: URL, reply: aiohttp.ClientResponse) -> float | None:
+        """Keep to what a server asks for; return for how long that is, in seconds, if it does."""
+        asked = await self._pause_asked_for(reply)
+        if asked:
+            self._limits.hold(url, asked, now=self._clock.now())
+            await self._limits.keep()
+        return asked
+
     async def _pause_asked_for(self, reply: aiohttp.ClientResponse) -> float | None:
         """Return for how long a server wants to be left alone, in seconds, if it says so."""
-        asked = retry_after_seconds(reply.headers.get("Retry-After", ""), now=self._clock.now())
+        now = self._clock.now()
+        asked = pause_asked_for(reply.headers, b"", now=now)
         if asked is not None or reply.content_type != "application/json":
             return asked
         try:
-            return retry_after_in_body(await reply.text(errors="replace"))
+            return pause_asked_for({}, await reply.read(), now=now)
         except (aiohttp.ClientError, TimeoutError):  # the body breaks off
             return None
 
@@ -102,14 +162,28 @@ class LazySession:
 
     Args:
         config: The collector's limits.
-        politeness: That of a session which it shares the rate with, or None.
+        collector: Its name.
+        limits: What holds beyond its runs.
+        timeout: The time that its runs have, in seconds, or None for no limit.
     """
 
     def __init__(
-        self, config: HttpConfig, *, clock: Clock, politeness: Politeness | None = None
+        self,
+        config: HttpConfig,
+        *,
+        clock: Clock,
+        collector: str = "",
+        limits: HttpLimits | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self._config, self._clock = config, clock
-        self._politeness = politeness or Politeness(config, clock=clock)
+        self._config = config
+        self._politeness = Politeness(
+            config,
+            clock=clock,
+            collector=collector,
+            limits=limits or HttpLimits(),
+            patience=BACKOFF.longest if timeout is None else min(BACKOFF.longest, timeout),
+        )
         self._session: aiohttp.ClientSession | None = None
 
     def __call__(self) -> aiohttp.ClientSession:
@@ -131,7 +205,9 @@ class LazySession:
 
     def beside(self) -> "LazySession":
         """Return another one for the same collector: its rate is shared, its cookies are not."""
-        return LazySession(self._config, clock=self._clock, politeness=self._politeness)
+        other = copy(self)
+        other._session = None  # noqa: SLF001 -- of one class
+        return other
 
     async def close(self) -> None:
         """Close the connections of the session, if it was ever made."""

@@ -161,6 +161,22 @@ class StateStore:
         await self.commit(collector, after)
         return True
 
+    async def limits(self) -> bytes:
+        """Return what was kept of the limits of requests, or nothing.
+
+        Raises:
+            StateError: The database failed.
+        """
+        return await self._database.read(_limits)
+
+    async def keep_limits(self, limits: bytes) -> None:
+        """Replace what is kept of the limits of requests; it is on disk when this returns.
+
+        Raises:
+            StateError: The database failed.
+        """
+        await self._database.write(partial(_put_limits, limits))
+
     def add_run(self, record: RunRecord) -> int:
         """Keep the record of a run that has ended, within seconds; return its number."""
         self._run += 1
@@ -337,6 +353,15 @@ def _fingerprint_key(db: sqlite3.Connection) -> tuple[bytes, list[DamagedRow]]:
         row = (os.urandom(KEY_BYTES),)
         db.execute("INSERT INTO meta VALUES ('fingerprint_key', ?)", row)
     return bytes(row[0]), [damaged] if damaged else []
+
+
+def _limits(db: sqlite3.Connection) -> bytes:
+    row = db.execute("SELECT value FROM meta WHERE key = 'http_limits'").fetchone()
+    return row[0] if row is not None and isinstance(row[0], bytes) else b""
+
+
+def _put_limits(limits: bytes, db: sqlite3.Connection) -> None:
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('http_limits', ?)", (limits,))
 
 
 def _take_up(db: sqlite3.Connection) -> tuple[bytes, list[RunRecord], list[DamagedRow]]:
