@@ -1,5 +1,6 @@
 """What a run is made of comes from the collector's configuration."""
 
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -57,13 +58,13 @@ def test_collector_names_its_readings_with_its_tags_in_its_zone() -> None:
     )
     named = naming_of(
         config, Catalogue({"level": SeriesDescription(unit="m")}), met=met.append
-    ).sort([("2024", "odd", 1), (5, "level", 2)], now=START)
+    ).sort([("2024", "odd", 1), (datetime(2023, 12, 31, 15), "level", 2)], now=START)  # noqa: DTZ001 -- naive on purpose
 
     assert [(each.name, each.tags, each.unit) for each in met] == [
         ("odd", (("site", "library"),), ""),
         ("level", (("site", "library"),), "m"),
     ]
-    assert [value for _, _, value in named.points] == [2.0]
+    assert [(us, value) for _, us, value in named.points] == [(1_704_067_200_000_000, 2.0)]
 
 
 def options(here: Site, collector: Collector, *, name: str = "probe") -> CallOptions:

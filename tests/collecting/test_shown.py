@@ -78,6 +78,8 @@ async def test_fresh_collector_has_nothing_to_tell(tmp_path: Path) -> None:
         ]
 
         assert (facts.failures, facts.retry_in, facts.error) == (0, 0, "")
+        assert facts.due_in == 1e9 - START % 1e9
+        assert facts.two_ticks == 2e9 - START % 1e9
         assert (collector.succeeded_at, collector.failing) == (None, False)
         assert runs == [0] * len(Outcome)
 
@@ -219,6 +221,8 @@ async def test_run_that_was_asked_for_is_told_when_it_is_cut_off(tmp_path: Path)
         with pytest.raises(NotNow, match="probe: was stopped before the run came to its end"):
             await asking
         assert "ingestd[probe].asked" not in tasks()
+        (record,) = await here.states.runs("probe", limit=9)
+        assert (record.outcome, record.error) == ("cancelled", "the daemon stopped it")
         assert collector.committer.memory == Memory()
 
 
@@ -240,3 +244,30 @@ async def test_stream_that_held_out_for_a_minute_begins_anew_at_once(tmp_path: P
         ends = [each.started + each.seconds for each in records]
         pauses = [later.started - end for end, later in zip(ends, records[1:], strict=False)]
         assert pauses == [1, 2, 4, 1, 2]
+
+
+async def test_what_a_stream_says_of_its_connection_has_no_secrets(tmp_path: Path) -> None:
+    """Those that its plugin has given, too, which are secret in its own texts only."""
+    async with site(tmp_path) as here:
+        here.services.redactor.add(["t0ken"], owner="probe")
+        collector = await here.start(
+            """
+            import asyncio
+            async def run(*, ctx, **_):
+                ctx.connected("messages of t0ken/#")
+                ctx.log.info("up")
+                await ctx._clock.sleep(5)
+                ctx.disconnected(OSError("t0ken was refused"))
+                ctx.log.info("down")
+                await asyncio.Event().wait()
+                yield
+            """,
+            stream=True,
+        )
+        await here.until(lambda: bool(here.logged("up")))
+        up = collector.facts()
+        await here.until(lambda: bool(here.logged("down")))
+        down = collector.facts()
+
+        assert (up.awaits, up.disconnected) == ("messages of ***/#", "")
+        assert (down.awaits, down.disconnected) == ("", "*** was refused")
