@@ -17,6 +17,7 @@ VERSION: Final = re.compile(
     r'^vm_app_version\{version="(?P<long>[^"]*)"(?:, ?short_version="(?P<short>[^"]*)")?',
     re.MULTILINE,
 )
+LONGEST_LIST: Final = 80  # characters
 FLAGS: Final = re.compile(r"-\w[\w.]*=\"")
 
 
@@ -60,8 +61,11 @@ def by_flags(reply: Reply) -> Identity:
 
 def by_server(reply: Reply) -> Identity:
     """Return what an answer tells of any server."""
-    product, _, version = reply.headers.get("server", "").partition(" ")[0].partition("/")
     page = (titled(reply.text) or " without a title") if reply.is_page else ""
+    told = " ".join(reply.headers.get("server", "").split())
+    if " " in told:  # several products, the first of which may be but a language
+        return Identity(told[:LONGEST_LIST], page=page)
+    product, _, version = told.partition("/")
     return Identity(product[:40], version[:40], page)
 
 
