@@ -119,6 +119,20 @@ async def test_survivors_end_with_a_run_that_comes_to_its_end(
         assert len(notes) == 1
 
 
+async def test_a_run_that_is_stopped_before_its_process_is_there_never_begins(
+    plugin_folder: PluginFolder, note: Path
+) -> None:
+    """The supervisor ends, too, so that it cannot start the process afterwards."""
+    plugin = plugin_folder.plugin(
+        "import pathlib\ndef run(*, note, **_): pathlib.Path(note).touch()\n"
+    )
+    async with Workers(1) as workers:
+        with pytest.raises(RunTimeout):
+            await workers.call(plugin, {"note": str(note)}, options_for(workers, timeout=0))
+
+        assert not note.exists()
+
+
 async def test_helpers_serve_the_next_run(plugin_folder: PluginFolder) -> None:
     """A plugin may keep a pool of processes: it holds them, and they end with its own."""
     plugin = plugin_folder.plugin(

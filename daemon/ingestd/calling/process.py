@@ -287,9 +287,13 @@ class WorkerProcess:
         return await self._blocking(kill_strays, self._process.pid)
 
     async def _kill_family(self) -> None:
-        """Kill all that the supervisor has below it."""
+        """Kill all that the supervisor has below it, and the supervisor.
+
+        It may be about to start the process, which then ends at once.
+        """
         if not self._exit.done():
             await self._blocking(kill_descendants, self._process.pid, self._confinement.mark)
+            self._kill_supervisor()
 
     async def _blocking(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         loop = asyncio.get_running_loop()
