@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final
 
-from .notation import DAY, SECOND, Notation, ceiling, floor, later
+from ingestd.plugins._times import UNIX, Notation, notation
+
+from .rounding import (
+    DAY,
+    SECOND,
+    before_change,
+    behind_change,
+    ceiling,
+    floor,
+    later,
+    resolution,
+)
 from .template import SINCE, UNTIL, Place, Write
 
 # For people: the shortest span that a notation can say, by its resolution in seconds.
@@ -57,10 +68,12 @@ class Windows:
         Raises:
             ValueError: Says what is wrong.
         """
-        default = Notation.of(pattern, zone, where="since_format")
+        default = notation(pattern, zone, where="since_format", asking=True)
         windows = cls(
             {
-                place: Notation.of(place.pattern, zone, where=where) if place.pattern else default
+                place: notation(place.pattern, zone, where=where, asking=True)
+                if place.pattern
+                else default
                 for where, place in places
             },
             span,
@@ -83,11 +96,13 @@ class Windows:
         They begin no later and end no earlier than asked for, by what can be written.
         """
         if self.has(UNTIL):
+            for each in self._of(UNTIL):
+                end = behind_change(each, end)
             end = ceiling(end, max(SECOND, self.resolution(UNTIL)), self.clock(UNTIL))
-        if begin is None:
+        if begin is None or not self.has(SINCE):
             yield Window(None, end)
             return
-        at = floor(begin, self.resolution(SINCE), self.clock(SINCE))
+        at = self._clear(floor(begin, self.resolution(SINCE), self.clock(SINCE)))
         if not self.has(UNTIL) and self.span is None:
             yield Window(at, end)
             return
@@ -100,26 +115,33 @@ class Windows:
         """Return where a window of the whole span ends, where the next one can begin."""
         clock = self.clock(SINCE)
         end = later(at, span, clock)
-        exact = floor(end, self.resolution(SINCE), clock)
+        exact = self._clear(floor(end, self.resolution(SINCE), clock))
         return exact if exact > at else end
+
+    def _clear(self, time: float) -> float:
+        """Return a time, or one before it that means one instant."""
+        return min(before_change(each, time) for each in self._of(SINCE))
 
     def writer(self, window: Window) -> Write:
         """Return what writes the ends of a window in their places."""
 
         def write(place: Place) -> str | int | None:
-            first = place.name == SINCE
-            seconds = window.since if first else window.until
-            return None if seconds is None else self.notations[place].write(seconds, first=first)
+            seconds = window.since if place.name == SINCE else window.until
+            if seconds is None:
+                return None
+            found = self.notations[place]
+            text = found.write(seconds)
+            return int(text) if found.time_format in UNIX else text
 
         return write
 
     def resolution(self, name: str) -> float:
         """Return what the places of an end tell apart, in seconds."""
-        return min((each.resolution for each in self._of(name)), default=SECOND)
+        return min(map(resolution, self._of(name)), default=SECOND)
 
     def clock(self, name: str) -> tzinfo:
         """Return where the clock stands that the coarsest place of an end is written by."""
-        coarsest = max(self._of(name), key=lambda each: each.resolution, default=None)
+        coarsest = max(self._of(name), key=resolution, default=None)
         return UTC if coarsest is None else coarsest.clock
 
     def _of(self, name: str) -> list[Notation]:

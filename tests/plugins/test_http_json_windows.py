@@ -16,6 +16,7 @@ from tests.support.jsonsource import NOON, NOW, PLAIN, serving
 
 QUARTER = 900.0
 DAY = 86_400.0
+LOCAL = "%Y-%m-%d %H:%M:%S"
 Ends = tuple[str | None, str | None]
 
 
@@ -25,6 +26,7 @@ class Archive:
     Args:
         find: Returns the two ends that a request names.
         read: Returns the Unix seconds of one.
+        write: Returns how it gives Unix seconds.
         longest: How long a window may be, in seconds.
         latest: When the newest reading is.
     """
@@ -34,10 +36,12 @@ class Archive:
         find: Callable[[web.Request, bytes], Ends],
         *,
         read: Callable[[str], float],
+        write: Callable[[float], Any] = lambda time: time,
         longest: float = 7 * DAY,
         latest: float = NOON,
     ) -> None:
-        self._find, self._read, self._longest, self.latest = find, read, longest, latest
+        self._find, self._read, self._write = find, read, write
+        self._longest, self.latest = longest, latest
         self.asked: list[Ends] = []
         self.silent = False
 
@@ -55,7 +59,8 @@ class Archive:
             0 if self.silent else int(max(0.0, min(end, self.latest + 1) - first) // QUARTER) + 1
         )
         times = [first + QUARTER * n for n in range(count)]
-        data = [{"id": "a", "t": t, "v": t} for t in times if t < end and t <= self.latest]
+        there = [t for t in times if t < end and t <= self.latest]
+        data = [{"id": "a", "t": self._write(t), "v": t} for t in there]
         return web.json_response({"data": data})
 
 
@@ -339,30 +344,35 @@ async def test_source_that_takes_local_time_is_asked_in_it(
     begin = datetime.fromisoformat(day).replace(tzinfo=where).timestamp()
 
     def local(text: str) -> float:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=where).timestamp()
+        return datetime.strptime(text, LOCAL).replace(tzinfo=where).timestamp()
 
-    archive = Archive(in_query, read=local, longest=(6.0 if span else 48.0) * 3600 + 3600)
+    def local_text(time: float) -> str:
+        return f"{datetime.fromtimestamp(time, where):{LOCAL}}"
+
+    longest = 6 * 3600 if span else 48 * 3600
+    archive = Archive(in_query, read=local, write=local_text, longest=longest)
     params: dict[str, Any] = {
         **PLAIN,
         "since_param": "from",
         "until_param": "to",
-        "since_format": "%Y-%m-%d %H:%M:%S",
+        "since_format": LOCAL,
         "timezone": zone,
         "lookback": "6h",
         "span": span,
     }
-    read_times: set[float] = set()
+    found: dict[float, float] = {}
     newest = None
     async with serving(archive.handler) as url:
         for hours in range(6, 27, 2):
             now = archive.latest = begin + hours * 3600
             async with context(now=datetime.fromtimestamp(now + 60, UTC)) as ctx:
-                found = await collect(run, ctx=ctx, url=url, newest=newest, **params)
-            read_times.update(times_of(found))
-            newest = found[-1].get("newest", newest)
+                run_found = await collect(run, ctx=ctx, url=url, newest=newest, **params)
+            found |= {time: v for result in run_found for time, _, v in result["readings"]}
+            newest = run_found[-1].get("newest", newest)
 
     wanted = {begin + QUARTER * n for n in range(1, 26 * 4 + 1)}
-    assert wanted - read_times == set()
+    assert wanted - found.keys() == set()
+    assert all(time == value for time, value in found.items())
 
 
 @pytest.mark.parametrize(
@@ -408,6 +418,20 @@ def test_right_window_is_not_complained_of(params: dict[str, Any]) -> None:
     assert check(**{"url": "http://h/", **PLAIN, **params}) == []
 
 
+async def test_source_that_is_told_only_the_end_is_asked_once() -> None:
+    """It has no position, and `lookback` means nothing."""
+    asked = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.query_string)
+        return web.json_response({"data": []})
+
+    async with serving(handler) as url, context(now=NOW) as ctx:
+        await collect(run, ctx=ctx, url=url, until_param="to", lookback="1d", **PLAIN)
+
+    assert asked == ["to=2026-07-01T12:00:00Z"]
+
+
 async def test_utc_is_asked_in_where_the_notation_says_so() -> None:
     """A Z at the end, or a zone for asking, outweighs the zone of the times that come."""
     asked = []
@@ -417,12 +441,11 @@ async def test_utc_is_asked_in_where_the_notation_says_so() -> None:
         return web.json_response({"data": []})
 
     common = {**PLAIN, "since_param": "from", "timezone": "America/Anchorage", "newest": NOON}
-    local = "%Y-%m-%d %H:%M:%S"
     async with serving(handler) as url, context(now=NOW) as ctx:
         for params in (
             {"since_format": "%Y-%m-%dT%H:%M:%SZ"},
-            {"since_format": local, "since_timezone": "UTC"},
-            {"since_format": local},
+            {"since_format": LOCAL, "since_timezone": "UTC"},
+            {"since_format": LOCAL},
             {"since_format": "%Y-%m-%dT%H:%M%z"},
             {},
         ):
