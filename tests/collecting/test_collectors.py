@@ -405,3 +405,35 @@ async def test_stream_begins_anew_when_its_store_is_removed(tmp_path: Path) -> N
         await here.until(lambda: len(here.ended("slow")) == 1)
 
         assert steps(here) == ["stream begins 0", "slow begins 0", "stream begins 1", "slow ends"]
+
+
+async def test_damaged_memory_is_told_with_its_collector(tmp_path: Path) -> None:
+    """It begins anew, and what can be known of the damage is in the log."""
+    async with site(tmp_path) as here:
+        collector = await here.start(COUNTING)
+        await here.ran()
+        await here.clock.drive(collector.committer.committed())
+        await here.database.write(lambda db: db.execute("UPDATE state SET state = '{'").rowcount)
+    async with site(tmp_path) as here:
+        await here.collectors.remember()
+        back = await here.restart(every=1e9)
+        (told,) = here.logged("state was damaged")
+
+        assert back.committer.memory == Memory()
+        assert (told["level"], told["collector"]) == ("error", "probe")
+        assert told["problem"]
+
+
+async def test_secrets_from_disk_are_masked_before_the_first_run(tmp_path: Path) -> None:
+    """A former daemon knew them, so no log of this one may tell them."""
+    async with site(tmp_path) as here:
+        collector = await here.start(
+            'async def run(**_): return {"hidden": {"token": "t0ken-of-old"}}'
+        )
+        await here.ran()
+        await here.clock.drive(collector.committer.committed())
+    async with site(tmp_path) as here:
+        await here.restart(every=1e9)
+
+        assert here.services.redactor.text("t0ken-of-old", owner="probe") == "***"
+        assert here.services.redactor.text("t0ken-of-old") == "t0ken-of-old"

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from time import tzset
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -225,3 +226,18 @@ def test_jitter_larger_than_the_gaps_leaves_one_run_in_each() -> None:
 def test_counting_cron_ticks_is_bounded() -> None:
     """A minute's job after a decade in a drawer costs no more than a thousand steps."""
     assert cron("* * * * *", zone=LONDON).missed(1.4e9, 1.7e9) == MOST_COUNTED
+
+
+@pytest.mark.parametrize("expression", ["30 1 * * *", "*/30 1 * * *"])
+def test_zone_of_the_machine_does_not_matter(
+    expression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collector has its own."""
+    expected = local_times("Europe/London", expression, 2024, 10, 27)
+    try:
+        with monkeypatch.context() as changed:
+            changed.setenv("TZ", "Asia/Tokyo")
+            tzset()
+            assert local_times("Europe/London", expression, 2024, 10, 27) == expected
+    finally:
+        tzset()

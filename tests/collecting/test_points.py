@@ -235,8 +235,10 @@ def test_tags_of_reading_catalogue_and_collector_are_merged() -> None:
     series, _, _ = named.point(
         (1, "level", 1, {"floor": 3, "room": "a", "none": None, "empty": ""}), now=NOW
     )
+    numbers, _, _ = named.point((1, "flow", 1, {"depth": 1.5, "open": True}), now=NOW)
 
     assert series.tags == (("floor", "3"), ("room", "a"), ("site", "town"))
+    assert numbers.tags == (("depth", "1.5"), ("open", "True"), ("site", "library"))
     assert (series.measurement, series.field) == ("water", "kw")
 
 

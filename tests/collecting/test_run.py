@@ -1,11 +1,12 @@
 """One run: its results are handed over whole, in order, and counted."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from ingestd.collecting.points import SAMPLES
-from ingestd.collecting.run import SLICE
+from ingestd.collecting.run import SLICE, RunCounts
 from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.contract.memory import Memory
 from tests.support.collecting import site
@@ -153,3 +154,43 @@ async def test_readings_under_a_misspelt_name_are_no_state(tmp_path: Path) -> No
 
         assert record.outcome == "failed"
         assert "expected 'readings' as the name of its readings, got 'reading'" in record.error
+
+
+async def test_run_whose_store_was_removed_keeps_its_position(tmp_path: Path) -> None:
+    """Its readings are with no store, so they have to come again; what it hides is kept."""
+    async with site(tmp_path) as here:
+        (lane,) = here.buffer.lanes.values()
+        collector = await here.start(
+            """
+            async def run(*, ctx, n=0, **_):
+                await ctx._clock.sleep(5)
+                return {"readings": [(n, "level", n)], "n": n + 1, "hidden": {"token": f"t{n}"}}
+            """
+        )
+        await here.until(lambda: collector.running is not None)
+        here.buffer.lanes = {"another": lane}
+
+        (record,) = await here.ran()
+        assert record.outcome == "failed"
+        assert record.error == (
+            "stores: main removed or renamed while this ran, so its position does not move "
+            "and the next run reads the same again"
+        )
+        assert collector.committer.memory == Memory(hidden={"token": "t0"})
+
+        _, following = await here.ran(2)
+        assert following.outcome == "ok"
+        assert collector.committer.memory == Memory(state={"n": 1}, hidden={"token": "t0"})
+
+
+def test_run_without_a_usable_reading_says_why() -> None:
+    """By reason, the most frequent first, with one of each if there is one to show."""
+    counts = RunCounts(
+        readings=3,
+        unusable=Counter({"value": 1, "time": 2}),
+        first={"value": "level: expected a number, got 'x'"},
+    )
+
+    assert counts.unusable_text() == (
+        "not one of 3 readings is usable: 2 by time, 1 by value (level: expected a number, got 'x')"
+    )
