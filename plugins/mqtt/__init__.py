@@ -3,8 +3,8 @@
 Emits a series for each topic, or what the parameters name; a payload is a
 number, a word such as ``ON``, or JSON.
 
-Parameters, connecting: ``url`` -- ``mqtt://host`` or ``mqtts://host``;
-``username``, ``password``; ``ca_file``, ``cert_file``, ``key_file``,
+Parameters, connecting: ``url`` -- ``mqtt://host``, ``mqtts://host``, or ``ws`` and
+``wss`` with a path; ``username``, ``password``; ``ca_file``, ``cert_file``, ``key_file``,
 ``insecure``; ``protocol`` -- 5 or 3.1.1; ``client_id``; ``keepalive``;
 ``session_expiry``; ``presence`` -- a topic that says whether we are there.
 Parameters, reading: ``topics`` -- filters, or dicts with a ``filter`` and any of
@@ -153,7 +153,7 @@ def check(**params: Any) -> list[str]:
     given.read(
         lambda each: (
             tls_of(vars_of(each, "ca_file", "cert_file", "key_file", "insecure"))
-            if address(each.url)[2]
+            if address(each.url).encrypted
             else None
         )
     )

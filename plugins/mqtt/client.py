@@ -14,8 +14,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 MOST_IN_FLIGHT: Final = 65_535
+# What brokers of another version of MQTT answer: those of 3.1.1, and those of 5.
+OTHER_PROTOCOL: Final = frozenset({1, 132})
 # A broker that says so may take us later: unavailable, busy, quota, moved, rate.
 PASSING: Final = frozenset({136, 137, 151, 156, 157, 159})
+OTHER_VERSION: Final = "; if the broker does not know MQTT 5, set `protocol: 3.1.1`"
 # paho tells what we tell as well, once more, and without the collector's name.
 QUIET: Final = logging.getLogger("ingestd.mqtt.paho")
 QUIET.setLevel(logging.CRITICAL + 1)
@@ -39,6 +42,7 @@ class Settings:
         client_id: Names our session at the broker.
         username: The user of the broker, or None.
         password: The user's password, or None.
+        path: Where the broker takes WebSockets, or None for a plain connection.
         tls: How to encrypt, or None.
         protocol: 5, or 4 for MQTT 3.1.1.
         keepalive: Seconds of silence after which either side checks the other.
@@ -54,6 +58,7 @@ class Settings:
     client_id: str
     username: str | None
     password: str | None = field(repr=False)
+    path: str | None
     tls: ssl.SSLContext | None
     protocol: int
     keepalive: int
@@ -66,7 +71,8 @@ class Settings:
     @property
     def broker(self) -> str:
         """The address, for people."""
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+        kind = "mqtt" if self.path is None else "ws"
+        return f"{kind}{'s' if self.tls else ''}://{self.host}:{self.port}{self.path or ''}"
 
 
 def make_client(settings: Settings) -> aiomqtt.Client:
@@ -90,6 +96,8 @@ def make_client(settings: Settings) -> aiomqtt.Client:
         properties=connect_properties(settings) if modern else None,
         keepalive=settings.keepalive,
         tls_context=settings.tls,
+        transport="tcp" if settings.path is None else "websockets",
+        websocket_path=settings.path,
         timeout=settings.timeout,
     )
 
@@ -128,6 +136,14 @@ def inner(client: aiomqtt.Client) -> PahoClient:
     return found
 
 
+def hung_up(settings: Settings) -> BrokerError:
+    """Return our error for a broker that ends the connection instead of answering."""
+    hint = OTHER_VERSION if settings.protocol >= 5 else ""
+    return BrokerError(
+        f"{settings.broker}: expected an answer to CONNECT, got the end of the connection{hint}"
+    )
+
+
 def refusal(error: aiomqtt.MqttError, settings: Settings) -> BrokerError:
     """Return our error for a failed connection."""
     code = getattr(getattr(error, "rc", None), "value", None)
@@ -136,5 +152,6 @@ def refusal(error: aiomqtt.MqttError, settings: Settings) -> BrokerError:
         return BrokerRefused(
             f"{settings.broker}: the broker refused client {settings.client_id!r}, {user}: "
             f"{getattr(error, 'rc', error)}"
+            f"{OTHER_VERSION if code in OTHER_PROTOCOL and settings.protocol >= 5 else ''}"
         )
     return BrokerError(f"{settings.broker}: cannot connect: {error}")

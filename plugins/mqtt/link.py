@@ -26,7 +26,6 @@ How it works
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -35,7 +34,7 @@ import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .client import Settings, inner, make_client, refusal
+from .client import Settings, hung_up, inner, make_client, refusal
 from .inbox import Inbox
 from .routes import Message
 
@@ -61,6 +60,8 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._something = asyncio.Event()
         self._enough = asyncio.Event()
+        self._over = asyncio.Event()
+        self._answered = False
         self._paused: asyncio.TimerHandle | None = None
         self.session_present = False
         self.subscribed = False
@@ -74,6 +75,29 @@ class Link:
         self._paho.on_disconnect = self._on_disconnect
         self._paho.on_message = self._on_message
         self._paho.on_socket_register_write = self._on_register_write
+
+    async def connect(self) -> None:
+        """Connect to the broker, and wait for its answer.
+
+        aiomqtt would go on waiting for it after the broker has hung up.
+
+        Raises:
+            BrokerError: The broker cannot be reached.
+            BrokerRefused: It will not have us.
+        """
+        entering = asyncio.create_task(self._client.__aenter__(), name="mqtt.connect")
+        over = asyncio.create_task(self._over.wait(), name="mqtt.over")
+        try:
+            await asyncio.wait({entering, over}, return_when=asyncio.FIRST_COMPLETED)
+            if over.done() and not entering.done() and not self._answered:
+                raise hung_up(self._settings)
+            await entering
+        except aiomqtt.MqttError as error:
+            raise refusal(error, self._settings) from error
+        finally:
+            entering.cancel()
+            over.cancel()
+            await asyncio.gather(entering, over, return_exceptions=True)
 
     async def subscribe(self, wanted: Sequence[tuple[str, int]], *, gone: Sequence[str]) -> None:
         """Subscribe to filters, each with its QoS, and end the subscriptions that are gone.
@@ -189,7 +213,9 @@ class Link:
 
     def _decrypted(self) -> bool:
         sock: Any = self._paho.socket()
-        return isinstance(sock, ssl.SSLSocket) and sock.fileno() >= 0 and sock.pending() > 0
+        if sock is None or sock.fileno() < 0:
+            return False
+        return hasattr(sock, "pending") and sock.pending() > 0
 
     def _pause(self) -> None:
         sock = self._paho.socket()
@@ -221,10 +247,12 @@ class Link:
     def _lose(self, why: str) -> None:
         if self.lost is None:
             self.lost = why
+        self._over.set()
         self._something.set()
         self._enough.set()
 
     def _on_connect(self, *args: Any) -> None:
+        self._answered = True
         self.session_present = bool(args[2].session_present)
         if not self.session_present:
             self._inbox.forget()
@@ -283,10 +311,7 @@ async def connected(
     """
     client = make_client(settings)
     link = Link(client, settings, inbox, now=now, log=log)
-    try:
-        await client.__aenter__()
-    except aiomqtt.MqttError as error:
-        raise refusal(error, settings) from error
+    await link.connect()
     link.watch()
     subscribing = asyncio.create_task(link.subscribe(wanted, gone=gone), name="mqtt.subscribe")
     try:

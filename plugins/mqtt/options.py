@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from ingestd.plugins import _files
@@ -12,7 +12,10 @@ from .client import Settings
 from .routes import Route, route
 
 PROTOCOLS: Final = {"5": 5, "3.1.1": 4}
-SCHEMES: Final = {"mqtt": 1883, "mqtts": 8883}
+SCHEMES: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+WEBSOCKETS: Final = ("ws", "wss")
+# Where most brokers take WebSockets, and where nearly all clients look for them.
+USUAL_PATH: Final = "/mqtt"
 
 
 def entries_of(topics: Any, **defaults: Any) -> list[Route]:
@@ -36,14 +39,15 @@ def settings_of(*, entries: Iterable[Route], **options: Any) -> Settings:
     Raises:
         ValueError: Says what is wrong.
     """
-    host, port, encrypted = address(options["url"])
+    place = address(options["url"])
     return Settings(
-        host=host,
-        port=port,
+        host=place.host,
+        port=place.port,
+        path=place.path,
         client_id=options["client_id"],
         username=options["username"],
         password=options["password"],
-        tls=tls_of(options) if encrypted else None,
+        tls=tls_of(options) if place.encrypted else None,
         protocol=protocol_of(options["protocol"]),
         keepalive=round(duration(options["keepalive"], "keepalive")),
         session_expiry=round(duration(options["session_expiry"], "session_expiry")),
@@ -53,8 +57,24 @@ def settings_of(*, entries: Iterable[Route], **options: Any) -> Settings:
     )
 
 
-def address(url: str) -> tuple[str, int, bool]:
-    """Return host, port, and whether to encrypt.
+class Address(NamedTuple):
+    """Where a broker is.
+
+    Attributes:
+        host: Its name or address.
+        port: Its port.
+        path: Where it takes WebSockets, or None for a plain connection.
+        encrypted: Whether by TLS.
+    """
+
+    host: str
+    port: int
+    path: str | None
+    encrypted: bool
+
+
+def address(url: str) -> Address:
+    """Return where the broker of a url is.
 
     Raises:
         ValueError: It is no address of a broker.
@@ -62,9 +82,19 @@ def address(url: str) -> tuple[str, int, bool]:
     parts = urlsplit(url)
     if parts.username or parts.password:
         raise ValueError("url: expected the user in `username` and `password`, got one in the url")
-    if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(f"url: expected mqtt://host:port or mqtts://host:port, got {url!r}")
-    return parts.hostname, parts.port or SCHEMES[parts.scheme], parts.scheme == "mqtts"
+    path = parts.path.rstrip("/")
+    web = parts.scheme in WEBSOCKETS
+    if parts.scheme not in SCHEMES or not parts.hostname or (path and not web):
+        raise ValueError(
+            f"url: expected mqtt://host:port, mqtts://host:port, or ws:// or wss:// with a path, "
+            f"got {url!r}"
+        )
+    return Address(
+        parts.hostname,
+        parts.port or SCHEMES[parts.scheme],
+        (path or USUAL_PATH) if web else None,
+        parts.scheme in {"mqtts", "wss"},
+    )
 
 
 def tls_of(options: Mapping[str, Any]) -> ssl.SSLContext:

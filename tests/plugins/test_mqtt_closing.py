@@ -23,6 +23,7 @@ def settings(url: str, client_id: str) -> Settings:
         client_id=client_id,
         username=None,
         password=None,
+        path=None,
         tls=None,
         protocol=5,
         keepalive=60,

@@ -1,5 +1,6 @@
 """Brokers that do not let the mqtt plugin in, and those that know it by its certificate."""
 
+import asyncio
 import gc
 import hashlib
 import json
@@ -48,6 +49,33 @@ async def test_broker_that_is_not_there_fails_the_first_run() -> None:
     message = await refused(url=f"mqtt://127.0.0.1:{free_port()}")
 
     assert "cannot connect: [Errno 111] Connection refused" in message
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        # MQTT 3.1.1, section 3.2.2.3: unacceptable protocol version.
+        (bytes([0x20, 2, 0, 1]), "the broker refused client"),
+        (b"", "expected an answer to CONNECT, got the end of the connection"),
+    ],
+)
+async def test_broker_without_mqtt_5_is_told_with_the_option(answer: bytes, told: str) -> None:
+    """Some of them say what they do not know, others only hang up."""
+
+    async def old_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(old_broker, "127.0.0.1", 0)
+    url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        message = await refused(url=url)
+        plain = await refused(url=url, protocol="3.1.1")
+
+    assert told in message
+    assert message.endswith("; if the broker does not know MQTT 5, set `protocol: 3.1.1`")
+    assert "protocol: 3.1.1" not in plain
 
 
 async def test_forbidden_topic_is_a_clear_error(tmp_path: Path) -> None:

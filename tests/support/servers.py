@@ -183,12 +183,13 @@ def victoria_metrics(folder: Path, *flags: str) -> RealServer:
     return RealServer(argv, url=f"http://127.0.0.1:{port}", folder=folder, ready=answers_ping)
 
 
-def mosquitto(folder: Path, *, config: str = "") -> RealServer:
+def mosquitto(folder: Path, *, config: str = "", ports: Sequence[int] = ()) -> RealServer:
     """Return an MQTT broker that keeps sessions on disk, not yet started.
 
     Args:
         folder: An empty folder, or one such a broker used before.
         config: More lines for its configuration.
+        ports: On which it listens by those lines.
     """
     argv0 = program("mosquitto", "mosquitto")
     folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +207,8 @@ max_queued_messages 0
 {config}
 """)
     argv = [argv0, "-c", str(path)]
-    return RealServer(argv, url=f"mqtt://127.0.0.1:{port}", folder=folder, ready=accepts)
+    urls = [f"mqtt://127.0.0.1:{each}" for each in (port, *ports)]
+    return RealServer(argv, url=urls[0], folder=folder, ready=lambda _: all(map(accepts, urls)))
 
 
 def prometheus(folder: Path, *, target: str, rules: str) -> RealServer:
