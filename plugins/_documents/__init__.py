@@ -4,6 +4,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 from .errors import DocumentError
+from .feeds import Feed
 from .formats import FORMATS, OPTIONS, Format, Listed, format_of
 
-__all__ = ["FORMATS", "OPTIONS", "DocumentError", "Format", "Listed", "format_of"]
+__all__ = ["FORMATS", "OPTIONS", "DocumentError", "Feed", "Format", "Listed", "format_of"]

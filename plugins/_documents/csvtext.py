@@ -1,8 +1,9 @@
 """CSV: a record for each line, its fields by the names in the header."""
 
 import csv
+import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,30 +34,50 @@ class Csv:
     comment: str | None
     names: tuple[str, ...] | None
 
-    def records(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield a record for each line; an empty field is null.
+
+class CsvRows:
+    """Makes records of lines, which may come in parts.
+
+    Args:
+        csv: How lines are read.
+    """
+
+    def __init__(self, csv: Csv) -> None:
+        self._csv, self._delimiter = csv, csv.delimiter
+        self._names = list(csv.names) if csv.names else None
+        self._skip = csv.skip
+
+    def records(self, text: str) -> list[dict[str, Any]]:
+        """Return a record for each line of a text; an empty field is null.
 
         Raises:
             DocumentError: They are no CSV.
         """
-        kept = self._kept(lines)
-        first = next(kept, None)
-        if first is None:
-            return
-        rows = csv.reader(chained(first, kept), delimiter=self.delimiter or delimiter_in(first))
+        lines = self._kept(list(io.StringIO(text, newline="")))
+        if self._delimiter is None:
+            first = next((line for line in lines if line.strip()), None)
+            if first is None:
+                return []
+            self._delimiter = delimiter_in(first)
+        rows = filter(None, csv.reader(lines, delimiter=self._delimiter))
         try:
-            names = list(self.names) if self.names else header(next(rows))
-            for row in rows:
-                if row:
-                    record = dict(zip(names, row, strict=False))
-                    yield record if "" not in row else emptied(record)
+            names = self._names or header(next(rows, []))
+            self._names = names or None
+            return [record_of(names, row) for row in rows]
         except csv.Error as error:
             raise DocumentError("CSV", why=str(error)) from None
 
-    def _kept(self, lines: Iterable[str]) -> Iterator[str]:
-        for number, line in enumerate(lines):
-            if number >= self.skip and not (self.comment and line.startswith(self.comment)):
-                yield line
+    def _kept(self, lines: list[str]) -> list[str]:
+        skipped, self._skip = self._skip, max(0, self._skip - len(lines))
+        kept, comment = lines[skipped:], self._csv.comment
+        return [line for line in kept if not line.startswith(comment)] if comment else kept
+
+
+def record_of(names: list[str], row: list[str]) -> dict[str, Any]:
+    """Return the record of a row; an empty field is null."""
+    if "" in row:
+        return {name: text or None for name, text in zip(names, row, strict=False)}
+    return dict(zip(names, row, strict=False))
 
 
 def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:
@@ -78,12 +99,6 @@ def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:
     return Csv(delimiter, whole(given.get("skip", 0), "csv.skip", least=0), comment, names)
 
 
-def chained(first: str, others: Iterator[str]) -> Iterator[str]:
-    """Yield a line and those behind it."""
-    yield first
-    yield from others
-
-
 def delimiter_in(line: str) -> str:
     """Return what is most likely to stand between the fields of a line."""
     bare = QUOTED.sub("", line)
@@ -101,8 +116,3 @@ def header(row: list[str]) -> list[str]:
     if twice:
         raise DocumentError("another name for each column", got=f"{twice[0]!r} twice")
     return names
-
-
-def emptied(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with null for each empty field."""
-    return {name: text or None for name, text in record.items()}

@@ -1,17 +1,18 @@
 """Which format a document has, and what reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
 from . import entsoe
-from .csvtext import Csv, csv_of
+from .csvtext import Csv, CsvRows, csv_of
 from .errors import DocumentError
-from .jsontext import is_ndjson, json_in, ndjson_in
-from .packing import unpacked
+from .feeds import CsvFeed, Feed, JsonFeed, NdjsonFeed
+from .jsontext import is_ndjson, is_utf8, json_in, ndjson_in
+from .packing import GZIP, ZIP, unpacked
 from .texts import charset_of, decoded
-from .xmltext import xml_in
+from .xmltext import XmlRecords, xml_in
 
 AUTO: Final = "auto"
 FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
@@ -63,6 +64,30 @@ class Format:
         for name, each in unpacked(data, most_bytes=most_bytes):
             yield self.document(each, kind=kind_of(name) or kind_of(content_type), said=said)
 
+    def feed(
+        self, start: bytes, steps: Sequence[str], *, content_type: str = "", said: str | None = None
+    ) -> Feed | None:
+        """Return what reads a document while it arrives; None: it has to be read as a whole.
+
+        Args:
+            start: How it begins.
+            steps: The names on the path to its records.
+            content_type: What its sender says that it is, or an empty text.
+            said: How its sender says that it is encoded.
+        """
+        if start.startswith((GZIP, ZIP)):
+            return None
+        kind = self.name if self.name != AUTO else kind_of(content_type) or kind_in(start)
+        if kind == "csv" and not steps:
+            return CsvFeed(self.csv, charset=self.charset, said=said)
+        if kind == "xml" and steps:
+            return XmlRecords(steps, self.charset or said)
+        if kind not in {"json", "ndjson"} or not is_utf8(self.charset or said or "utf-8"):
+            return None
+        if not steps and (kind == "ndjson" or (self.name == AUTO and is_ndjson(start))):
+            return NdjsonFeed()
+        return JsonFeed(steps) if kind == "json" else None
+
     def document(self, data: bytes, *, kind: str = "", said: str | None = None) -> Any:
         """Return the document in a body that is not compressed.
 
@@ -77,7 +102,7 @@ class Format:
         name = self.name if self.name != AUTO else kind or kind_in(data)
         if name == "csv":
             text = decoded(data, charset=self.charset, said=said)
-            return Listed(self.csv.records(text.splitlines(keepends=True)))
+            return Listed(CsvRows(self.csv).records(text))
         if name == "ndjson":
             return Listed(ndjson_in(data, charset=self.charset, said=said))
         if name in {"xml", "entsoe"}:

@@ -27,11 +27,13 @@ def is_utf8(said: str) -> bool:
     return said.lower().replace("-", "").replace("_", "") == "utf8"
 
 
-def ndjson_in(data: bytes, *, charset: str | None = None, said: str | None = None) -> list[Any]:
+def ndjson_in(
+    data: bytes, *, charset: str | None = None, said: str | None = None, strict: bool = True
+) -> list[Any]:
     """Return the values in lines of JSON; a line that is none costs no other.
 
     Raises:
-        DocumentError: No line is JSON.
+        DocumentError: It has to be ``strict``, and no line is JSON.
     """
     found, wrong = [], []
     if charset or said:
@@ -43,7 +45,7 @@ def ndjson_in(data: bytes, *, charset: str | None = None, said: str | None = Non
             except DocumentError as error:
                 wrong.append(f"line {number}: {error}")
                 found.append(f"no JSON: {line[:80]!r}")
-    if wrong and len(wrong) == len(found):
+    if strict and wrong and len(wrong) == len(found):
         raise DocumentError("lines of JSON", why=wrong[0])
     return found
 

@@ -24,6 +24,51 @@ def charset_of(charset: Any) -> str | None:
     return str(charset)
 
 
+def decoder_of(data: bytes, *, charset: str | None, said: str | None) -> codecs.IncrementalDecoder:
+    """Return what decodes a body that comes in parts.
+
+    Args:
+        data: Its beginning.
+        charset: As for ``decoded``.
+        said: As for ``decoded``.
+    """
+    encoding = encoding_of(data, charset=charset, said=said)
+    try:
+        return codecs.getincrementaldecoder(encoding)()
+    except LookupError:
+        return codecs.getincrementaldecoder("utf-8")()
+
+
+def decoded_more(decoder: codecs.IncrementalDecoder, data: bytes, *, last: bool) -> str:
+    """Return the text in some more of a body.
+
+    Raises:
+        DocumentError: It is not encoded like that.
+    """
+    try:
+        return decoder.decode(data, final=last)
+    except UnicodeDecodeError as error:
+        raise no_text(error) from None
+
+
+def encoding_of(data: bytes, *, charset: str | None, said: str | None) -> str:
+    """Return how a body is encoded: as its byte order mark says, or else as it is said."""
+    if data.startswith(BOM_UTF8):
+        return "utf-8"
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    return charset or said or "utf-8"
+
+
+def no_text(error: UnicodeDecodeError) -> DocumentError:
+    """Return the error for bytes that are no text."""
+    wrong = error.object[error.start : error.end]
+    return DocumentError(
+        f"text in {error.encoding}, or `charset` beside it",
+        got=f"{wrong!r} at byte {error.start}",
+    )
+
+
 def decoded(data: bytes, *, charset: str | None, said: str | None) -> str:
     """Return the text in a body.
 
@@ -35,19 +80,10 @@ def decoded(data: bytes, *, charset: str | None, said: str | None) -> str:
     Raises:
         DocumentError: It is not encoded like that.
     """
-    encoding = charset or said or "utf-8"
-    if data.startswith(BOM_UTF8):
-        encoding = "utf-8"
-    elif data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        encoding = "utf-16"
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding_of(data, charset=charset, said=said))
     except LookupError:
         return decoded(data, charset=None, said=None)
     except UnicodeDecodeError as error:
-        wrong = error.object[error.start : error.end]
-        raise DocumentError(
-            f"text in {encoding}, or `charset` beside it",
-            got=f"{wrong!r} at byte {error.start}",
-        ) from None
+        raise no_text(error) from None
     return text.lstrip("\ufeff")

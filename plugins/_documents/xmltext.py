@@ -6,6 +6,7 @@ is under ``text``. Where an attribute, or the text, has the name of an element, 
 element that has it, and the other is under ``@name`` or ``#text``. Prefixes of names are left out.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -16,27 +17,139 @@ NIL: Final = "http://www.w3.org/2001/XMLSchema-instance nil"
 TEXT: Final = "text"
 
 
+class Names(dict[str, str]):
+    """Names without their namespaces, by names with them."""
+
+    def __missing__(self, name: str) -> str:
+        found = self[name] = local(name)
+        return found
+
+
 class Element:
     """An element that is being read.
 
     Attributes:
+        name: Without its namespace.
+        attributes: Theirs, by name with namespace.
         children: What it holds, by name.
-        attributes: Theirs, by name.
-        texts: Its text, in pieces.
+        text: All of it.
     """
 
-    __slots__ = ("attributes", "children", "name", "nil", "texts")
+    __slots__ = ("attributes", "children", "name", "text")
 
     def __init__(self, name: str, attributes: dict[str, str]) -> None:
-        self.name = name
-        self.nil = attributes.pop(NIL, "") in {"true", "1"}
-        self.attributes = {local(name): text for name, text in attributes.items()}
+        self.name, self.attributes = name, attributes
         self.children: dict[str, Any] = {}
-        self.texts: list[str] = []
+        self.text = ""
 
-    def hold(self, name: str, value: Any) -> None:
-        """Put an element into this one."""
-        children = self.children
+    def value(self) -> Any:
+        """Return what the element is: an object, text, or nothing."""
+        text = self.text.strip() or None
+        if not (self.children or self.attributes):
+            return text
+        if self.attributes.pop(NIL, "") in {"true", "1"}:
+            return None
+        found = self.children
+        for name, each in self.attributes.items():
+            plain = local(name)
+            found[f"@{plain}" if plain in found else plain] = each
+        if text is not None:
+            found["#text" if TEXT in found else TEXT] = text
+        return found or None
+
+
+class XmlRecords:
+    """Reads the elements at a path below the root, while they arrive.
+
+    Args:
+        steps: The names on the path; none for the root.
+        charset: What the operator says of the encoding, or the sender; None: as the document.
+    """
+
+    def __init__(self, steps: Sequence[str], charset: str | None) -> None:
+        self._parser = parser_of(charset)
+        self._found: list[Any] = []
+        self._begun, self._seen = False, 0
+        self._name = ".".join(steps)
+        self._strangers: dict[str, None] = {}  # what stands where the path should go on
+        handlers = builder(tuple(steps), self._found, self._strangers)
+        self._parser.StartElementHandler = handlers[0]
+        self._parser.EndElementHandler = handlers[1]
+        self._parser.CharacterDataHandler = handlers[2]
+
+    def feed(self, data: bytes) -> list[Any]:
+        """Return the elements that some more of a document ends.
+
+        Raises:
+            DocumentError: It is no XML.
+        """
+        if not self._begun:
+            data = data.lstrip()  # some senders begin with an empty line
+            self._begun = bool(data)
+        parse(self._parser, data, last=False)
+        found = self._found[:]
+        self._found.clear()
+        self._seen += len(found)
+        return found
+
+    def close(self) -> tuple[list[Any], Any]:
+        """Return the elements that are left.
+
+        Raises:
+            DocumentError: The document broke off.
+        """
+        parse(self._parser, b"", last=True)
+        self._seen += len(self._found)
+        if not self._seen and self._strangers:
+            raise DocumentError(f"elements {self._name}", got=", ".join(self._strangers)[:200])
+        return self._found, None
+
+
+Handlers = tuple[
+    Callable[[str, dict[str, str]], None], Callable[[str], None], Callable[[str], None]
+]
+
+
+def builder(  # noqa: C901 -- three short functions that share variables
+    steps: tuple[str, ...], found: list[Any], strangers: dict[str, None]
+) -> Handlers:
+    """Return what puts the elements at a path into a list: at each start, end, and text.
+
+    Elements come by the hundred thousand in a second, so the state is in variables of this
+    function.
+    """
+    names = Names()
+    inside: list[Element] = []  # what is open in a record, and itself
+    depth = on_path = 0  # of all that is open, and of what lies on the path
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth, on_path
+        depth += 1
+        if depth > DEEPEST:
+            raise DocumentError(f"at most {DEEPEST} levels of XML", got="more")
+        name = names[name]
+        if inside:
+            inside.append(Element(name, attributes))
+        elif depth == on_path + 1:
+            if depth > 1 and name != steps[depth - 2]:
+                strangers[name] = None
+                return
+            on_path = depth
+            if depth > len(steps):
+                inside.append(Element(name, attributes))
+
+    def end(_: str) -> None:
+        nonlocal depth, on_path
+        depth -= 1
+        on_path = min(on_path, depth)
+        if not inside:
+            return
+        closed = inside.pop()
+        value = closed.value()
+        if not inside:
+            found.append(value)
+            return
+        children, name = inside[-1].children, closed.name
         if name not in children:
             children[name] = value
         elif isinstance(children[name], list):
@@ -44,48 +157,11 @@ class Element:
         else:
             children[name] = [children[name], value]
 
-    def value(self) -> Any:
-        """Return what the element is: an object, text, or nothing."""
-        text = "".join(self.texts).strip() or None
-        if self.nil or not (self.children or self.attributes):
-            return None if self.nil else text
-        found = dict(self.children)
-        for name, each in self.attributes.items():
-            found[f"@{name}" if name in found else name] = each
-        if text is not None or not self.children:
-            found["#text" if TEXT in found else TEXT] = text
-        return found
+    def text(data: str) -> None:
+        if inside:
+            inside[-1].text += data
 
-
-class Tree:
-    """Makes a document of what a parser meets."""
-
-    def __init__(self) -> None:
-        self.open: list[Element] = [Element("", {})]
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        """Open an element.
-
-        Raises:
-            DocumentError: It lies too deep.
-        """
-        if len(self.open) > DEEPEST:
-            raise DocumentError(f"at most {DEEPEST} levels of XML", got="more")
-        self.open.append(Element(local(name), attributes))
-
-    def end(self, _: str) -> None:
-        """Close an element."""
-        closed = self.open.pop()
-        self.open[-1].hold(closed.name, closed.value())
-
-    def text(self, data: str) -> None:
-        """Add text to an element."""
-        self.open[-1].texts.append(data)
-
-    def document(self) -> Any:
-        """Return the root element."""
-        (root,) = self.open[0].children.values()
-        return root
+    return start, end, text
 
 
 def xml_in(data: bytes, *, charset: str | None = None, said: str | None = None) -> Any:
@@ -94,12 +170,9 @@ def xml_in(data: bytes, *, charset: str | None = None, said: str | None = None) 
     Raises:
         DocumentError: It is none, or has definitions of its own, which might be bombs.
     """
-    tree = Tree()
-    parser = parser_of(charset or said)
-    parser.StartElementHandler, parser.EndElementHandler = tree.start, tree.end
-    parser.CharacterDataHandler = tree.text
-    parse(parser, data.lstrip(), last=True)
-    return tree.document()
+    records = XmlRecords((), charset or said)
+    root = [*records.feed(data), *records.close()[0]][0]
+    return {} if root is None else root
 
 
 def parser_of(charset: str | None) -> expat.XMLParserType:

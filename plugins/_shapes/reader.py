@@ -8,7 +8,7 @@ from typing import Any
 from ingestd.plugins._documents import Listed
 from ingestd.plugins._times import Notation
 
-from .layouts import Layout
+from .layouts import Layout, one_by_one
 from .records import EVERYTHING, Node, Records, look
 
 Reading = tuple[Any, ...]
@@ -59,6 +59,13 @@ class Reader:
         holders = (self.records or EVERYTHING).holders(document)
         nodes = [node for holder in holders for node in self.layout(holder)]
         return nodes if self.scoped else [node.value for node in nodes]
+
+    @property
+    def steps(self) -> tuple[str, ...] | None:
+        """The names on the path to records that can be read one by one; None: they cannot."""
+        if self.scoped or self.layout is not one_by_one:
+            return None
+        return self.records.plain if self.records else None
 
     def readings(self, records: Iterable[Any], *, now: Any = NOW) -> list[Reading]:
         """Return the readings of records, the unusable ones too: the daemon counts those.

@@ -57,6 +57,13 @@ class Records:
         return len(steps) - 1 - steps.index(wanted) if wanted in steps else None
 
     @property
+    def plain(self) -> tuple[str, ...] | None:
+        """The names on the path, if it is made of names alone and nothing around is needed."""
+        if self.steps is None or any(step[0] in "*{" for step in self.steps):
+            return None
+        return tuple(step.strip('"') for step in self.steps)
+
+    @property
     def names(self) -> frozenset[str]:
         """The names that steps give to keys."""
         return frozenset(step[1:-1] for step in self.steps or () if step[0] == "{")
@@ -105,28 +112,30 @@ def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
     """Return where the steps lead from a document, and objects that lack the name of a step."""
     missed: list[Any] = []
     holders = [root]
-    for step in steps:
+    for at, step in enumerate(steps):
         found: list[Node] = []
         for holder in holders:
             for node in elements(holder):
+                if node.value is None and at:
+                    continue  # null on the way: there is nothing
                 before = len(found)
-                found += stepped(node, step)
+                found += stepped(node, step, last=at == len(steps) - 1)
                 if len(found) == before and node.value != {}:
                     missed.append(node.value)
         holders = found
     return holders, missed
 
 
-def stepped(node: Node, step: str) -> Iterator[Node]:
-    """Yield where one step leads from a value."""
+def stepped(node: Node, step: str, *, last: bool) -> Iterator[Node]:
+    """Yield where one step leads from a value; to null, if it is not the last."""
     held = node.value
     if not isinstance(held, dict):
         return
     if step[0] in "*{":
         for key, value in held.items():
             yield Node(value, key, node)
-    elif (value := held.get(step.strip('"'))) is not None:
-        yield Node(value, None, node)
+    elif (name := step.strip('"')) in held and not (last and held[name] is None):
+        yield Node(held[name], None, node)
 
 
 def elements(holder: Node) -> Iterator[Node]:

@@ -217,7 +217,7 @@ def test_a_row_of_another_length_is_unusable() -> None:
         ({"b": 1}, "records: expected a list or an object there, got nothing; the keys .* b"),
         ({"a": {"c": 1}}, "got nothing; the keys beside it are c"),
         ({"a": {"b": 5}}, "records: expected a list or an object there, got 5"),
-        ({"a": None}, "got nothing; the keys beside it are a"),
+        ({"a": {"b": None}}, "got nothing; the keys beside it are b"),
         (None, "got nothing in None"),
     ],
 )
@@ -228,7 +228,7 @@ def test_records_that_are_not_there_are_told(document: Any, message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "document", [{"a": []}, {"a": {}}, {"a": [{"b": []}, {"b": []}]}, {"a": {"b": []}}]
+    "document", [{"a": []}, {"a": {}}, {"a": [{"b": []}, {"b": []}]}, {"a": {"b": []}}, {"a": None}]
 )
 def test_no_records_are_none(document: Any) -> None:
     """Empty lists and objects are where records would be."""
