@@ -131,7 +131,8 @@ async def test_http_json_emits_what_its_page_says() -> None:
         (result,) = await collect(http_json.run, ctx=ctx, **params)
 
     ((time, series, value, tags),) = result["readings"]
-    words = [f"{time:%Y-%m-%dT%H:%M:%SZ}", series, *(f"{n}={t}" for n, t in tags.items()), value]
+    when = datetime.fromtimestamp(time, UTC)
+    words = [f"{when:%Y-%m-%dT%H:%M:%SZ}", series, *(f"{n}={t}" for n, t in tags.items()), value]
     assert block(example, "text").split() == list(map(str, words))
 
 
