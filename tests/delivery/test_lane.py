@@ -328,6 +328,14 @@ async def test_backfill_that_had_to_go_ahead_is_waited_for() -> None:
     assert seconds(rest) == [101, 102]
 
 
+async def test_backfill_lingers_when_no_more_of_it_waits() -> None:
+    """From the beginning, as all other points do."""
+    one = OneLane()
+    await one.put(1, priority=Priority.BACKFILL)
+
+    assert await waits(asyncio.create_task(one.lane.next_batch()))
+
+
 async def test_backfill_is_due_when_more_of_it_waits_for_room() -> None:
     """Its part of the buffer may be less than a batch, and to linger would be slow."""
     one = OneLane(capacity=8, batch=10)
