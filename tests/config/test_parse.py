@@ -72,7 +72,8 @@ collectors:
     tags: {site: library}
     params: {password: dcs-password, registers: [R733]}
     http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1, ca_file: ca.pem, server_name: h,
-           quota: 10  per day}
+           quota: 10  per day, proxy: "http://p:3128/", proxy_username: u,
+           proxy_password: proxy-word}
   night: {plugin: x, cron: "30 2 * * 3", timezone: Europe/Berlin}
   stream: {plugin: mqtt}
 series:
@@ -156,6 +157,9 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
                 rate=0.5,
                 concurrency=1,
                 quota=shapes.Quota(10, 86400.0, "10 per day"),
+                proxy="http://p:3128",
+                proxy_username="u",
+                proxy_password="proxy-word",
                 ca_file=folder.path / "ca.pem",
                 server_name="h",
             ),
@@ -173,6 +177,7 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
     assert config.catalogue.describe("abc").unit == "kWh"
     assert config.secrets == {
         "api-token",
+        "proxy-word",
         "v2-token",
         "v1-password",
         "vm-password",
@@ -249,6 +254,16 @@ def test_a_collector_that_moved_in_its_file_is_the_same(folder: ConfigFolder) ->
             "a.params: expected text as a name, got 1",
         ),
         ("collectors: {a: {plugin: x, http: {rate: 0}}}", "http.rate: expected at least 0.001"),
+        ("collectors: {a: {plugin: x, http: {quota: 10}}}", "quota such as 10 per day or 100"),
+        ("collectors: {a: {plugin: x, http: {quota: 0 per day}}}", "expected a quota such as"),
+        ("collectors: {a: {plugin: x, http: {quota: 5 per 0s}}}", "expected a quota such as"),
+        ("collectors: {a: {plugin: x, http: {quota: 5 per moon}}}", "got '5 per moon'"),
+        ("collectors: {a: {plugin: x, http: {proxy: 'ftp://h'}}}", "http.proxy: expected a URL"),
+        ("collectors: {a: {plugin: x, http: {proxy_username: h}}}", "means nothing without proxy"),
+        (
+            "collectors: {a: {plugin: x, http: {proxy: 'http://h', proxy_password: h}}}",
+            "proxy_password: expected proxy_username beside it",
+        ),
         ("collectors: {a: {plugin: x, memory_limit: 1MiB}}", "expected at least 64MiB, got '1MiB'"),
         ("collectors: {a: {plugin: x, isolation: jail}}", "expected one of process, thread, got"),
         (

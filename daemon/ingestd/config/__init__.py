@@ -7,6 +7,7 @@ from ingestd.config.cron import CronExpression
 from ingestd.config.file import in_order, load
 from ingestd.config.findings import Findings
 from ingestd.config.model import (
+    DIRECT,
     BufferConfig,
     CatchUp,
     CollectorConfig,
@@ -25,6 +26,7 @@ from ingestd.config.variables import Expansion
 from ingestd.plugins._units import duration, format_duration
 
 __all__ = [
+    "DIRECT",
     "BufferConfig",
     "Catalogue",
     "CatchUp",

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from ingestd.config.catalogue import Catalogue
@@ -149,6 +149,9 @@ class VictoriaStore(StoreConfig):
     ca_file: Path | None = None
 
 
+DIRECT: Final = "none"  # as a proxy
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """How often a collector may ask.
@@ -179,6 +182,9 @@ class HttpConfig:
         quota: The most requests in a longer time, also over restarts, or None for no limit.
         ca_file: Certificates to trust besides the system's.
         server_name: The name that certificates have to be for, or None for that of the url.
+        proxy: The proxy to ask through; ``DIRECT`` for none, None for that of the environment.
+        proxy_username: Who we are for that proxy, or None.
+        proxy_password: The password for that.
     """
 
     timeout: float = 30.0
@@ -188,6 +194,9 @@ class HttpConfig:
     quota: Quota | None = None
     ca_file: Path | None = None
     server_name: str | None = None
+    proxy: str | None = None
+    proxy_username: str | None = None
+    proxy_password: str | None = dataclasses.field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

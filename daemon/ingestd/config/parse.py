@@ -14,6 +14,7 @@ from ingestd.config.catalogue import Catalogue
 from ingestd.config.cron import CronExpression
 from ingestd.config.findings import Findings
 from ingestd.config.model import (
+    DIRECT,
     BatchConfig,
     BufferConfig,
     CatchUp,
@@ -339,9 +340,20 @@ def _http(section: Section) -> HttpConfig:
         quota=section.get("quota", _quota, None),
         ca_file=section.path("ca_file", None),
         server_name=section.get("server_name", options.text, None),
+        proxy=section.get("proxy", _proxy, None),
+        proxy_username=section.get("proxy_username", options.text, None),
+        proxy_password=section.secret("proxy_password"),
     )
+    if section.has("proxy_username") and http.proxy in {None, DIRECT}:
+        section.problem("means nothing without proxy", "proxy_username")
+    if section.has_secret("proxy_password") and not section.has("proxy_username"):
+        section.problem("expected proxy_username beside it", "proxy_password")
     section.done()
     return http
+
+
+def _proxy(value: str) -> str:
+    return value if value == DIRECT else options.url(value)
 
 
 def _check_schedule(config: CollectorConfig, section: Section) -> None:

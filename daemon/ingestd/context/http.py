@@ -14,6 +14,7 @@ from ingestd import __version__
 from ingestd.clock import Clock
 from ingestd.config import HttpConfig
 from ingestd.context.httplimits import HttpLimits, MustWaitError
+from ingestd.context.proxies import proxy_for
 from ingestd.errors import PluginError
 from ingestd.plugins import _files
 from ingestd.plugins._backoff import Backoff
@@ -52,7 +53,7 @@ class Politeness:
         self._retries, self._clock = config.retries, clock
         self._gap = 1 / config.rate if config.rate else 0.0
         self._next = 0.0
-        self._server_name = config.server_name
+        self._config = config
         self._quota, self._collector, self._limits = config.quota, collector, limits
         self._patience = patience
 
@@ -64,8 +65,10 @@ class Politeness:
         Raises:
             MustWaitError: It may not be sent before a long time has passed.
         """
-        if self._server_name is not None:
-            request.server_hostname = self._server_name
+        if self._config.server_name is not None:
+            request.server_hostname = self._config.server_name
+        if request.proxy is None and (proxy := proxy_for(request.url, self._config)):
+            proxy.take(request)
         most, failures = self._retries if request.method in REPEATABLE else 0, 0
         while True:
             await self._admitted(request.url)
