@@ -25,6 +25,7 @@ span that was read long ago.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from math import inf
@@ -36,9 +37,10 @@ from ingestd.plugins._checks import Given
 from ingestd.plugins._documents import format_of
 from ingestd.plugins._params import duration, time_zone, whole
 from ingestd.plugins._shapes import Reader, check_shape, description_of
-from ingestd.plugins._times import NO_TIME, Bounds, NoTime, settle_readings
+from ingestd.plugins._times import Bounds, settle_readings
 
 from .cursor import Cursor, Position
+from .missing import Missing
 from .paging import Page, Paging, Request, paging_of
 from .source import NOTHING, Source, source_of
 from .template import Template, template_of
@@ -154,11 +156,17 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         last = True
         before: list[tuple[Any, ...]] = []
         bounds = Bounds(after=-inf if window.since is None else window.since, now=now)
+        missing = Missing(shape)
         async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
             found = await readings_of(shape, page)
             readings = before = settle_readings(found, before=before, bounds=bounds)
-            state = position.after(page, readings, last=last, full=page.number == max_pages)
-            problem = state.pop("script_error", "") or missing_everywhere(shape, page, readings)
+            position.gather(readings)
+            missing.look(page.records, readings)
+            if page.goes_on:
+                yield {"readings": readings}
+                continue
+            state = position.after(page, last=last, full=page.number == max_pages)
+            problem = state.pop("script_error", "") or missing.after(page.number)
             yield {"readings": readings, **state, **({"script_error": problem} if problem else {})}
         if not last:
             break
@@ -217,6 +225,10 @@ async def walk(
     Raises:
         AnswerError: A page is not what it should be.
     """
+    if pages.single:
+        async for page in parts(ctx, source, shape, request):
+            yield page, True
+        return
     following: Request | None = replace(request, query={**request.query, **pages.first})
     before: Page | None = None
     earlier: set[object] = set()  # what was asked before the latest page
@@ -250,6 +262,28 @@ async def walk(
         yield page, following is None
 
 
+async def parts(ctx: Any, source: Source, shape: Reader, request: Request) -> AsyncIterator[Page]:
+    """Yield the records of the only page, in parts while they arrive.
+
+    Raises:
+        AnswerError: It is not what it should be.
+    """
+    waiting: list[Any] = []
+    broken: AnswerError | None = None
+    try:
+        async with aclosing(source.records(ctx.http, request, shape)) as found:
+            async for records in found:
+                if waiting:
+                    yield Page(request, 1, None, waiting, None, goes_on=True)
+                waiting = records
+    except AnswerError as error:  # what came before it is good
+        broken = error
+    if broken is None or waiting:
+        yield Page(request, 1, None, waiting, None, goes_on=broken is not None)
+    if broken is not None:
+        raise broken
+
+
 async def readings_of(shape: Reader, page: Page) -> list[tuple[Any, ...]]:
     """Return the readings of a page, letting others run in between."""
     readings: list[tuple[Any, ...]] = []
@@ -257,30 +291,6 @@ async def readings_of(shape: Reader, page: Page) -> list[tuple[Any, ...]]:
         readings += shape.readings(page.records[at : at + SLICE])
         await asyncio.sleep(0)
     return readings
-
-
-def missing_everywhere(shape: Reader, page: Page, readings: Sequence[tuple[Any, ...]]) -> str:
-    """Say so if no record of a page has what every record should have.
-
-    One record without a value is an unusable reading. All of them without it is
-    a wrong path, or a source that changed: the run is marked, its state kept. A source
-    that says null, as an inverter does at night, has nothing to tell.
-    """
-    if not readings:
-        return ""
-    missing = (
-        ("value", all(value is None for _, _, value, *_ in readings)),
-        ("series", all(series == "" for _, series, *_ in readings)),
-        ("time", all(isinstance(t, NoTime) and t.reason == NO_TIME for t, *_ in readings)),
-    )
-    for what, everywhere in missing:
-        if what == "value" and everywhere and any(map(shape.has_nothing, page.records)):
-            continue
-        if everywhere:
-            count = len(page.records)
-            found = shape.shown(page.records)
-            return f"page {page.number}: {what}: missing in all of {count} records: {found}"
-    return ""
 
 
 def template_in(params: Any) -> Template:

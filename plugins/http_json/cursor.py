@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from math import inf
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
@@ -122,6 +123,7 @@ class Position:
         self._newest = newest
         self._before: float | None = None  # where it was when the window began
         self._seen: float | None = None  # in this window
+        self._oldest, self._latest = inf, -inf  # of the page
         self._until = now
         self._passed: list[Window] = []
 
@@ -129,16 +131,30 @@ class Position:
         """Take note of the window whose pages come next."""
         self._before, self._seen, self._until = self._newest, None, window.until
 
-    def after(
-        self, page: Page, readings: Sequence[tuple[Any, ...]], *, last: bool, full: bool
-    ) -> dict[str, Any]:
-        """Return the state that may be kept after a page.
+    def gather(self, readings: Sequence[tuple[Any, ...]]) -> None:
+        """Take note of some readings of a page.
+
+        Raises:
+            ValueError: Their times cannot be compared.
+        """
+        if not self._active:
+            return
+        if any(isinstance(r[0], datetime) and r[0].tzinfo is None for r in readings):
+            raise ValueError(
+                "timezone: expected, because since_param compares times without a zone"
+            )
+        times = [time for r in readings if (time := seconds(r[0])) is not None]
+        if times:
+            self._oldest, self._latest = min(self._oldest, *times), max(self._latest, *times)
+
+    def after(self, page: Page, *, last: bool, full: bool) -> dict[str, Any]:
+        """Return the state that may be kept after a page, whose readings were gathered.
 
         Raises:
             AnswerError: Pages do not come in the promised order.
         """
         if self._active:
-            self._advance(page, readings)
+            self._advance(page)
         if self._active and last:
             self._pass()
         may_move = self._active and self._newest is not None and (last or self._cursor.in_order)
@@ -166,19 +182,16 @@ class Position:
             self._passed.append(Window(self._newest, self._until))
         self._newest = self._until if self._newest is None else max(self._newest, self._until)
 
-    def _advance(self, page: Page, readings: Sequence[tuple[Any, ...]]) -> None:
-        if any(isinstance(r[0], datetime) and r[0].tzinfo is None for r in readings):
-            raise ValueError(
-                "timezone: expected, because since_param compares times without a zone"
-            )
-        times = [time for r in readings if (time := seconds(r[0])) is not None]
-        if not times:
+    def _advance(self, page: Page) -> None:
+        oldest, newest = self._oldest, self._latest
+        self._oldest, self._latest = inf, -inf
+        if newest == -inf:
             return
-        if self._cursor.in_order and self._seen is not None and min(times) < self._seen:
+        if self._cursor.in_order and self._seen is not None and oldest < self._seen:
             raise AnswerError(
                 f"page {page.number}: expected nothing older than on the pages before "
                 "(order: oldest_first), got older records"
             )
-        self._seen = max(times) if self._seen is None else max(self._seen, *times)
-        latest = min(max(times), self._now)
+        self._seen = newest if self._seen is None else max(self._seen, newest)
+        latest = min(newest, self._now)
         self._newest = latest if self._newest is None else max(self._newest, latest)

@@ -46,6 +46,7 @@ class Page:
         document: The whole answer.
         records: The records in it.
         link: The ``next`` link in its header, or None.
+        goes_on: Whether these are only some of its records, and more of them follow.
     """
 
     request: Request
@@ -53,6 +54,7 @@ class Page:
     document: Any
     records: list[Any]
     link: URL | None
+    goes_on: bool = False
 
 
 Following = Callable[[Page], Request | None]
@@ -66,11 +68,13 @@ class Paging:
         first: What to add to the query of the first page.
         following: Tells what to ask after a page, or None after the last.
         counted: Whether pages are counted, so that the source may have none of the next number.
+        single: Whether there is one page.
     """
 
     first: Mapping[str, Sequence[str]]
     following: Following
     counted: bool = False
+    single: bool = False
 
 
 def paging_of(options: Mapping[str, Any] | None) -> Paging:
@@ -80,7 +84,7 @@ def paging_of(options: Mapping[str, Any] | None) -> Paging:
         ValueError: Says what is wrong with it.
     """
     if options is None:
-        return Paging({}, lambda _: None)
+        return Paging({}, lambda _: None, single=True)
     kind = options.get("type") if isinstance(options, Mapping) else None
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"paging: expected a `type` of {', '.join(KINDS)}, got {options!r}")

@@ -1,15 +1,18 @@
 """The HTTP side: one request, its documents, or an error that says what came instead."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import aiohttp
 from yarl import URL
 
 from ingestd.plugins._answers import Answer, ask, bare, read
 from ingestd.plugins._documents import DocumentError, Format
+from ingestd.plugins._shapes import Reader
 
+from .arriving import Arriving
 from .paging import Request
 
 ACCEPTED: Final = {"auto": "application/json, */*;q=0.5", "json": "application/json"}
@@ -27,6 +30,26 @@ class Source:
     max_bytes: int
     form: Format
 
+    async def records(
+        self, http: Any, request: Request, reader: Reader
+    ) -> AsyncGenerator[list[Any], None]:
+        """Yield the records of an answer while it arrives, many at a time; nothing if it has none.
+
+        Raises:
+            AnswerError: There is no document of the format.
+        """
+        where = f"{self.method} {bare(request.url)}"
+        async with await self._ask(http, request, where) as reply:
+            if reply.status == NO_CONTENT:
+                return
+            if not 200 <= reply.status < 300:
+                raise (await read(reply, where=where, limit=self.max_bytes)).unexpected()
+            arriving = Arriving(
+                reply, where=where, limit=self.max_bytes, form=self.form, reader=reader
+            )
+            async for records in arriving.records():
+                yield records
+
     async def get(
         self, http: Any, request: Request, *, may_be_missing: bool
     ) -> tuple[Any, URL | None]:
@@ -41,7 +64,16 @@ class Source:
             AnswerError: There is no document of the format.
         """
         where = f"{self.method} {bare(request.url)}"
-        reply = await ask(
+        async with await self._ask(http, request, where) as reply:
+            answer = await read(reply, where=where, limit=self.max_bytes, option="max_bytes")
+            if answer.status == NO_CONTENT or (may_be_missing and answer.status == NOT_FOUND):
+                return NOTHING, None
+            if not answer.good:
+                raise answer.unexpected()
+            return documents_in(answer, self.form, self.max_bytes), next_of(reply)
+
+    async def _ask(self, http: Any, request: Request, where: str) -> aiohttp.ClientResponse:
+        return await ask(
             http,
             self.method,
             request.url,
@@ -50,13 +82,6 @@ class Source:
             headers=self.headers,
             data=request.body,
         )
-        async with reply:
-            answer = await read(reply, where=where, limit=self.max_bytes, option="max_bytes")
-            if answer.status == NO_CONTENT or (may_be_missing and answer.status == NOT_FOUND):
-                return NOTHING, None
-            if not answer.good:
-                raise answer.unexpected()
-            return documents_in(answer, self.form, self.max_bytes), next_of(reply)
 
 
 def source_of(

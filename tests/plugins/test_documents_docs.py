@@ -1,7 +1,7 @@
 """What the page about documents shows is what the plugins read."""
 
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ async def test_http_json_reads_what_the_page_shows(example: dict[str, str]) -> N
     (result,) = await answers(reply, **options)
 
     lines = [
-        f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}  {series}  {value}"
+        f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}  {series}  {value}"
         for time, series, value in result["readings"]
     ]
     assert lines == example["readings"].splitlines()
