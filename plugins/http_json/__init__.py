@@ -17,17 +17,19 @@ Parameters, going on: ``{since}`` and ``{until}`` in the address, query or body,
 ``since_param`` and ``until_param`` -- what is asked for; ``since_format``,
 ``since_timezone`` -- how times are written; ``span`` -- the longest time to ask for at
 once; ``overlap`` -- how far before the newest reading to ask again; ``lookback`` -- where
-to begin; ``patience`` -- how long a span without readings is asked for again; ``order``
--- ``oldest_first`` if pages surely come like that.
-State, if it goes on: ``newest`` -- the latest time read, in Unix seconds, or the end of a
-span that was read long ago.
+to begin; ``patience`` -- how long a span without readings is asked for again; ``hold`` --
+how long a value that is missing is waited for; ``order`` -- ``oldest_first`` if pages
+surely come like that.
+State, if it goes on: ``newest`` -- the time up to which all is read, in Unix seconds: the
+latest one, or just before the first whose value may still come, or the end of a span that was
+read long ago.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -92,6 +94,8 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     since_timezone: str | None = None,
     span: str | None = None,
     patience: str = "30d",
+    hold: str = "1d",
+    revisit: timedelta | None = None,
     order: str | None = None,
     newest: float | None = None,
     start: datetime | None = None,
@@ -142,6 +146,8 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         overlap=duration(overlap, "overlap"),
         lookback=None if lookback is None else duration(lookback, "lookback"),
         patience=duration(patience, "patience"),
+        hold=duration(hold, "hold"),
+        revisit=0.0 if revisit is None else revisit.total_seconds(),
         order=order,
         has_time=time is not None,
     )
@@ -192,7 +198,7 @@ def check(**params: Any) -> list[str]:
     )
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
     check_shape(given, run)
-    given.durations("overlap", "lookback", "span", "patience")
+    given.durations("overlap", "lookback", "span", "patience", "hold")
     given.read(lambda each: zone_of(each.since_timezone, None))
     given.read(
         lambda each: Cursor.of(
@@ -203,6 +209,8 @@ def check(**params: Any) -> list[str]:
             overlap=0.0,
             lookback=None if each.lookback is None else 0.0,
             patience=0.0,
+            hold=0.0,
+            revisit=0.0,
             order=each.order,
             has_time=each.time is not None,
         )

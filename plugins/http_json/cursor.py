@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
 
 from .paging import Page
+from .rounding import SECOND
 from .template import SINCE, Place, Template
 from .times import seconds
 from .windows import Window, Windows
@@ -23,6 +24,8 @@ class Cursor:
         overlap: How far before the position to ask again, in seconds.
         lookback: Where the first run begins, in seconds before now.
         patience: For how long a window without readings is asked again, in seconds.
+        hold: For how long a time that has no value yet holds the position, in seconds.
+        revisit: How far before now every run reads again, in seconds.
         in_order: Whether no page of a window holds anything older than the one before.
     """
 
@@ -30,6 +33,8 @@ class Cursor:
     overlap: float
     lookback: float | None
     patience: float
+    hold: float
+    revisit: float
     in_order: bool
 
     @classmethod
@@ -43,6 +48,8 @@ class Cursor:
         overlap: float,
         lookback: float | None,
         patience: float,
+        hold: float,
+        revisit: float,
         order: str | None,
         has_time: bool,
     ) -> "Cursor":
@@ -66,6 +73,8 @@ class Cursor:
             overlap=overlap,
             lookback=lookback,
             patience=patience,
+            hold=hold,
+            revisit=revisit,
             in_order=order is not None,
         )
 
@@ -88,10 +97,15 @@ class Cursor:
         if start is not None:
             begin = start.timestamp()
         elif newest is not None:
-            begin = newest - self.overlap
+            begin = min(newest - self.overlap, now - self.revisit)
         elif self.lookback is not None:
             begin = (now - self.lookback) // 1
         return self.windows.cut(begin, now if end is None else end.timestamp())
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value is one that the daemon can store."""
+    return isinstance(value, int | float) and isfinite(value)
 
 
 def is_firm(where: str, place: Place) -> bool:
@@ -114,18 +128,32 @@ class Position:
     one wrong record must not hide all readings until then.
 
     A window without readings does not move it, because they may come late, unless it
-    ended longer ago than the operator has patience.
+    ended longer ago than the operator has patience. Nor does it pass a time at which a value is
+    missing that may still come: null, or what is no number.
     """
 
     def __init__(self, cursor: Cursor, *, newest: float | None, now: float, backfill: bool) -> None:
         self._cursor, self._now = cursor, now
         self._active = cursor.moves and not backfill
-        self._newest = newest
+        self._start = newest
+        self._reached: float | None = None  # in this run
         self._before: float | None = None  # where it was when the window began
         self._seen: float | None = None  # in this window
         self._oldest, self._latest = inf, -inf  # of the page
         self._until = now
         self._passed: list[Window] = []
+        self._awaited = inf  # the first time whose value may still come
+        self._given_up = 0  # values that are missing since longer than that
+        self._given_up_from, self._given_up_to = inf, -inf
+
+    @property
+    def _newest(self) -> float | None:
+        """How far everything has been read."""
+        if self._reached is None:
+            return self._start
+        # A second before, so that it is asked for whether or not the ends count.
+        found = min(self._reached, self._awaited - SECOND)
+        return found if self._start is None else max(self._start, found)
 
     def begin(self, window: Window) -> None:
         """Take note of the window whose pages come next."""
@@ -146,6 +174,20 @@ class Position:
         times = [time for r in readings if (time := seconds(r[0])) is not None]
         if times:
             self._oldest, self._latest = min(self._oldest, *times), max(self._latest, *times)
+        for time, _, value, *_ in readings:
+            if not is_number(value) and (at := seconds(time)) is not None:
+                self._miss(at)
+
+    def _miss(self, time: float) -> None:
+        """Take note that a value is missing, unless that is no wonder: its time is to come."""
+        if time > self._now:
+            return
+        if time > self._now - self._cursor.hold:
+            self._awaited = min(self._awaited, time)
+        elif self._before is None or time > self._before:
+            self._given_up += 1
+            self._given_up_from = min(self._given_up_from, time)
+            self._given_up_to = max(self._given_up_to, time)
 
     def after(self, page: Page, *, last: bool, full: bool) -> dict[str, Any]:
         """Return the state that may be kept after a page, whose readings were gathered.
@@ -168,11 +210,17 @@ class Position:
 
     def notes(self) -> list[str]:
         """Return what people should know of the run."""
-        if not self._passed:
-            return []
-        first, last = self._passed[0], self._passed[-1]
-        gap = f"from {shown(first.since)} to {shown(last.until)}"
-        return [f"no readings {gap}, which is beyond patience: not asked for again"]
+        notes = []
+        if self._passed:
+            first, last = self._passed[0], self._passed[-1]
+            gap = f"from {shown(first.since)} to {shown(last.until)}"
+            notes.append(f"no readings {gap}, which is beyond patience: not asked for again")
+        if self._given_up:
+            span = f"from {shown(self._given_up_from)} to {shown(self._given_up_to)}"
+            notes.append(
+                f"{self._given_up} values missing {span}, which is beyond hold: not waited for"
+            )
+        return notes
 
     def _pass(self) -> None:
         """Move beyond a window that was read and ended long ago."""
@@ -180,7 +228,7 @@ class Position:
             return
         if self._seen is None and self._newest is not None:
             self._passed.append(Window(self._newest, self._until))
-        self._newest = self._until if self._newest is None else max(self._newest, self._until)
+        self._reach(self._until)
 
     def _advance(self, page: Page) -> None:
         oldest, newest = self._oldest, self._latest
@@ -193,5 +241,7 @@ class Position:
                 "(order: oldest_first), got older records"
             )
         self._seen = newest if self._seen is None else max(self._seen, newest)
-        latest = min(newest, self._now)
-        self._newest = latest if self._newest is None else max(self._newest, latest)
+        self._reach(min(newest, self._now))
+
+    def _reach(self, time: float) -> None:
+        self._reached = time if self._reached is None else max(self._reached, time)

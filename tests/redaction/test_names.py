@@ -101,6 +101,7 @@ HARMLESS_PARAMS: Final = """
     http_json.time_format http_json.timezone http_json.series http_json.value http_json.values
     http_json.tags http_json.since_param http_json.until_param http_json.since_format
     http_json.overlap http_json.lookback http_json.order http_json.newest http_json.charset
+    http_json.hold http_json.revisit
     http_json.csv http_json.decimal http_json.fields http_json.format http_json.layout
     http_json.nothing http_json.patience http_json.since_timezone http_json.span http_json.units
     http_json.words http_push.routes http_push.timezone mqtt.charset mqtt.csv mqtt.fields
