@@ -1,7 +1,5 @@
 """What BMON has set up is taken over, with its tokens and positions."""
 
-import json
-import sqlite3
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -16,6 +14,7 @@ from ingestd.contract.memory import Memory
 from ingestd.disk.schema import open_reader
 from ingestd.hosts import HOSTS
 from ingestd.records.memories import decode, raw_rows
+from tests.support import bmonexport
 from tests.support.cli import CommandLine
 from tests.support.daemon import DaemonFolder
 from tests.support.disk import fill
@@ -83,32 +82,14 @@ def cli(daemon_folder: DaemonFolder) -> CommandLine:
 
 
 def as_dump(folder: Path, records: Sequence[Mapping[str, Any]]) -> Path:
-    """Write what ``dumpdata`` would."""
-    path = folder / "export.json"
-    entries = [
-        {
-            "model": "bmsapp.periodicscript",
-            "pk": each["id"],
-            "fields": {name: value for name, value in each.items() if name != "id"},
-        }
-        for each in records
-    ]
-    other = {"model": "bmsapp.sensor", "pk": 1, "fields": {"sensor_id": "a"}}
-    path.write_text(json.dumps([other, *entries]))
-    return path
+    """Write what ``dumpdata`` would, among other models."""
+    other = {"id": 1, "sensor_id": "a"}
+    return bmonexport.as_dump(folder, {"sensor": [other], "periodicscript": records})
 
 
 def as_database(folder: Path, records: Sequence[Mapping[str, Any]]) -> Path:
-    """Write a database like BMON's, which only its owner may change."""
-    path = folder / "bmon.sqlite"
-    with closing(sqlite3.connect(path)) as db:
-        columns = ", ".join(OKOFEN)
-        db.execute(f"CREATE TABLE bmsapp_periodicscript ({columns})")
-        for each in records:
-            db.execute("INSERT INTO bmsapp_periodicscript VALUES (?,?,?,?,?,?,?)", [*each.values()])
-        db.commit()
-    path.chmod(0o400)
-    return path
+    """Write a database like BMON's."""
+    return bmonexport.as_database(folder, {"periodicscript": records})
 
 
 def remembered(state_dir: Path, name: str) -> Memory:
@@ -180,6 +161,11 @@ def test_what_needs_a_person_is_told(cli: CommandLine, tmp_path: Path) -> None:
             " (!!python/object/apply:numpy.core.multiarray.scalar): left out"
         ),
         "  influxdb-7: reads BMON's own database, so only BMON can run it: disabled",
+        (
+            "  the export does not say (bmsapp.building) in which time zone the scripts are: set"
+            " timezone: of each collector in the file, or import with --timezone; until then"
+            " date.today() of scripts is a day in the server's zone"
+        ),
         f"  {output}: is for its owner alone (mode 0600); or write ${{NAME}}",
     ]
     assert stat.S_IMODE(output.stat().st_mode) == 0o600

@@ -1,26 +1,24 @@
 """``ingestd import``: take over what another system has set up."""
 
 import asyncio
-import json
 import os
-import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from ingestd.bmon.importing import TABLE, Entry, Setup, dumped, params_stay, setups, written
+from ingestd.bmon.importing import SCRIPTS, Entry, Setup, params_stay, setups, written
 from ingestd.cli import show
+from ingestd.cli.bmonexport import Site, Zone, read_export, site_of
 from ingestd.cli.bmonscripts import needs_of
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import Verbs, config_option, load
 from ingestd.config import Config, format_duration
 from ingestd.contract import Memory
-from ingestd.errors import NotPossible, ResultError
+from ingestd.errors import ResultError
 from ingestd.redaction import find_secrets
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from ingestd.records import StateStore
 
 T = TypeVar("T")
-
-SQLITE: Final = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ def import_() -> None:
     """Take over what another system has set up."""
 
 
-@import_.command(short_help="Take over the periodic scripts of BMON.")
+@import_.command(short_help="Take over scripts and sensors of BMON.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--scripts",
@@ -59,22 +55,36 @@ def import_() -> None:
     metavar="FILE",
     help="The file to write; conf.d/bmon.yaml beside the configuration if it is left out.",
 )
+@click.option(
+    "--timezone",
+    type=Zone(),
+    help="Where the site is, such as US/Alaska; what the buildings say if it is left out.",
+)
 @config_option
-def bmon(*, file: Path, scripts: Path | None, output: Path | None, config_path: Path) -> None:
-    """Make collectors of the periodic scripts that BMON has set up.
+def bmon(
+    *,
+    file: Path,
+    scripts: Path | None,
+    output: Path | None,
+    timezone: str | None,
+    config_path: Path,
+) -> None:
+    """Make collectors of BMON's periodic scripts, and a catalogue of its sensors.
 
-    FILE is what `manage.py dumpdata bmsapp.periodicscript` writes, or BMON's SQLite
-    database, which is only read. What the scripts remember, hidden values
-    included, becomes the collectors' state; a state that exists is never changed,
-    nor is a file.
+    FILE is BMON's SQLite database, which is only read, or what `manage.py dumpdata
+    bmsapp.periodicscript bmsapp.sensor bmsapp.unit bmsapp.building` writes. What the
+    scripts remember, hidden values included, becomes the collectors' state; a state
+    that exists is never changed, nor is a file.
     """
     config = load(config_path)
     output = Path(
         os.path.normpath((output or config_path.parent / "conf.d" / "bmon.yaml").absolute())
     )
-    plans = [_plan(setup, scripts, config) for setup in setups(records_in(file))]
+    export = read_export(file)
+    plans = [_plan(setup, scripts, config) for setup in setups(export[SCRIPTS])]
     _refuse_taken(plans, config, output)
-    text = written(plan.entry for plan in plans)
+    site = site_of(export, config, output, timezone)
+    text = written((plan.entry for plan in plans), zone=site.zone, series=site.series)
 
     async def take_over(daemon: "Daemon") -> tuple[bool, Mapping[str, str]]:
         fresh = _write(output, text)
@@ -82,37 +92,9 @@ def bmon(*, file: Path, scripts: Path | None, output: Path | None, config_path: 
 
     fresh, states = _change(config, take_over)
     _tell(plans, states)
+    _tell_site(site)
     _tell_file(output, text, fresh=fresh)
-    _tell_notes(plans, output)
-
-
-def records_in(file: Path) -> Sequence[Mapping[str, Any]]:
-    """Read an export, or the database itself.
-
-    Raises:
-        NotPossible: It is something else.
-    """
-    try:
-        with file.open("rb") as opened:
-            is_database = opened.read(len(SQLITE)) == SQLITE
-        return _rows(file) if is_database else dumped(json.loads(file.read_bytes()))
-    except OSError as exc:
-        raise CommandError(f"{file}: cannot be read: {exc.strerror}") from exc
-    except (ValueError, RecursionError):
-        text = "expected JSON as `manage.py dumpdata bmsapp.periodicscript` writes it, or SQLite"
-        raise NotPossible(f"{file}: {text}") from None
-    except NotPossible as exc:
-        raise NotPossible(f"{file}: {exc}") from None
-
-
-def _rows(file: Path) -> list[Mapping[str, Any]]:
-    try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            db.row_factory = sqlite3.Row
-            # All columns, because older versions have fewer of them.
-            return [dict(row) for row in db.execute(f"SELECT * FROM {TABLE} ORDER BY id")]  # noqa: S608 -- our own name
-    except sqlite3.Error as exc:
-        raise NotPossible(f"expected BMON's database with a table {TABLE}, got: {exc}") from exc
+    _tell_notes(plans, site, output)
 
 
 def _plan(setup: Setup, scripts: Path | None, config: Config) -> PlannedCollector:
@@ -223,6 +205,13 @@ def _tell(plans: Sequence[PlannedCollector], states: Mapping[str, str]) -> None:
     show.table(["collector", "schedule", "remembers", "in BMON"], rows, empty="no scripts in it")
 
 
+def _tell_site(site: Site) -> None:
+    if site.zone:
+        click.echo(f"\ntime zone of the scripts: {site.zone}")
+    if site.series:
+        click.echo(f"\n{show.counted(len(site.series), 'sensor')} described under series:")
+
+
 def _tell_file(output: Path, text: str, *, fresh: bool) -> None:
     if fresh:
         click.echo(f"\n{output}: written; look at it, then: ingestd check")
@@ -239,8 +228,8 @@ def _same(output: Path, text: str) -> bool:
         raise CommandError(f"{output}: cannot be read: {exc.strerror}") from exc
 
 
-def _tell_notes(plans: Sequence[PlannedCollector], output: Path) -> None:
-    lines = [*_lines(plans)]
+def _tell_notes(plans: Sequence[PlannedCollector], site: Site, output: Path) -> None:
+    lines = [*_lines(plans), *site.notes]
     if lines:
         click.echo("\nfor you to look at:")
         for line in lines:

@@ -1,4 +1,4 @@
-"""Collectors for BMON's scripts, as the text of a configuration file."""
+"""Collectors for BMON's scripts and entries for its sensors, as a configuration file."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from typing import Any, Final
 import yaml
 
 from ingestd.bmon.importing.export import Setup
+from ingestd.bmon.importing.sensors import Sensor
 from ingestd.config import Expansion, Findings, format_duration, nodes
 from ingestd.errors import ConfigError, ResultError
 from ingestd.records import yamlvalues
 
 HEADER: Final = (
-    "# BMON's periodic scripts, written by `ingestd import bmon`; from now on yours to edit.\n"
+    "# What BMON had set up, written by `ingestd import bmon`; from now on yours to edit.\n"
 )
 JITTER: Final = "10s"  # BMON, too, spreads the scripts of one tick
 LONG_ENOUGH: Final = 10.0  # seconds: a jitter has to be shorter than the period
@@ -40,9 +41,25 @@ class Entry:
     why: Sequence[str] = ()
 
 
-def written(entries: Iterable[Entry]) -> str:
-    """Return the file that sets up these collectors."""
-    return f"{HEADER}collectors:\n" + "".join(map(_collector, entries))
+def written(
+    entries: Iterable[Entry], *, zone: str | None = None, series: Iterable[Sensor] = ()
+) -> str:
+    """Return the file that sets up these collectors, and describes these series.
+
+    Args:
+        entries: The collectors.
+        zone: The time zone of their site, if it is known.
+        series: The sensors of which there is something to say.
+    """
+    collectors = "".join(_collector(entry, zone) for entry in entries)
+    described = "".join(map(_series, series))
+    return "".join(
+        [
+            HEADER,
+            f"collectors:\n{collectors}" if collectors else "collectors: {}\n",
+            f"series:\n{described}" if described else "",
+        ]
+    )
 
 
 def params_stay(params: Mapping[str, Any]) -> bool:
@@ -57,7 +74,14 @@ def params_stay(params: Mapping[str, Any]) -> bool:
     return not findings.problems and repr(back) == repr({"params": params})
 
 
-def _collector(entry: Entry) -> str:
+def _series(sensor: Sensor) -> str:
+    title = sensor.title if sensor.title.isprintable() else ""
+    comment = f"  # {title}\n" if title else ""
+    text = _yaml({sensor.name: _escaped(sensor.description)})
+    return f"{comment}{indent(text, '  ')}"
+
+
+def _collector(entry: Entry, zone: str | None) -> str:
     setup = entry.setup
     options: dict[str, Any] = {
         "plugin": _escaped(str(entry.plugin)),
@@ -65,6 +89,7 @@ def _collector(entry: Entry) -> str:
         "every": format_duration(setup.every),
         **({"jitter": JITTER} if setup.every > LONG_ENOUGH else {}),
         "timeout": TIMEOUT,
+        **({"timezone": zone} if zone else {}),
     }
     if not entry.enabled:
         options["enabled"] = False

@@ -1,4 +1,4 @@
-"""What an export of BMON's periodic scripts says, and what becomes of it here.
+"""What BMON says of its periodic scripts, and what becomes of it here.
 
 BMON keeps three texts of YAML for each script that is set up: its parameters,
 its visible results and its hidden ones. The results are what its next run gets
@@ -11,11 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ingestd.errors import NotPossible, StateError
+from ingestd.errors import StateError
 from ingestd.records import yamlvalues
 
-MODEL: Final = "bmsapp.periodicscript"
-TABLE: Final = "bmsapp_periodicscript"
 # What BMON notes of a run, or what its host should have taken out.
 BOOKKEEPING: Final = frozenset(
     {"script_start_time", "script_execution_time", "script_error", "reading_insert_message"}
@@ -46,26 +44,6 @@ class Setup:
     state: Mapping[str, Any] = field(repr=False)
     hidden: Mapping[str, Any] = field(repr=False)
     notes: tuple[str, ...] = ()
-
-
-def dumped(document: Any) -> list[Mapping[str, Any]]:
-    """Return the records in what Django's ``dumpdata`` has written.
-
-    Raises:
-        NotPossible: It is something else.
-    """
-    wanted = f"expected what `manage.py dumpdata {MODEL}` writes"
-    if not isinstance(document, list):
-        raise NotPossible(f"{wanted}: a list, got {type(document).__name__}")
-    found: list[Mapping[str, Any]] = []
-    for entry in document:
-        if not isinstance(entry, dict) or not isinstance(entry.get("fields"), dict):
-            raise NotPossible(f"{wanted}: records with fields, got {type(entry).__name__}")
-        if str(entry.get("model")).lower() == MODEL:
-            found.append({"id": entry.get("pk"), **entry["fields"]})
-    if not found:
-        raise NotPossible(f"{wanted}, got no record of it among {len(document)}")
-    return found
 
 
 def setups(records: Sequence[Mapping[str, Any]]) -> list[Setup]:
