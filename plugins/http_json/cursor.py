@@ -7,11 +7,11 @@ from math import inf, isfinite
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
+from ingestd.plugins._limits import MILLISECONDS
 
 from .paging import Page
 from .rounding import SECOND
 from .template import SINCE, Place, Template
-from .times import seconds
 from .windows import Window, Windows
 
 
@@ -101,6 +101,14 @@ class Cursor:
         elif self.lookback is not None:
             begin = (now - self.lookback) // 1
         return self.windows.cut(begin, now if end is None else end.timestamp())
+
+
+def seconds(time: Any) -> float | None:
+    """Return a reading's time in Unix seconds, or None if it has none that can be compared."""
+    if isinstance(time, datetime):
+        return time.timestamp() if time.tzinfo else None
+    usable = type(time) in {int, float} and isfinite(time) and abs(time) < MILLISECONDS
+    return float(time) if usable else None
 
 
 def is_number(value: Any) -> bool:
