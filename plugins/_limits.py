@@ -13,6 +13,9 @@ from typing import Any, Final
 LATEST: Final = 9_200_000_000  # Unix seconds, before the epoch as well as after it
 # Unix seconds reach this in the year 5138; Unix milliseconds did in 1973.
 MILLISECONDS: Final = 100_000_000_000
+# No meter that is read today means a time before; a clock that is not set does.
+NOT_BEFORE: Final = 946_684_800  # 2000-01-01 in UTC
+NOT_AFTER: Final = 366 * 86_400  # seconds ahead of now; forecasts and tariffs are known days ahead
 LONGEST_NAME: Final = 1024  # characters
 # No number that a sender means takes more characters; what does, only costs time.
 LONGEST_NUMBER: Final = 64

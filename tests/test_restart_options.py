@@ -15,6 +15,8 @@ CHANGED = {
     "listen": "off",
     "token": "another-token",
     "timezone": "Europe/Vienna",
+    "not_before": "1950-01-01",
+    "not_after": "10d",
     "plugin_dirs": "[{tmp}]",
     "watch": "true",
     "grace": "7s",

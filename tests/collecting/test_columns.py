@@ -71,7 +71,8 @@ def test_bounds_are_plausible_themselves() -> None:
     """Only what lies beyond them is refused."""
     said = SeriesDescription(low=-1, high=1)
     values = [-1.0, 1.0, -1.001, 1.001]
-    found = naming(level=said).sort([(1, "level", value) for value in values], now=NOW)
+    readings = [(at, "level", value) for at, value in enumerate(values)]
+    found = naming(level=said).sort(readings, now=NOW)
 
     assert [value for _, _, value in found.points] == [-1.0, 1.0]
     assert found.unusable == {"out_of_range": 2}

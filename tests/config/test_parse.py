@@ -18,6 +18,8 @@ daemon:
   listen: 0.0.0.0:8470
   token: api-token
   timezone: America/Anchorage
+  not_before: 1970-01-02
+  not_after: 30d
   plugin_dirs: [/p, q]
   watch: yes
   grace: 5s
@@ -66,6 +68,8 @@ collectors:
     revisit: 7d
     revisit_full: 30d
     cadence: 30m
+    not_before: 1990-01-01T12:00:00+01:00
+    not_after: 1d
     enabled: false
     measurement: electricity
     field: energy
@@ -90,6 +94,8 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
         listen="0.0.0.0:8470",
         token="api-token",
         timezone=ZoneInfo("America/Anchorage"),
+        not_before=86_400.0,
+        not_after=30 * 86_400.0,
         plugin_dirs=(Path("/p"), folder.path / "q"),
         watch=True,
         grace=5.0,
@@ -146,6 +152,8 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
             revisit=7 * 86400.0,
             revisit_full=30 * 86400.0,
             cadence=1800.0,
+            not_before=631_191_600.0,
+            not_after=86_400.0,
             enabled=False,
             measurement="electricity",
             field="energy",
@@ -169,9 +177,15 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
             plugin="x",
             cron=CronExpression.parse("30 2 * * 3"),
             timezone=ZoneInfo("Europe/Berlin"),
+            not_before=86_400.0,
+            not_after=30 * 86_400.0,
         ),
         shapes.CollectorConfig(
-            name="stream", plugin="mqtt", timezone=ZoneInfo("America/Anchorage")
+            name="stream",
+            plugin="mqtt",
+            timezone=ZoneInfo("America/Anchorage"),
+            not_before=86_400.0,
+            not_after=30 * 86_400.0,
         ),
     ]
     assert config.catalogue.describe("abc").unit == "kWh"

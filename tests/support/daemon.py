@@ -111,6 +111,7 @@ class DaemonFolder:
             "plugin_dirs": f"[{self.plugins}]",
             "listen": "127.0.0.1:0",
             "grace": "1s",
+            "not_before": "1900-01-01",  # tests count from 1970
             **options,
         }
         lines = "".join(f"{name}: {value}\n" for name, value in section.items())

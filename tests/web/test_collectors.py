@@ -35,7 +35,7 @@ async def test_the_list_has_every_configured_collector(daemon_folder: DaemonFold
 
         assert meter["schedule"] == "every 1h"
         assert 0 < meter["next_run"] - time.time() <= 3600
-        assert meter["where"].endswith("ingestd.yaml:8")
+        assert meter["where"].endswith("ingestd.yaml:9")
         assert (meter["enabled"], meter["running"], meter["last_run"]) == (True, None, None)
         assert (nightly["name"], nightly["schedule"]) == ("nightly", "cron 30 2 * * *")
         assert (nightly["enabled"], nightly["next_run"]) == (False, None)

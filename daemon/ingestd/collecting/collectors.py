@@ -12,6 +12,7 @@ from ingestd.clock import Clock
 from ingestd.collecting import schedule as schedules
 from ingestd.collecting.collector import Collector
 from ingestd.collecting.committer import StateCommitter
+from ingestd.collecting.instants import TimeLimits
 from ingestd.collecting.points import Naming
 from ingestd.collecting.schedule import Schedule
 from ingestd.collecting.services import Services
@@ -300,5 +301,6 @@ def naming_of(
         tags=config.tags,
         catalogue=catalogue,
         zone=config.timezone,
+        limits=TimeLimits(config.not_before, config.not_after),
         met=met,
     )

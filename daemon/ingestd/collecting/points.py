@@ -8,17 +8,26 @@ reading, which also finds out what is wrong with it.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from math import isfinite
 from typing import Any, Final
 
+from ingestd.collecting.instants import (
+    TimeLimits,
+    contradiction,
+    contradictions,
+    instant_of,
+    settled,
+)
 from ingestd.config import Catalogue, SeriesDescription
 from ingestd.contract import reading_as_builtins, safe_repr
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series, Tags
-from ingestd.plugins._limits import LATEST, is_name, is_tag, is_time, name_problem, time_problem
+from ingestd.plugins._limits import is_name, is_tag, name_problem
+from ingestd.plugins._times import NoTime, Twice
 
 SAMPLES: Final = 5
+NO_LIMITS: Final = TimeLimits()
 NO_VALUE: Final = "no_value"  # the reason of a reading that says that there is nothing
 # How many times to look at before choosing how to convert them.
 GLANCE: Final = 64
@@ -52,6 +61,15 @@ class Conversion:
         self.first.setdefault(error.reason, str(error))
         if len(self.samples) < SAMPLES:
             self.samples.append(str(error))
+
+    def refuse_contradictions(self) -> None:
+        """Refuse points after which another value comes for the same series and time."""
+        places = contradictions(self.points)
+        for at in places:
+            self.refuse(contradiction(self.points[at]))
+        if places:
+            gone = set(places)
+            self.points = [point for at, point in enumerate(self.points) if at not in gone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,7 @@ class Naming:
         tags: The collector's tags.
         catalogue: What the operator says of single series.
         zone: Where naive datetimes are local, if anywhere.
+        limits: Which times are believed.
         met: Told of every series when it comes for the first time, or rarely once more.
     """
 
@@ -113,10 +132,12 @@ class Naming:
         tags: Mapping[str, str],
         catalogue: Catalogue,
         zone: tzinfo | None = None,
+        limits: TimeLimits = NO_LIMITS,
         met: Callable[[Series], object] | None = None,
     ) -> None:
         self._measurement, self._field, self._tags = measurement, field, dict(tags)
-        self._catalogue, self._zone, self._met = catalogue, zone, met
+        self._catalogue, self._zone, self._limits, self._met = catalogue, zone, limits, met
+        self._before: Sequence[Point] = ()  # the points of the slice before
         self._known: dict[tuple[str, Tags], ScaledSeries] = {}
         self._as_written: dict[str, Series] = {}
 
@@ -127,18 +148,28 @@ class Naming:
             readings: As the plugin wrote them.
             now: The time of readings that have none, in seconds since the Unix epoch.
         """
-        ordinary = self._ordinary(readings)
-        if ordinary is not None:
-            return ordinary
+        found = self._ordinary(readings, now=now) or self._one_by_one(readings, now=now)
+        self._before = found.points
+        return found
+
+    def _one_by_one(self, readings: Sequence[Any], *, now: float) -> Conversion:
         result = Conversion()
+        parts = []
         for reading in readings:
             try:
-                result.points.append(self.point(reading, now=now))
+                parts.append(self._parts(reading, now=now))
             except ReadingError as error:
                 result.refuse(error)
-        if result.points:
-            series, times_us, _ = zip(*result.points, strict=True)
-            result.newest, result.newest_us = newest_of(series, times_us)
+        if not parts:
+            return result
+        series, times, values = zip(*parts, strict=True)
+        times_us = [
+            round(time * MICROSECONDS)
+            for time in settled(times, series, before=self._before, now=now)
+        ]
+        result.points = list(zip(series, times_us, values, strict=True))
+        result.newest, result.newest_us = newest_of(series, times_us)
+        result.refuse_contradictions()
         return result
 
     def point(self, reading: Any, *, now: float) -> Point:
@@ -147,16 +178,31 @@ class Naming:
         Raises:
             ReadingError: It is unusable.
         """
-        reading = reading_as_builtins(reading)
+        series, time, value = self._parts(reading, now=now)
+        return series, round((time[0] if type(time) is Twice else time) * MICROSECONDS), value
+
+    def _parts(self, reading: Any, *, now: float) -> tuple[Series, Any, float]:
+        """Return series, time and value of a reading; the time may have come twice.
+
+        Raises:
+            ReadingError: It is unusable.
+        """
+        if type(reading) is tuple and len(reading) > 0 and type(reading[0]) in {NoTime, Twice}:
+            reading = (reading[0], *reading_as_builtins((0, *reading[1:]))[1:])
+        else:
+            reading = reading_as_builtins(reading)
         if not isinstance(reading, tuple) or len(reading) not in {3, 4}:
             raise ReadingError("shape", f"expected (time, series, value), got {safe_repr(reading)}")
         time, series, value, *rest = reading
         name = _name_of(series)
         known = self._look_up(name, _tags_of(name, rest[0] if rest else None))
-        time_us = _microseconds(name, now if time is None else time, zone=self._zone)
-        return known.series, time_us, known.adjust(_number(name, value))
+        at: Any = now
+        if time is not None:
+            at = instant_of(name, time, zone=self._zone)
+            self._limits.check(name, at[0] if type(at) is Twice else at, now=now)
+        return known.series, at, known.adjust(_number(name, value))
 
-    def _ordinary(self, readings: Sequence[Any]) -> Conversion | None:
+    def _ordinary(self, readings: Sequence[Any], *, now: float) -> Conversion | None:
         """Return what becomes of readings that need no second look, or None."""
         if not set(map(type, readings)) <= {tuple, list}:
             return None
@@ -170,14 +216,16 @@ class Naming:
             # A sum is finite only if all of its parts are, and it is quick.
             if not isfinite(sum(values)):
                 return None
-            times_us = _all_microseconds(times)
+            times_us = _all_microseconds(times, *self._limits.span(now))
             series = self._all_as_written(names)
         except (ValueError, OverflowError, ReadingError):  # the first: not all are triples
             return None
         if not series or not times_us:
             return None
         points = list(zip(series, times_us, values, strict=True))
-        return Conversion(points, *newest_of(series, times_us, most=len(self._as_written)))
+        found = Conversion(points, *newest_of(series, times_us, most=len(self._as_written)))
+        found.refuse_contradictions()
+        return found
 
     def _all_as_written(self, names: Sequence[Any]) -> list[Series] | None:
         """Return the series of names whose values are stored as they were written.
@@ -306,12 +354,12 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def _all_microseconds(times: Sequence[Any]) -> list[int] | None:
+def _all_microseconds(times: Sequence[Any], earliest: float, latest: float) -> list[int] | None:
     """Return Unix seconds in microseconds, or None if they need a second look."""
     # Many series read at the same time are the rule.
     alike = len(set(times[:GLANCE])) <= GLANCE // 2
     distinct = set(times) if alike else times
-    if not isfinite(sum(distinct)) or min(distinct) < -LATEST or max(distinct) > LATEST:
+    if not isfinite(sum(distinct)) or min(distinct) < earliest or max(distinct) > latest:
         return None
     if not alike and set(map(type, times)) == {int}:
         return [time * MICROSECONDS for time in times]
@@ -319,33 +367,6 @@ def _all_microseconds(times: Sequence[Any]) -> list[int] | None:
         return [round(time * MICROSECONDS) for time in times]
     known = {time: round(time * MICROSECONDS) for time in distinct}
     return list(map(known.__getitem__, times))
-
-
-def _microseconds(name: str, time: Any, *, zone: tzinfo | None) -> int:
-    if isinstance(time, datetime):
-        time = _seconds(name, time, zone=zone)
-    if type(time) not in {int, float} or time != time:  # noqa: PLR0124 -- isnan fails for long ints
-        raise ReadingError(
-            "time",
-            f"{name}: expected Unix seconds, an aware datetime or None, got {safe_repr(time)}",
-        )
-    if not is_time(time):
-        reason, message = time_problem(time, safe_repr(time))
-        raise ReadingError(reason, f"{name}: {message}")
-    microseconds: int = round(time * MICROSECONDS)
-    return microseconds
-
-
-def _seconds(name: str, time: datetime, *, zone: tzinfo | None) -> float:
-    if time.utcoffset() is None:
-        if zone is None:
-            raise ReadingError(
-                "naive_time",
-                f"{name}: expected a time with its zone, or `timezone:` on the collector, "
-                f"got {safe_repr(time)}",
-            )
-        time = time.replace(tzinfo=zone)
-    return time.timestamp()
 
 
 def _range(low: float | None, high: float | None) -> str:

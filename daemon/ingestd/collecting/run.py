@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ingestd.calling import CallOptions, Plugin, PluginResult, results
 from ingestd.collecting.committer import StateCommitter
+from ingestd.collecting.instants import CONTRADICTION
 from ingestd.collecting.points import NO_VALUE, SAMPLES, Conversion
 from ingestd.collecting.setup import RunSetup
 from ingestd.collecting.vitals import Pulse
@@ -273,6 +274,8 @@ class Run:
         counts.unusable += found.unusable
         counts.samples += found.samples[: SAMPLES - len(counts.samples)]
         counts.first = {**found.first, **counts.first}
+        if CONTRADICTION in found.first and not counts.degraded:
+            counts.degraded = found.first[CONTRADICTION]
         receipt = None
         if found.newest_us is not None:
             receipt = await self._waited(self._buffered(found.points, priority))

@@ -7,6 +7,7 @@ because a new token is a new configuration, but never in a ``repr``.
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.cron import CronExpression
 from ingestd.errors import Problem
+from ingestd.plugins._limits import NOT_AFTER, NOT_BEFORE
 from ingestd.plugins._units import format_duration
 
 CatchUp = Literal["once", "none"]
@@ -29,6 +31,8 @@ class DaemonConfig:
         listen: ``host:port``, ``unix:/path`` or ``off``.
         token: What callers of the HTTP API must present, or None.
         timezone: Of collectors that have none of their own.
+        not_before: Likewise.
+        not_after: Likewise.
         plugin_dirs: Searched for plugins before the ones that are shipped.
         watch: Whether to reload when a file of the configuration changes.
         grace: How long runs may go on after a stop was asked for.
@@ -41,6 +45,8 @@ class DaemonConfig:
     listen: str = "127.0.0.1:8470"
     token: str | None = dataclasses.field(default=None, repr=False)
     timezone: ZoneInfo | None = None
+    not_before: float = NOT_BEFORE
+    not_after: float = NOT_AFTER
     plugin_dirs: tuple[Path, ...] = ()
     watch: bool = False
     grace: float = 20.0
@@ -225,6 +231,8 @@ class CollectorConfig:
             for what the plugin thinks right.
         revisit_full: How often everything is read again, or None.
         cadence: How far apart the readings of each series should be, or None.
+        not_before: The earliest time of a reading that is believed, in Unix seconds.
+        not_after: How far ahead of now the latest is, in seconds.
         where: ``file:line``, for messages.
         places: The same of each option and param, by its dotted path.
     """
@@ -249,6 +257,8 @@ class CollectorConfig:
     revisit: float | None = None
     revisit_full: float | None = None
     cadence: float | None = None
+    not_before: float = -inf
+    not_after: float = inf
     enabled: bool = True
     measurement: str | None = None
     field: str | None = None

@@ -8,8 +8,12 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from typing import Final, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
+
+from ingestd.plugins._limits import is_time
+from ingestd.plugins._times import notation
 
 
 class Comparable(Protocol):
@@ -22,6 +26,7 @@ T = TypeVar("T")
 C = TypeVar("C", bound=Comparable)
 S = TypeVar("S", bound=str)
 
+_ISO: Final = notation("iso", UTC)
 _LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _WHOLE: Final = re.compile(r"[+-]?[0-9][0-9_]{0,18}")
@@ -73,6 +78,14 @@ def flag(value: str) -> bool:
     if word not in _TRUE | _FALSE:
         raise ValueError("expected true or false")
     return word in _TRUE
+
+
+def moment(value: str) -> float:
+    """Read a date, or a time in ISO 8601, as Unix seconds; without an offset it is in UTC."""
+    found = _ISO.read(value)
+    if not isinstance(found, float) or not is_time(found):
+        raise ValueError("expected a date such as 2000-01-01, or a time in ISO 8601")
+    return found
 
 
 def whole(value: str) -> int:
