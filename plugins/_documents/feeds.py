@@ -23,10 +23,10 @@ LONGEST_RECORD: Final = 256 * 1024
 LONGEST_MARK: Final = 3  # bytes of a byte order mark
 # Not to try after each few bytes of a slow sender.
 LEAST: Final = 4 * 1024
-# How many ends of objects are tried for one that ends a record.
-TRIES: Final = 16
+# How many braces are tried for one that ends a record.
+TRIES: Final = 32
 TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,\s"]+', re.DOTALL)
-ENDS: Final = re.compile(rb"\}\s*,")
+FOLLOWS: Final = re.compile(rb"\s*,")
 
 
 class Feed(Protocol):
@@ -84,13 +84,19 @@ class JsonFeed:
         self._opening, self._rest = self._rest[:at], self._rest[at:]
 
     def _block(self) -> list[Any]:
-        ends = [found.span() for found in ENDS.finditer(self._rest)]
-        for end, following in reversed(ends[-TRIES:]):
+        end = len(self._rest)
+        for _ in range(TRIES):
+            end = self._rest.rfind(b"}", 0, end)
+            follows = FOLLOWS.match(self._rest, end + 1)
+            if end < 0:
+                break
+            if follows is None:
+                continue
             try:
                 found: list[Any] = orjson.loads(b"[%b]" % self._rest[: end + 1])
             except orjson.JSONDecodeError:
                 continue
-            self._rest = self._rest[following:]
+            self._rest = self._rest[follows.end() :]
             return found
         self._easy = len(self._rest) <= LONGEST_RECORD
         return []

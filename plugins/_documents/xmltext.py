@@ -25,37 +25,25 @@ class Names(dict[str, str]):
         return found
 
 
-class Element:
-    """An element that is being read.
+def value_of(children: dict[str, Any], attributes: dict[str, str], text: str) -> Any:
+    """Return what an element is: an object, text, or nothing.
 
-    Attributes:
-        name: Without its namespace.
-        attributes: Theirs, by name with namespace.
+    Args:
         children: What it holds, by name.
+        attributes: Theirs, by name with namespace.
         text: All of it.
     """
-
-    __slots__ = ("attributes", "children", "name", "text")
-
-    def __init__(self, name: str, attributes: dict[str, str]) -> None:
-        self.name, self.attributes = name, attributes
-        self.children: dict[str, Any] = {}
-        self.text = ""
-
-    def value(self) -> Any:
-        """Return what the element is: an object, text, or nothing."""
-        text = self.text.strip() or None
-        if not (self.children or self.attributes):
-            return text
-        if self.attributes.pop(NIL, "") in {"true", "1"}:
-            return None
-        found = self.children
-        for name, each in self.attributes.items():
-            plain = local(name)
-            found[f"@{plain}" if plain in found else plain] = each
-        if text is not None:
-            found["#text" if TEXT in found else TEXT] = text
-        return found or None
+    told = text.strip() or None
+    if attributes.pop(NIL, "") in {"true", "1"}:
+        return None
+    if not (children or attributes):
+        return told
+    for name, each in attributes.items():
+        plain = local(name)
+        children[f"@{plain}" if plain in children else plain] = each
+    if told is not None:
+        children["#text" if TEXT in children else TEXT] = told
+    return children
 
 
 class XmlRecords:
@@ -119,7 +107,7 @@ def builder(  # noqa: C901 -- three short functions that share variables
     function.
     """
     names = Names()
-    inside: list[Element] = []  # what is open in a record, and itself
+    inside: list[list[Any]] = []  # what is open in a record: name, attributes, children, text
     depth = on_path = 0  # of all that is open, and of what lies on the path
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -127,39 +115,47 @@ def builder(  # noqa: C901 -- three short functions that share variables
         depth += 1
         if depth > DEEPEST:
             raise DocumentError(f"at most {DEEPEST} levels of XML", got="more")
-        name = names[name]
         if inside:
-            inside.append(Element(name, attributes))
+            inside.append([names[name], attributes, None, None])
         elif depth == on_path + 1:
-            if depth > 1 and name != steps[depth - 2]:
-                strangers[name] = None
+            if depth > 1 and names[name] != steps[depth - 2]:
+                strangers[names[name]] = None
                 return
             on_path = depth
             if depth > len(steps):
-                inside.append(Element(name, attributes))
+                inside.append([name, attributes, None, None])
 
     def end(_: str) -> None:
         nonlocal depth, on_path
         depth -= 1
-        on_path = min(on_path, depth)
         if not inside:
+            on_path = min(on_path, depth)
             return
-        closed = inside.pop()
-        value = closed.value()
+        name, attributes, children, text = inside.pop()
+        if attributes or children:
+            value = value_of(children or {}, attributes, text or "")
+        else:
+            value = text and (text.strip() or None)
         if not inside:
+            on_path = depth
             found.append(value)
             return
-        children, name = inside[-1].children, closed.name
-        if name not in children:
-            children[name] = value
-        elif isinstance(children[name], list):
-            children[name].append(value)
+        around = inside[-1]
+        if around[2] is None:
+            around[2] = {name: value}
+            return
+        held = around[2]
+        if name not in held:
+            held[name] = value
+        elif isinstance(held[name], list):
+            held[name].append(value)
         else:
-            children[name] = [children[name], value]
+            held[name] = [held[name], value]
 
     def text(data: str) -> None:
         if inside:
-            inside[-1].text += data
+            last = inside[-1]
+            last[3] = data if last[3] is None else last[3] + data
 
     return start, end, text
 

@@ -12,6 +12,7 @@ from ingestd.plugins._values import DescribedValue, described_values
 
 from .layouts import RECORDS, Layout, layout_of
 from .lookups import Lookup, lookup_of
+from .numbers import quick
 from .reader import Find, Reader
 from .records import EVERYTHING, Records, records_of
 from .templates import Fixed, Template, nothing_fixed, template_of
@@ -59,7 +60,7 @@ class Description:
             (
                 template_of(each.series, known, fixed=fixed, where="series"),
                 lookup_of(each.path, known, where=self._where(each)),
-                each.reader.number,
+                quick(each.reader),
             )
             for each in self.values
         ]

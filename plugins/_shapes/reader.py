@@ -10,6 +10,7 @@ from ingestd.plugins._times import Notation
 
 from .layouts import Layout, one_by_one
 from .records import EVERYTHING, Node, Records, look
+from .templates import missing
 
 Reading = tuple[Any, ...]
 Find = Callable[[Any], Any]
@@ -75,28 +76,43 @@ class Reader:
             now: The time of readings whose record has none.
         """
         fixed = self._fixed_tags()
+        rest: tuple[Any, ...] = (fixed,) if fixed else ()
         vary = [(name, fill) for name, fill in self.tags if not isinstance(fill, str)]
+        values, time = self.values, now
+        time_of = self.time and self._time_of()
         found: list[Reading] = []
+        add = found.append
         for record in records:
-            time = self._time(record) if self.time else now
-            rest = (fixed,) if fixed else ()
+            if time_of:
+                time = time_of(record)
             if vary:
                 tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
                 rest = (tags,) if tags else ()
-            for series, value, number in self.values:
+            for series, value, number in values:
                 name = series if isinstance(series, str) else series(record)
-                found.append((time, name, number(value(record)), *rest))
+                add((time, name, number(value(record)), *rest))
         return found
 
     def _fixed_tags(self) -> dict[str, str]:
         return {name: text for name, text in self.tags if isinstance(text, str) and text}
 
-    def _time(self, record: Any) -> Any:
-        """Return the time of a record: the one place where a time is read."""
-        found = self.time(record) if self.time else None
-        if isinstance(found, datetime):  # the format has read it already
-            return found.timestamp() if found.tzinfo else found
-        return self.notation.read(found)
+    def _time_of(self) -> Find:
+        """Return what reads the time of a record: the one place where a time is read."""
+        find, read = self.time or missing, self.notation.read
+        iso = self.notation.time_format in {None, "iso"}
+
+        def time(record: Any) -> Any:
+            told = find(record)
+            if iso and type(told) is str and told[-1:] == "Z" and told[4:5] == "-":
+                try:  # most are written like this, and are read without asking further
+                    return datetime.fromisoformat(told).timestamp()
+                except ValueError:
+                    pass
+            if isinstance(told, datetime):  # the format has read it already
+                return told.timestamp() if told.tzinfo else told
+            return read(told)
+
+        return time
 
     def has_nothing(self, record: Any) -> bool:
         """Say whether a record says itself that it has no value, as at night."""

@@ -105,6 +105,8 @@ class Cursor:
 
 def seconds(time: Any) -> float | None:
     """Return a reading's time in Unix seconds, or None if it has none that can be compared."""
+    if type(time) is float and -MILLISECONDS < time < MILLISECONDS:
+        return time
     if isinstance(time, datetime):
         return time.timestamp() if time.tzinfo else None
     usable = type(time) in {int, float} and isfinite(time) and abs(time) < MILLISECONDS
@@ -175,15 +177,19 @@ class Position:
         """
         if not self._active:
             return
-        if any(isinstance(r[0], datetime) and r[0].tzinfo is None for r in readings):
+        times = [reading[0] for reading in readings]
+        if any(type(time) is datetime and time.tzinfo is None for time in times):
             raise ValueError(
                 "timezone: expected, because since_param compares times without a zone"
             )
-        times = [time for r in readings if (time := seconds(r[0])) is not None]
+        times = [known for time in times if (known := seconds(time)) is not None]
         if times:
             self._oldest, self._latest = min(self._oldest, *times), max(self._latest, *times)
-        for time, _, value, *_ in readings:
-            if not is_number(value) and (at := seconds(time)) is not None:
+        for reading in readings:
+            value = reading[2]
+            if type(value) is float and -inf < value < inf:
+                continue
+            if not is_number(value) and (at := seconds(reading[0])) is not None:
                 self._miss(at)
 
     def _miss(self, time: float) -> None:

@@ -1,0 +1,61 @@
+"""Short cuts for what nearly all sources write read the same as the long ways."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestd.plugins._shapes import description_of
+from ingestd.plugins._shapes.numbers import quick
+from ingestd.plugins._times import notation
+from ingestd.plugins._values import value_reader
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"decimal": "."},
+    {"decimal": ","},
+    {"nothing": -999},
+    {"nothing": "0"},
+    {"nothing": [float("nan"), "---"]},
+    {"words": {"1": 5, "open": 1}},
+    {"units": {"kW": 1000, "W": 1}},
+    {"units": {"0": 7}},
+]
+WRITTEN: st.SearchStrategy[Any] = st.one_of(
+    st.from_regex(r"[-+]?[0-9]{0,4}([.,][0-9]{0,4})?( ?k?W)?|on|---|1_0|٣", fullmatch=True),
+    st.floats(),
+    st.integers(),
+    st.sampled_from([None, True, False, [], {}, "", "-999", "0", "1", "1.234", "1" * 70]),
+)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@given(value=WRITTEN)
+def test_numbers_are_read_as_by_the_long_way(options: dict[str, Any], value: Any) -> None:
+    """Whatever words, marks and units there are."""
+    meaning = value_reader(options)
+
+    assert repr(quick(meaning)(value)) == repr(meaning.number(value))
+
+
+TIMES = (
+    *("2026-07-01T10:00:00Z", "2026-07-01 10:00:00.25Z", "2026-13-01T10:00:00Z", "2026-07-01Z"),
+    *("2026-07-01T24:00:00Z", "2026-07-01T10:00:00+02:00", "2026-07-01T10:00:00", "Z", "", "-Z"),
+    *("2026-07-01T10:00:60Z", "2026-10-25T02:30:00", 5, None, "0001-01-01T00:00:00Z"),
+)
+
+
+@pytest.mark.parametrize("time_format", [None, "iso", "unix", "%Y-%m-%dT%H:%M:%SZ", "rfc2822"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("value", TIMES)
+def test_times_are_read_as_by_the_long_way(value: Any, time_format: Any, zone: Any) -> None:
+    """Whatever their format and zone are."""
+    place = None if zone is None else ZoneInfo(zone)
+    options = {"time": "t", "time_format": time_format, "series": "s", "value": "v"}
+    reader = description_of(options, zone=place).reader()
+
+    ((time, *_),) = reader.readings([{"t": value, "v": 1}])
+
+    assert repr(time) == repr(notation(time_format, place).read(value))
