@@ -9,6 +9,7 @@ from typing import Any, Final
 from ingestd.plugins._documents import DocumentError, Format
 from ingestd.plugins._limits import is_tag
 from ingestd.plugins._shapes import NOT_FIXED, Description, Reader
+from ingestd.plugins._times import NO_TIME, Bounds, NoTime, settle_readings
 
 from .message import FormatError, Found, Message, Reading, finite, sift
 
@@ -38,7 +39,10 @@ class Documents:
         try:
             for document in self._documents(message):
                 records = reader.records_of(document)
-                readings = reader.readings(records, now=message.now)
+                arrived = Bounds(now=message.now, live=True)
+                readings = settle_readings(
+                    reader.readings(records, now=message.now), bounds=arrived
+                )
                 take(readings, found, message)
                 if readings and all(value is None for _, _, value, *_ in readings):
                     note_missing(reader, records, found)
@@ -96,6 +100,8 @@ def problem_in(time: Any, series: Any, value: Any, tags: Mapping[str, Any] | Non
     """Say why a reading cannot be stored, or nothing."""
     if isinstance(value, str) or finite(value) is None:
         return f"{series!s:.80}: expected a finite number, got {value!r:.80}"
+    if isinstance(time, NoTime) and time.reason != NO_TIME:
+        return f"{series!s:.80}: {time}"
     if unix(time) is None:
         return f"{series!s:.80}: expected a time, with an offset or by `timezone`, got {time!s:.80}"
     if wrong := next((name for name, text in (tags or {}).items() if not is_tag(name, text)), None):

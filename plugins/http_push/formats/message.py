@@ -11,8 +11,10 @@ from dateutil import parser as dates  # type: ignore[import-untyped]  # ships no
 from ingestd.plugins import _bmonrules
 from ingestd.plugins._jsontext import read_json
 from ingestd.plugins._limits import LONGEST_NUMBER, is_name, is_time, name_problem, time_problem
+from ingestd.plugins._times import notation
 
 SAMPLES: Final = 5
+ISO: Final = notation("iso", UTC)
 # What one reading takes besides its texts, until it is safe.
 READING_BYTES: Final = 100
 
@@ -215,8 +217,7 @@ def exact_time(text: Any, where: str) -> float:
     Raises:
         FormatError: It is none.
     """
-    try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        raise FormatError(f"{where}: expected an ISO 8601 time, got {text!r:.80}") from None
+    found = ISO.read(text)
+    if not isinstance(found, float):
+        raise FormatError(f"{where}: expected an ISO 8601 time, got {text!r:.80}")
+    return found

@@ -1,12 +1,14 @@
 """Plain JSON: readings as a plugin of ingestd writes them."""
 
-from datetime import datetime
 from itertools import starmap
-from typing import Any
+from typing import Any, Final
 
 from ingestd.plugins._limits import is_tag
+from ingestd.plugins._times import notation
 
 from .message import FormatError, Found, Message, finite, sift
+
+TIMES: Final = notation(None)
 
 
 class UnusableError(ValueError):
@@ -60,17 +62,12 @@ def moment(time: Any, message: Message, series: Any) -> float:
     """
     if time is None:
         return message.now
-    try:
-        if isinstance(time, str):
-            found = datetime.fromisoformat(time)
-            time = found.timestamp() if found.tzinfo else None
-    except (ValueError, OverflowError):
-        time = None
-    if isinstance(time, bool | str) or finite(time) is None:
+    found = TIMES.read(time)
+    if finite(found) is None:
         raise UnusableError(
             f"{series!s:.80}: expected Unix seconds, ISO 8601 with an offset, or null as the time"
         )
-    return float(time)
+    return float(found)
 
 
 def number(value: Any, series: Any) -> float:
