@@ -72,6 +72,21 @@ async def test_drive_does_not_jump_while_something_is_outside() -> None:
     assert await clock.drive(work()) == 0
 
 
+async def test_drive_does_not_jump_if_a_timer_has_begun_something_outside() -> None:
+    """Patience may have begun before that."""
+    clock = VirtualClock(start=0.0, patience=0.03)
+
+    async def work() -> float:
+        deadline = asyncio.create_task(clock.sleep(60))
+        await asyncio.sleep(0.02)
+        with clock.outside():
+            await asyncio.to_thread(time.sleep, 0.05)
+        deadline.cancel()
+        return clock.now()
+
+    assert await clock.drive(work()) == 0
+
+
 async def test_drive_gives_up_at_its_limit() -> None:
     """What never ends is reported, and cancelled."""
     clock = VirtualClock()

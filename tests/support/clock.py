@@ -128,8 +128,15 @@ class VirtualClock:
             elif self._next_due() is None:
                 self._new_sleeper.clear()
                 await first(task, self._new_sleeper)
-            elif not self._patience or not await stirs(self._patience):
+            elif await self._is_still():
                 return task.done()
+
+    async def _is_still(self) -> bool:
+        """Return whether nothing has stirred for as long as the patience lasts."""
+        if not self._patience:
+            return True
+        stirred = await stirs(self._patience)
+        return not (stirred or self._outside)  # a timer of the loop may have begun something
 
     def _next_due(self) -> int | None:
         """Return when the next sleeper wakes, forgetting those that were cancelled."""
