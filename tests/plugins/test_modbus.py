@@ -13,7 +13,10 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from ingestd.plugins.modbus import run
 from ingestd.testing import collect, context
+from tests.support.deadline import WITHIN
 from tests.support.modbus import HASTE, NOW, Action, device, read, register, serving, values
+
+pytestmark = pytest.mark.usefixtures("idle_time")
 
 
 async def test_registers_become_readings_of_the_time_of_the_answer() -> None:
@@ -26,7 +29,7 @@ async def test_registers_become_readings_of_the_time_of_the_answer() -> None:
         assert result == {
             "readings": [(NOW, "r1", 20, {"floor": "2"}), (NOW, "r3", 40, {})],
         }
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             await server.closed.wait()
         assert server.connections == [True, False]
 

@@ -8,8 +8,11 @@ from pymodbus.constants import ExcCodes
 
 from ingestd.plugins.modbus import ModbusError, run
 from ingestd.testing import collect, context
+from tests.support.deadline import WITHIN
 from tests.support.modbus import HASTE, answering, device, read, register, serving, silent, values
 from tests.support.ports import free_port
+
+pytestmark = pytest.mark.usefixtures("idle_time")
 
 
 async def test_dead_devices_are_named_and_hold_up_unused() -> None:
@@ -197,7 +200,7 @@ async def test_cancelled_run_hangs_up() -> None:
 
         with pytest.raises(asyncio.CancelledError):
             await running
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             await gone.wait()
         with pytest.raises(ModbusError, match="got none"):  # the line is free
             await collect(run, ctx=ctx, host="127.0.0.1", **params, **HASTE)

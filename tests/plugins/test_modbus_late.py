@@ -1,12 +1,10 @@
 """The modbus plugin where answers carry no number, and come late.
 
 With any timing, a value is right or missing. A late answer here comes ``LATE`` after its
-request arrived: after the plugin gave up, and before the line has been still for long enough,
-also if the machine is so busy that all of this happens at once.
+request arrived: after the plugin gave up, and before the line has been still for long enough.
 """
 
 import asyncio
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,10 +12,11 @@ import pytest
 
 from ingestd.plugins.modbus import ModbusError, run
 from ingestd.testing import TestContext, collect, context
+from tests.support.idletime import IdleTime
 from tests.support.modbus import values
 from tests.support.rtu import LINES, Asked, Device, Saying, bit, converter, register, serial
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("idle_time")]
 
 PATIENCE = 0.12  # seconds
 LATE = 0.14  # seconds
@@ -231,7 +230,9 @@ async def test_device_that_ignores_the_first_request_is_read_on_the_same_connect
 
 
 @on_each_line
-async def test_daemon_that_is_held_up_does_not_take_that_for_stillness(line: Any) -> None:
+async def test_daemon_that_is_held_up_does_not_take_that_for_stillness(
+    line: Any, idle_time: IdleTime
+) -> None:
     """Nothing is heard while something else keeps the event loop busy; what came is heard then."""
 
     def hold_up(asked: Asked) -> Saying:
@@ -239,7 +240,7 @@ async def test_daemon_that_is_held_up_does_not_take_that_for_stillness(line: Any
             yield 0, asked.answer
         if asked.number == 1:
             yield PATIENCE / 4, b""
-            time.sleep(3 * PATIENCE)
+            idle_time.hold_up(3 * PATIENCE)
             yield PATIENCE / 4, asked.answer
 
     async with line(hold_up) as bus, context() as ctx:

@@ -22,6 +22,8 @@ from tests.support.modbus import (
     values,
 )
 
+pytestmark = pytest.mark.usefixtures("idle_time")
+
 
 @pytest.mark.slow  # answers are waited for that come late or never
 async def test_serial_line_is_read() -> None:
