@@ -1,5 +1,6 @@
 """A collector's plugin as its file has it now, or as it last worked."""
 
+import asyncio
 from typing import Any
 
 from ingestd.calling import Plugin
@@ -20,6 +21,7 @@ class CurrentPlugin:
         self._name, self._loader, self._blocking, self._log = name, loader, blocking, log
         self._plugin: Plugin | None = None
         self._complained = ""
+        self._one_at_a_time = asyncio.Lock()  # two that ask at once would both tell what is new
 
     async def get(self) -> Plugin:
         """Return the plugin.
@@ -27,11 +29,12 @@ class CurrentPlugin:
         Raises:
             PluginLoadError: It has never loaded, and does not now.
         """
-        if self._plugin is None:
-            self._plugin = await self._blocking(self._loader.load, self._name)
-        else:
-            self._plugin = await self._refreshed(self._plugin)
-        return self._plugin
+        async with self._one_at_a_time:
+            if self._plugin is None:
+                self._plugin = await self._blocking(self._loader.load, self._name)
+            else:
+                self._plugin = await self._refreshed(self._plugin)
+            return self._plugin
 
     async def edited(self, running: Plugin) -> bool:
         """Say whether there is a version that loads beyond one that runs.
