@@ -47,8 +47,15 @@ TOLD: Final = [f"left processes behind, which were ended: {name}" for name in ("
 WAYS: Final = ["session", "group", "cleared", "double fork"]
 
 
+def is_noted(note: Path) -> bool:
+    """Whether a process has noted its number."""
+    return note.exists() and note.read_text().endswith("\n")
+
+
 def alive(note: Path) -> bool:
     """Whether the process that noted its number still runs."""
+    if not is_noted(note):
+        return False
     try:
         stat = Path(f"/proc/{int(note.read_text())}/stat").read_text()
     except OSError:
@@ -87,7 +94,7 @@ async def test_survivors_end_with_a_run_that_is_stopped(
             with pytest.raises(RunTimeout):
                 await calling
         else:
-            await until(note.exists)
+            await until(lambda: is_noted(note))
             calling.cancel()
             await asyncio.wait({calling})
 
@@ -217,8 +224,7 @@ def test_survivors_end_with_a_killed_daemon(daemon: DaemonProcess, note: Path, h
     params = {"note": str(note), "how": how}
     daemon.configure(collectors={"stays": {"plugin": "stays", "every": "200ms", "params": params}})
     daemon.start()
-    eventually(note.exists)
-    eventually(lambda: bool(note.read_text()))
+    eventually(lambda: is_noted(note))
     daemon.kill()
 
     eventually(lambda: not alive(note))
@@ -253,7 +259,7 @@ def test_survivors_of_a_coroutine_end_with_the_daemon(
         collectors={"stays": {"plugin": "stays", "every": "200ms", "params": {"note": str(note)}}}
     )
     daemon.start()
-    eventually(note.exists)
+    eventually(lambda: is_noted(note))
     assert daemon.stop() == 0
 
     assert not alive(note)

@@ -166,8 +166,8 @@ async def test_a_run_that_ended_in_time_has_all_the_processes_again(
             await workers.call(plugin, {"n": n}, options)
 
         for name in "ab":
-            await failure(call(9, name, 0.1))
-            await call(0, name, 9)
+            await failure(call(600, name, 0.1))
+            await call(0, name, WITHIN)
         both = [asyncio.create_task(call(600, name, None)) for name in "ab"]
 
         await until(lambda: process_count() == 2)
