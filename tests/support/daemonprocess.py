@@ -94,11 +94,18 @@ class DaemonProcess:
 
     # -- its life
 
-    def start(self, *, ready: bool = True) -> Self:
-        """Start it, and wait until it says that it is ready."""
+    def start(self, *, ready: bool = True, first: str = "") -> Self:
+        """Start it, and wait until it says that it is ready.
+
+        Args:
+            ready: Whether to wait.
+            first: What the process does before, in Python.
+        """
         assert not self.alive, "it is running already"
         self.lines = []
-        argv = [sys.executable, "-m", "ingestd", "run", "--config", str(self.config_path)]
+        program = ["-c", f"{first}\nfrom ingestd.cli import main\nmain()"]
+        argv = [sys.executable, *(program if first else ["-m", "ingestd"]), "run"]
+        argv += ["--config", str(self.config_path)]
         environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
