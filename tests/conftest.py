@@ -1,10 +1,11 @@
 """Fixtures for all tests; each lives with its topic in tests/support."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No test judges by the wall clock: how long an example takes says how busy the machine is.
-settings.register_profile("ingestd", deadline=None)
+# No test judges by the wall clock: how long an example takes, or how long it takes to make,
+# says how busy the machine is.
+settings.register_profile("ingestd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ingestd")
 
 pytest_plugins = [

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.deadline import WITHIN
 from tests.support.servers import program
 
 ROOT: Final = Path(__file__).parents[1]
@@ -84,7 +85,7 @@ def _selector(labels: Mapping[str, str]) -> str:
 
 def scrape(daemon: DaemonProcess) -> str:
     """Return what a daemon's ``/metrics`` answers."""
-    with urllib.request.urlopen(f"http://{daemon.listen}/metrics", timeout=10) as reply:
+    with urllib.request.urlopen(f"http://{daemon.listen}/metrics", timeout=WITHIN) as reply:
         text: str = reply.read().decode()
     return text
 

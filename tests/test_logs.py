@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from ingestd.logs import LONGEST_LINE, OF_PLUGIN, Threshold, configure, suited_format
 from ingestd.redaction import Redactor
+from tests.support.deadline import WITHIN
 
 PASSWORD = "hunter2-hunter2"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -447,6 +448,6 @@ print("done")
     )
     os.close(writer)
     os.close(reader)
-    said, _ = daemon.communicate("go\n", timeout=60)
+    said, _ = daemon.communicate("go\n", timeout=WITHIN)
 
     assert (said, daemon.returncode) == ("done\n", 0)

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.support.daemon import DaemonFolder
+from tests.support.deadline import WITHIN
 
 ROUNDS = 20
 OURS = ("ingestd.", "asyncio.", "_asyncio.", "structlog.", "prometheus_client.", "aiohttp.")
@@ -52,7 +53,7 @@ async def test_reloads_leave_nothing_behind(daemon_folder: DaemonFolder) -> None
         async def reload(number: int) -> None:
             daemon_folder.config(config(number))
             await it.daemon.reload()
-            await it.daemon.deliveries.wait_ended(within=60)
+            await it.daemon.deliveries.wait_ended(within=WITHIN)
 
         for number in range(1, ROUNDS + 1):
             await reload(number)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 from tests.support.servers import RealServer, accepts, influxd, mosquitto, victoria_metrics
 
@@ -60,5 +61,5 @@ def test_shared_servers_answer(influxdb_url: str, victoriametrics_url: str, mqtt
             assert reply.status == 204
 
     parts = urllib.parse.urlsplit(mqtt_url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as broker:
+    with socket.create_connection((parts.hostname, parts.port), timeout=WITHIN) as broker:
         assert broker.getpeername()[1] == parts.port

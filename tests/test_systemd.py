@@ -16,6 +16,7 @@ import pytest
 
 from ingestd.systemd import Notifier
 from tests.support.daemonprocess import DaemonProcess
+from tests.support.deadline import WITHIN
 
 UNITS = Path(__file__).parents[1] / "systemd"
 
@@ -189,7 +190,7 @@ def test_full_queue_does_not_hang_us(tmp_path: Path) -> None:
     ping = Thread(target=notifier.watchdog, daemon=True)
 
     ping.start()
-    ping.join(timeout=60)
+    ping.join(timeout=WITHIN)
 
     assert not ping.is_alive()
     listener.close()
@@ -218,7 +219,7 @@ def unit(tmp_path: Path) -> Path:
 def analyze(*args: str | Path) -> tuple[int, str]:
     """Run systemd-analyze; return its exit code and what it printed."""
     done = subprocess.run(
-        ["systemd-analyze", *args], capture_output=True, text=True, check=False, timeout=60
+        ["systemd-analyze", *args], capture_output=True, text=True, check=False, timeout=WITHIN
     )
     return done.returncode, done.stdout + done.stderr
 

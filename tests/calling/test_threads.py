@@ -14,6 +14,7 @@ from ingestd.calling.options import Finished
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.threads import Threads
 from ingestd.errors import PluginError, PluginLoadError, RunTimeout, WorkerDied
+from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines, PluginFolder, state_of
 from tests.support.workers import options_for
 
@@ -179,7 +180,7 @@ def test_stuck_thread_does_not_keep_the_daemon_from_leaving(tmp_path: Path) -> N
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=WITHIN,
         check=False,
     )
 

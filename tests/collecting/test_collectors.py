@@ -174,7 +174,7 @@ async def test_stream_has_no_grace_period(tmp_path: Path) -> None:
         await here.restart(stream=True, params={"who": "new"})
         await here.until(lambda: steps(here) == ["old begins 0", "new begins 1"])
 
-        await asyncio.wait_for(here.collectors.stop(), 5)
+        await asyncio.wait_for(here.collectors.stop(), WITHIN)
 
 
 async def test_reset_makes_a_collector_begin_anew(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ async def test_plugin_that_does_not_end_when_it_is_cancelled_is_told(
             """
         )
         await here.until(lambda: here.collectors.by_name["probe"].running is not None)
-        await asyncio.wait_for(here.collectors.stop(), 20)
+        await asyncio.wait_for(here.collectors.stop(), WITHIN)
         told = here.logged("a plugin does not end when it is cancelled")
         here.services.shared.get(asyncio.Event).set()
 

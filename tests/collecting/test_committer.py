@@ -404,7 +404,7 @@ async def play(steps: Sequence[tuple[str, int]]) -> None:
         kept.shelf.full = False
         kept.shelf.open.set()
         await kept.clock.advance(2 * RETRY)
-        await asyncio.wait_for(kept.committer.committed(), 5)
+        await asyncio.wait_for(kept.committer.committed(), WITHIN)
         check()
         assert kept.committer.memory.state == ({"n": len(receipts)} if receipts else {})
         assert kept.shelf.kept[-1:] == ([kept.committer.memory] if receipts else [])

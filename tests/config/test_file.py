@@ -328,7 +328,7 @@ ${X}: 1""".splitlines()
 
 
 @given(st.lists(LINES, max_size=12).map("\n".join) | st.text())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_arbitrary_files_are_read_or_refused(folder: ConfigFolder, text: str) -> None:
     """Every text in the file is a configuration, or ends in a ConfigError."""
     folder.main.write_text(text, encoding="utf-8")

@@ -16,6 +16,7 @@ from ingestd.delivery.former import OLDER, FormerStore, read
 from ingestd.delivery.spool import contents
 from ingestd.disk.directory import Ballast
 from ingestd.errors import NotNow, NotPossible
+from tests.support.deadline import WITHIN
 from tests.support.disk import fill
 from tests.support.influx2 import HANG, Influx2, answer
 from tests.support.pipeline import held, points, until
@@ -36,7 +37,7 @@ async def leave(stores: Stores, *times: int, dead: int = 0, name: str = "old") -
     for time in times:
         await stores.safe(points(time))
     stores.all.remove(name)
-    await stores.all.wait_ended(within=60.0)
+    await stores.all.wait_ended(within=WITHIN)
     stores.server.always = None
 
 
@@ -69,7 +70,7 @@ async def test_a_new_name_takes_over_what_the_former_is_still_bringing_to_safety
     stores.server.always = AWAY
     stores.all.remove("old")
     await until(new.recovered.is_set)
-    await stores.all.wait_ended(within=60.0)
+    await stores.all.wait_ended(within=WITHIN)
 
     assert all(each.settled for each in receipts)
     assert (new.account.inherited, new.dead.count) == (len(times) + dead, dead)
@@ -241,7 +242,7 @@ async def test_what_a_store_leaves_is_noted_when_its_delivery_has_ended(stores: 
     receipt = await stores.put(points(7))
     await until(lambda: stores.server.writes == 1)
     stores.all.remove("old", beside=["other"])
-    await stores.all.wait_ended(within=60.0)
+    await stores.all.wait_ended(within=WITHIN)
 
     assert receipt.settled
     assert await stores.database.read(lambda db: read(db, "old")) == FormerStore(
@@ -256,7 +257,7 @@ async def test_a_store_that_comes_back_at_once_is_not_noted(stores: Stores) -> N
     await stores.safe(points(7))
     stores.all.remove("old")
     stores.start("old")
-    await stores.all.wait_ended(within=60.0)
+    await stores.all.wait_ended(within=WITHIN)
 
     assert await names(stores) == []
 
@@ -285,7 +286,7 @@ async def test_the_end_of_a_store_is_not_waited_for_for_ever(stores: Stores) -> 
     assert await names(stores) == [("old", 1)]
     gate.set()
     await waiting
-    await stores.all.wait_ended(within=60.0)
+    await stores.all.wait_ended(within=WITHIN)
     assert await names(stores) == []
 
 
@@ -312,7 +313,7 @@ async def test_a_delivery_that_has_ended_is_let_go_of(stores: Stores) -> None:
     gone = weakref.ref(old)
     del old
     stores.all.remove("old")
-    await stores.all.wait_ended(within=60.0)
+    await stores.all.wait_ended(within=WITHIN)
     for _ in range(2):  # what the tasks hold is freed behind them
         await asyncio.sleep(0)
         gc.collect()

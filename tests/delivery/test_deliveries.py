@@ -10,6 +10,7 @@ from ingestd.delivery.deadletters import DeadLetters
 from ingestd.delivery.limits import STALLED, Limits
 from ingestd.errors import NotNow
 from ingestd.model import Series
+from tests.support.deadline import WITHIN
 from tests.support.influx2 import HANG, answer
 from tests.support.pipeline import BUCKET, held, points, until
 from tests.support.stores import Stores
@@ -104,8 +105,8 @@ async def test_a_stop_delivers_what_is_in_memory(stores: Stores) -> None:
     stores.start()
     await stores.put(points(1))
 
-    async with asyncio.timeout(10):
-        await stores.all.stop(patience=60.0, hurry=asyncio.Event())
+    async with asyncio.timeout(WITHIN):
+        await stores.all.stop(patience=1e6, hurry=asyncio.Event())
 
     assert held(stores.server) == {("level", 1): 1.0}
 
@@ -116,7 +117,7 @@ async def test_a_stop_has_patience_for_a_while(stores: Stores) -> None:
     stores.server.always = HANG
     receipt = await stores.put(points(1))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         await stores.all.stop(patience=0.2, hurry=asyncio.Event())
 
     assert receipt.settled
@@ -131,8 +132,8 @@ async def test_a_stop_can_be_hurried(stores: Stores) -> None:
     hurry = asyncio.Event()
     hurry.set()
 
-    async with asyncio.timeout(10):
-        await stores.all.stop(patience=60.0, hurry=hurry)
+    async with asyncio.timeout(WITHIN):
+        await stores.all.stop(patience=1e6, hurry=hurry)
 
     assert receipt.settled
     assert await stores.spooled() == 1
@@ -140,7 +141,7 @@ async def test_a_stop_can_be_hurried(stores: Stores) -> None:
 
 async def test_without_a_store_there_is_nothing_to_stop(stores: Stores) -> None:
     """The last store may have been taken out of the configuration."""
-    await stores.all.stop(patience=60.0, hurry=asyncio.Event())
+    await stores.all.stop(patience=1e6, hurry=asyncio.Event())
 
 
 async def test_new_limits_let_collectors_go_on(stores: Stores) -> None:
@@ -202,10 +203,10 @@ async def test_the_store_whose_delivery_is_stuck_is_named(stores: Stores) -> Non
 
 async def test_recovery_is_waited_for_but_not_for_ever(stores: Stores) -> None:
     """A health check must come, also when the disk is slow; without a store at once."""
-    async with asyncio.timeout(10):
-        await stores.all.wait_recovered(within=60.0)
+    async with asyncio.timeout(WITHIN):
+        await stores.all.wait_recovered(within=1e6)
         main = stores.start("main")
-        await stores.all.wait_recovered(within=60.0)
+        await stores.all.wait_recovered(within=1e6)
         recovered = main.recovered.is_set()
         main.recovered.clear()
         await stores.all.wait_recovered(within=0.01)

@@ -16,6 +16,7 @@ from ingestd.errors import StoreUnavailable
 from ingestd.model import Body
 from ingestd.sinks.influxdb import InfluxSink2
 from tests.support.clock import VirtualClock
+from tests.support.deadline import WITHIN
 from tests.support.influx2 import Behaviour, Influx2, answer
 from tests.support.pipeline import (
     Pipeline,
@@ -347,7 +348,7 @@ async def history(state: Path, sink: ModelSink, bad: set[int], sizes: Sequence[i
 async def go_on(pipe: Pipeline, buried: int) -> int:
     """Give one good point after the other until so many are buried and nothing waits."""
     second = 1000
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WITHIN):
         while pipe.only.dead.count != buried or pipe.only.spooled:
             await pipe.safe(points(second := second + 1))
     return second

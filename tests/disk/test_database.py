@@ -14,6 +14,7 @@ import pytest
 
 from ingestd.disk.database import MOST_QUEUED, Database
 from ingestd.errors import StateError
+from tests.support.deadline import WITHIN
 from tests.support.statedb import (
     WRITE_UNTIL_KILLED,
     Held,
@@ -209,7 +210,7 @@ async def main():
 asyncio.run(main())
 """
     ended = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "state.db")], timeout=20, check=False
+        [sys.executable, "-c", script, str(tmp_path / "state.db")], timeout=WITHIN, check=False
     )
 
     assert ended.returncode == 3

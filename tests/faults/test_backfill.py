@@ -19,6 +19,7 @@ import pytest
 from tests.support import ondisk
 from tests.support.archive import FIRST, PLUGIN, Archive, contents
 from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.deadline import WITHIN
 from tests.support.proxy import Mode, Proxy
 from tests.support.servers import victoria_metrics
 from tests.support.source import FIRST as FIRST_LIVE
@@ -54,7 +55,7 @@ def post(daemon: DaemonProcess, path: str, **body: Any) -> dict[str, Any]:
     where = f"http://{daemon._listen}/api/v1/{path}"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(where, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=WITHIN) as reply:
         answer: dict[str, Any] = json.load(reply)
     return answer
 
@@ -119,7 +120,7 @@ def test_kills_repeat_windows_and_skip_none(
             position = now_at
         archive.latency = 0
         daemon.start()
-        eventually(lambda: settled(daemon), within=60, what="everything read and stored")
+        eventually(lambda: settled(daemon), what="everything read and stored")
         found = daemon.get("backfills")[0]
         eventually(lambda: ondisk.cursors(daemon.state_dir)["both"] == {"last": meters.head})
         daemon.assert_balanced()
@@ -187,7 +188,7 @@ def test_backfill_waits_for_a_store_that_is_away(
         eventually(lambda: meters.asked["live"] >= ticks + 15)
         still = len(archive.asked)
         proxy.set(Mode.UP)
-        eventually(lambda: settled(daemon), within=30)
+        eventually(lambda: settled(daemon))
         stored = ondisk.victoriametrics(server.url)()
 
     assert paused["why"] == "store main is down; it goes on afterwards"

@@ -21,6 +21,7 @@ import yaml
 
 from tests.support import ondisk
 from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.deadline import WITHIN
 from tests.support.jsonserver import answer_with, serving
 from tests.support.ports import free_port
 from tests.support.servers import RealServer, influxd, mosquitto, prometheus
@@ -153,7 +154,7 @@ def watched(daemon: DaemonProcess, folder: Path) -> Iterator[RealServer]:
 
 def firing(server: RealServer) -> list[Mapping[str, str]]:
     """Return the labels of the alerts that fire."""
-    with urllib.request.urlopen(f"{server.url}/api/v1/alerts", timeout=10) as reply:
+    with urllib.request.urlopen(f"{server.url}/api/v1/alerts", timeout=WITHIN) as reply:
         alerts = json.load(reply)["data"]["alerts"]
     return [each["labels"] for each in alerts if each["state"] == "firing"]
 
@@ -222,7 +223,7 @@ def test_stores_and_their_spools_are_named(site: DaemonProcess, tmp_path: Path) 
     """Stores that are away, fail and are choosy; then a wrong edit, and the end of the daemon."""
     with influxd(tmp_path / "choosy") as choosy, web(Failing) as failing:
         query = urlencode({"q": "CREATE DATABASE energy WITH DURATION 30d"}).encode()
-        urllib.request.urlopen(f"{choosy.url}/query", data=query, timeout=10).close()
+        urllib.request.urlopen(f"{choosy.url}/query", data=query, timeout=WITHIN).close()
         energy = {"type": "influxdb", "version": 1, "database": "energy", "url": choosy.url}
         stores = {
             "choosy": energy,

@@ -181,7 +181,6 @@ def test_kills_during_a_backfill_repeat_and_never_skip(
             lambda: all(
                 daemon.get(f"backfills/{each}")["status"] == "done" for each in asked.values()
             ),
-            within=60,
             what="backfills done",
         )
 

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support import ondisk
 from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 from tests.support.poster import Poster
 from tests.support.proxy import Mode, Proxy
@@ -200,6 +201,6 @@ def test_a_reload_moves_the_address(daemon: DaemonProcess) -> None:
 def posted(port: int) -> str:
     """Return what a batch of one reading is answered."""
     body = json.dumps({"storeKey": "k", "readings": [[1, "meter", 1]]}).encode()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{STORE}", body, timeout=10) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{STORE}", body, timeout=WITHIN) as reply:
         text: str = reply.read().decode()
         return text

@@ -182,6 +182,6 @@ def settle(daemon: DaemonProcess, meters: MeterServer, stores: Mapping[str, Stor
         done = all(states.get(name, {}).get("last") == meters.head for name in SHAPES)
         return done and not ondisk.count(daemon.state_dir, "spool")
 
-    eventually(quiet, within=30, what="everything read and stored")
+    eventually(quiet, what="everything read and stored")
     daemon.assert_balanced()
     assert daemon.stop() == 0

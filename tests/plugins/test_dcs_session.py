@@ -25,6 +25,7 @@ from tests.support.dcsreading import (
     state,
     stored,
 )
+from tests.support.deadline import WITHIN
 from tests.support.pipeline import until
 
 SIGNED_IN = ("current", "legacy")
@@ -174,7 +175,7 @@ async def test_server_is_free_while_a_run_waits_for_the_store(dcs: FakeDcs) -> N
         aclosing(results(run, ctx=ctx, **asking)) as mine,
     ):
         await anext(mine)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             theirs = await collect(run, ctx=other, **asking)
 
     assert sum(len(each["readings"]) for each in theirs) == 10_000

@@ -10,6 +10,7 @@ from ingestd.plugins.dcs.endpoint import Endpoint
 from ingestd.testing import TestContext, context, results
 from tests.support.dcs import FakeDcs
 from tests.support.dcsreading import NOW, Result, at, params, stored, used
+from tests.support.deadline import WITHIN
 from tests.support.pipeline import until
 
 SINCE = at("2023-06-01")
@@ -90,7 +91,7 @@ async def test_readings_are_handed_over_while_their_answer_still_comes(dcs: Fake
     dcs.now, dcs.rules.gzip = NOW, False
     dcs.fail(match="readings", stall=100_000, times=0)
 
-    async with context(now=NOW) as ctx, asyncio.timeout(10):
+    async with context(now=NOW) as ctx, asyncio.timeout(WITHIN):
         running = results(run, ctx=ctx, **params(dcs, registers=["R733"], since=SINCE))
         first = await anext(running)
         await running.aclose()

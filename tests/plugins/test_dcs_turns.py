@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingestd.plugins.dcs.turns import Turns, Urgency
+from tests.support.deadline import WITHIN
 
 NOON = datetime(2024, 3, 15, 12, tzinfo=UTC)
 
@@ -49,7 +50,7 @@ async def test_cancelled_wait_costs_no_other_the_turn() -> None:
     await asyncio.wait(tasks)
 
     assert order == ["2", "3"]
-    async with asyncio.timeout(1), turns.turn(Urgency.LIVE):
+    async with asyncio.timeout(WITHIN), turns.turn(Urgency.LIVE):
         pass
 
 
@@ -60,5 +61,5 @@ async def test_error_in_a_turn_ends_it() -> None:
         async with turns.turn(Urgency.LIVE):
             raise ValueError("x")
 
-    async with asyncio.timeout(1), turns.turn(Urgency.LIVE):
+    async with asyncio.timeout(WITHIN), turns.turn(Urgency.LIVE):
         pass

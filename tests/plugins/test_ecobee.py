@@ -15,6 +15,7 @@ from ingestd.plugins._answers import AnswerError
 from ingestd.plugins._tokens import Tokens, newer
 from ingestd.plugins.ecobee import run
 from ingestd.testing import collect, context, results
+from tests.support.deadline import WITHIN
 from tests.support.ecobee import INTERVAL, Ecobee, page, served, status, value_at
 from tests.support.remembering import Remembering
 
@@ -152,7 +153,7 @@ async def test_renewal_waits_for_no_readings() -> None:
         await anext(found)
         expired = status(14, "Authentication token has expired.")
         ecobee.faults["/1/runtimeReport"] = [lambda: expired]
-        await asyncio.wait_for(anext(found), 5)
+        await asyncio.wait_for(anext(found), WITHIN)
 
     assert ecobee.renewals == 1
     assert ctx.kept[-1]["hidden"]["tokens"]["refresh"] == ecobee.refresh

@@ -102,7 +102,7 @@ async def test_a_slow_body_is_given_up(push: Push) -> None:
         writer.write(b"POST /write HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\ncpu")
 
         assert (await slow.post("/write", data=LINE)).status == 204
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             assert b"408" in await reader.readline()
         writer.close()
 
@@ -115,7 +115,7 @@ async def test_a_body_that_comes_to_no_end_is_no_bug(push: Push, rest: bytes) ->
     reader, writer = await connected(push)
     writer.write(b"POST /write?p=k HTTP/1.1\r\nHost: 127.0.0.1\r\n" + rest)
     writer.write_eof()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN):
         await reader.read()
     writer.close()
     await push.post("/write", data=LINE, key="k")
@@ -134,7 +134,7 @@ async def test_a_crowd_of_slow_bodies_keeps_no_other_out(monkeypatch: pytest.Mon
             writer.write(b"POST /write HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\ncpu")
             await asyncio.sleep(0.01)  # so that their order is known
         answers = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             for reader, _ in crowd[:2]:
                 answers.append(await reader.readline())
         good = await push.post("/write", data=LINE)

@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from ingestd.plugins.http_push import connections
+from tests.support.deadline import WITHIN
 from tests.support.pushing import (
     LINE,
     Push,
@@ -82,7 +83,7 @@ async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
     """Send a line of readings, and return the first line of the answer, having read it all."""
     head = f"POST /write?p=k HTTP/1.1\r\nHost: x\r\nContent-Length: {len(LINE)}\r\n\r\n"
     writer.write(f"{head}{LINE}".encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN):
         return (await reader.readuntil(b"\r\n\r\n")).splitlines(keepends=True)[0]
 
 
@@ -94,7 +95,7 @@ async def test_strangers_keep_no_connection(push: Push, path: str) -> None:
     reader, writer = await connected(push)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN):
         assert (await reader.read()).startswith(b"HTTP/1.1 ")
     writer.close()
 

@@ -8,6 +8,7 @@ import pytest
 
 from ingestd.plugins import http_push
 from ingestd.testing import collect, context
+from tests.support.deadline import WITHIN
 from tests.support.pushing import BATCH, LINE, STORE, Push, connected, pushing
 
 
@@ -64,7 +65,7 @@ async def test_a_wrong_key_in_front_spares_reading_the_body(push: Push, path: st
     reader, writer = await connected(push)
     writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode())
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN):
         assert b"401" in await reader.readline()
     writer.close()
 

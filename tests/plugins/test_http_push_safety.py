@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.support.deadline import WITHIN
 from tests.support.pushing import BATCH, LINE, STORE, Push, connected, pushing
 
 
@@ -112,7 +113,7 @@ async def test_a_request_for_which_there_is_no_room_is_told_before_its_body() ->
         await push.until(1)
         reader, writer = await connected(push)
         writer.write(b"POST /write HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN):
             assert b"503" in await reader.readline()
         writer.close()
         push.ctx.safe.set()

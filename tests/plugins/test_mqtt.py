@@ -10,6 +10,7 @@ import aiomqtt
 import pytest
 
 from ingestd.testing import context
+from tests.support.deadline import WITHIN
 from tests.support.mqttplugin import publish, publish_fast, running
 from tests.support.servers import RealServer, mosquitto
 
@@ -112,7 +113,7 @@ async def test_connection_comes_back_with_its_session(broker: RealServer, protoc
         await asyncio.to_thread(broker.restart)
         plugin.subscribed.clear()
         ctx.safe.set()
-        await asyncio.wait_for(plugin.subscribed.wait(), 10)
+        await asyncio.wait_for(plugin.subscribed.wait(), WITHIN)
         await publish(broker.url, "a", 3)
         after = await plugin.values(2)
 
@@ -131,7 +132,7 @@ async def test_lost_session_is_told(broker: RealServer) -> None:
         (broker.folder / "mosquitto.db").unlink(missing_ok=True)
         plugin.subscribed.clear()
         broker.start()
-        await asyncio.wait_for(plugin.subscribed.wait(), 10)
+        await asyncio.wait_for(plugin.subscribed.wait(), WITHIN)
 
     assert ctx.logs[-1]["event"].startswith("broker has forgotten our session")
     assert ctx.logs[-1]["log_level"] == "warning"

@@ -15,6 +15,7 @@ from ingestd.config.file import load
 from ingestd.config.model import EmbeddedStore
 from ingestd.model import Series
 from ingestd.sinks.embedded import EmbeddedSink
+from tests.support.deadline import WITHIN
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "stores.md").read_text()
 
@@ -72,7 +73,7 @@ def test_shell_commands_work(file: Path, tmp_path: Path) -> None:
     for command in commands:
         here = command.replace("/srv/readings", str(file.parent))
         here = here.replace("/srv/backup", str(tmp_path / "b"))
-        subprocess.run(here, shell=True, check=True, timeout=30)
+        subprocess.run(here, shell=True, check=True, timeout=WITHIN)
 
     assert len(commands) == 2
     with closing(sqlite3.connect(tmp_path / "b" / "readings.db")) as db:

@@ -13,6 +13,7 @@ from ingestd.model import Series
 from ingestd.sinks.influxdb import InfluxSink1
 from ingestd.sinks.lineprotocol import Dialect, prefix
 from ingestd.sinks.victoriametrics import VictoriaSink
+from tests.support.deadline import WITHIN
 from tests.support.searchable import make_searchable
 
 AT_US: Final = 1_700_000_000_000_000
@@ -130,6 +131,6 @@ async def test_victoriametrics_reads_back_what_is_not_refused(
 
 def got(url: str) -> bytes:
     """Return what is at an address."""
-    with urllib.request.urlopen(url, timeout=60) as reply:
+    with urllib.request.urlopen(url, timeout=WITHIN) as reply:
         body: bytes = reply.read()
         return body

@@ -15,6 +15,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from tests.support.deadline import WITHIN
+
 FOLDER: Final = Path(__file__).parents[2] / "conf" / "grafana"
 BOARDS: Final = sorted(path.name for path in (FOLDER / "dashboards").glob("*.json"))
 MACHINES: Final = [name for name in BOARDS if name.startswith("machine-")]
@@ -176,5 +178,5 @@ def sqlite(path: Path) -> Source:
 
 def fetched(url: str, **query: Any) -> Any:
     """Return the JSON that a server answers."""
-    with urlopen(f"{url}?{urlencode(query)}", timeout=30) as reply:
+    with urlopen(f"{url}?{urlencode(query)}", timeout=WITHIN) as reply:
         return json.load(reply)

@@ -93,7 +93,7 @@ async def running(ctx: TestContext, **params: Any) -> AsyncIterator[Running]:
     pump = asyncio.create_task(plugin.pump())
     ready = asyncio.create_task(plugin.subscribed.wait())
     try:
-        await asyncio.wait({pump, ready}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({pump, ready}, timeout=WITHIN, return_when=asyncio.FIRST_COMPLETED)
         if not ready.done():
             await plugin.next()
         yield plugin

@@ -21,6 +21,7 @@ import orjson
 import yaml
 
 from ingestd.sinks import linebodies
+from tests.support.deadline import WITHIN
 from tests.support.searchable import make_searchable
 from tests.support.source import readings
 
@@ -155,7 +156,7 @@ def create_database(url: str, database: str) -> None:
 
 
 def _fetch(url: str, data: bytes | None = None) -> bytes:
-    with urllib.request.urlopen(url, data=data, timeout=20) as reply:
+    with urllib.request.urlopen(url, data=data, timeout=WITHIN) as reply:
         answer: bytes = reply.read()
         return answer
 

@@ -20,6 +20,7 @@ from ingestd.disk.directory import StateDirectory
 from ingestd.model import Point, Priority, Receipt, Series
 from ingestd.sinks import influxdb
 from ingestd.sinks.protocol import Sink
+from tests.support.deadline import WITHIN
 from tests.support.events import log_into
 from tests.support.influx2 import Influx2
 
@@ -77,7 +78,7 @@ def end_backoff(outage: Outage) -> None:
     outage.try_now()
 
 
-async def until(condition: Callable[[], bool], *, within: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], *, within: float = WITHIN) -> None:
     """Return once a condition holds; the stages under test decide when."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 -- conditions on what is on disk have no event

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.support.daemonprocess import eventually
+from tests.support.deadline import WITHIN
 from tests.support.source import FIRST, value_of
 
 PATIENCE: Final = 5.0  # seconds for one request
@@ -55,7 +56,7 @@ class Poster:
         try:
             yield
             self._stopping.set()
-            eventually(lambda: self.forgotten == self.measured, within=60, what="an empty queue")
+            eventually(lambda: self.forgotten == self.measured, what="an empty queue")
         finally:
             self._stopping.set()
             self.measured = max(self.forgotten, 0)  # lets the thread end in any case
@@ -63,7 +64,7 @@ class Poster:
                 thread.join()
 
     def _measure(self) -> None:
-        with closing(sqlite3.connect(self._path, timeout=30)) as db:
+        with closing(sqlite3.connect(self._path, timeout=WITHIN)) as db:
             while not self._stopping.wait(0.01):
                 with db:
                     for number in range(self.measured + 1, self.measured + 4):
@@ -71,7 +72,7 @@ class Poster:
                 self.measured += 3
 
     def _post(self) -> None:
-        with closing(sqlite3.connect(self._path, timeout=30)) as db:
+        with closing(sqlite3.connect(self._path, timeout=WITHIN)) as db:
             while not (self._stopping.is_set() and self.forgotten >= self.measured):
                 rows = db.execute("SELECT number FROM queue ORDER BY number LIMIT ?", (MOST,))
                 numbers = [number for (number,) in rows]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Final, Self
 
+from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 
 SLOW: Final = 0.03  # seconds for each piece of what passes
@@ -51,14 +52,14 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(WITHIN)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def set(self, mode: Mode) -> None:
         """Behave in another way from now on."""
-        asyncio.run_coroutine_threadsafe(self._set(mode), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._set(mode), self._loop).result(WITHIN)
 
     def cut(self) -> None:
         """Reset all the connections there are; new ones are welcome."""

@@ -10,6 +10,8 @@ import time
 import urllib.request
 from typing import Final
 
+from tests.support.deadline import WITHIN
+
 TRIES: Final = 2000
 PAUSE: Final = 0.01  # seconds between two tries
 # On the stack of the code that turns rows into a part that can be searched, from the moment
@@ -29,6 +31,6 @@ def make_searchable(url: str) -> None:
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=60) as reply:
+    with urllib.request.urlopen(url, timeout=WITHIN) as reply:
         body: bytes = reply.read()
         return body

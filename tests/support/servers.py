@@ -241,7 +241,7 @@ scrape_configs:
 def is_ready(url: str) -> bool:
     """Whether a Prometheus answers that it is ready."""
     try:
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as reply:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=WITHIN) as reply:
             return bool(reply.status == 200)
     except OSError:
         return False
@@ -295,7 +295,7 @@ http {{
 def answers_ping(url: str) -> bool:
     """Whether an HTTP server answers ``/ping``."""
     try:
-        with urllib.request.urlopen(f"{url}/ping", timeout=5):
+        with urllib.request.urlopen(f"{url}/ping", timeout=WITHIN):
             return True
     except urllib.error.HTTPError:
         return True  # it wants a password, so it is there
@@ -307,7 +307,7 @@ def accepts(url: str) -> bool:
     """Whether something accepts connections there."""
     parts = urlsplit(url)
     try:
-        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
+        socket.create_connection((parts.hostname, parts.port), timeout=WITHIN).close()
     except OSError:
         return False
     return True

@@ -27,7 +27,7 @@ SHAPES: Final[Mapping[str, str]] = {
 
         def run(*, url, limit, last=0, **_):
             page = f"{url}?after={last}&limit={limit}"
-            with urllib.request.urlopen(page, timeout=10) as reply:
+            with urllib.request.urlopen(page, timeout=60) as reply:
                 records = json.load(reply)
             readings = [(time, "function", value) for _, time, value in records]
             return {"readings": readings, "last": records[-1][0] if records else last}

@@ -21,7 +21,7 @@ HANG: Final = "import time\ndef run(**_):\n    time.sleep(600)\n"
 
 def options_for(isolation: Isolation, log: Log | None = None, **changes: Any) -> CallOptions:
     """Return how to call a plugin, with what most tests leave alone."""
-    usual = {"name": "probe", "timeout": 30, "memory_limit": None, "log": log or LogLines()}
+    usual = {"name": "probe", "timeout": WITHIN, "memory_limit": None, "log": log or LogLines()}
     return CallOptions(isolation=isolation, **{**usual, **changes})
 
 
@@ -32,7 +32,7 @@ class InWorker(Protocol):
         self,
         plugin: Plugin,
         *,
-        limit: float | None = 30,
+        limit: float | None = WITHIN,
         memory_limit: int | None = None,
         **kwargs: Any,
     ) -> Finished:
@@ -66,7 +66,7 @@ def in_worker(workers: Workers, worker_log: LogLines) -> InWorker:
     async def calling(
         plugin: Plugin,
         *,
-        limit: float | None = 30,
+        limit: float | None = WITHIN,
         memory_limit: int | None = None,
         **kwargs: Any,
     ) -> Finished:
