@@ -123,9 +123,9 @@ def is_firm(where: str, place: Place) -> bool:
     return place.name == SINCE and not where.startswith("query.")
 
 
-def shown(time: float | None) -> str:
+def shown(time: float) -> str:
     """Return Unix seconds as people read them."""
-    return "the beginning" if time is None else f"{datetime.fromtimestamp(time, UTC):%FT%TZ}"
+    return f"{datetime.fromtimestamp(time, UTC):%FT%TZ}"
 
 
 class Position:
@@ -150,8 +150,8 @@ class Position:
         self._before: float | None = None  # where it was when the window began
         self._seen: float | None = None  # in this window
         self._oldest, self._latest = inf, -inf  # of the page
-        self._until = now
-        self._passed: list[Window] = []
+        self._window = Window(None, now, now)
+        self._passed: list[tuple[float, float]] = []  # from when to when there was nothing
         self._awaited = inf  # the first time whose value may still come
         self._given_up = 0  # values that are missing since longer than that
         self._given_up_from, self._given_up_to = inf, -inf
@@ -167,7 +167,7 @@ class Position:
 
     def begin(self, window: Window) -> None:
         """Take note of the window whose pages come next."""
-        self._before, self._seen, self._until = self._newest, None, window.until
+        self._before, self._seen, self._window = self._newest, None, window
 
     def gather(self, readings: Sequence[tuple[Any, ...]]) -> None:
         """Take note of some readings of a page.
@@ -226,8 +226,7 @@ class Position:
         """Return what people should know of the run."""
         notes = []
         if self._passed:
-            first, last = self._passed[0], self._passed[-1]
-            gap = f"from {shown(first.since)} to {shown(last.until)}"
+            gap = f"from {shown(self._passed[0][0])} to {shown(self._passed[-1][1])}"
             notes.append(f"no readings {gap}, which is beyond patience: not asked for again")
         if self._given_up:
             span = f"from {shown(self._given_up_from)} to {shown(self._given_up_to)}"
@@ -238,11 +237,12 @@ class Position:
 
     def _pass(self) -> None:
         """Move beyond a window that was read and ended long ago."""
-        if self._cursor.windows.span is None or self._until > self._now - self._cursor.patience:
+        behind, patience = self._window.behind, self._cursor.patience
+        if self._cursor.windows.span is None or self._window.until > self._now - patience:
             return
         if self._seen is None and self._newest is not None:
-            self._passed.append(Window(self._newest, self._until))
-        self._reach(self._until)
+            self._passed.append((self._newest, behind))
+        self._reach(behind)
 
     def _advance(self, page: Page) -> None:
         oldest, newest = self._oldest, self._latest

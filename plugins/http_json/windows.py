@@ -30,10 +30,12 @@ class Window:
     Attributes:
         since: Where it begins, in Unix seconds; None: where the source begins.
         until: Where it ends, likewise.
+        behind: Where to begin once it was read.
     """
 
     since: float | None
     until: float
+    behind: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,27 @@ class Windows:
                 end = behind_change(each, end)
             end = ceiling(end, max(SECOND, self.resolution(UNTIL)), self.clock(UNTIL))
         if begin is None or not self.has(SINCE):
-            yield Window(None, end)
+            yield Window(None, end, end)
             return
         at = self._clear(floor(begin, self.resolution(SINCE), self.clock(SINCE)))
         if not self.has(UNTIL) and self.span is None:
-            yield Window(at, end)
+            yield Window(at, end, end)
             return
         while at < end:
             until = end if self.span is None else min(self._after(at, self.span), end)
-            yield Window(at, until)
-            at = until
+            behind = until if until == end else self._clear(until - self._shared)
+            yield Window(at, until, behind)
+            at = behind if until < end else end
+
+    @property
+    def _shared(self) -> float:
+        """How much two windows have in common, in seconds.
+
+        A source may leave out what lies at the ends that it is told, and so at both sides of one.
+        Days are asked for whole.
+        """
+        least = max(SECOND, self.resolution(SINCE))
+        return 0.0 if self.span is None or least >= DAY or self.span < 2 * least else least
 
     def _after(self, at: float, span: float) -> float:
         """Return where a window of the whole span ends, where the next one can begin."""

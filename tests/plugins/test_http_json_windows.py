@@ -15,6 +15,7 @@ from ingestd.testing import TestContext, collect, context, results
 from tests.support.jsonsource import NOON, NOW, PLAIN, serving
 
 QUARTER = 900.0
+HOUR = 3600.0
 DAY = 86_400.0
 LOCAL = "%Y-%m-%d %H:%M:%S"
 Ends = tuple[str | None, str | None]
@@ -140,8 +141,12 @@ async def test_window_stands_where_the_source_wants_it(
 
     assert times_of(found) == [NOON - 20 * DAY + QUARTER * n for n in range(20 * 96)]
     ends = [(text(a or ""), text(b or "")) for a, b in archive.asked]
-    starts = [NOON - 20 * DAY, NOON - 13 * DAY, NOON - 6 * DAY]
-    assert ends == list(zip(starts, [*starts[1:], NOON], strict=True))
+    # Two windows have a second in common, in case the source leaves out what lies at their ends.
+    assert ends == [
+        (NOON - 20 * DAY, NOON - 13 * DAY),
+        (NOON - 13 * DAY - 1, NOON - 6 * DAY - 1),
+        (NOON - 6 * DAY - 2, NOON),
+    ]
     assert [result["newest"] for result in found][-1] == NOON - QUARTER
 
 
@@ -209,6 +214,22 @@ async def test_position_moves_window_by_window() -> None:
     assert times_of(found) == [newest + QUARTER * n for n in range(6 * 96 + 1)]
 
 
+async def test_source_that_leaves_out_both_ends_loses_nothing_between_windows() -> None:
+    """What lies just there is in the next window."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        begin, end = iso(request.query["from"]), iso(request.query["to"])
+        times = [NOON - HOUR * n for n in range(72)]
+        data = [{"id": "a", "t": t, "v": t} for t in times if begin < t < end]
+        return web.json_response({"data": data})
+
+    params = {**PLAIN, **IN_QUERY, "span": "5h", "lookback": "3d"}
+    async with serving(handler) as url, context(now=NOW) as ctx:
+        found = await collect(run, ctx=ctx, url=url, **params)
+
+    assert sorted(times_of(found)) == [NOON - HOUR * n for n in range(71, 0, -1)]
+
+
 async def test_windows_have_pages_of_their_own() -> None:
     """The next window begins with its first page; the last page of each moves the position."""
     asked = []
@@ -220,7 +241,7 @@ async def test_windows_have_pages_of_their_own() -> None:
         return web.json_response({"data": data})
 
     paging = {"type": "page", "param": "page"}
-    params = {**PLAIN, **IN_QUERY, "span": "1d", "lookback": "2d", "paging": paging}
+    params = {**PLAIN, **IN_QUERY, "span": "1d", "lookback": "47h", "paging": paging}
     async with serving(handler) as url, context(now=NOW) as ctx:
         found = await collect(run, ctx=ctx, url=url, **params)
 
@@ -256,9 +277,9 @@ async def test_windows_without_readings_are_asked_again_while_there_is_patience(
         found = await read(archive, ctx, newest=NOON - 40 * DAY, **params)
     moved = [result.get("newest") for result in found]
 
-    assert moved == [NOON - 30 * DAY, NOON - 20 * DAY, NOON - 20 * DAY, NOON - 20 * DAY]
+    assert moved == [NOON - 30 * DAY - 1, *[NOON - 20 * DAY - 2] * 4]
     (note,) = ctx.notes
-    assert note.startswith("no readings from 2026-05-22T12:00:00Z to 2026-06-11T12:00:00Z")
+    assert note.startswith("no readings from 2026-05-22T12:00:00Z to 2026-06-11T11:59:58Z")
     archive.silent = False
     assert times_of(await read(archive, newest=moved[-1], **params))[0] == NOON - 20 * DAY
 
