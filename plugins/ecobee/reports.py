@@ -7,10 +7,12 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
 from ingestd.plugins._params import time_zone
-from ingestd.plugins._times import Bounds, NoTime, instant, settle
+from ingestd.plugins._times import Bounds, NoTime, instant, notation, settle
 
 # A time that no clock has shown is handed on, because the daemon counts it.
 Reading = tuple[float | NoTime, str, str]
+
+LOCAL: Final = notation("iso")  # no zone is told with it
 
 # The columns of a report that are numbers, and their units.
 COLUMNS: Final = {
@@ -164,10 +166,8 @@ def rows(lines: Any, columns: Sequence[str], *, zone: tzinfo, begin: float) -> l
 
 def shown_time(cells: Sequence[str]) -> datetime | None:
     """Return the time that a thermostat's clock showed, or None."""
-    try:
-        return datetime.fromisoformat(" ".join(cells)).replace(tzinfo=None)
-    except ValueError:
-        return None
+    found = LOCAL.read(" ".join(cells))
+    return found if isinstance(found, datetime) else None
 
 
 def readings(lines: Sequence[Row], series: Mapping[str, str]) -> Iterator[Reading]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -14,6 +15,7 @@ from ingestd.contract.memory import Memory
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins._tokens import Tokens, newer
 from ingestd.plugins.ecobee import run
+from ingestd.plugins.ecobee.reports import rows
 from ingestd.testing import collect, context, results
 from tests.support.deadline import WITHIN
 from tests.support.ecobee import INTERVAL, Ecobee, page, served, status, value_at
@@ -46,6 +48,23 @@ async def test_first_run_spends_the_code_and_keeps_the_tokens_before_all_else() 
     assert kept["delete_params"] == ["code"]
     assert len(result["readings"]) > 500
     assert "hidden" not in result
+
+
+def test_times_of_a_report_through_an_hour_that_comes_twice_or_not_at_all() -> None:
+    """Lines are of every five minutes; a time that no clock has shown says so."""
+    berlin = ZoneInfo("Europe/Berlin")
+    begin = datetime(2026, 10, 25, tzinfo=berlin).timestamp()
+    written = [begin + INTERVAL * at for at in range(60)]
+    lines = [f"{datetime.fromtimestamp(t, berlin):%Y-%m-%d,%H:%M:%S},71.5" for t in written]
+
+    found = rows(lines, ["a"], zone=berlin, begin=begin)
+    skipped, good = rows(
+        ["2026-03-29,02:30:00,1", "2026-03-29,03:00:00,2"], ["a"], zone=berlin, begin=0
+    )
+
+    assert [row.time for row in found] == written
+    assert "Europe/Berlin" in str(skipped.time)
+    assert good.time == datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()
 
 
 async def test_readings_are_named_by_thermostat_column_and_unit() -> None:

@@ -273,6 +273,24 @@ async def test_times_are_right_through_a_change_of_the_clock(day: datetime) -> N
     assert times_of(results) == [each.timestamp() for each in written]
 
 
+async def test_a_time_that_was_skipped_is_handed_on_once() -> None:
+    """A boiler that does not know summer time shows it; the daemon counts the reading."""
+    text = log(datetime(2026, 3, 29, 1, 59, tzinfo=VIENNA), datetime(2026, 3, 29, 3, tzinfo=VIENNA))
+    lines = text.splitlines(keepends=True)
+    lines.insert(2, lines[1].replace("01:59:00", "02:30:00"))
+    cellar = Cellar()
+    cellar.touch("20260329", "".join(lines))
+    now = datetime(2026, 3, 29, 4, tzinfo=VIENNA)
+
+    (first,) = await collected(cellar, now=now, lookback="6h", fields=["AT*"])
+    (again,) = await collected(cellar, now=now, newest=first["newest"], fields=["AT*"])
+
+    before, skipped, after = times_of([first])
+    assert after - before == 60
+    assert "a clock in Europe/Vienna shows" in str(skipped)
+    assert times_of([again]) == [after]
+
+
 async def test_position_does_not_follow_a_clock_that_is_wrong() -> None:
     """One line of next year must not hide all others until then."""
     cellar = Cellar()
