@@ -108,6 +108,17 @@ class Notation:
         comes twice is ``Twice``; what is none is ``NoTime``, which is refused for its reason.
         """
         try:
+            if self.time_format is None:  # nearly all are one of these
+                kind = type(value)
+                if kind is float or kind is int:
+                    return value
+                if kind is str and value[4:5] == "-" and value[-1] == "Z":
+                    moment = datetime.fromisoformat(value)
+                    if moment.tzinfo is not None:
+                        return moment.timestamp()
+        except ValueError:
+            pass
+        try:
             return self._read(value)
         except Told as told:
             return NoTime(f"expected {told}, got {_brief(value)}", told.reason)

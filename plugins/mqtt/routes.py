@@ -223,14 +223,15 @@ class Routes:
         """Return the readings of messages, the unusable ones too: the daemon counts those."""
         found: list[Reading] = []
         arrivals: list[tuple[int, float]] = []
-        known = self._known
+        known, local = self._known, self._zone is not None
         for message in messages:
-            arrivals.append((len(found), message.time))
+            if local:
+                arrivals.append((len(found), message.time))
             reader = known.get(message.topic)
             if reader is None:
                 reader = self._reader(message.topic)
             found += reader(message)
-        return found if self._zone is None else self._settled(found, arrivals)
+        return self._settled(found, arrivals) if local else found
 
     def _settled(
         self, found: list[Reading], arrivals: Sequence[tuple[int, float]]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from math import inf
+from operator import lt
 from typing import Any, Final
 
 from ingestd.contract import safe_repr
@@ -111,17 +112,19 @@ def settled(
     return settle(times, list(map(id, series)), before=last, bounds=Bounds(now=now))
 
 
-def contradictions(points: Sequence[Point]) -> Sequence[int]:
-    """Return the places of points after which another value comes for the same series and time.
+def contradictions(
+    series: Sequence[Series], times_us: Sequence[int], values: Sequence[float]
+) -> Sequence[int]:
+    """Return the places of readings after which another value comes for the same series and time.
 
     Nearly always a time was misread: stores would keep the last, and say nothing.
     """
-    series, times_us, values = zip(*points, strict=True)
-    count = len(points)
+    count = len(times_us)
     if len(set(times_us)) == count:
         return ()
     keys = list(map(id, series))
-    if len(set(keys)) == count:
+    width = len(set(keys))
+    if width == count or _by_turns(keys, times_us, width):
         return ()
     last = dict(zip(zip(keys, times_us, strict=True), values, strict=True))
     if len(last) == count:
@@ -131,6 +134,14 @@ def contradictions(points: Sequence[Point]) -> Sequence[int]:
         for at, (key, time_us, value) in enumerate(zip(keys, times_us, values, strict=True))
         if last[key, time_us] != value
     ]
+
+
+def _by_turns(keys: Sequence[int], times_us: Sequence[int], width: int) -> bool:
+    """Say whether all series come in the same order again and again, each turn later."""
+    if keys[width:] != keys[:-width]:
+        return False
+    begins, ends = times_us[width::width], times_us[width - 1 :: width]
+    return list(times_us) == sorted(times_us) and all(map(lt, ends, begins))
 
 
 def contradiction(point: Point) -> ReadingError:

@@ -62,9 +62,8 @@ class Conversion:
         if len(self.samples) < SAMPLES:
             self.samples.append(str(error))
 
-    def refuse_contradictions(self) -> None:
-        """Refuse points after which another value comes for the same series and time."""
-        places = contradictions(self.points)
+    def refuse_at(self, places: Sequence[int]) -> None:
+        """Refuse points that contradict others, by their places."""
         for at in places:
             self.refuse(contradiction(self.points[at]))
         if places:
@@ -169,7 +168,7 @@ class Naming:
         ]
         result.points = list(zip(series, times_us, values, strict=True))
         result.newest, result.newest_us = newest_of(series, times_us)
-        result.refuse_contradictions()
+        result.refuse_at(contradictions(series, times_us, values))
         return result
 
     def point(self, reading: Any, *, now: float) -> Point:
@@ -224,7 +223,7 @@ class Naming:
             return None
         points = list(zip(series, times_us, values, strict=True))
         found = Conversion(points, *newest_of(series, times_us, most=len(self._as_written)))
-        found.refuse_contradictions()
+        found.refuse_at(contradictions(series, times_us, values))
         return found
 
     def _all_as_written(self, names: Sequence[Any]) -> list[Series] | None:
