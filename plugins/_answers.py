@@ -4,10 +4,13 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import asyncio
+import re
+from base64 import b64decode
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from http.cookies import SimpleCookie
 from typing import Any, Final
 
 import aiohttp
@@ -19,6 +22,9 @@ CHUNK: Final = 64 * 1024
 LARGEST: Final = 64 * 1024 * 1024
 HEAD: Final = 2000  # bytes that are enough to tell people what came
 MOST_SHOWN: Final = 200
+SHORTEST: Final = 4  # letters of a secret that can be told from the text around it
+UNAUTHORIZED: Final = 401
+SCHEME: Final = re.compile(r"[A-Za-z][\w-]*")
 # What aiohttp raises when there is no answer, or a part of one.
 NO_ANSWER: Final = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
@@ -41,6 +47,8 @@ class Answer:
         content_type: What the server says that the body is.
         charset: How the server says that the body is encoded, or None.
         data: The body.
+        schemes: What may open it, if that is said, such as ``Digest``.
+        secrets: What it was asked with and must not be shown, should the body repeat it.
     """
 
     where: str
@@ -50,6 +58,8 @@ class Answer:
     content_type: str
     charset: str | None
     data: bytes
+    schemes: str = ""
+    secrets: Sequence[str] = field(default=(), repr=False)
 
     @property
     def good(self) -> bool:
@@ -60,7 +70,13 @@ class Answer:
     def status_line(self) -> str:
         """Status and reason, and where a redirect leads."""
         line = f"{self.status} {self.reason}".strip()
+        if self.status == UNAUTHORIZED and self.schemes:
+            line = f"{line}, which asks for {self.schemes}"
         return f"{line} to {self.location}" if self.location else line
+
+    def hiding(self, secrets: Iterable[str]) -> "Answer":
+        """Return it with more that must not be shown, such as what was sent in a body."""
+        return replace(self, secrets=longest_first([*self.secrets, *secrets]))
 
     def text(self, encoding: str | None = None, *, errors: str = "replace") -> str:
         """Return the body as text, without a byte order mark, which says UTF-8 if there is one.
@@ -117,7 +133,8 @@ class Answer:
 
     def unexpected(self, expected: str = "200", *, hint: str = "") -> AnswerError:
         """Return the error that says what came instead."""
-        body = f"{self.content_type}: {beginning(self.data)}" if self.data else "an empty body"
+        shown = beginning(self.data, self.secrets)
+        body = f"{self.content_type}: {shown}" if self.data else "an empty body"
         got = f"{self.status_line}: {body}"
         return AnswerError(f"{self.where}: expected {expected}, got {got}{hint and f' ({hint})'}")
 
@@ -220,7 +237,31 @@ def answer_of(reply: aiohttp.ClientResponse, data: bytes, *, where: str) -> Answ
         content_type=reply.content_type,
         charset=reply.charset,
         data=data,
+        schemes=", ".join(schemes_in(reply)),
+        secrets=secrets_in(reply.request_info.headers),
     )
+
+
+def schemes_in(reply: aiohttp.ClientResponse) -> list[str]:
+    """Return what an answer says may open it, such as Basic or Digest."""
+    lines = reply.headers.getall("WWW-Authenticate", [])
+    found = [SCHEME.match(line) for line in lines]
+    return list(dict.fromkeys(each[0] for each in found if each))
+
+
+def secrets_in(headers: Mapping[str, str]) -> list[str]:
+    """Return what opens a server in the headers of a request, the longest first."""
+    kind, _, sent = headers.get("Authorization", "").partition(" ")
+    found = [sent, *(morsel.value for morsel in SimpleCookie(headers.get("Cookie", "")).values())]
+    if kind.lower() == "basic":
+        with suppress(ValueError):
+            found.append(b64decode(sent).decode().partition(":")[2])
+    return longest_first(found)
+
+
+def longest_first(secrets: Iterable[str]) -> list[str]:
+    """Return the secrets that can be told from other text, so that none hides a part of another."""
+    return sorted((each for each in secrets if len(each) >= SHORTEST), key=len, reverse=True)
 
 
 def target(url: URL, location: str) -> str:
@@ -275,9 +316,12 @@ class Pace:
                 self._free_at = loop.time() + self._pause
 
 
-def beginning(data: bytes) -> str:
-    """Return the beginning of a body, for people."""
-    return repr(" ".join(data[:HEAD].decode(errors="replace").split())[:MOST_SHOWN])
+def beginning(data: bytes, secrets: Sequence[str] = ()) -> str:
+    """Return the beginning of a body, for people; without secrets that it may repeat."""
+    text = data[:HEAD].decode(errors="replace")
+    for each in secrets:
+        text = text.replace(each, "***")
+    return repr(" ".join(text.split())[:MOST_SHOWN])
 
 
 def number_in(record: Any, key: str) -> float | None:

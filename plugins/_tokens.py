@@ -11,7 +11,11 @@ answer, so from there on nothing may go wrong:
 * runs of one collector beside each other, such as a backfill, take turns, and one that
   comes late finds the tokens renewed (``Keyring``);
 * the first grant, a code or a token from the operator, is asked to be deleted together
-  with that, so it is not spent twice.
+  with that, so it is not spent twice; tokens also say which one they came from, because
+  one that stands within another param cannot be deleted.
+
+Where a client has a secret of its own (client credentials), there is nothing to lose: such
+tokens are asked for anew whenever there are none, and are not kept.
 
 What is left is a process that is killed between the question and the disk, and a server
 that takes longer for its answer than a daemon that has to stop can wait (``PATIENCE``).
@@ -21,8 +25,9 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from ingestd.plugins._answers import Answer, AnswerError, number_in
@@ -31,8 +36,17 @@ Result = dict[str, Any]
 Exchange = Callable[[Mapping[str, str]], Awaitable[Answer]]
 
 LIFETIME: Final = 3600.0  # seconds that an access token lives if its server does not say
-MARGIN: Final = 60.0  # seconds before its end in which it is not begun with
+MARGIN: Final = 60.0  # seconds before its end in which it is not begun with, at most
+SHORT: Final = 0.1  # of a life, for a token that lives for minutes
 PATIENCE: Final = 5.0  # seconds for an answer that a cancelled run has asked for
+LONGEST_NUMBER: Final = 12
+HINTS: Final = {
+    "invalid_grant": "the account has to be authorized again",
+    "invalid_client": "look at the client's id and secret, and how they are sent",
+    "unauthorized_client": "the server does not let this client have tokens in this way",
+    "unsupported_grant_type": "the server does not give tokens in this way",
+    "invalid_scope": "the server does not know this scope, or not for this client",
+}
 
 
 class TokenExpired(Exception):
@@ -46,12 +60,20 @@ class Tokens:
     Attributes:
         expires: When the access token ends, in Unix seconds.
         issued: When the answer came, in Unix seconds.
+        client: The mark of the application that they are for, or an empty text.
+        origin: The mark of the first grant that they come from, or an empty text.
     """
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
     expires: float
     issued: float
+    client: str = ""
+    origin: str = ""
+
+    def is_old(self, now: float) -> bool:
+        """Say whether the access token has ended, or is so near to it that it may on its way."""
+        return self.expires - min(MARGIN, SHORT * (self.expires - self.issued)) <= now
 
 
 class Keyring:
@@ -110,6 +132,8 @@ class Account:
         client: The name of the application, which no token outlives.
         stored: The tokens of the runs before, from `hidden`.
         grants: Param name -> what is taken once, in this order.
+        lasting: What is taken as often as it is sent, as it travels; tokens from it are not kept.
+        missing: What an operator has to do if there is nothing to begin with.
     """
 
     def __init__(
@@ -120,12 +144,14 @@ class Account:
         client: str,
         stored: Any,
         grants: Mapping[str, Grant],
+        lasting: Mapping[str, str] | None = None,
+        missing: str = "",
     ) -> None:
-        self._ctx, self._exchange = ctx, exchange
+        self._ctx, self._exchange, self._client = ctx, exchange, mark(client)
         self._keyring: Keyring = ctx.shared(Keyring, ctx.collector, client)
-        self._grants = grants
+        self._grants, self._lasting, self._missing = grants, lasting, missing
         self._given = {name: each.value for name, each in grants.items() if each.value is not None}
-        self._on_disk = tokens_in(stored)
+        self._on_disk = tokens_in(stored, client=self._client)
         self._newest = self._keyring.newest = newer(self._on_disk, self._keyring.newest)
 
     @property
@@ -144,12 +170,13 @@ class Account:
             AnswerError: The account does not open.
         """
         for name, value in self._given.items():
-            if value not in self._keyring.spent:
+            if not self._is_spent(value):
                 await self._renewed(self._grants[name].asked, spending=value)
                 return
-        if self._tokens.expires - MARGIN <= self._ctx.now().timestamp():
+        must_begin = self._lasting is not None and self._newest is None
+        if must_begin or self._tokens.is_old(self._ctx.now().timestamp()):
             await self.renewed()
-        elif self._given or self._tokens != self._on_disk:
+        elif self._deleted or self._tokens != self._on_disk:
             self._keep()
 
     async def renewed(self) -> None:
@@ -158,7 +185,16 @@ class Account:
         Raises:
             AnswerError: The server gives none.
         """
-        await self._renewed(refreshing(self._tokens.refresh))
+        await self._renewed(self._lasting or refreshing(self._tokens.refresh))
+
+    def _is_spent(self, grant: str) -> bool:
+        newest = self._newest
+        return grant in self._keyring.spent or (newest is not None and newest.origin == mark(grant))
+
+    @property
+    def _deleted(self) -> list[str]:
+        """The grants that the daemon can delete: params, and not what stands within one."""
+        return [name for name in self._given if name.isidentifier()]
 
     async def _renewed(self, grant: Mapping[str, str], *, spending: str | None = None) -> None:
         keyring = self._keyring
@@ -174,23 +210,34 @@ class Account:
 
     async def _ask(self, grant: Mapping[str, str], spending: str | None) -> None:
         answer = await self._exchange(grant)
-        refresh = grant.get("refresh_token", "")
-        self._newest = tokens_of(answer, refresh=refresh, now=self._ctx.now())
+        found = tokens_of(
+            answer,
+            refresh=grant.get("refresh_token", ""),
+            now=self._ctx.now(),
+            needs_refresh=self._lasting is None,
+        )
+        origin = self._newest.origin if spending is None and self._newest is not None else ""
+        origin = origin if spending is None else mark(spending)
+        self._newest = replace(found, client=self._client, origin=origin)
         self._keyring.newest = self._newest
         if spending is not None:
             self._keyring.spent.add(spending)
         self._keep()
 
     def _keep(self) -> None:
+        if self._lasting is not None:
+            return
         # What an import from elsewhere left in `hidden` under the name of a grant is spent, too.
-        kept = {"tokens": asdict(self._tokens), **dict.fromkeys(self._given)}
-        self._ctx.keep_hidden(kept, delete_params=self._given)
+        kept = {"tokens": asdict(self._tokens), **dict.fromkeys(self._deleted)}
+        self._ctx.keep_hidden(kept, delete_params=self._deleted)
+        self._on_disk = self._tokens
 
     @property
     def _tokens(self) -> Tokens:
         if self._newest is None:
             names = " or ".join(self._grants)
-            raise AnswerError(f"{names}: expected for the first authorization, got neither")
+            missing = f"{names}: expected for the first authorization, got neither"
+            raise AnswerError(self._missing or missing)
         return self._newest
 
 
@@ -231,7 +278,7 @@ async def to_its_end(asking: Awaitable[None]) -> None:
         raise
 
 
-def tokens_of(answer: Answer, *, refresh: str, now: datetime) -> Tokens:
+def tokens_of(answer: Answer, *, refresh: str, now: datetime, needs_refresh: bool = True) -> Tokens:
     """Return what a token server gave.
 
     Nothing but a missing access token is an error here: whichever other part of the
@@ -241,6 +288,7 @@ def tokens_of(answer: Answer, *, refresh: str, now: datetime) -> Tokens:
         answer: What it said.
         refresh: The refresh token that goes on if the server gives no other.
         now: When it said so.
+        needs_refresh: Whether an answer without a refresh token is none.
 
     Raises:
         AnswerError: It gave none.
@@ -248,32 +296,55 @@ def tokens_of(answer: Answer, *, refresh: str, now: datetime) -> Tokens:
     found = answer.object() if answer.good else {}
     access, new = found.get("access_token"), found.get("refresh_token")
     refresh = new if isinstance(new, str) and new else refresh
-    if not isinstance(access, str) or not access or not refresh:
+    if not isinstance(access, str) or not access or (needs_refresh and not refresh):
         raise refusal(answer)
-    lifetime = number_in(found, "expires_in") or LIFETIME
+    lifetime = lifetime_in(found)
     issued = now.timestamp()
     return Tokens(access, refresh, issued + lifetime, issued)
 
 
+def lifetime_in(found: Mapping[str, Any]) -> float:
+    """Return how long an access token lives, in seconds; some servers write that as a text."""
+    said = found.get("expires_in")
+    if isinstance(said, str) and said.isdecimal() and len(said) < LONGEST_NUMBER:
+        return float(said) or LIFETIME
+    return number_in(found, "expires_in") or LIFETIME
+
+
 def refusal(answer: Answer) -> AnswerError:
     """Return the error for an answer without tokens; never shows what it holds of them."""
-    if answer.good:
-        return AnswerError(f"{answer.where}: expected tokens, got {answer.content_type} without")
     said = answer.object()
-    if said.get("error") == "invalid_grant":
-        return answer.unexpected(hint="the account has to be authorized again")
-    return answer.unexpected()
+    if answer.good and "error" not in said:
+        lacks = "access token" if "access_token" not in said else "refresh token"
+        return AnswerError(
+            f"{answer.where}: expected tokens, got {answer.content_type} without: no {lacks}"
+        )
+    error = said.get("error")
+    return answer.unexpected(hint=HINTS.get(error, "") if isinstance(error, str) else "")
 
 
-def tokens_in(stored: Any) -> Tokens | None:
-    """Return the tokens that a run before has left, or None."""
+def tokens_in(stored: Any, *, client: str = "") -> Tokens | None:
+    """Return the tokens that a run before has left, or None.
+
+    Args:
+        stored: What it has left.
+        client: The mark of the application; tokens that bear another are none.
+    """
     if not isinstance(stored, Mapping):
         return None
     access, refresh = stored.get("access"), stored.get("refresh")
     if not isinstance(access, str) or not isinstance(refresh, str):
         return None
+    if stored.get("client", client) != client:
+        return None
     expires, issued = number_in(stored, "expires"), number_in(stored, "issued")
-    return Tokens(access, refresh, expires or 0.0, issued or 0.0)
+    origin = str(stored.get("origin", ""))
+    return Tokens(access, refresh, expires or 0.0, issued or 0.0, client, origin)
+
+
+def mark(text: str) -> str:
+    """Return what tells a secret from others without telling it."""
+    return sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def newer(one: Tokens | None, other: Tokens | None) -> Tokens | None:

@@ -4,8 +4,8 @@ Emits the series that the parameters name, one reading for each record and value
 
 Parameters, asking: ``url``; ``method``; ``headers``; ``query`` -- added to the
 address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` and
-``password``, or ``token``; ``paging`` -- how to find further pages;
-``max_pages``, ``max_bytes`` -- of a run, and of a page.
+``password`` (with ``digest``), ``token``, ``oauth2`` or ``login``; ``paging`` -- how to
+find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page.
 Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``
 (default: as it looks); ``csv``, ``charset``; ``records`` -- path to the records
 (default: the document); ``layout`` -- ``records``, ``columns`` or ``rows``; ``fields``
@@ -22,11 +22,11 @@ how long a value that is missing is waited for; ``order`` -- ``oldest_first`` if
 surely come like that.
 State, if it goes on: ``newest`` -- the time up to which all is read, in Unix seconds: the
 latest one, or just before the first whose value may still come, or the end of a span that was
-read long ago.
+read long ago. Hidden: ``tokens``, with ``oauth2``.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,6 +35,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from ingestd.plugins._answers import AnswerError, bare
+from ingestd.plugins._auth import auth_of, authorize_by
 from ingestd.plugins._checks import Given
 from ingestd.plugins._documents import format_of
 from ingestd.plugins._params import duration, time_zone, whole
@@ -47,7 +48,7 @@ from .paging import Page, Paging, Request, paging_of
 from .source import NOTHING, Source, source_of
 from .template import Template, template_of
 
-__all__ = ["check", "run"]
+__all__ = ["authorize", "check", "run"]
 
 # Between so many records others get their turn on the event loop.
 SLICE: Final = 500
@@ -65,7 +66,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, Any] | None = None,
     body: Any = None,
-    auth: Mapping[str, str] | None = None,
+    auth: Mapping[str, Any] | None = None,
     paging: Mapping[str, Any] | None = None,
     max_pages: int = 100,
     max_bytes: int = 16 * 1024 * 1024,
@@ -98,6 +99,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     revisit: timedelta | None = None,
     order: str | None = None,
     newest: float | None = None,
+    tokens: Mapping[str, Any] | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     **_: Any,
@@ -109,10 +111,10 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     source = source_of(
         method=method,
         headers=headers,
-        auth=auth,
         body=body,
         max_bytes=max_bytes,
         form=format_of(format, csv=csv, charset=charset, fields=fields, zone=zone),
+        entry=auth_of(auth)(ctx, tokens),
     )
     described = {
         "records": records,
@@ -186,16 +188,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: whole(each.max_pages, "max_pages", least=1))
     given.read(lambda each: whole(each.max_bytes, "max_bytes", least=1))
     given.read(template_in)
-    given.read(
-        lambda each: source_of(
-            method=each.method,
-            headers=each.headers,
-            auth=each.auth,
-            body=each.body,
-            max_bytes=1,
-            form=format_of("auto", zone=None),
-        )
-    )
+    given.read(lambda each: auth_of(each.auth))
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
     check_shape(given, run)
     given.durations("overlap", "lookback", "span", "patience", "hold")
@@ -217,6 +210,13 @@ def check(**params: Any) -> list[str]:
     )
     given.read(lambda each: paging_of(each.paging))
     return given.problems
+
+
+async def authorize(
+    *, ctx: Any, tell: Callable[[str], None], auth: Any = None, **_: Any
+) -> dict[str, Any]:
+    """Have a person allow what ``auth`` asks for; return the tokens."""
+    return await authorize_by(auth, ctx, tell)
 
 
 async def walk(

@@ -1,6 +1,5 @@
 """The HTTP side: one request, its documents, or an error that says what came instead."""
 
-from base64 import b64encode
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +7,8 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from ingestd.plugins._answers import Answer, ask, bare, read
+from ingestd.plugins._answers import Answer, bare, read
+from ingestd.plugins._auth import Entry
 from ingestd.plugins._documents import DocumentError, Format
 from ingestd.plugins._shapes import Reader
 
@@ -29,6 +29,7 @@ class Source:
     headers: Mapping[str, str]
     max_bytes: int
     form: Format
+    entry: Entry
 
     async def records(
         self, http: Any, request: Request, reader: Reader
@@ -73,7 +74,7 @@ class Source:
             return documents_in(answer, self.form, self.max_bytes), next_of(reply)
 
     async def _ask(self, http: Any, request: Request, where: str) -> aiohttp.ClientResponse:
-        return await ask(
+        return await self.entry.ask(
             http,
             self.method,
             request.url,
@@ -88,21 +89,17 @@ def source_of(
     *,
     method: str,
     headers: Mapping[str, str] | None,
-    auth: Mapping[str, str] | None,
     body: Any,
     max_bytes: int,
     form: Format,
+    entry: Entry,
 ) -> Source:
-    """Check the options that say how to ask.
-
-    Raises:
-        ValueError: Says which option is wrong.
-    """
-    sent = {"Accept": ACCEPTED.get(form.name, "*/*"), **authorization(auth)}
+    """Put together how to ask."""
+    sent = {"Accept": ACCEPTED.get(form.name, "*/*")}
     if body is not None and not isinstance(body, str):
         sent["Content-Type"] = "application/json"
     sent |= {str(name): str(value) for name, value in (headers or {}).items()}
-    return Source(method=method.upper(), headers=sent, max_bytes=max_bytes, form=form)
+    return Source(method=method.upper(), headers=sent, max_bytes=max_bytes, form=form, entry=entry)
 
 
 def documents_in(answer: Answer, form: Format, most_bytes: int) -> list[Any]:
@@ -122,24 +119,6 @@ def documents_in(answer: Answer, form: Format, most_bytes: int) -> list[Any]:
         )
     except DocumentError as error:
         raise answer.unexpected(error.expected, hint=error.hint) from None
-
-
-def authorization(auth: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the header for the ``auth`` option.
-
-    Raises:
-        ValueError: It is neither a name with a password nor a token.
-    """
-    given = auth or {}
-    if not given:
-        return {}
-    if all(isinstance(each, str) for each in given.values()):
-        if set(given) == {"username", "password"}:
-            pair = f"{given['username']}:{given['password']}".encode()
-            return {"Authorization": f"Basic {b64encode(pair).decode()}"}
-        if set(given) == {"token"}:
-            return {"Authorization": f"Bearer {given['token']}"}
-    raise ValueError("auth: expected `username` with `password`, or `token`, each a text")
 
 
 def next_of(reply: Any) -> URL | None:

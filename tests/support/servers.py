@@ -1,4 +1,4 @@
-"""The real servers that tests talk to: InfluxDB 1.x, VictoriaMetrics, mosquitto, Prometheus.
+"""The real servers that tests talk to, such as InfluxDB 1.x, VictoriaMetrics and mosquitto.
 
 Session fixtures give the address of a server that runs for the whole test session;
 ``INGESTD_TEST_INFLUXDB_URL``, ``INGESTD_TEST_VICTORIAMETRICS_URL`` and
@@ -12,6 +12,7 @@ server away and bring it back make their own::
 A program that is not installed skips the test, but fails it where ``CI`` is set.
 """
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -22,7 +23,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]  # ships no types
@@ -30,6 +31,10 @@ import pytest
 
 from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
+
+APACHE_MODULES: Final = (
+    "mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_digest",
+)  # fmt: skip
 
 
 class RealServer:
@@ -290,6 +295,72 @@ http {{
 """)
     argv = [argv0, "-c", str(config), "-p", str(folder), "-e", "stderr"]
     return RealServer(argv, url=f"{scheme}://127.0.0.1:{port}", folder=folder, ready=accepts)
+
+
+def lighttpd(folder: Path, *, algorithm: str) -> RealServer:
+    """Return a server that wants Digest for all that it has, not yet started.
+
+    Args:
+        folder: An empty folder; what is put below ``www`` is served to ``user`` with ``secret``.
+        algorithm: What it lets clients compute with, such as ``MD5|SHA-256``.
+    """
+    argv0 = program("lighttpd", "lighttpd")
+    (folder / "www").mkdir(parents=True, exist_ok=True)
+    (folder / "passwords").write_text("user:secret\n")
+    port, config = free_port(), folder / "lighttpd.conf"
+    config.write_text(f"""
+server.document-root = "{folder}/www"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.modules = ("mod_auth", "mod_authn_file")
+mimetype.assign = ("" => "application/json")
+auth.backend = "plain"
+auth.backend.plain.userfile = "{folder}/passwords"
+auth.require = ("/" => (
+  "method" => "digest", "realm" => "a realm, of meters",
+  "require" => "valid-user", "algorithm" => "{algorithm}",
+))
+""")
+    argv = [argv0, "-D", "-f", str(config)]
+    return RealServer(argv, url=f"http://127.0.0.1:{port}", folder=folder, ready=accepts)
+
+
+def apache(folder: Path) -> RealServer:
+    """Return a server that wants Digest and forgets its nonces when it starts, not yet started.
+
+    Args:
+        folder: An empty folder; what is put below ``www`` is served to ``user`` with ``secret``.
+    """
+    argv0 = program("apache2", "apache2-bin")
+    (folder / "www").mkdir(parents=True, exist_ok=True)
+    digest = hashlib.md5(b"user:meters:secret", usedforsecurity=False).hexdigest()
+    (folder / "passwords").write_text(f"user:meters:{digest}\n")
+    port, config = free_port(), folder / "apache.conf"
+    modules = "\n".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
+        for name in APACHE_MODULES
+    )
+    user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
+    config.write_text(f"""
+ServerRoot {folder}
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {folder}/apache.pid
+DefaultRuntimeDir {folder}
+ErrorLog /dev/stderr
+{modules}
+{user}
+DocumentRoot {folder}/www
+<Location />
+  AuthType Digest
+  AuthName meters
+  AuthDigestDomain /
+  AuthUserFile {folder}/passwords
+  Require valid-user
+</Location>
+""")
+    argv = [argv0, "-D", "FOREGROUND", "-f", str(config)]
+    return RealServer(argv, url=f"http://127.0.0.1:{port}", folder=folder, ready=accepts)
 
 
 def answers_ping(url: str) -> bool:
