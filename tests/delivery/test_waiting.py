@@ -3,15 +3,15 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ingestd.delivery.spool import Spool
-from ingestd.errors import DiskFull, StateError
+from ingestd.errors import DiskFull
+from tests.support.disk import fill, refusing_writes
 from tests.support.influx2 import Influx2, answer
 from tests.support.pipeline import Pipeline, influx, noise, points, running, until
 
@@ -24,31 +24,27 @@ End = Callable[["Scene"], Awaitable[None]]
 
 
 class Scene:
-    """A store that is away, a disk that can be made to fail, and a pipeline that waits.
+    """A store that is away, a disk that is full or fails, and a pipeline that waits.
 
     Attributes:
-        error: What the disk fails with, or None.
+        path: The state directory, for a full disk on one that is small.
+        disk: Mends what is wrong with the disk when it is closed.
     """
 
-    def __init__(self, server: Influx2, pipe: Pipeline) -> None:
-        self.server, self.pipe = server, pipe
-        self.error: type[StateError] | None = None
-        write = pipe.database.write
-
-        async def guarded(action: Callable[..., Any], **options: Any) -> Any:
-            if self.error is not None:
-                raise self.error("state.db: as the test wants it")
-            return await write(action, **options)
-
-        pipe.database.write = guarded  # type: ignore[method-assign]
+    def __init__(self, server: Influx2, pipe: Pipeline, path: Path) -> None:
+        self.server, self.pipe, self.path = server, pipe, path
+        self.disk = ExitStack()
 
     async def begin(self, pause: str) -> None:
         """Have collectors wait for that reason."""
         if pause == LETTER:
-            self.error, self.server.refuse = DiskFull, lambda _line: "no such field"
+            self.server.refuse = lambda _line: "no such field"
         else:
             self.server.always = answer(500)
-            self.error = {FULL_DISK: DiskFull, FAILING_DISK: StateError, FULL_SPOOL: None}[pause]
+        if pause in {FULL_DISK, LETTER}:
+            self.disk.callback(fill(self.path).unlink)
+        elif pause == FAILING_DISK:
+            self.disk.enter_context(refusing_writes())
         some = noise(1, 400) if pause == FULL_SPOOL else points(1)
         await self.pipe.put(some)
         await until(lambda: bool(self.pipe.buffer.paused))
@@ -61,7 +57,7 @@ async def store_is_back(scene: Scene) -> None:
 
 async def disk_is_back(scene: Scene) -> None:
     """The disk takes everything; the store stays away."""
-    scene.error = None
+    scene.disk.close()
 
 
 async def limit_is_raised(scene: Scene) -> None:
@@ -92,16 +88,32 @@ async def scene_of(server: Influx2, state: Path) -> AsyncIterator[Scene]:
     """Give a scene, and end it with a disk and a store that are well."""
     sinks = {"main": influx(server.url)}
     async with running(state, sinks, spool_bytes=2000, disk_retry=0.05) as pipe:
-        scene = Scene(server, pipe)
-        yield scene
-        scene.error, server.always = None, None
+        scene = Scene(server, pipe, state)
+        with scene.disk:
+            yield scene
+        server.always = None
         await until(lambda: not pipe.buffer.held)
 
 
+@pytest.fixture
+def disk_for(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Path]:
+    """Give what gives the folder for a pause: what is full is a disk that is small."""
+
+    def folder(pause: str) -> Path:
+        if pause in {FULL_DISK, LETTER}:
+            small: Path = request.getfixturevalue("small_disk")
+            return small
+        return tmp_path
+
+    return folder
+
+
 @pytest.mark.parametrize(("pause", "end"), ENDS)
-async def test_a_pause_ends(server: Influx2, tmp_path: Path, pause: str, end: End) -> None:
+async def test_a_pause_ends(
+    server: Influx2, disk_for: Callable[[str], Path], pause: str, end: End
+) -> None:
     """Collectors go on as soon as what they wait for has come."""
-    async with scene_of(server, tmp_path) as scene:
+    async with scene_of(server, disk_for(pause)) as scene:
         await scene.begin(pause)
         await end(scene)
 
@@ -110,9 +122,9 @@ async def test_a_pause_ends(server: Influx2, tmp_path: Path, pause: str, end: En
 
 
 @pytest.mark.parametrize("pause", [FULL_DISK, FAILING_DISK, FULL_SPOOL, LETTER])
-async def test_a_pause_lasts(server: Influx2, tmp_path: Path, pause: str) -> None:
+async def test_a_pause_lasts(server: Influx2, disk_for: Callable[[str], Path], pause: str) -> None:
     """As long as nothing has ended it, a person who wants to know changes nothing."""
-    async with scene_of(server, tmp_path) as scene:
+    async with scene_of(server, disk_for(pause)) as scene:
         await scene.begin(pause)
         for _ in range(3):
             scene.pipe.only.hurry()

@@ -1,8 +1,10 @@
 """A disk that is really small, so that filling it is quick."""
 
 import os
+import resource
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,17 @@ def dead_mount(tmp_path: Path) -> Iterator[Path]:
     finally:
         os.close(server)  # what waits for an answer gets an error
         subprocess.run(["umount", "--lazy", str(path)], check=not done.returncode)
+
+
+@contextmanager
+def refusing_writes() -> Iterator[None]:
+    """Have the kernel refuse each write of this process to a file, though there is room."""
+    least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
 
 
 def fill(directory: Path, *, leave: int = 0) -> Path:
