@@ -217,7 +217,7 @@ class Routes:
         self.entries = tuple(entries)
         self._zone = zone
         self._known: dict[str, Callable[[Message], list[Reading]]] = {}
-        self._before: list[Reading] = []  # the latest with times that came twice
+        self._before: list[Reading] = []  # the latest, if there is a zone
 
     def readings(self, messages: Iterable[Message]) -> list[Reading]:
         """Return the readings of messages, the unusable ones too: the daemon counts those."""
@@ -243,6 +243,7 @@ class Routes:
             arrivals: The place of the first one of each message, and when that arrived.
         """
         if not any(type(reading[0]) is Twice for reading in found):
+            self._before = found
             return found
         ends = [*(begin for begin, _ in arrivals[1:]), len(found)]
         bounds = [

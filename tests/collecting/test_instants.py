@@ -150,6 +150,16 @@ def test_two_values_of_a_series_and_time_contradict_each_other(value: type) -> N
     ]
 
 
+@pytest.mark.parametrize("later", [0, 60])
+def test_series_that_come_by_turns_contradict_each_other_in_a_turn_of_the_same_time(
+    later: int,
+) -> None:
+    """Turns of times of their own do not."""
+    readings = [(NOW + turn * later, series, 1.0 + turn) for turn in (0, 1) for series in "ab"]
+
+    assert naming().sort(readings, now=NOW).unusable == ({} if later else {"contradiction": 2})
+
+
 def test_tags_tell_series_apart() -> None:
     """One name with other tags is another series."""
     readings = [(NOW, "a", n, {"room": str(n)}) for n in range(3)]

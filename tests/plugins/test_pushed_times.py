@@ -66,6 +66,27 @@ def test_messages_that_waited_at_the_broker() -> None:
     assert [time for time, *_ in found] == [time for time in NIGHT for _ in "ab"]
 
 
+def test_messages_that_waited_come_in_several_batches() -> None:
+    """The order goes on from one to the next."""
+    late = NIGHT[-1] + 6 * 3600
+    read = routes()
+    found = []
+    for at in range(0, 16, 4):
+        found += read.readings([message(shown(time), late) for time in NIGHT[at : at + 4]])
+
+    assert [time for time, *_ in found] == NIGHT
+
+
+def test_a_device_that_was_silent_for_most_of_the_hour() -> None:
+    """A wide gap is no reason to believe that its message took an hour."""
+    read = routes()
+    written = [CHANGE - 3600, CHANGE + 1200]
+
+    found = [read.readings([message(shown(time), time + 1)]) for time in written]
+
+    assert [time for ((time, *_),) in found] == written
+
+
 def test_a_time_that_was_skipped_is_unusable_in_a_message() -> None:
     """It keeps its reason."""
     ((time, *_),) = routes().readings([message("2026-03-29 02:30:00", CHANGE)])
