@@ -11,6 +11,7 @@ from .records import EVERYTHING, WHOLE, Node, Records
 
 KEY: Final = "key"
 PARENT: Final = re.compile(r"((?:parent\.)+)(.+)", re.DOTALL)
+FIELD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,12 @@ class Lookup:
     Attributes:
         own: Finds it in a record; None if it is not there alone.
         node: Finds it with what is around the record.
+        field: The name of the field that it is, if it is one of an object.
     """
 
     own: Path | None
     node: Callable[[Node], Any]
+    field: str | None = None
 
 
 def lookup_of(expression: Any, records: Records, *, where: str) -> Lookup:
@@ -42,7 +45,8 @@ def lookup_of(expression: Any, records: Records, *, where: str) -> Lookup:
         if found := PARENT.fullmatch(expression):
             return parent_lookup(found[1].count("."), found[2], where=where)
     own = itself if expression == WHOLE else compile_path(expression, where=where)
-    return Lookup(own, lambda node: own(node.value))
+    field = expression if FIELD.fullmatch(expression) else None
+    return Lookup(own, lambda node: own(node.value), field)
 
 
 def parent_lookup(levels: int, expression: str, *, where: str) -> Lookup:

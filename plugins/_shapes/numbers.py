@@ -17,13 +17,7 @@ def quick(meaning: ValueReader) -> Callable[[Any], Any]:
     They do unless some say that there is no value, are words, or have another decimal mark.
     """
     slow = meaning.number
-    if (
-        meaning.no_numbers
-        or meaning.nan_is_none
-        or any(map(PLAIN, (*meaning.words, *meaning.no_texts)))
-        or any(set(unit) <= DIGITS for unit in meaning.units)
-        or slow("1.234") != 1.234
-    ):
+    if not means_itself(meaning):
         return slow
 
     def number(value: Any) -> Any:
@@ -33,3 +27,19 @@ def quick(meaning: ValueReader) -> Callable[[Any], Any]:
         return float(value) if kind is str and PLAIN(value) else slow(value)
 
     return number
+
+
+def is_quick(number: Callable[[Any], Any]) -> bool:
+    """Say whether ``quick`` has made what reads values so that plain numbers mean themselves."""
+    return getattr(number, "__module__", "") == __name__
+
+
+def means_itself(meaning: ValueReader) -> bool:
+    """Say whether plain numbers mean themselves, as written and in texts."""
+    return not (
+        meaning.no_numbers
+        or meaning.nan_is_none
+        or any(map(PLAIN, (*meaning.words, *meaning.no_texts)))
+        or any(set(unit) <= DIGITS for unit in meaning.units)
+        or meaning.number("1.234") != 1.234
+    )

@@ -16,6 +16,7 @@ from .numbers import quick
 from .reader import Find, Reader
 from .records import EVERYTHING, Records, records_of
 from .templates import Fixed, Template, nothing_fixed, template_of
+from .together import plan_of
 
 # Every plugin that reads documents has them under these names.
 OPTIONS: Final = frozenset(
@@ -82,6 +83,7 @@ class Description:
             tags=tuple((name, text.compiled(scoped=scoped)) for name, text in tags),
             nulls=tuple(null_finder(each.path) for each in self.values),
             notation=self.notation,
+            plan=None if scoped else plan_of(self.time, series),
         )
 
     def _where(self, value: DescribedValue) -> str:

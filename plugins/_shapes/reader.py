@@ -1,19 +1,23 @@
 """From records to readings: where each part of a reading is found."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 from ingestd.plugins._documents import Listed
 from ingestd.plugins._times import Notation
 
 from .layouts import Layout, one_by_one
 from .records import EVERYTHING, Node, Records, look
-from .templates import missing
+from .together import Plan
 
 Reading = tuple[Any, ...]
 Find = Callable[[Any], Any]
+# From so many records on it pays to read them together.
+MANY: Final = 8
+ISO: Final = (None, "iso")  # formats of which ISO 8601 is one
 NOW: Any = None  # the time of a reading that has none
 
 
@@ -34,6 +38,7 @@ class Reader:
         tags: Tag and its text, or what tells it.
         nulls: For each value, says whether a record has null in its place.
         notation: How times are written.
+        plan: Where the parts of readings are, if each is a field of its record.
     """
 
     records: Records | None
@@ -44,6 +49,7 @@ class Reader:
     tags: tuple[tuple[str, str | Find], ...]
     nulls: tuple[Callable[[Any], bool], ...]
     notation: Notation
+    plan: Plan | None = None
 
     def in_zone(self, zone: tzinfo | None) -> "Reader":
         """Return a reader of times that are in a zone, where they carry none."""
@@ -68,7 +74,7 @@ class Reader:
             return None
         return self.records.plain if self.records else None
 
-    def readings(self, records: Iterable[Any], *, now: Any = NOW) -> list[Reading]:
+    def readings(self, records: Sequence[Any], *, now: Any = NOW) -> list[Reading]:
         """Return the readings of records, the unusable ones too: the daemon counts those.
 
         Args:
@@ -76,15 +82,21 @@ class Reader:
             now: The time of readings whose record has none.
         """
         fixed = self._fixed_tags()
+        moment = self._moment()
+        if self.plan is not None and not self.tags and len(records) >= MANY:
+            iso = self.notation.time_format in ISO
+            columns = self.plan.read(records, moment=moment, iso=iso, now=now)
+            if columns is not None:
+                return list(chain.from_iterable(zip(*columns, strict=True)))
         rest: tuple[Any, ...] = (fixed,) if fixed else ()
         vary = [(name, fill) for name, fill in self.tags if not isinstance(fill, str)]
         values, time = self.values, now
-        time_of = self.time and self._time_of()
+        time_of = self.time
         found: list[Reading] = []
         add = found.append
         for record in records:
             if time_of:
-                time = time_of(record)
+                time = moment(time_of(record))
             if vary:
                 tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
                 rest = (tags,) if tags else ()
@@ -96,13 +108,11 @@ class Reader:
     def _fixed_tags(self) -> dict[str, str]:
         return {name: text for name, text in self.tags if isinstance(text, str) and text}
 
-    def _time_of(self) -> Find:
-        """Return what reads the time of a record: the one place where a time is read."""
-        find, read = self.time or missing, self.notation.read
-        iso = self.notation.time_format in {None, "iso"}
+    def _moment(self) -> Find:
+        """Return what reads a time: the one place where that is done."""
+        read, iso = self.notation.read, self.notation.time_format in ISO
 
-        def time(record: Any) -> Any:
-            told = find(record)
+        def moment(told: Any) -> Any:
             if iso and type(told) is str and told[-1:] == "Z" and told[4:5] == "-":
                 try:  # most are written like this, and are read without asking further
                     return datetime.fromisoformat(told).timestamp()
@@ -112,7 +122,7 @@ class Reader:
                 return told.timestamp() if told.tzinfo else told
             return read(told)
 
-        return time
+        return moment
 
     def has_nothing(self, record: Any) -> bool:
         """Say whether a record says itself that it has no value, as at night."""

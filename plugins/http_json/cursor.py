@@ -103,6 +103,13 @@ class Cursor:
         return self.windows.cut(begin, now if end is None else end.timestamp())
 
 
+def are_plain(numbers: Sequence[Any]) -> bool:
+    """Say whether numbers are finite floats, and not far from 0; mostly they are."""
+    if set(map(type, numbers)) != {float}:
+        return False
+    return isfinite(sum(numbers)) and max(map(abs, numbers)) < MILLISECONDS
+
+
 def seconds(time: Any) -> float | None:
     """Return a reading's time in Unix seconds, or None if it has none that can be compared."""
     if type(time) is float and -MILLISECONDS < time < MILLISECONDS:
@@ -182,13 +189,14 @@ class Position:
             raise ValueError(
                 "timezone: expected, because since_param compares times without a zone"
             )
-        times = [known for time in times if (known := seconds(time)) is not None]
+        if not are_plain(times):
+            times = [known for time in times if (known := seconds(time)) is not None]
         if times:
             self._oldest, self._latest = min(self._oldest, *times), max(self._latest, *times)
+        if are_plain([reading[2] for reading in readings]):
+            return
         for reading in readings:
             value = reading[2]
-            if type(value) is float and -inf < value < inf:
-                continue
             if not is_number(value) and (at := seconds(reading[0])) is not None:
                 self._miss(at)
 

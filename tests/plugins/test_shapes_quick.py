@@ -1,5 +1,6 @@
 """Short cuts for what nearly all sources write read the same as the long ways."""
 
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,3 +60,43 @@ def test_times_are_read_as_by_the_long_way(value: Any, time_format: Any, zone: A
     ((time, *_),) = reader.readings([{"t": value, "v": 1}])
 
     assert repr(time) == repr(notation(time_format, place).read(value))
+
+
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "t": st.sampled_from([*TIMES, "2026-07-01T11:00:00Z"]),
+        "id": st.sampled_from(["a", "b", "", 5, None, True, ["a"]]),
+        "v": WRITTEN,
+        "w": st.floats(allow_nan=False),
+    },
+)
+ALIKE = st.lists(
+    st.builds(
+        lambda value: {"t": "2026-07-01T10:00:00Z", "id": "a", "v": value, "w": 1},
+        st.one_of(st.floats(), st.just("1.5"), WRITTEN),
+    ),
+    min_size=9,
+    max_size=9,
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"series": "{id}_x", "value": "v"},
+        {"series": "x", "value": "w", "time": "t"},
+        {"values": {"{id}": "v", "y_{id}": "w"}, "time": "t", "decimal": ","},
+        {"values": {"x": "v", "y": "w"}, "time": "t", "time_format": "unix", "nothing": [0, "---"]},
+    ],
+    ids=str,
+)
+@given(records=st.one_of(st.lists(FIELDS, max_size=20), ALIKE, st.lists(st.none(), min_size=9)))
+def test_many_records_are_read_as_one_by_one(options: dict[str, Any], records: list[Any]) -> None:
+    """The order of the readings is the same, too."""
+    reader = description_of(options, zone=ZoneInfo("Europe/Berlin")).reader()
+
+    together = reader.readings(records, now=7)
+
+    assert reader.plan is not None
+    assert repr(together) == repr(replace(reader, plan=None).readings(records, now=7))
