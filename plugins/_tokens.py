@@ -5,7 +5,7 @@ refresh token and forgets the old one. The new one is in no other place than tha
 answer, so from there on nothing may go wrong:
 
 * it is handed over by ``ctx.keep_hidden`` in the moment in which it comes, so that it
-  waits for no readings on its way to the disk;
+  waits for no readings on its way to the disk, and is there before it is used;
 * the request goes on when the run that made it is cancelled, such as at the end of the
   grace of a daemon that stops; one that is stopping begins none;
 * runs of one collector beside each other, such as a backfill, take turns, and one that
@@ -24,7 +24,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -38,7 +38,7 @@ Exchange = Callable[[Mapping[str, str]], Awaitable[Answer]]
 LIFETIME: Final = 3600.0  # seconds that an access token lives if its server does not say
 MARGIN: Final = 60.0  # seconds before its end in which it is not begun with, at most
 SHORT: Final = 0.1  # of a life, for a token that lives for minutes
-PATIENCE: Final = 5.0  # seconds for an answer that a cancelled run has asked for
+PATIENCE: Final = 5.0  # seconds for an answer that a cancelled run has asked for, and for a disk
 LONGEST_NUMBER: Final = 12
 HINTS: Final = {
     "invalid_grant": "the account has to be authorized again",
@@ -222,15 +222,19 @@ class Account:
         self._keyring.newest = self._newest
         if spending is not None:
             self._keyring.spent.add(spending)
-        self._keep()
+        if (kept := self._keep()) is not None:
+            # Some servers let the old refresh token work until the new access token is used.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await kept
 
-    def _keep(self) -> None:
+    def _keep(self) -> Any:
         if self._lasting is not None:
-            return
+            return None
         # What an import from elsewhere left in `hidden` under the name of a grant is spent, too.
         kept = {"tokens": asdict(self._tokens), **dict.fromkeys(self._deleted)}
-        self._ctx.keep_hidden(kept, delete_params=self._deleted)
         self._on_disk = self._tokens
+        return self._ctx.keep_hidden(kept, delete_params=self._deleted)
 
     @property
     def _tokens(self) -> Tokens:

@@ -52,6 +52,7 @@ class TestContext(Context):
             clear it to hold the plugin back, as a store that is away would.
         stored: What ``query`` looks through.
         kept: What ``keep_hidden`` was given: dicts with ``hidden`` and ``delete_params``.
+        on_disk: What that returns can be awaited while it is set, which it is to begin with.
         notes: What ``note`` was given.
         connection: What was said of the connection: empty texts for up, reasons for down.
         time: What ``now`` says; None lets it follow the machine's clock.
@@ -70,6 +71,8 @@ class TestContext(Context):
         self.logs: list[MutableMapping[str, Any]] = []
         self.safe = asyncio.Event()
         self.safe.set()
+        self.on_disk = asyncio.Event()
+        self.on_disk.set()
         self.stored: Iterable[StoredPoint] = ()
         self.kept: list[dict[str, Any]] = []
         self.notes: list[str] = []
@@ -104,9 +107,10 @@ class TestContext(Context):
         """Tell the plugin that the daemon is stopping."""
         self._stop.set()
 
-    def _keep_given(self, given: Mapping[str, Any]) -> None:
+    def _keep_given(self, given: Mapping[str, Any]) -> asyncio.Event:
         take_apart(given)  # refuses what the daemon would
         self.kept.append(result_as_builtins(given))
+        return self.on_disk
 
     async def read(
         self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]

@@ -320,6 +320,34 @@ async def test_amendment_survives_a_commit_that_fails() -> None:
         assert kept.shelf.kept == [Memory(hidden={"token": "x"})]
 
 
+async def test_amendment_tells_when_it_is_on_disk() -> None:
+    """Not before, and not with what waits for readings."""
+    async with Kept() as kept:
+        kept.keep(1, receipt())
+        kept.shelf.open.clear()
+        written = kept.committer.amend(token("x"))
+        await settle()
+        assert not written.is_set()
+
+        kept.shelf.open.set()
+        await asyncio.wait_for(written.wait(), WITHIN)
+
+        assert kept.shelf.kept[-1].hidden == {"token": "x"}
+        assert not kept.committer.idle
+
+
+async def test_amendment_that_a_reset_voids_keeps_nobody_waiting() -> None:
+    """There is nothing left to wait for."""
+    async with Kept() as kept:
+        kept.shelf.open.clear()
+        kept.keep(1)
+        await settle()
+        written = kept.committer.amend(token("x"))
+        kept.committer.reset()
+
+        assert written.is_set()
+
+
 async def test_reset_voids_what_still_waits() -> None:
     """A position that was forgotten must not come back with a late receipt."""
     async with Kept() as kept:

@@ -1,9 +1,10 @@
 """http_json opens accounts by OAuth 2; the server is Authlib's."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -170,6 +171,33 @@ async def test_rotated_refresh_tokens_are_kept() -> None:
 
         assert server.kinds == ["refresh_token"] * 5
         assert there.tokens["refresh"].startswith("refresh-")
+
+
+class Disk(asyncio.Event):
+    """What is set when all is on disk; tells that a plugin waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awaited = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        """Return when all is on disk."""
+        self.awaited.set()
+        return await super().wait()
+
+
+async def test_rotated_refresh_tokens_are_on_disk_before_they_are_used() -> None:
+    """Servers may let the one before work until then, for a client that is killed meanwhile."""
+    server = OAuth2Server()
+    async with site(server, refresh_token=server.refresh_token()) as there:
+        there.ctx.on_disk = disk = Disk()
+        running = asyncio.create_task(there.run())
+        await disk.awaited.wait()
+        assert (server.read, len(there.ctx.kept)) == (0, 1)
+
+        disk.set()
+
+        assert await running == [1]
 
 
 async def test_another_refresh_token_in_the_configuration_is_taken() -> None:

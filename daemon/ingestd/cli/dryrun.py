@@ -122,6 +122,8 @@ async def dry_run(
             hosts=HOSTS,
             log=log,
         )
+        committing = asyncio.create_task(committer.run(), name="ingestd[dry-run].commit")
+        stack.push_async_callback(_cancelled, committing)
         record = await _run_alone(alone(collector), committer, services, config.catalogue)
         return DryRun(record, buffer.points, before, committer.memory)
 
@@ -134,6 +136,11 @@ async def remembered(config: Config, name: str) -> Memory:
 
 async def _blocking(function: Callable[..., T], *args: Any) -> T:
     return await asyncio.to_thread(function, *args)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def _run_alone(

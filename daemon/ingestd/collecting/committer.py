@@ -12,7 +12,7 @@ repeats is longer by as much.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -35,10 +35,11 @@ class MemoryStore(Protocol):
 
 @dataclass(slots=True)
 class Checkpoint:
-    """A memory, with how many receipts it waits for."""
+    """A memory, with how many receipts it waits for, and what is set when it is on disk."""
 
     memory: Memory
     unsettled: int
+    written: asyncio.Event | None = None
 
 
 class StateCommitter:
@@ -76,19 +77,24 @@ class StateCommitter:
             receipt.when_settled(lambda: self._settled_one(checkpoint))
         self._settled_one(checkpoint)
 
-    def amend(self, change: Callable[[Memory], Memory]) -> None:
+    def amend(self, change: Callable[[Memory], Memory]) -> asyncio.Event:
         """Change what is remembered by something that depends on no readings; commit that at once.
 
         Args:
             change: Makes of any memory the one that is to be in its place.
+
+        Returns:
+            What is set when that is on disk, or void.
         """
+        written = asyncio.Event()
         self.memory = change(self.memory)
         for each in self._checkpoints:
             each.memory = change(each.memory)
-        self._checkpoints.appendleft(Checkpoint(change(self._safe), unsettled=0))
+        self._checkpoints.appendleft(Checkpoint(change(self._safe), unsettled=0, written=written))
         self._idle.clear()
         self._ripe.set()
         self._awaited.set()
+        return written
 
     def reset(self, *, masks: bool = False) -> bool:
         """Forget state and hidden from now on, and the masks if asked to.
@@ -103,6 +109,7 @@ class StateCommitter:
         if after == self.memory and not self._checkpoints:
             return False
         self.memory = after
+        set_all(self._checkpoints)
         self._checkpoints.clear()
         self._checkpoints.append(Checkpoint(after, unsettled=0))
         self._idle.clear()
@@ -122,12 +129,14 @@ class StateCommitter:
             self._ripe.clear()
             if not self._waiting:  # an amendment hurries one commit, not all that follow
                 self._awaited.clear()
-            memory = None
+            memory, ripe = None, list[Checkpoint]()
             while self._checkpoints and not self._checkpoints[0].unsettled:
-                self._safe = memory = self._checkpoints.popleft().memory
+                ripe.append(self._checkpoints.popleft())
+                self._safe = memory = ripe[-1].memory
             began = self._clock.monotonic()
             if memory is not None:
                 await self._commit(memory)
+                set_all(ripe)
             if not self._checkpoints:
                 self._idle.set()
                 self._awaited.clear()
@@ -163,3 +172,10 @@ class StateCommitter:
                 if failed:
                     self._log.info("state is written again")
                 return
+
+
+def set_all(checkpoints: Iterable[Checkpoint]) -> None:
+    """Tell those who wait for some checkpoints that they need not any more."""
+    for each in checkpoints:
+        if each.written is not None:
+            each.written.set()

@@ -121,8 +121,11 @@ class Run:
             async for given in everything:
                 await self._take(given)
 
-    def keep_hidden(self, given: Mapping[str, Any]) -> None:
+    def keep_hidden(self, given: Mapping[str, Any]) -> asyncio.Event:
         """Remember the secrets of a result at once, ahead of all readings.
+
+        Returns:
+            What is set when they are on disk.
 
         Raises:
             ResultError: They cannot be kept.
@@ -130,7 +133,7 @@ class Run:
         result = take_apart(given)
         self._hide(result.hidden)
         self.hidden = {**self.hidden, **result.hidden}
-        self._committer.amend(self._with_secrets_of(result))
+        return self._committer.amend(self._with_secrets_of(result))
 
     async def _take(self, given: PluginResult) -> None:
         """Hand over one result: its points to the buffer, its state to the committer.

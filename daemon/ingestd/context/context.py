@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +40,17 @@ class Stopping:
     async def wait(self) -> None:
         """Return when the daemon is stopping."""
         await self.event.wait()
+
+
+class Kept:
+    """Something that was given to be kept; who awaits it goes on when it is on disk."""
+
+    def __init__(self, event: asyncio.Event) -> None:
+        self._event = event
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Return when it is on disk."""
+        yield from self._event.wait().__await__()
 
 
 class Receipts:
@@ -102,7 +113,7 @@ class Context:
         reader: Reader | None,
         http: Callable[[], aiohttp.ClientSession],
         shared: Shared,
-        keep: Callable[[Mapping[str, Any]], None],
+        keep: Callable[[Mapping[str, Any]], asyncio.Event],
         note: Callable[[str], None],
         connection: Callable[[str, str], None],
     ) -> None:
@@ -126,7 +137,7 @@ class Context:
         """Return when everything yielded so far is safe: the place to ack a broker."""
         await self._receipts.settled()
 
-    def keep_hidden(self, hidden: Mapping[str, Any], *, delete_params: Iterable[str] = ()) -> None:
+    def keep_hidden(self, hidden: Mapping[str, Any], *, delete_params: Iterable[str] = ()) -> Kept:
         """Keep secrets at once, as a yielded result with nothing else would.
 
         But they wait for no readings on their way to the disk, and a run that is being
@@ -136,10 +147,13 @@ class Context:
             hidden: Updates what is hidden.
             delete_params: Names of params that are used up.
 
+        Returns:
+            What may be awaited, until they are on disk.
+
         Raises:
             ResultError: Something in it cannot be kept.
         """
-        self._keep({"hidden": hidden, "delete_params": [*delete_params]})
+        return Kept(self._keep({"hidden": hidden, "delete_params": [*delete_params]}))
 
     def note(self, text: str) -> None:
         """Put a line into the record of the run, for people; it is no failure.
