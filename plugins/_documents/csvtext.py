@@ -63,7 +63,10 @@ class CsvRows:
         try:
             names = self._names or header(next(rows, []))
             self._names = names or None
-            return [record_of(names, row) for row in rows]
+            return [
+                emptied(names, row) if "" in row else dict(zip(names, row, strict=False))
+                for row in rows
+            ]
         except csv.Error as error:
             raise DocumentError("CSV", why=str(error)) from None
 
@@ -73,11 +76,9 @@ class CsvRows:
         return [line for line in kept if not line.startswith(comment)] if comment else kept
 
 
-def record_of(names: list[str], row: list[str]) -> dict[str, Any]:
-    """Return the record of a row; an empty field is null."""
-    if "" in row:
-        return {name: text or None for name, text in zip(names, row, strict=False)}
-    return dict(zip(names, row, strict=False))
+def emptied(names: list[str], row: list[str]) -> dict[str, Any]:
+    """Return the record of a row with empty fields, which are null."""
+    return {name: text or None for name, text in zip(names, row, strict=False)}
 
 
 def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:

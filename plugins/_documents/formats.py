@@ -16,6 +16,7 @@ from .xmltext import XmlRecords, xml_in
 
 AUTO: Final = "auto"
 FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
+JSON_BEGINS: Final = (b"{", b"[")
 # Every plugin that reads documents has them under these names.
 OPTIONS: Final = ("format", "csv", "charset", "fields")
 # The end of a media type, or of a file's name, and the format that it says.
@@ -61,8 +62,15 @@ class Format:
         Raises:
             DocumentError: It is no such document.
         """
+        if not content_type and data[:1] in JSON_BEGINS and self._may_be_json:
+            yield self.document(data, kind="json", said=said)  # as nearly all messages are
+            return
         for name, each in unpacked(data, most_bytes=most_bytes):
             yield self.document(each, kind=kind_of(name) or kind_of(content_type), said=said)
+
+    @property
+    def _may_be_json(self) -> bool:
+        return self.name in {"json", AUTO}
 
     def feed(
         self, start: bytes, steps: Sequence[str], *, content_type: str = "", said: str | None = None

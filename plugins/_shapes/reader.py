@@ -81,29 +81,35 @@ class Reader:
             records: As ``records_of`` gives them.
             now: The time of readings whose record has none.
         """
-        fixed = self._fixed_tags()
-        moment = self._moment()
-        if self.plan is not None and not self.tags and len(records) >= MANY:
-            iso = self.notation.time_format in ISO
-            columns = self.plan.read(records, moment=moment, iso=iso, now=now)
-            if columns is not None:
-                return list(chain.from_iterable(zip(*columns, strict=True)))
-        rest: tuple[Any, ...] = (fixed,) if fixed else ()
+        return self.compiled()(records, now)
+
+    def compiled(self) -> Callable[[Sequence[Any], Any], list[Reading]]:
+        """Return ``readings``, prepared to be called often."""
+        moment, fixed, time_of, values = self._moment(), self._fixed_tags(), self.time, self.values
+        alike: tuple[Any, ...] = (fixed,) if fixed else ()
         vary = [(name, fill) for name, fill in self.tags if not isinstance(fill, str)]
-        values, time = self.values, now
-        time_of = self.time
-        found: list[Reading] = []
-        add = found.append
-        for record in records:
-            if time_of:
-                time = moment(time_of(record))
-            if vary:
-                tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
-                rest = (tags,) if tags else ()
-            for series, value, number in values:
-                name = series if isinstance(series, str) else series(record)
-                add((time, name, number(value(record)), *rest))
-        return found
+        plan = None if self.tags else self.plan
+        iso = self.notation.time_format in ISO
+
+        def read(records: Sequence[Any], now: Any) -> list[Reading]:
+            if plan is not None and len(records) >= MANY:
+                columns = plan.read(records, moment=moment, iso=iso, now=now)
+                if columns is not None:
+                    return list(chain.from_iterable(zip(*columns, strict=True)))
+            time, rest = now, alike
+            found: list[Reading] = []
+            for record in records:
+                if time_of:
+                    time = moment(time_of(record))
+                if vary:
+                    tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
+                    rest = (tags,) if tags else ()
+                for series, value, number in values:
+                    name = series if isinstance(series, str) else series(record)
+                    found.append((time, name, number(value(record)), *rest))
+            return found
+
+        return read
 
     def _fixed_tags(self) -> dict[str, str]:
         return {name: text for name, text in self.tags if isinstance(text, str) and text}

@@ -284,12 +284,13 @@ class Routes:
         # What the topic alone decides is done here, once; the rest for each message.
         reader = fitting.reader(topic).in_zone(self._zone)
         form = replace(form, zone=self._zone)
+        readings, records_of, documents = reader.compiled(), reader.records_of, form.documents
 
         def read(message: Message) -> list[Reading]:
             found: list[Reading] = []
             try:
-                for document in form.documents(message.payload, most_bytes=MOST_UNPACKED):
-                    found += reader.readings(reader.records_of(document), now=message.time)
+                for document in documents(message.payload, most_bytes=MOST_UNPACKED):
+                    found += readings(records_of(document), message.time)
             except DocumentError as error:
                 # Not the text itself: it might look like a number.
                 text = f"no {error.expected}: {message.payload[:80]!r}"
