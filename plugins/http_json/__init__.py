@@ -13,13 +13,13 @@ Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``ent
 ``time_format``, ``timezone``; ``series`` -- a template such as ``{site}_{name}`` --
 with ``value``, or ``values`` -- series to path; ``tags`` -- name to template.
 Parameters, values: ``words``, ``nothing``, ``decimal``, ``units``.
-Parameters, going on: ``{since}`` and ``{until}`` in the address, query or body, or
-``since_param`` and ``until_param`` -- what is asked for; ``since_format``,
+Parameters, going on: ``{since}`` and ``{until}`` or ``{last}`` in the address, query or body,
+or ``since_param`` and ``until_param`` -- what is asked for; ``since_format``,
 ``since_timezone`` -- how times are written; ``span`` -- the longest time to ask for at
 once; ``overlap`` -- how far before the newest reading to ask again; ``lookback`` -- where
-to begin; ``patience`` -- how long a span without readings is asked for again; ``hold`` --
-how long a value that is missing is waited for; ``order`` -- ``oldest_first`` if pages
-surely come like that.
+to begin; ``ahead`` -- how far beyond now to ask; ``patience`` -- how long a span without
+readings is asked for again; ``hold`` -- how long a value that is missing is waited for;
+``order`` -- ``oldest_first`` if pages surely come like that.
 State, if it goes on: ``newest`` -- the time up to which all is read, in Unix seconds: the
 latest one, or just before the first whose value may still come, or the end of a span that was
 read long ago. Hidden: ``tokens``, with ``oauth2``.
@@ -92,6 +92,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     since_format: str | None = None,
     overlap: str = "0s",
     lookback: str | None = None,
+    ahead: str = "0s",
     since_timezone: str | None = None,
     span: str | None = None,
     patience: str = "30d",
@@ -147,6 +148,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         span=None if span is None else duration(span, "span"),
         overlap=duration(overlap, "overlap"),
         lookback=None if lookback is None else duration(lookback, "lookback"),
+        ahead=duration(ahead, "ahead"),
         patience=duration(patience, "patience"),
         hold=duration(hold, "hold"),
         revisit=0.0 if revisit is None else revisit.total_seconds(),
@@ -163,7 +165,8 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         request = template.request(cursor.windows.writer(window))
         last = True
         before: list[tuple[Any, ...]] = []
-        bounds = Bounds(after=-inf if window.since is None else window.since, now=now)
+        begin = -inf if window.since is None else window.since
+        bounds = Bounds(after=begin, now=now + cursor.ahead)
         missing = Missing(shape)
         async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
             found = await readings_of(shape, page)
@@ -191,7 +194,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: auth_of(each.auth))
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
     check_shape(given, run)
-    given.durations("overlap", "lookback", "span", "patience", "hold")
+    given.durations("overlap", "lookback", "ahead", "span", "patience", "hold")
     given.read(lambda each: zone_of(each.since_timezone, None))
     given.read(
         lambda each: Cursor.of(
@@ -201,6 +204,7 @@ def check(**params: Any) -> list[str]:
             span=None if each.span is None else duration(each.span, "span"),
             overlap=0.0,
             lookback=None if each.lookback is None else 0.0,
+            ahead=duration(each.ahead, "ahead"),
             patience=0.0,
             hold=0.0,
             revisit=0.0,

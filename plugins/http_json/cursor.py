@@ -12,7 +12,7 @@ from ingestd.plugins._limits import MILLISECONDS
 from .paging import Page
 from .rounding import SECOND
 from .template import SINCE, Place, Template
-from .windows import Window, Windows
+from .windows import ENDS, Window, Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Cursor:
         windows: How time is cut, and written.
         overlap: How far before the position to ask again, in seconds.
         lookback: Where the first run begins, in seconds before now.
+        ahead: How far beyond now runs ask, in seconds.
         patience: For how long a window without readings is asked again, in seconds.
         hold: For how long a time that has no value yet holds the position, in seconds.
         revisit: How far before now every run reads again, in seconds.
@@ -32,6 +33,7 @@ class Cursor:
     windows: Windows
     overlap: float
     lookback: float | None
+    ahead: float
     patience: float
     hold: float
     revisit: float
@@ -47,6 +49,7 @@ class Cursor:
         span: float | None,
         overlap: float,
         lookback: float | None,
+        ahead: float,
         patience: float,
         hold: float,
         revisit: float,
@@ -66,12 +69,15 @@ class Cursor:
             raise ValueError(
                 "since_param: expected `time` beside it or {since}, to know what was read"
             )
+        if ahead and not windows.has(*ENDS):
+            raise ValueError("ahead: expected {until} or {last} in url, query or body")
         if lookback is None and (span is not None or any(is_firm(*each) for each in places)):
             raise ValueError("lookback: expected, to know where the first run begins to ask")
         return cls(
             windows=windows,
             overlap=overlap,
             lookback=lookback,
+            ahead=ahead,
             patience=patience,
             hold=hold,
             revisit=revisit,
@@ -100,7 +106,7 @@ class Cursor:
             begin = min(newest - self.overlap, now - self.revisit)
         elif self.lookback is not None:
             begin = (now - self.lookback) // 1
-        return self.windows.cut(begin, now if end is None else end.timestamp())
+        return self.windows.cut(begin, now + self.ahead if end is None else end.timestamp())
 
 
 def are_plain(numbers: Sequence[Any]) -> bool:

@@ -61,6 +61,12 @@ def ceiling(seconds: float, resolution: float, clock: tzinfo) -> float:
     return begun if begun == seconds else later(begun, resolution, clock)
 
 
+def before(notation: Notation, seconds: float) -> float:
+    """Return the latest time before another that can be written."""
+    found = resolution(notation)
+    return floor(seconds - min(found, SECOND), found, notation.clock)
+
+
 def later(seconds: float, span: float, clock: tzinfo) -> float:
     """Return a time that is later by a span, by the clock and in fact, but by no more in either.
 

@@ -1,8 +1,8 @@
 """Requests as the operator wrote them, with the ends of a window in their places.
 
-``{since}`` and ``{until}`` stand for the ends of a window, ``{since:%Y-%m-%d}`` for one in a
-notation of its own. Other braces are letters like any, as long as they hold no single name;
-``{{since}}`` is sent as ``{since}``.
+``{since}`` and ``{until}`` stand for the ends of a window, ``{last}`` for the last time before its
+end, and ``{since:%Y-%m-%d}`` for one in a notation of its own. Other braces are letters like any,
+as long as they hold no single name; ``{{since}}`` is sent as ``{since}``.
 """
 
 import json
@@ -22,7 +22,7 @@ PLACE: Final = re.compile(
     r"\{\{(?P<literal>[A-Za-z_]\w*(?::[^{}]*)?)\}\}"
     r"|\{(?P<name>[A-Za-z_]\w*)(?::(?P<pattern>[^{}]*))?\}"
 )
-SINCE, UNTIL = "since", "until"
+SINCE, UNTIL, LAST = "since", "until", "last"
 FORM: Final = "application/x-www-form-urlencoded"
 # In a path, what is written of a time may be several folders.
 UNQUOTED: Final = "/:,"
@@ -136,10 +136,10 @@ def places_in(text: str, *, where: str) -> Iterator[Place]:
     """
     for found in PLACE.finditer(text):
         if found["literal"] is None:
-            if found["name"] not in {SINCE, UNTIL}:
+            if found["name"] not in {SINCE, UNTIL, LAST}:
                 raise ValueError(
-                    f"{where}: expected {{since}} or {{until}}, or {{{found[0]}}} to send "
-                    f"{found[0]} as it stands, got {found[0]}"
+                    f"{where}: expected {{since}}, {{until}} or {{last}}, or {{{found[0]}}} to "
+                    f"send {found[0]} as it stands, got {found[0]}"
                 )
             yield Place(found["name"], found["pattern"])
 

@@ -10,6 +10,7 @@ from ingestd.plugins._times import UNIX, Notation, notation
 from .rounding import (
     DAY,
     SECOND,
+    before,
     before_change,
     behind_change,
     ceiling,
@@ -17,8 +18,9 @@ from .rounding import (
     later,
     resolution,
 )
-from .template import SINCE, UNTIL, Place, Write
+from .template import LAST, SINCE, UNTIL, Place, Write
 
+ENDS: Final = (UNTIL, LAST)  # the ways to name where a window ends
 # For people: the shortest span that a notation can say, by its resolution in seconds.
 SHORTEST: Final = {60.0: "1m", 3600.0: "1h", DAY: "1d"}
 
@@ -88,24 +90,24 @@ class Windows:
             raise ValueError(f"span: expected at least {shortest}, which is what can be asked for")
         return windows
 
-    def has(self, name: str) -> bool:
-        """Say whether requests name this end of a window."""
-        return any(place.name == name for place in self.notations)
+    def has(self, *names: str) -> bool:
+        """Say whether requests name an end of a window in one of these ways."""
+        return any(place.name in names for place in self.notations)
 
     def cut(self, begin: float | None, end: float) -> Iterator[Window]:
         """Yield the windows from one time to another, the oldest first.
 
         They begin no later and end no earlier than asked for, by what can be written.
         """
-        if self.has(UNTIL):
-            for each in self._of(UNTIL):
+        if self.has(*ENDS):
+            for each in self._of(*ENDS):
                 end = behind_change(each, end)
-            end = ceiling(end, max(SECOND, self.resolution(UNTIL)), self.clock(UNTIL))
+            end = ceiling(end, max(SECOND, self.resolution(*ENDS)), self.clock(*ENDS))
         if begin is None or not self.has(SINCE):
             yield Window(None, end, end)
             return
         at = self._clear(floor(begin, self.resolution(SINCE), self.clock(SINCE)))
-        if not self.has(UNTIL) and self.span is None:
+        if not self.has(*ENDS) and self.span is None:
             yield Window(at, end, end)
             return
         while at < end:
@@ -143,19 +145,21 @@ class Windows:
             if seconds is None:
                 return None
             found = self.notations[place]
+            if place.name == LAST:
+                seconds = before(found, seconds)
             text = found.write(seconds)
             return int(text) if found.time_format in UNIX else text
 
         return write
 
-    def resolution(self, name: str) -> float:
+    def resolution(self, *names: str) -> float:
         """Return what the places of an end tell apart, in seconds."""
-        return min(map(resolution, self._of(name)), default=SECOND)
+        return min(map(resolution, self._of(*names)), default=SECOND)
 
-    def clock(self, name: str) -> tzinfo:
+    def clock(self, *names: str) -> tzinfo:
         """Return where the clock stands that the coarsest place of an end is written by."""
-        coarsest = max(self._of(name), key=resolution, default=None)
+        coarsest = max(self._of(*names), key=resolution, default=None)
         return UTC if coarsest is None else coarsest.clock
 
-    def _of(self, name: str) -> list[Notation]:
-        return [each for place, each in self.notations.items() if place.name == name]
+    def _of(self, *names: str) -> list[Notation]:
+        return [each for place, each in self.notations.items() if place.name in names]

@@ -399,9 +399,9 @@ async def test_source_that_takes_local_time_is_asked_in_it(
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"url": "http://h/{sinse}"}, "url: expected {since} or {until}, or {{sinse}} to send"),
-        ({"query": {"a": "{from}"}}, "query.a: expected {since} or {until}"),
-        ({"body": {"a": ["{end}"]}}, "body: expected {since} or {until}"),
+        ({"url": "http://h/{sinse}"}, "url: expected {since}, {until} or {last}, or {{sinse}} to"),
+        ({"query": {"a": "{from}"}}, "query.a: expected {since}, {until}"),
+        ({"body": {"a": ["{end}"]}}, "body: expected {since}, {until}"),
         ({"query": {"a": "{since:isodate}"}}, "query.a: expected unix"),
         ({"query": {"a": "{since:%s}"}}, "query.a: expected unix"),
         ({"since_param": "a", "since_format": "isodate"}, "since_format: expected unix"),
