@@ -88,7 +88,7 @@ def rows_of(fields: Any) -> Layout:
         if not isinstance(holder.value, list):
             message = f"records: expected a list of lists there, got {shown(holder.value)}"
             raise ValueError(message)  # noqa: TRY004 -- the document's value, not a caller's type
-        found, header = list(holder.value), names
+        found, header = rows_in(holder.value, fields), names
         if path is not None:
             around = holder.parent.value if holder.parent else None
             header = checked_names(path(around), "fields", around)
@@ -98,6 +98,12 @@ def rows_of(fields: Any) -> Layout:
             yield Node(named(header or [], each), holder.key, holder.parent)
 
     return rows
+
+
+def rows_in(held: list[Any], fields: Any) -> list[Any]:
+    """Return the rows of a list; one of values alone is a row, where the names are known."""
+    alone = held and fields is not None and not any(isinstance(each, list) for each in held)
+    return [held] if alone else list(held)
 
 
 def names_of(fields: Any) -> list[str] | None:

@@ -201,6 +201,24 @@ def test_rows_of_each_series_have_the_name_of_their_parent() -> None:
     assert found == [(1, "a", 5)]
 
 
+def test_a_row_may_stand_alone_under_each_key() -> None:
+    """As weather stations answer: an object keyed by time, with a list of values each."""
+    document = {"body": {"100": [22.5, 51], "200": [23.5, None], "300": []}}
+    options = {"layout": "rows", "fields": ["celsius", "percent"]}
+    named = {"in_celsius": "celsius", "in_percent": "percent"}
+
+    found = read(
+        document, records="body.*", time="key", values=named, time_format="unix", **options
+    )
+
+    assert found == [
+        (100, "in_celsius", 22.5),
+        (100, "in_percent", 51),
+        (200, "in_celsius", 23.5),
+        (200, "in_percent", None),
+    ]
+
+
 def test_a_row_of_another_length_is_unusable() -> None:
     """Its values may have moved; its neighbours have not."""
     rows = [["t", "v"], [1, 5], [2], [3, 4, 5], "x"]
