@@ -23,6 +23,8 @@ from ingestd.plugins._units import duration
         (options.listen, "unix:/run/ingestd/api.sock", "unix:/run/ingestd/api.sock"),
         (options.listen, "off", "off"),
         (options.label, "roof_1.a-b", "roof_1.a-b"),
+        (options.moment, "2000-01-01", 946_684_800.0),
+        (options.moment, "2000-01-01T01:00+01:00", 946_684_800.0),
     ],
 )
 def test_good_values_are_read(read: Callable[[str], object], text: str, value: object) -> None:
@@ -64,6 +66,10 @@ def test_good_values_are_read(read: Callable[[str], object], text: str, value: o
         (options.listen, "::1:8470"),
         (options.listen, "host:99999"),
         (options.listen, "unix:relative"),
+        (options.moment, "2000"),
+        (options.moment, "20000101"),
+        (options.moment, "yesterday"),
+        (options.moment, "9999-01-01"),
     ],
 )
 def test_bad_values_are_refused_with_what_was_expected(

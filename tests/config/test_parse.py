@@ -200,6 +200,15 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
     }
 
 
+def test_times_that_no_live_meter_means_are_not_believed_by_default(folder: ConfigFolder) -> None:
+    """From 2000 on, and for a year ahead, unless the daemon or the collector says otherwise."""
+    text = "collectors: {a: {plugin: x}, b: {plugin: x, not_before: 1950-01-01}}"
+    one, other = folder.load(text).collectors.values()
+
+    assert (one.not_before, one.not_after) == (946_684_800, 366 * 86_400)
+    assert other.not_before == -631_152_000
+
+
 def test_no_secret_is_in_a_repr(folder: ConfigFolder) -> None:
     """A configuration may end up in a log or a traceback."""
     config = folder.load(FULL)
