@@ -30,6 +30,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -190,7 +191,8 @@ def check(**params: Any) -> list[str]:
     given = Given(run, params)
     given.read(lambda each: whole(each.max_pages, "max_pages", least=1))
     given.read(lambda each: whole(each.max_bytes, "max_bytes", least=1))
-    given.read(template_in)
+    for name in ("url", "query", "body"):
+        given.read(partial(look_at, name))
     given.read(lambda each: auth_of(each.auth))
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
     check_shape(given, run)
@@ -213,7 +215,7 @@ def check(**params: Any) -> list[str]:
         )
     )
     given.read(lambda each: paging_of(each.paging))
-    return given.problems
+    return [*dict.fromkeys(given.problems)]
 
 
 async def authorize(
@@ -303,6 +305,17 @@ async def readings_of(shape: Reader, page: Page) -> list[tuple[Any, ...]]:
         readings += shape.readings(page.records[at : at + SLICE])
         await asyncio.sleep(0)
     return readings
+
+
+def look_at(name: str, params: Any) -> None:
+    """Look at one of the params that say what is to be asked, so that each tells its own faults.
+
+    Raises:
+        ValueError: Says what is wrong with it.
+    """
+    nothing = {"url": "http://h/", "query": None, "body": None}
+    one = {**nothing, name: getattr(params, name)}
+    template_of(**one, headers=params.headers, since_param=None, until_param=None)
 
 
 def template_in(params: Any) -> Template:

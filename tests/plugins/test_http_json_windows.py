@@ -425,6 +425,15 @@ def test_wrong_window_is_told_by_check(params: dict[str, Any], problem: str) -> 
     assert [each for each in found if each.startswith(problem)]
 
 
+def test_each_wrong_part_of_a_request_is_told_once() -> None:
+    """Nobody mends one thing to be told of the next."""
+    found = check(
+        **PLAIN, url="http://h/{a}", query={"q": {"x": 1}}, body=["{b}"], since_param="s", span="x"
+    )
+
+    assert sorted(each.partition(":")[0] for each in found) == ["body", "query.q", "span", "url"]
+
+
 @pytest.mark.parametrize(
     "params",
     [
