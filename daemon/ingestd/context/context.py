@@ -42,7 +42,7 @@ class Stopping:
         await self.event.wait()
 
 
-class Kept:
+class BeingKept:
     """Something that was given to be kept; who awaits it goes on when it is on disk."""
 
     def __init__(self, event: asyncio.Event) -> None:
@@ -137,7 +137,9 @@ class Context:
         """Return when everything yielded so far is safe: the place to ack a broker."""
         await self._receipts.settled()
 
-    def keep_hidden(self, hidden: Mapping[str, Any], *, delete_params: Iterable[str] = ()) -> Kept:
+    def keep_hidden(
+        self, hidden: Mapping[str, Any], *, delete_params: Iterable[str] = ()
+    ) -> BeingKept:
         """Keep secrets at once, as a yielded result with nothing else would.
 
         But they wait for no readings on their way to the disk, and a run that is being
@@ -153,7 +155,7 @@ class Context:
         Raises:
             ResultError: Something in it cannot be kept.
         """
-        return Kept(self._keep({"hidden": hidden, "delete_params": [*delete_params]}))
+        return BeingKept(self._keep({"hidden": hidden, "delete_params": [*delete_params]}))
 
     def note(self, text: str) -> None:
         """Put a line into the record of the run, for people; it is no failure.
