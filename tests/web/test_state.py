@@ -151,3 +151,20 @@ async def test_reset_begins_a_stream_anew(daemon_folder: DaemonFolder) -> None:
         await it.until(lambda: stream.committer.memory.state.get("n") == 5)
 
         assert [each["outcome"] for each in await it.get("runs")] == ["cancelled"]
+
+
+async def test_secrets_are_given_to_the_next_run(daemon_folder: DaemonFolder) -> None:
+    """Beside those that it has, on disk when that is answered, and served nowhere."""
+    daemon_folder.plugin(
+        "told", "def run(*, pin, key='', **_):\n    raise OSError(f'{pin} {key}')\n"
+    )
+    async with daemon_folder.daemon("collectors: {c: {plugin: told, every: 1h}}\n") as it:
+        assert await it.post("state/c/hidden", {"hidden": {"pin": "99887766"}}) == {"kept": 1}
+        assert await it.post("state/c/hidden", {"hidden": {"key": "abcdefgh"}}) == {"kept": 1}
+        kept = await it.daemon.states.load("c")
+        run = await it.post("collectors/c/run")
+        unknown = await it.ask("POST", "/api/v1/state/nobody/hidden", json={"hidden": {}})
+
+        assert kept.memory.hidden == {"pin": "99887766", "key": "abcdefgh"}
+        assert run["error"] == "OSError: *** ***"
+        assert unknown.status == 404

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.contract import Check
+from ingestd.contract import Authorize, Check
 from ingestd.worker import Fingerprint, Kind, Parameters, Source
 
 # Options of a collector that its plugin is given if it declares them.
@@ -25,6 +25,7 @@ class Plugin:
         source: Its code.
         run: The function itself, or None where only a worker imports it.
         check: What looks at its params, or None if nothing does, or only a worker imports it.
+        authorize: What has a person allow what it does, or None if nothing does.
         may_check: Whether a worker that imports it may find such a function.
         polls: Whether it comes to an end, and is to be called again and again.
     """
@@ -36,6 +37,7 @@ class Plugin:
     source: Source = field(repr=False)
     run: Callable[..., Any] | None = field(repr=False)
     check: Check | None = field(default=None, repr=False)
+    authorize: Authorize | None = field(default=None, repr=False)
     may_check: bool = False
     polls: bool = True
 

@@ -65,6 +65,9 @@ class Backend(Protocol):
     async def reset(self, collector: str, *, masks: bool) -> None:
         """Forget what is remembered for a collector; which params are masked only if asked to."""
 
+    async def keep_hidden(self, collector: str, hidden: Mapping[str, Any]) -> None:
+        """Give the next runs of a collector secrets, beside those that it has."""
+
     async def spool(self) -> list[Json]:
         """List what waits on disk for each store."""
 

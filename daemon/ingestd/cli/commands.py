@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "run": ("run", "Run the daemon in the foreground."),
     "check": ("check", "Check the configuration."),
     "once": ("once", "Run a collector once, now."),
+    "authorize": ("authorize", "Have a person allow what a collector does."),
     "backfill": ("backfill", "Read a collector's past."),
     "gaps": ("gaps", "Find readings that are missing in a store."),
     "status": ("status", "Say how the daemon is."),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ingestd.backfilling import Absence, BackfillRecord, Status, absent
 from ingestd.backfilling import records as backfillrecords
@@ -191,6 +191,14 @@ class Offline:
             return await daemon.collectors.reset(collector, masks=masks)
 
         await self._change(forget)
+
+    async def keep_hidden(self, collector: str, hidden: Mapping[str, Any]) -> None:
+        """Give the next runs of a collector secrets, beside those that it has."""
+
+        async def keep(daemon: "Daemon") -> None:
+            await daemon.collectors.keep_hidden(collector, hidden)
+
+        await self._change(keep)
 
     async def move_spool(self, name: str, store: str, *, overwrite: bool) -> Json:
         """Give a store what waits for a former one; return how many readings of each kind."""

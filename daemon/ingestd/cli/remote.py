@@ -91,6 +91,11 @@ class Remote:
         """Forget what is remembered for a collector; which params are masked only if asked to."""
         await self._call("POST", f"state/{_part(collector)}/reset", json={"masks": masks})
 
+    async def keep_hidden(self, collector: str, hidden: Mapping[str, Any]) -> None:
+        """Give the next runs of a collector secrets, beside those that it has."""
+        path = f"state/{_part(collector)}/hidden"
+        await self._call("POST", path, json={"hidden": dict(hidden)})
+
     async def spool(self) -> list[Json]:
         """List what waits on disk for each store."""
         return cast("list[Json]", await self._get("spool"))

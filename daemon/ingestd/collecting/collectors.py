@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from ingestd.collecting.schedule import Schedule
 from ingestd.collecting.services import Services
 from ingestd.collecting.vitals import Vitals
 from ingestd.config import Catalogue, CollectorConfig
-from ingestd.contract import Memory
+from ingestd.contract import Memory, take_apart
 from ingestd.health import SeriesKey, SeriesWatch
 from ingestd.model import Series
 from ingestd.records import Kept, Paces, StateStore
@@ -192,6 +192,23 @@ class Collectors:
             await committer.committed()
             return forgot
         return await self._states.reset(name, masks=masks)
+
+    async def keep_hidden(self, name: str, hidden: Mapping[str, Any]) -> None:
+        """Give the next runs of a collector secrets, beside those that it has; return when on disk.
+
+        Raises:
+            ResultError: They cannot be kept.
+            StateError: The database failed.
+        """
+        result = take_apart({"hidden": dict(hidden)})
+
+        def change(memory: Memory) -> Memory:
+            return replace(memory, hidden={**memory.hidden, **result.hidden})
+
+        if committer := self._committer(name):
+            await committer.amend(change).wait()
+        else:
+            await self._states.commit(name, change((await self._states.load(name)).memory))
 
     async def committed(self) -> None:
         """Return when everything that they remember is on disk."""

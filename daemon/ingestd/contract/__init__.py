@@ -1,5 +1,6 @@
 """The run-contract: what `run` is called with, and what it may give back."""
 
+from ingestd.contract.authorizing import Authorize, authorize_of
 from ingestd.contract.builtins import reading_as_builtins, result_as_builtins, safe_repr
 from ingestd.contract.checking import Check, check_of, problems_of
 from ingestd.contract.functioncontext import FunctionContext
@@ -9,6 +10,7 @@ from ingestd.contract.memory import Memory, arguments, reconciled, remember, rem
 from ingestd.contract.result import Result, take_apart
 
 __all__ = [
+    "Authorize",
     "Check",
     "FunctionContext",
     "Host",
@@ -17,6 +19,7 @@ __all__ = [
     "Result",
     "RunFacts",
     "arguments",
+    "authorize_of",
     "check_keepable",
     "check_of",
     "problems_of",

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingestd.calling import Access, Plugin, PluginInfo, Protection
-from ingestd.contract import Host, check_of, problems_of, unavailable_modules
+from ingestd.contract import Host, authorize_of, check_of, problems_of, unavailable_modules
 from ingestd.errors import PluginLoadError
 from ingestd.loading.importprocess import NO_PROTECTION, ImportProcess
 from ingestd.loading.syntax import defines_check, read_description
@@ -218,12 +218,12 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
     description = read_description(source)
     if description is None or (sure and description.kind is Kind.FUNCTION):
         description = process.describe(source)
-    run = check = None
+    run = check = authorize = None
     polls = True
     if description.kind is not Kind.FUNCTION:
         module = import_plugin(source, unavailable_modules(process.hosts))
         run, doc = module.run, module.__doc__ or ""
-        check = check_of(module)
+        check, authorize = check_of(module), authorize_of(module)
         polls = description.kind is not Kind.GENERATOR or getattr(module, "POLLS", False) is True
         seen = describe(run, doc, source)
         # A wrapper that is no coroutine function itself may still return what the
@@ -238,6 +238,7 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
         source=source,
         run=run,
         check=check,
+        authorize=authorize,
         may_check=description.kind is Kind.FUNCTION and defines_check(source),
         polls=polls,
     )

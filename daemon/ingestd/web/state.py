@@ -20,6 +20,16 @@ class ResetBody(msgspec.Struct, forbid_unknown_fields=True):
     masks: bool = False
 
 
+class HiddenBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What the next runs are given secretly.
+
+    Attributes:
+        hidden: Name -> value, in place of those of the same names.
+    """
+
+    hidden: dict[str, Any]
+
+
 async def state(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Return a collector's state, and of what is hidden only how much there is."""
     daemon, name = call.daemon, call.path["collector"]
@@ -36,6 +46,15 @@ async def reset(call: Call[Nothing, ResetBody]) -> dict[str, Any]:
     return {"reset": await call.daemon.collectors.reset(name, masks=call.body.masks)}
 
 
+async def keep_hidden(call: Call[Nothing, HiddenBody]) -> dict[str, Any]:
+    """Give a collector secrets beside those that it has, such as tokens that a person allowed."""
+    await _memory(call)
+    name, hidden = call.path["collector"], call.body.hidden
+    call.daemon.redactor.add(hidden.values(), owner=name)
+    await call.daemon.collectors.keep_hidden(name, hidden)
+    return {"kept": len(hidden)}
+
+
 async def _memory(call: Call[Any, Any]) -> Memory:
     name = call.path["collector"]
     memory = await call.daemon.collectors.memory(name)
@@ -47,4 +66,5 @@ async def _memory(call: Call[Any, Any]) -> Memory:
 ROUTES: Final[tuple[Route, ...]] = (
     get("/api/v1/state/{collector}", state),
     post("/api/v1/state/{collector}/reset", reset, body=ResetBody),
+    post("/api/v1/state/{collector}/hidden", keep_hidden, body=HiddenBody),
 )
