@@ -12,7 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench import against, collectors, dcs, drain, encoding, messages, scripts, throughput
+from bench import (
+    against,
+    collectors,
+    dcs,
+    documents,
+    drain,
+    encoding,
+    messages,
+    scripts,
+    throughput,
+)
 from bench.figures import Row, Scale, machine, table
 
 ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
@@ -25,6 +35,7 @@ ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
     "drain": drain.rows,
     "dcs": dcs.reply_rows,
     "registers": dcs.polled_rows,
+    "documents": documents.document_rows,
     "scripts": scripts.rows,
 }
 

@@ -136,12 +136,11 @@ def streamed(dcs: Server, open_target: OpenTarget, folder: Path) -> Streamed:
     return Streamed(pace(readings, seconds=ended - run["started"], cpu=used), memory)
 
 
-def position(running: daemon.Daemon, register: str) -> datetime | None:
-    """Return how far a register has been read, by the state on disk."""
+def position(running: daemon.Daemon, name: str) -> Any:
+    """Return how far a register, or all, has been read, by the state on disk; or None."""
     with closing(running.database()) as database:
         row = database.execute("SELECT state FROM state").fetchone()
-    found: datetime | None = yaml.safe_load(row[0]).get(register) if row else None
-    return found
+    return yaml.safe_load(row[0]).get(name) if row else None
 
 
 def usual(dcs: Server, open_target: OpenTarget, folder: Path) -> Streamed:

@@ -16,12 +16,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from bench import daemon, peers
-from bench.dcs import BATCH, position
+from bench.dcs import BATCH, HEAD_START, position
 from bench.figures import Pace, Row, Scale, compared, middle, pace, spread
 from bench.throughput import check, null_target
 
-# A run begins so long after its daemon is started, in seconds: it must be ready by then.
-HEAD_START: Final = 10
 TIMES: Final = 8
 SHARE: Final = 10
 MINUTE: Final = timedelta(minutes=1)
@@ -119,13 +117,15 @@ class Read:
 def document_rows(folder: Path, scale: Scale) -> list[Row]:
     """Read a document of each format, the usual way in between."""
     size = scale.of(20, 1)
+    # A run begins so long after its daemon is started, in seconds: it must be ready by then.
+    head_start = scale.of(10, HEAD_START)
     ours: dict[str, list[Read]] = {name: [] for name in OPTIONS}
     theirs: dict[str, list[Read]] = {name: [] for name in OPTIONS}
     with server(size * 1_000_000) as said:
         for number in range(scale.rounds):
             for name in OPTIONS:
                 place = folder / f"{number}-{name}"
-                ours[name].append(polled(said, name, place))
+                ours[name].append(polled(said, name, place, head_start))
                 theirs[name].append(usual(said, name, place / "peer"))
     return [
         document_row(f"a {name} document of {size} MB", ours[name], theirs[name])
@@ -149,13 +149,13 @@ def document_row(what: str, ours: Sequence[Read], theirs: Sequence[Read]) -> Row
     )
 
 
-def polled(said: Mapping[str, Any], name: str, folder: Path) -> Read:
+def polled(said: Mapping[str, Any], name: str, folder: Path, head_start: int) -> Read:
     """Read a document with a daemon, from the run's beginning until its state is on disk."""
     count = said["counts"][name]
     collector = {
         "plugin": "http_json",
         "every": "3600s",
-        "offset": f"{(time.time() + HEAD_START) % 3600:.3f}s",
+        "offset": f"{(time.time() + head_start) % 3600:.3f}s",
         "params": {
             "url": f"{said['url']}/{name}",
             "max_bytes": 100_000_000,

@@ -6,6 +6,7 @@ print is JSON.
 """
 
 import asyncio
+import csv
 import importlib
 import json
 import os
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from xml.etree import ElementTree as ET
 
 from bench.daemon import memory_mib
 from bench.plugins import flood
@@ -83,6 +85,45 @@ def dcs(server: Mapping[str, Any], url: str) -> dict[str, float]:
     return {**used, "memory": memory_mib(os.getpid(), "VmHWM")}
 
 
+def document(name: str, url: str, store: str) -> dict[str, float]:
+    """Read a document of a web server, and write it through the batching WriteApi."""
+    library: Any = importlib.import_module("influxdb_client")
+    requests: Any = importlib.import_module("requests")
+    point, seconds = library.Point, library.WritePrecision.S
+    before = memory_mib(os.getpid(), "VmRSS")
+    began, cpu = time.monotonic(), time.process_time()
+    reply = requests.get(url)
+    reply.raise_for_status()
+    client = library.InfluxDBClient(store, token="t", org="o")
+    options = library.WriteOptions(batch_size=5000, flush_interval=1000)
+    with client.write_api(options) as writer:
+        for some in batched(parsed(name, reply), CHUNK):
+            points = [
+                point("reading")
+                .tag("series", f"{each['meter']}_kwh")
+                .field("value", float(each["kWh"]))
+                .time(datetime.fromisoformat(each["time"]), seconds)
+                for each in some
+            ]
+            writer.write("b", record=points, write_precision=seconds)
+    client.close()
+    used = {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+    memory = memory_mib(os.getpid(), "VmHWM")
+    return {**used, "memory": memory, "grown": memory - before}
+
+
+def parsed(name: str, reply: Any) -> list[Any]:
+    """Return the records of a document as scripts read them."""
+    if name == "JSON":
+        return list(reply.json()["data"])
+    if name == "NDJSON":
+        return [json.loads(line) for line in reply.iter_lines()]
+    if name == "CSV":
+        return list(csv.DictReader(reply.text.splitlines()))
+    root = ET.fromstring(reply.content)
+    return [{**row.attrib, **{each.tag: each.text for each in row}} for row in root.iterfind("row")]
+
+
 def batched(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """Yield rows so many at a time."""
     return (rows[at : at + size] for at in range(0, len(rows), size))
@@ -102,6 +143,8 @@ def main(name: str, *arguments: Any) -> None:
         found = write_api(arguments[0], int(arguments[1]), int(arguments[2]))
     elif name == "dcs":
         found = dcs(json.loads(arguments[0]), arguments[1])
+    elif name == "document":
+        found = document(*arguments)
     else:
         found = asyncio.run(mqtt(int(arguments[0]), arguments[1], arguments[2], int(arguments[3])))
     print(json.dumps(found))
