@@ -3,13 +3,11 @@
 import asyncio
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -17,28 +15,11 @@ from ingestd.cli import show
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.settings import MOMENT, config_option, known, load
 from ingestd.cli.stores import opened
+from ingestd.cli.writing import Written, tell_reasons, write
 from ingestd.config import Catalogue, Config
-from ingestd.errors import BodyRejected, BodyTooLarge, StoreUnavailable
+from ingestd.errors import StoreUnavailable
 from ingestd.model import MICROSECONDS, Point, Series, StoredPoint
-from ingestd.plugins._backoff import Backoff
-from ingestd.sinks import Sink, make_sink
-
-TARGET_PATIENCE: Final = 60.0  # seconds that a target may be away
-BACKOFF: Final = Backoff(first=0.5, longest=TARGET_PATIENCE)
-REASONS_SHOWN: Final = 5  # reasons
-
-
-@dataclass(slots=True)
-class Copied:
-    """How far a copy has come.
-
-    Attributes:
-        points: How many the target took.
-        refused: How many it will never take, by reason.
-    """
-
-    points: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+from ingestd.sinks import make_sink
 
 
 @click.command(short_help="Copy the history of one store into another.")
@@ -61,21 +42,18 @@ def copy(
     copied = asyncio.run(_copy(config, source, target, start, end))
     refused = sum(copied.refused.values())
     click.echo(f"{show.counted(copied.points, 'reading')} copied from {source} to {target}")
-    if refused:
-        click.echo(f"{show.counted(refused, 'reading')} refused by {target}:", err=True)
-        for reason, count in copied.refused.most_common(REASONS_SHOWN):
-            click.echo(f"  {count:,}: {show.visible(reason)}", err=True)
+    tell_reasons(copied.refused, f"refused by {target}")
     return FAILURE if refused else 0
 
 
 async def _copy(
     config: Config, source: str, target: str, start: datetime | None, end: datetime | None
-) -> Copied:
+) -> Written:
     if source == target:
         raise CommandError(f"expected two stores, got {source!r} twice")
     start_us = int(start.timestamp() * MICROSECONDS) if start else 0
     end_us = int((end or datetime.now(UTC)).timestamp() * MICROSECONDS)
-    copied, into = Copied(), known(config.stores, target, "store")
+    copied, into = Written(), known(config.stores, target, "store")
     writing = make_sink(into)
     async with opened(known(config.stores, source, "store")) as reading:
         if reading is None:
@@ -87,7 +65,7 @@ async def _copy(
             async with aclosing(batches):
                 with _progress(copied) as tell:
                     async for points in batches:
-                        await _write(writing, points, copied)
+                        await write(writing, points, copied)
                         tell()
         except StoreUnavailable as error:
             done = f"stopped after {copied.points:,} readings; run it again"
@@ -125,42 +103,8 @@ def _series(
     return found
 
 
-async def _write(sink: Sink, points: Sequence[Point], copied: Copied) -> None:
-    """Write points; what is refused is halved until the culprits stand alone."""
-    encoded = await asyncio.to_thread(sink.encode, points)
-    copied.refused.update(reason for _, reason in encoded.refused)
-    if encoded.body is None:
-        return
-    try:
-        await _patiently(sink, encoded.body.data)
-    except (BodyRejected, BodyTooLarge) as error:
-        if len(points) == 1:
-            copied.refused[str(error)] += 1
-            return
-        middle = len(points) // 2
-        copied.refused.subtract(reason for _, reason in encoded.refused)  # they come again
-        await _write(sink, points[:middle], copied)
-        await _write(sink, points[middle:], copied)
-    else:
-        copied.points += encoded.body.points
-
-
-async def _patiently(sink: Sink, data: bytes) -> None:
-    """Write, trying again for a while if the store is away."""
-    deadline, failures = time.monotonic() + TARGET_PATIENCE, 0
-    while True:
-        try:
-            return await sink.write(data)
-        except StoreUnavailable as error:
-            failures += 1
-            wait = max(BACKOFF.pause(failures), error.retry_after or 0.0)
-            if time.monotonic() + wait > deadline:
-                raise
-        await asyncio.sleep(wait)
-
-
 @contextmanager
-def _progress(copied: Copied) -> Iterator[Callable[[], None]]:
+def _progress(copied: Written) -> Iterator[Callable[[], None]]:
     """Show on a terminal how far a copy has come, whenever it is told to."""
     if not sys.stderr.isatty():
         yield lambda: None
