@@ -75,3 +75,15 @@ def as_database(folder: Path, tables: Tables) -> Path:
         db.commit()
     path.chmod(0o400)
     return path
+
+
+def readings_database(path: Path, readings: Mapping[str, Sequence[tuple[Any, Any]]]) -> Path:
+    """Write a database of readings like BMON's, with the table of its own that it has."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE [_last_raw] (id varchar(50) primary key, ts integer, val real)")
+        db.execute("INSERT INTO [_last_raw] VALUES ('counter', 1, 2)")
+        for name, rows in readings.items():
+            db.execute(f"CREATE TABLE [{name}] (ts integer primary key, val real)")
+            db.executemany(f"INSERT INTO [{name}] (ts, val) VALUES (?, ?)", rows)
+        db.commit()
+    return path

@@ -18,6 +18,7 @@ from ingestd.bmon.importing import (
     Sensor,
     dumped,
     each_note,
+    nameable,
     sensor_notes,
     sensors,
     stored,
@@ -109,7 +110,7 @@ def site_of(export: Export, config: Config, output: Path, zone: str | None) -> S
         notes += said if export[SCRIPTS] else []
     notes += sensor_notes(export)
     series = []
-    for sensor in sensors(export):
+    for sensor in filter(lambda each: nameable(each.name), sensors(export)):
         if where := _described(sensor.name, config, output):
             notes.append(f"sensor {sensor.name}: is described at {where}: left out")
         elif sensor.description:

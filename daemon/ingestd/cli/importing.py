@@ -13,6 +13,7 @@ import click
 from ingestd.bmon.importing import SCRIPTS, Entry, Setup, params_stay, setups, written
 from ingestd.cli import show
 from ingestd.cli.bmonexport import Site, Zone, read_export, site_of
+from ingestd.cli.bmonhistory import bmon_history
 from ingestd.cli.bmonscripts import needs_of
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import Verbs, config_option, load
@@ -39,6 +40,9 @@ class PlannedCollector:
 @click.group("import", cls=Verbs, short_help="Take over what another system has set up.")
 def import_() -> None:
     """Take over what another system has set up."""
+
+
+import_.add_command(bmon_history)
 
 
 @import_.command(short_help="Take over scripts and sensors of BMON.")

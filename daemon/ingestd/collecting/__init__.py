@@ -3,7 +3,7 @@
 from ingestd.collecting.collector import Collector
 from ingestd.collecting.collectors import Collectors, naming_of, schedule_of
 from ingestd.collecting.committer import StateCommitter
-from ingestd.collecting.points import Conversion
+from ingestd.collecting.points import Conversion, Naming
 from ingestd.collecting.run import SLICE, Run
 from ingestd.collecting.services import Services
 from ingestd.collecting.setup import RunSetup
@@ -14,6 +14,7 @@ __all__ = [
     "Collector",
     "Collectors",
     "Conversion",
+    "Naming",
     "Pulse",
     "Run",
     "RunSetup",

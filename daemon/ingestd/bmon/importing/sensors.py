@@ -52,10 +52,10 @@ class Sensor:
 
 
 def sensors(export: Export) -> list[Sensor]:
-    """Return the sensors of an export that can be named here, in the order of their ids."""
+    """Return the sensors of an export, in the order of their ids."""
     units = {str(row.get("id")): _line(row.get("label")) for row in export[UNITS]}
     rows = sorted(export[SENSORS], key=lambda row: str(row.get("sensor_id")))
-    return [_sensor(row, units) for row in rows if nameable(row.get("sensor_id"))]
+    return [_sensor(row, units) for row in rows]
 
 
 def sensor_notes(export: Export) -> list[str]:
@@ -81,7 +81,7 @@ def zones(export: Export) -> list[str]:
 
 
 def _sensor(row: Row, units: Mapping[str, str]) -> Sensor:
-    name, notes = str(row["sensor_id"]), []
+    name, notes = str(row.get("sensor_id")), []
     unit = units.get(str(row.get("unit_id", row.get("unit"))), "")
     function = str(row.get("tran_calc_function") or "").strip()
     shown = " ".join(function.split())
