@@ -1,5 +1,6 @@
 """What a collector knows of how it is, while it runs, over restarts and reloads."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ async def test_a_stream_says_how_its_connection_is(tmp_path: Path) -> None:
             async def run(*, ctx, **_):
                 yield {"readings": [(None, "level", 1)]}
                 ctx.disconnected(OSError("broker:\\nrefused"))
-                await asyncio.sleep(0.05)
+                await ctx.shared(asyncio.Event).wait()
                 ctx.connected()
                 ctx.log.info("back")
                 await asyncio.sleep(3600)
@@ -71,6 +72,7 @@ async def test_a_stream_says_how_its_connection_is(tmp_path: Path) -> None:
         )
         await here.until(lambda: state(here) == "disconnected")
         assert why(here) == "has no connection: broker: refused"
+        here.services.shared.get(asyncio.Event).set()
         await here.until(lambda: bool(here.logged("back")))
 
         assert state(here) == "fresh"
