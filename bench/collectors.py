@@ -28,7 +28,13 @@ def many_rows(folder: Path, scale: Scale) -> list[Row]:
                 f"meter-{at}": {**config, "params": {"series": f"meter-{at}"}}
                 for at in range(number)
             }
-            some, share = watched(folder / f"{jitter:g}-{turn}", collectors, every, intervals=3)
+            some, share = watched(
+                folder / f"{jitter:g}-{turn}",
+                collectors,
+                every,
+                intervals=3,
+                strict=not scale.quick,
+            )
             lags.append(p99(some))
             shares.append(share)
         lag, share = median(lags), median(shares)
@@ -45,9 +51,17 @@ def many_rows(folder: Path, scale: Scale) -> list[Row]:
 
 
 def watched(
-    folder: Path, collectors: dict[str, Any], every: int, *, intervals: int
+    folder: Path, collectors: dict[str, Any], every: int, *, intervals: int, strict: bool
 ) -> tuple[Sequence[float], float]:
-    """Return how late runs started, in seconds, and how much of one core the daemon used."""
+    """Return how late runs started, in seconds, and how much of one core the daemon used.
+
+    Args:
+        folder: Where the daemon may work.
+        collectors: Their configuration.
+        every: The seconds from one run of each to the next.
+        intervals: How many of them to watch.
+        strict: Whether a figure counts only if no run was missed; a busy machine misses some.
+    """
     with nullstore.running() as null:
         store = {"type": "influxdb", "url": null.url, "org": "o", "bucket": "b", "token": "t"}
         with daemon.running(folder, stores={"store": store}, collectors=collectors) as running:
@@ -60,7 +74,7 @@ def watched(
     found = [run for run in runs if from_time < run["started"] < until]
     # A busy machine lets us sleep longer than we asked for.
     expected = round(len(collectors) * (until - from_time) / every)
-    if not 0.9 * expected < len(found) < 1.1 * expected:
+    if not found or (strict and not 0.9 * expected < len(found) < 1.1 * expected):
         raise RuntimeError(f"expected about {expected} runs, got {len(found)}")
     return [run["started"] - run["tick"] for run in found], share
 
