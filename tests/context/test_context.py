@@ -271,7 +271,7 @@ async def test_settled_waits_for_all_receipts_and_hurries_the_open_ones() -> Non
     assert [len(hurries) for _, hurries in some] == [1, 0, 1]
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(WITHIN)
 @pytest.mark.slow  # tens of thousands of receipts
 def test_receipts_of_a_long_stream_are_few_in_memory() -> None:
     """A stream yields for years; and adding one is quick however many are open."""

@@ -14,6 +14,7 @@ from ingestd.contract.result import Result, take_apart
 from ingestd.errors import ResultError
 from ingestd.records import yamlvalues
 from ingestd.worker import wire
+from tests.support.deadline import WITHIN
 from tests.support.foreign import (
     RESULT,
     Colour,
@@ -167,7 +168,7 @@ def test_failure_of_lazy_readings_is_told() -> None:
     assert said == "readings: cannot be listed: OSError(5, 'foreign code')"
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(WITHIN)
 def test_graph_with_back_references_is_refused_at_once() -> None:
     """Following each of them would take for ever, and the event loop with it."""
     said = refusal({"site": family()})

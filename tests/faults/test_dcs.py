@@ -25,7 +25,7 @@ from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.dcs import FakeDcs, Gap, Register, VirtualMeter
 
 # They wait for kills, starts and the server: half a minute each on an idle machine.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
 KILLS: Final = 10

@@ -25,12 +25,13 @@ from ingestd.plugins.http_push.formats.plain import readings
 from ingestd.plugins.http_push.formats.radiobridge import radio_bridge
 from ingestd.plugins.http_push.formats.things import things
 from ingestd.plugins.http_push.routes import ROUTES, Route
+from tests.support.deadline import WITHIN
 from tests.support.pushmessages import NOW, message
 
 ENDLESS: Final = "1" * 200_000
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(WITHIN)
 @pytest.mark.parametrize("text", [ENDLESS, f"{ENDLESS}x", f"1.{ENDLESS}x", f"1e{ENDLESS}x"])
 def test_endless_numbers_are_refused_at_once(text: str) -> None:
     """A text of a megabyte is no number, and it does not take hours to say so."""

@@ -49,13 +49,14 @@ async def buried(it: RunningDaemon) -> None:
 
 async def test_dead_letters_are_listed_page_by_page(it: RunningDaemon) -> None:
     """Each has its number, payload and reason; a page begins behind the last one."""
+    before = time.time()
     await buried(it)
     first, second, third = await it.get("dead-letters")
 
     assert first["store"] == "main"
     assert first["payload"].startswith("reading,series=bad value=0.0 0")
     assert "no such sensor" in first["reason"]
-    assert abs(first["at"] - time.time()) < 60
+    assert before <= first["at"] <= time.time()
     assert await it.get("dead-letters", limit=2) == [first, second]
     assert await it.get("dead-letters", after=second["id"], store="main") == [third]
     assert await it.get("dead-letters", store="other") == []
@@ -117,6 +118,7 @@ async def test_an_outage_is_shown(it: RunningDaemon, influx2: Influx2) -> None:
     """While a store is down, its health says why and when it is tried again, without its token."""
     influx2.always = answer(503, "token secret is not for you")
     delivery = it.daemon.deliveries.by_store["main"]
+    before = time.time()
     await it.post("collectors/good/run")
     await it.until(lambda: delivery.spooled == 3)
     (store,) = (await it.get("status"))["stores"]
@@ -127,7 +129,7 @@ async def test_an_outage_is_shown(it: RunningDaemon, influx2: Influx2) -> None:
     assert store["retry_in"] <= 1
     assert store["spool"].items() <= spool.items()
     assert (spool["store"], spool["points"], spool["bodies"]) == ("main", 3, 1)
-    assert abs(spool["oldest_at"] - time.time()) < 60
+    assert before <= spool["oldest_at"] <= time.time()
 
     influx2.always = None
     await it.until(lambda: not delivery.spooled)
