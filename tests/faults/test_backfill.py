@@ -119,6 +119,8 @@ def test_kills_repeat_windows_and_skip_none(
             assert now_at >= position
             position = now_at
         archive.latency = 0
+        patient = {"main": {**store, "timeout": "1m"}}  # than which a busy machine is faster
+        daemon.configure(**{**daemon.config, "stores": patient})
         daemon.start()
         eventually(lambda: settled(daemon), what="everything read and stored")
         found = daemon.get("backfills")[0]

@@ -144,7 +144,7 @@ def test_kills_during_collection_repeat_and_never_skip(
         for reader in READERS:
             after = 0
             for _ in range(2):
-                daemon.wait_for("run ok", after=after, collector=reader.name, within=60)
+                daemon.wait_for("run ok", after=after, collector=reader.name)
                 after = len(daemon.lines)
 
     assert differences(look(), truth(dcs, SINCE)) == {}

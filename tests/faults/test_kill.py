@@ -174,7 +174,9 @@ def settle(daemon: DaemonProcess, meters: MeterServer, stores: Mapping[str, Stor
     """Let the daemon run in peace until it has read and stored everything."""
     for store in stores.values():
         store.torment(Mode.UP)
-    daemon.configure(**{**daemon.config, "daemon": {}})  # with the API
+    # With the API, and with the time that a store may need when the machine is busy.
+    patient = {name: {**each, "timeout": "1m"} for name, each in daemon.config["stores"].items()}
+    daemon.configure(**{**daemon.config, "stores": patient, "daemon": {}})
     daemon.start()
 
     def quiet() -> bool:
