@@ -9,7 +9,7 @@ from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import format_of
 from ingestd.plugins._times import notation
 
-from .options import OPTIONS, description_of, layout_in, records_in, time_of
+from .options import OPTIONS, description_of, layout_in, plus_of, records_in, time_of
 
 
 def check_shape(given: Given, run: Callable[..., Any]) -> None:
@@ -28,6 +28,7 @@ def check_shape(given: Given, run: Callable[..., Any]) -> None:
     given.read(lambda each: records_in(some(each, "records"), whole=False))
     given.read(lambda each: layout_in(some(each, "layout", "fields")))
     given.read(lambda each: time_of(some(each, "time", "records")))
+    given.read(lambda each: plus_of(some(each, "time", "time_plus", "records")))
     given.read(lambda each: notation(some(each, "time_format").get("time_format")))
-    others = OPTIONS - {"records", "layout", "fields", "time", "time_format"}
+    others = OPTIONS - {"records", "layout", "fields", "time", "time_plus", "time_format"}
     given.read(lambda each: description_of(some(each, *others), zone=None))

@@ -20,8 +20,8 @@ from .together import plan_of
 
 # Every plugin that reads documents has them under these names.
 OPTIONS: Final = frozenset(
-    ["records", "layout", "fields", "time", "time_format", "series", "value", "values", "tags"]
-) | frozenset(OF_VALUES)
+    ["records", "layout", "fields", "series", "value", "values", "tags", *OF_VALUES]
+) | {"time", "time_plus", "time_format"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class Description:
         records: Where the records are; None: the document is one.
         layout: How they are laid out there.
         time: Finds the time, or None.
+        plus: Finds by how many seconds the time is later than that, or None.
         values: Template of a series, path to its value, and what that means.
         one: Whether the option for them is ``value``.
         tags: Name and template.
@@ -41,6 +42,7 @@ class Description:
     records: Records | None
     layout: Layout
     time: Lookup | None
+    plus: Lookup | None
     values: tuple[DescribedValue, ...]
     one: bool
     tags: tuple[tuple[str, str], ...]
@@ -76,6 +78,7 @@ class Description:
             layout=self.layout,
             scoped=scoped,
             time=None if self.time is None else find(self.time, scoped=scoped),
+            plus=None if self.plus is None else find(self.plus, scoped=scoped),
             values=tuple(
                 (name.compiled(scoped=scoped), find(value, scoped=scoped), number)
                 for name, value, number in series
@@ -83,14 +86,14 @@ class Description:
             tags=tuple((name, text.compiled(scoped=scoped)) for name, text in tags),
             nulls=tuple(null_finder(each.path) for each in self.values),
             notation=self.notation,
-            plan=None if scoped else plan_of(self.time, series),
+            plan=None if scoped or self.plus else plan_of(self.time, series),
         )
 
     def _where(self, value: DescribedValue) -> str:
         return "value" if self.one else f"value of {value.series!r}"
 
     def _scoped(self, templates: list[Template], values: list[Lookup]) -> bool:
-        lookups = [*values, *([self.time] if self.time else [])]
+        lookups = [*values, *(each for each in (self.time, self.plus) if each)]
         return any(each.own is None for each in lookups) or any(each.scoped for each in templates)
 
 
@@ -126,6 +129,7 @@ def description_of(
         records=records_in(options, whole=whole),
         layout=layout_in(options),
         time=time_of(options),
+        plus=plus_of(options),
         one=values is None,
         values=tuple(described_values({series: value} if values is None else values, options)),
         tags=tags_of(options.get("tags")),
@@ -164,6 +168,19 @@ def time_of(options: Mapping[str, Any]) -> Lookup | None:
     time = options.get("time")
     known = records_of(options.get("records"))
     return None if time is None else lookup_of(time, known, where="time")
+
+
+def plus_of(options: Mapping[str, Any]) -> Lookup | None:
+    """Return what finds by how much the time of a record is later than ``time``, or None.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    plus = options.get("time_plus")
+    known = records_of(options.get("records"))
+    if plus is not None and options.get("time") is None:
+        raise ValueError("time_plus: expected `time` beside it, to know what it is added to")
+    return None if plus is None else lookup_of(plus, known, where="time_plus")
 
 
 def tags_of(tags: Any) -> tuple[tuple[str, str], ...]:

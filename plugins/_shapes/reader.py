@@ -10,6 +10,7 @@ from ingestd.plugins._documents import Listed
 from ingestd.plugins._times import Notation
 
 from .layouts import Layout, one_by_one
+from .plus import later
 from .records import EVERYTHING, Node, Records, look
 from .together import Plan
 
@@ -33,6 +34,7 @@ class Reader:
         layout: How they are laid out there.
         scoped: Whether records are nodes.
         time: The time of a record; None if it has none.
+        plus: By how many seconds the time is later than that; None if it is that.
         values: Series, or what tells it; what finds the value; and what reads it as a number:
             for each reading that a record makes.
         tags: Tag and its text, or what tells it.
@@ -45,6 +47,7 @@ class Reader:
     layout: Layout
     scoped: bool
     time: Find | None
+    plus: Find | None
     values: tuple[tuple[str | Find, Find, Find], ...]
     tags: tuple[tuple[str, str | Find], ...]
     nulls: tuple[Callable[[Any], bool], ...]
@@ -86,6 +89,7 @@ class Reader:
     def compiled(self) -> Callable[[Sequence[Any], Any], list[Reading]]:
         """Return ``readings``, prepared to be called often."""
         moment, fixed, time_of, values = self._moment(), self._fixed_tags(), self.time, self.values
+        plus = self.plus
         alike: tuple[Any, ...] = (fixed,) if fixed else ()
         vary = [(name, fill) for name, fill in self.tags if not isinstance(fill, str)]
         plan = None if self.tags else self.plan
@@ -101,6 +105,8 @@ class Reader:
             for record in records:
                 if time_of:
                     time = moment(time_of(record))
+                if plus:
+                    time = later(time, plus(record))
                 if vary:
                     tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
                     rest = (tags,) if tags else ()

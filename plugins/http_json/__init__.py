@@ -10,8 +10,9 @@ Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``ent
 (default: as it looks); ``csv``, ``charset``; ``records`` -- path to the records
 (default: the document); ``layout`` -- ``records``, ``columns`` or ``rows``; ``fields``
 -- names of columns without a header; ``time`` -- path in a record (default: now);
-``time_format``, ``timezone``; ``series`` -- a template such as ``{site}_{name}`` --
-with ``value``, or ``values`` -- series to path; ``tags`` -- name to template.
+``time_plus`` -- path to seconds behind that; ``time_format``, ``timezone``; ``series``
+-- a template such as ``{site}_{name}`` -- with ``value``, or ``values`` -- series to
+path; ``tags`` -- name to template.
 Parameters, values: ``words``, ``nothing``, ``decimal``, ``units``.
 Parameters, going on: ``{since}`` and ``{until}`` or ``{last}`` in the address, query or body,
 or ``since_param`` and ``until_param`` -- what is asked for; ``since_format``,
@@ -78,6 +79,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     layout: str = "records",
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
+    time_plus: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     series: str | None = None,
@@ -123,6 +125,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         "layout": layout,
         "fields": fields,
         "time": time,
+        "time_plus": time_plus,
         "time_format": time_format,
         "series": series,
         "value": value,

@@ -11,8 +11,8 @@ Parameters, reading: ``topics`` -- filters, or dicts with a ``filter`` and any o
 the following; ``qos``; ``series`` -- a template such as ``{1}_{3}``; ``value`` --
 JMESPath in the payload -- or ``values`` -- template to JMESPath, or to ``path`` and what
 the value means; ``format``, ``csv``, ``charset``, ``records``, ``layout``, ``fields`` --
-what a payload with several records looks like; ``time``, ``time_format``, ``timezone``;
-``tags`` -- name to template;
+what a payload with several records looks like; ``time``, ``time_plus``,
+``time_format``, ``timezone``; ``tags`` -- name to template;
 ``words`` -- word to number; ``nothing`` -- what says that there is no value; ``decimal`` --
 what stands before the fraction; ``units`` -- what may follow a number; ``retained`` --
 ``ignore`` or ``once``.
@@ -68,6 +68,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     layout: str | None = None,
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
+    time_plus: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     tags: Mapping[str, str] | None = None,
@@ -96,6 +97,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         layout=layout,
         fields=fields,
         time=time,
+        time_plus=time_plus,
         time_format=time_format,
         tags=tags,
         words=words,
@@ -146,7 +148,7 @@ def check(**params: Any) -> list[str]:
             value=each.value,
             values=each.values,
             tags=each.tags,
-            **vars_of(each, "time", "time_format", "records", "layout"),
+            **vars_of(each, "time", "time_plus", "time_format", "records", "layout"),
             **vars_of(each, *DOCUMENT_OPTIONS, *VALUE_OPTIONS),
         )
     )

@@ -28,7 +28,7 @@ LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 OPTIONS: Final = frozenset({"filter", "qos", *DESCRIBED, *DOCUMENT_OPTIONS})
 # What is only said of payloads that are more than a value.
 LOOKS_INTO: Final = (
-    *("value", "values", "time", "records", "layout", "fields"),
+    *("value", "values", "time", "time_plus", "records", "layout", "fields"),
     *("format", "csv", "charset"),
 )
 LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value
