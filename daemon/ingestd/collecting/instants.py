@@ -19,6 +19,7 @@ from ingestd.plugins._times import Bounds, NoTime, Twice, instant, settle
 
 TOO_EARLY: Final = "too_early"
 TOO_LATE: Final = "too_late"
+WIDE: Final = 16  # series in a turn
 CONTRADICTION: Final = "contradiction"  # another value for the same series and time
 # A machine whose clock says less has not set it, and knows no future.
 RELEASED: Final = 1_793_491_200  # 2026-11-01 in UTC
@@ -113,35 +114,57 @@ def settled(
 
 
 def contradictions(
-    series: Sequence[Series], times_us: Sequence[int], values: Sequence[float]
+    series: Sequence[Series], times_us: Sequence[int], values: Sequence[float], *, turn: int = 0
 ) -> Sequence[int]:
     """Return the places of readings after which another value comes for the same series and time.
 
     Nearly always a time was misread: stores would keep the last, and say nothing.
+
+    Args:
+        series: A series for each reading.
+        times_us: Its time.
+        values: Its value.
+        turn: After how many readings the series come again in the same order; 0 if they do not.
     """
     count = len(times_us)
-    if len(set(times_us)) == count:
+    if turn == count or (turn and _each_turn_is_later(times_us, turn)):
         return ()
-    keys = list(map(id, series))
-    width = len(set(keys))
-    if width == count or _by_turns(keys, times_us, width):
-        return ()
-    last = dict(zip(zip(keys, times_us, strict=True), values, strict=True))
+    last = dict(zip(zip(map(id, series), times_us, strict=True), values, strict=True))
     if len(last) == count:
         return ()
     return [
         at
-        for at, (key, time_us, value) in enumerate(zip(keys, times_us, values, strict=True))
-        if last[key, time_us] != value
+        for at, (each, time_us, value) in enumerate(zip(series, times_us, values, strict=True))
+        if last[id(each), time_us] != value
     ]
 
 
-def _by_turns(keys: Sequence[int], times_us: Sequence[int], width: int) -> bool:
-    """Say whether all series come in the same order again and again, each turn later."""
-    if keys[width:] != keys[:-width]:
+def turn_of(names: Sequence[Any]) -> int:
+    """Return after how many names they come again in the same order; 0 if they do not.
+
+    Most sources give all series of one time, and then those of the next.
+    """
+    try:
+        turn = names.index(names[0], 1)
+    except ValueError:
+        turn = len(names)
+    by_turns = names[turn:] == names[: len(names) - turn]
+    return turn if by_turns and len(set(names[:turn])) == turn else 0
+
+
+def _each_turn_is_later(times_us: Sequence[int], turn: int) -> bool:
+    """Say whether no time is before the one before it, and a turn has none of another one's."""
+    begins, ends = times_us[turn::turn], times_us[turn - 1 :: turn]
+    if not all(map(lt, ends, begins)):
         return False
-    begins, ends = times_us[width::width], times_us[width - 1 :: width]
-    return list(times_us) == sorted(times_us) and all(map(lt, ends, begins))
+    return _each_turn_is_of_one_time(times_us, turn) or list(times_us) == sorted(times_us)
+
+
+def _each_turn_is_of_one_time(times_us: Sequence[int], turn: int) -> bool:
+    if turn < WIDE:  # looking at each turn would take longer than sorting
+        return False
+    rows = (times_us[at : at + turn] for at in range(0, len(times_us), turn))
+    return all(row.count(row[0]) == len(row) for row in rows)
 
 
 def contradiction(point: Point) -> ReadingError:

@@ -18,6 +18,7 @@ from ingestd.collecting.instants import (
     contradictions,
     instant_of,
     settled,
+    turn_of,
 )
 from ingestd.config import Catalogue, SeriesDescription
 from ingestd.contract import reading_as_builtins, safe_repr
@@ -216,14 +217,18 @@ class Naming:
             if not isfinite(sum(values)):
                 return None
             times_us = _all_microseconds(times, *self._limits.span(now))
-            series = self._all_as_written(names)
-        except (ValueError, OverflowError, ReadingError):  # the first: not all are triples
+            turn = turn_of(names)
+            series = self._all_as_written(names[:turn] if turn else names)
+        # The first: not all are triples. The second: a name that cannot be looked up.
+        except (ValueError, TypeError, OverflowError, ReadingError):
             return None
         if not series or not times_us:
             return None
+        if turn:
+            series = (series * -(-len(names) // turn))[: len(names)]
         points = list(zip(series, times_us, values, strict=True))
-        found = Conversion(points, *newest_of(series, times_us, most=len(self._as_written)))
-        found.refuse_at(contradictions(series, times_us, values))
+        found = Conversion(points, *newest_of(series, times_us, turn=turn))
+        found.refuse_at(contradictions(series, times_us, values, turn=turn))
         return found
 
     def _all_as_written(self, names: Sequence[Any]) -> list[Series] | None:
@@ -234,7 +239,7 @@ class Naming:
         known = self._as_written
         try:
             return list(map(known.__getitem__, names))
-        except (KeyError, TypeError):  # the latter: one that cannot be looked up
+        except KeyError:
             pass
         if set(map(type, names)) != {str}:
             return None
@@ -272,22 +277,17 @@ class Naming:
 
 
 def newest_of(
-    series: Sequence[Series], times_us: Sequence[int], *, most: int | None = None
+    series: Sequence[Series], times_us: Sequence[int], *, turn: int = 0
 ) -> tuple[dict[Series, int], int]:
     """Return the latest time of each series, and the latest of all, from two columns.
 
     Args:
         series: A series for each reading.
         times_us: Its time.
-        most: How many series there are at most, if that is known. A source that reads all of
-            them by turns has all in as many readings at the end, and then no others are looked at.
+        turn: After how many readings the series come again in the same order; 0 if they do not.
     """
     newest_us = max(times_us)
-    newest: dict[Series, int] = {}
-    if most is not None:
-        newest = dict(zip(series[-most:], times_us[-most:], strict=True))
-    if len(newest) != most:
-        newest = dict(zip(series, times_us, strict=True))
+    newest = dict(zip(series[-turn:], times_us[-turn:], strict=True))
     # The last of each is the latest, unless the source begins with what is new.
     backwards = times_us[0] > times_us[-1] or newest_us not in newest.values()
     if len(newest) < len(series) and backwards:
