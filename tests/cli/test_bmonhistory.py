@@ -122,7 +122,7 @@ def test_everything_comes_and_again_without_doubling_it(
     assert not list(daemon.state_dir.glob("bmon-history*"))
 
 
-@pytest.mark.slow(20)  # Python starts for each of a dozen kills
+@pytest.mark.slow(60)  # Python starts for each of a dozen kills
 @pytest.mark.parametrize("kind", ["embedded", "victoriametrics"])
 def test_kills_cost_no_reading(
     kind: str, daemon: DaemonProcess, cli: CommandLine, victoriametrics_url: str
