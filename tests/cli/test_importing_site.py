@@ -145,6 +145,18 @@ def test_what_is_described_already_is_left_out(daemon_folder: DaemonFolder, tmp_
     }  # fmt: skip
 
 
+def test_what_stands_in_no_file_is_not_said_to(cli: CommandLine, tmp_path: Path) -> None:
+    """A file that is there already is kept, also one of an import without sensors."""
+    output = cli.config_path.parent / "conf.d" / "bmon.yaml"
+    output.parent.mkdir()
+    output.write_text("collectors: {}\n")
+    said = cli("import", "bmon", str(as_dump(tmp_path, tables(ALASKA))))
+
+    assert f"{output}: is there already, and is kept as it is" in said.out
+    assert "described under series" not in said.out
+    assert "time zone of the scripts" not in said.out
+
+
 def test_an_export_without_sensors_is_told(cli: CommandLine, tmp_path: Path) -> None:
     """Raw values would go on under the same ids."""
     said = cli("import", "bmon", str(as_dump(tmp_path, {"periodicscript": [OKOFEN]})))

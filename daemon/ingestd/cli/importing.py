@@ -96,7 +96,8 @@ def bmon(
 
     fresh, states = _change(config, take_over)
     _tell(plans, states)
-    _tell_site(site)
+    if fresh or _same(output, text):
+        _tell_site(site)
     _tell_file(output, text, fresh=fresh)
     _tell_notes(plans, site, output)
 
