@@ -23,6 +23,7 @@ from ingestd.plugins.mqtt.options import address, entries_of
 from ingestd.plugins.mqtt.routes import Message, Routes
 from ingestd.testing import collect, context
 from tests.support.ports import free_port
+from tests.support.recorded import moved
 
 ROOT: Final = Path(__file__).parent.parent
 BLOCK: Final = re.compile(r"^( *)```(yaml|python)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -99,12 +100,17 @@ def in_conf() -> Iterator[Example]:
 EXAMPLES: Final = [*on_pages(), *in_conf()]
 
 
+def collectors_of(text: str) -> Any:
+    """Return the collectors of a configuration, with variables that are made up."""
+    return (yaml.safe_load(VARIABLE.sub("made-up", text)) or {}).get("collectors")
+
+
 def params_for(plugin: str) -> list[Any]:
     """Return the params of every collector in the examples that has a plugin."""
     return [
         pytest.param(dict(each.get("params") or {}), id=f"{example.where}:{name}")
         for example in EXAMPLES
-        for name, each in ((yaml.safe_load(example.text) or {}).get("collectors") or {}).items()
+        for name, each in (collectors_of(example.text) or {}).items()
         if each["plugin"] == plugin
     ]
 
@@ -198,7 +204,7 @@ async def test_http_json_takes_the_options_of_an_example(params: dict[str, Any])
         return web.Response(status=404)
 
     app = web.Application()
-    app.router.add_get("/", nothing)
+    app.router.add_route("*", "/{path:.*}", nothing)
     async with TestServer(app) as server, context() as ctx:
         with pytest.raises(AnswerError, match="404"):
-            await collect(http_json.run, ctx=ctx, **{**params, "url": str(server.make_url("/"))})
+            await collect(http_json.run, ctx=ctx, **moved(params, str(server.make_url(""))))
