@@ -222,6 +222,7 @@ async def test_tokens_of_another_client_are_not_used() -> None:
 
         with pytest.raises(AnswerError, match="invalid_grant"):
             await there.run()
+        assert [each["refresh_token"] for each in server.asked] == ["first-refresh"] * 2
 
 
 async def test_device_is_allowed_once() -> None:

@@ -1,6 +1,6 @@
 """An OAuth 2 server, made of Authlib's parts, in front of one source; each in a thread.
 
-It rotates refresh tokens: each works once.
+It rotates refresh tokens: each works once, or until a newer access token is used.
 """
 
 import json
@@ -90,6 +90,7 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]
     def __init__(self, client: Client) -> None:
         super().__init__(scopes_supported=["read", "meters"])
         self.client = client
+        self.patient = False
         self.tokens: list[Token] = []
 
     def query_client(self, client_id: str) -> Client | None:
@@ -140,8 +141,8 @@ class Refresh(grants.RefreshTokenGrant):  # type: ignore[misc]
         return "owner"
 
     def revoke_old_credential(self, token: Token) -> None:
-        """Let it work no more, nor the access token beside it."""
-        token["revoked"] = True
+        """Let it work no more, nor the access token beside it; or not yet."""
+        token["superseded" if self.server.patient else "revoked"] = True
 
 
 class Credentials(grants.ClientCredentialsGrant):  # type: ignore[misc]
@@ -157,6 +158,7 @@ class OAuth2Server:
     Attributes:
         client: The only one there is.
         lifetime: Of an access token, in seconds.
+        patient: Whether a refresh token works until a newer access token is used.
         allowed: What the owner says to a device: None as long as nothing.
         opens_to_all: Whether every token that it has given opens the source, or none does.
         document: What the source answers.
@@ -169,6 +171,7 @@ class OAuth2Server:
 
     client: Client = field(default_factory=Client)
     lifetime: int = 3600
+    patient: bool = False
     allowed: bool | None = None
     opens_to_all: bool = True
     document: Any = field(default_factory=lambda: {"v": 1})
@@ -182,6 +185,7 @@ class OAuth2Server:
         """Put Authlib's parts together."""
         self.hold.set()
         self.issuer = Issuer(self.client)
+        self.issuer.patient = self.patient
         owner, codes = self, dict[str, Any]()
 
         class Device(DeviceCodeGrant):  # type: ignore[misc]
@@ -237,12 +241,18 @@ class OAuth2Server:
 
     def opens(self, header: str) -> bool:
         """Say whether the source opens by a header."""
-        return self.opens_to_all and any(
-            header == f"Bearer {each['access_token']}"
+        good = [
+            at
+            for at, each in enumerate(self.issuer.tokens)
+            if header == f"Bearer {each['access_token']}"
             and not each.get("revoked")
             and not each.get("ended")
-            for each in self.issuer.tokens
-        )
+        ]
+        if not good or not self.opens_to_all:
+            return False
+        for earlier in self.issuer.tokens[: good[0]]:
+            earlier["revoked"] = earlier.get("superseded", False) or earlier.get("revoked")
+        return True
 
     def token_answer(self, path: str, form: dict[str, str], headers: Any) -> Any:
         """Answer as the token server: status, document and headers."""
