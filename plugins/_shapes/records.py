@@ -15,6 +15,8 @@ from ingestd.plugins._fields import Path, compile_path
 STEP: Final = r'(?:[A-Za-z_]\w*|"[^"\\]+"|\*|\{[A-Za-z_]\w*\})'
 NAMES: Final = re.compile(rf"{STEP}(?:\.{STEP})*")
 SPLIT: Final = re.compile(STEP)
+# Where answers say what went wrong.
+TELLING: Final = frozenset({"error", "errors", "fault", "message", "reason", "detail"})
 WHOLE: Final = "@"  # JMESPath for the document itself
 
 
@@ -117,6 +119,8 @@ def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
         for holder in holders:
             for node in elements(holder):
                 if node.value is None and at:
+                    if node.parent and has_errors(node.parent.value):
+                        missed.append(node.parent.value)
                     continue  # null on the way: there is nothing
                 before = len(found)
                 found += stepped(node, step, last=at == len(steps) - 1)
@@ -124,6 +128,11 @@ def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
                     missed.append(node.value)
         holders = found
     return holders, missed
+
+
+def has_errors(held: Any) -> bool:
+    """Say whether an object lists errors, so that null beside them means more than nothing."""
+    return isinstance(held, dict) and bool(held.get("errors"))
 
 
 def stepped(node: Node, step: str, *, last: bool) -> Iterator[Node]:
@@ -168,13 +177,20 @@ def look(found: Any, document: Any) -> str:
     if found is not None:
         return shown(found)
     if isinstance(document, dict):
-        return f"nothing; the keys beside it are {', '.join(map(str, document))[:200]}"
+        keys = ", ".join(map(str, document))
+        return f"nothing; the keys beside it are {keys[:200]}{said_in(document)}"
     return f"nothing in {shown(document)}"
 
 
-def shown(value: Any) -> str:
+def said_in(document: dict[str, Any]) -> str:
+    """Return what an object says of an error, for people; empty if it says nothing."""
+    said = [name for name, found in document.items() if str(name).lower() in TELLING and found]
+    return f"; {said[0]} is {shown(document[said[0]], 200)}" if said else ""
+
+
+def shown(value: Any, longest: int = 80) -> str:
     """Return the beginning of a value as Python has it; parsers nest deeper than that can."""
     try:
-        return f"{value!r:.80}"
+        return repr(value)[:longest]
     except RecursionError:
         return "too many levels of nesting"

@@ -5,7 +5,8 @@ Emits the series that the parameters name, one reading for each record and value
 Parameters, asking: ``url``; ``method``; ``headers``; ``query`` -- added to the
 address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` and
 ``password`` (with ``digest``), ``token``, ``oauth2`` or ``login``; ``paging`` -- how to
-find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page.
+find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page; ``error`` --
+path to what says in a document that the source has failed.
 Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``
 (default: as it looks); ``csv``, ``charset``; ``records`` -- path to the records
 (default: the document); ``layout`` -- ``records``, ``columns`` or ``rows``; ``fields``
@@ -47,6 +48,7 @@ from ingestd.plugins._times import Bounds, settle_readings
 from .cursor import Cursor, Position
 from .missing import Missing
 from .paging import Page, Paging, Request, paging_of
+from .refusals import Refusal, refusal_of
 from .source import NOTHING, Source, source_of
 from .template import Template, template_of
 
@@ -72,6 +74,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     paging: Mapping[str, Any] | None = None,
     max_pages: int = 100,
     max_bytes: int = 16 * 1024 * 1024,
+    error: str | None = None,
     format: str = "auto",  # noqa: A002 -- the option's name
     csv: Mapping[str, Any] | None = None,
     charset: str | None = None,
@@ -136,6 +139,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         "decimal": decimal,
         "units": units,
     }
+    refusal = refusal_of(error)
     shape = description_of(described, zone=zone).reader()
     template = template_of(
         url=url,
@@ -172,7 +176,8 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         begin = -inf if window.since is None else window.since
         bounds = Bounds(after=begin, now=now + cursor.ahead)
         missing = Missing(shape)
-        async for page, last in walk(ctx, source, shape, pages, request, max_pages=max_pages):
+        walked = walk(ctx, source, shape, pages, request, refusal=refusal, max_pages=max_pages)
+        async for page, last in walked:
             found = await readings_of(shape, page)
             readings = before = settle_readings(found, before=before, bounds=bounds)
             position.gather(readings)
@@ -198,6 +203,7 @@ def check(**params: Any) -> list[str]:
         given.read(partial(look_at, name))
     given.read(lambda each: auth_of(each.auth))
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
+    given.read(lambda each: refusal_of(each.error))
     check_shape(given, run)
     given.durations("overlap", "lookback", "ahead", "span", "patience", "hold")
     given.read(lambda each: zone_of(each.since_timezone, None))
@@ -235,6 +241,7 @@ async def walk(
     pages: Paging,
     request: Request,
     *,
+    refusal: Refusal | None,
     max_pages: int,
 ) -> AsyncIterator[tuple[Page, bool]]:
     """Yield the pages, each with whether it is the last one that the source has.
@@ -242,7 +249,7 @@ async def walk(
     Raises:
         AnswerError: A page is not what it should be.
     """
-    if pages.single:
+    if pages.single and refusal is None:
         async for page in parts(ctx, source, shape, request):
             yield page, True
         return
@@ -259,7 +266,7 @@ async def walk(
             yield Page(following, number, None, [], None), True
             return
         try:
-            records = [each for found in documents for each in shape.records_of(found)]
+            records = [each for found in documents for each in records_in(found, shape, refusal)]
             document = documents[0] if len(documents) == 1 else documents
             page = Page(following, number, document, records, link)
             following = pages.following(page)
@@ -277,6 +284,17 @@ async def walk(
         earlier.add(page.request.key)
         before = page
         yield page, following is None
+
+
+def records_in(document: Any, shape: Reader, refusal: Refusal | None) -> list[Any]:
+    """Return the records of a document.
+
+    Raises:
+        ValueError: There are none where they should be, or it says that the source has failed.
+    """
+    if refusal is not None and (said := refusal(document)):
+        raise ValueError(f"expected records, got the error {said!r}")
+    return shape.records_of(document)
 
 
 async def parts(ctx: Any, source: Source, shape: Reader, request: Request) -> AsyncIterator[Page]:

@@ -24,7 +24,8 @@ OTHER_NAMES = """
     compass bypass spinner opinion authority keyword keypad passage passing pinhole assign
     secretary public_key sort_key gpio_pin low_pass high_pass_filter token_type auth_method
     session_timeout session_expiry pass_count sig_figs keyed turkey keep_alive key_file cert_file
-    client_id code error_code codec decode psychology jwt_algorithm key_column cookie_name
+    client_id client_auth code error_code codec decode psychology jwt_algorithm key_column
+    cookie_name
 """
 
 
@@ -50,6 +51,14 @@ def test_secrets_are_found_by_name_at_any_depth() -> None:
     }
 
     assert find_secrets(params) == {"Bearer abc.def", "abc.def", "12345", "s1", "s2"}
+
+
+def test_how_a_client_opens_a_source_is_no_secret() -> None:
+    """A word such as ``body`` would be masked in every message."""
+    oauth2 = {"token_url": "https://h/token", "client_id": "site", "client_secret": "s3cret"}
+    harmless = {"client_auth": "body", "scope": "read_station", "audience": "meters"}
+
+    assert find_secrets({"auth": {"oauth2": {**oauth2, **harmless}}}) == {"s3cret"}
 
 
 def test_secrets_are_found_in_urls() -> None:
@@ -105,7 +114,7 @@ HARMLESS_PARAMS: Final = """
     http_json.hold http_json.revisit
     http_json.csv http_json.decimal http_json.fields http_json.format http_json.layout
     http_json.nothing http_json.patience http_json.since_timezone http_json.span http_json.units
-    http_json.words http_json.ahead http_json.time_plus mqtt.time_plus
+    http_json.words http_json.ahead http_json.time_plus http_json.error mqtt.time_plus
     http_push.routes http_push.timezone mqtt.charset mqtt.csv mqtt.fields
     mqtt.format mqtt.layout mqtt.records http_push.listen
     http_push.path http_push.tls http_push.formats http_push.replies http_push.max_body

@@ -27,13 +27,14 @@ _ONE_WORD_KEY: Final = re.compile(
     r"(?:api|access|store|auth|ssh|signing|encryption|shared|account|app|application|subscription"
     r"|secret|private|device|network|session|master|license|licence)keys?"
 )
-# What a key, a pass or a pin is that keeps nothing secret, by the word before it.
+# What a key, a pass, a pin or an auth is that keeps nothing secret, by the word before it.
 _HARMLESS_BEFORE: Final = {
     "key": frozenset(
         {"series", "primary", "foreign", "sort", "partition", "group", "public", "lookup", "map"}
         | {"row", "column", "index", "natural", "json", "dict", "cache", "merge", "order"}
         | {"object", "record", "time", "value", "station", "sensor", "register", "field", "tag"}
     ),
+    "auth": frozenset({"client"}),
     "pass": frozenset({"low", "high", "band", "first", "second", "all"}),
     "pin": frozenset(
         {"gpio", "data", "clock", "input", "output", "led", "adc", "dac", "spi", "sensor"}
@@ -51,7 +52,7 @@ _HARMLESS_ENDINGS: Final = frozenset(
 # Members of what holds secrets that are none themselves, such as the type of a token.
 _PUBLIC_MEMBERS: Final = frozenset(
     {"type", "scheme", "method", "realm", "scope", "scopes", "user", "username", "login", "url"}
-    | {"name", "kind", "algorithm", "client_id", "grant_type"}
+    | {"name", "kind", "algorithm", "client_id", "client_auth", "grant_type", "audience"}
 )
 # Too common for a name in general; in a URL's query, and among params, these are secrets.
 _IN_QUERIES: Final = frozenset({"appid", "code", "authcode", "authorizationcode", "p", "k"})
