@@ -38,7 +38,7 @@ PLUGINS: Final = {
 }
 # The beginning of a line, and a part of it that says what to mend.
 SAID: Final = {
-    "store wrong-port has taken nothing": "Cannot connect",
+    "store wrong-port has taken nothing": "127.0.0.1:",
     "store wrong-path has taken nothing": "404",
     "store influxdb-2-of-1 has taken nothing": "404",
     "store missing-database has taken nothing": "nosuchdb",

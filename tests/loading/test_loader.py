@@ -1,5 +1,7 @@
 """Finding plugins, listing them, keeping the last good version of each."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 from typing import Final
@@ -70,7 +72,9 @@ def test_unknown_name_suggests_a_near_one(plugin_folder: PluginFolder) -> None:
 
 def test_missing_file_is_a_load_error(tmp_path: Path) -> None:
     """A path that leads nowhere is told with the path."""
-    with pytest.raises(PluginLoadError, match=r"none\.py: cannot be read: No such file"):
+    with pytest.raises(
+        PluginLoadError, match=rf"none\.py: cannot be read: {os.strerror(errno.ENOENT)}"
+    ):
         Loader([]).load("none.py", base=tmp_path)
 
 

