@@ -166,7 +166,7 @@ def test_each_way_to_end_is_a_failed_run(daemon: DaemonProcess) -> None:
         daemon.plugin(name, text)
     daemon.configure(
         collectors={
-            name: {"plugin": name, "every": "500ms", "timeout": "20s"}
+            name: {"plugin": name, "every": "500ms", "timeout": "2m"}
             for name in ("healthy", *ENDINGS, *ASIDE)
         }
     )
@@ -199,7 +199,7 @@ def test_each_way_to_end_is_a_failed_window(daemon: DaemonProcess) -> None:
     for name, text in plugins.items():
         daemon.plugin(name, window_of(text))
     daemon.configure(
-        collectors={name: {"plugin": name, "every": "365d", "timeout": "20s"} for name in plugins}
+        collectors={name: {"plugin": name, "every": "365d", "timeout": "2m"} for name in plugins}
     )
     daemon.start()
     for name in (*ENDINGS, *ASIDE, "healthy"):
@@ -238,7 +238,7 @@ def test_each_way_to_end_is_told_by_once(
     """There is no daemon: the process of the command runs the plugin, and says what it was."""
     text, why = ENDINGS[name]
     daemon.plugin(name, text)
-    daemon.configure(collectors={name: {"plugin": name, "every": "365d", "timeout": "20s"}})
+    daemon.configure(collectors={name: {"plugin": name, "every": "365d", "timeout": "2m"}})
 
     said = cli("once", name, *options)
 
@@ -253,7 +253,7 @@ def test_what_a_good_run_leaves_behind_does_not_end_once(
 ) -> None:
     """Its readings are brought to safety, and the command ends well."""
     daemon.plugin(name, ASIDE[name][0])
-    daemon.configure(collectors={name: {"plugin": name, "every": "365d", "timeout": "20s"}})
+    daemon.configure(collectors={name: {"plugin": name, "every": "365d", "timeout": "2m"}})
 
     said = cli("once", name, *options)
 
