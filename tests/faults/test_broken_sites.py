@@ -33,7 +33,7 @@ ROOT: Final = Path(__file__).parents[2]
 RULES: Final = ROOT / "conf" / "prometheus" / "ingestd.rules.yaml"
 PAGE: Final = ROOT / "docs" / "metrics.md"
 # The silence of a stream is noticed after a minute, and `late` takes two ticks and 30 s.
-UNTIL_NOTICED: Final = 150.0
+UNTIL_NOTICED: Final = 90.0 + WITHIN
 
 # What breaks, the alert that fires, the label that names the culprit, and the one here.
 Way = tuple[str, str, str, str]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ingestd.disk.database import Database
+from tests.support.deadline import WITHIN
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -68,13 +69,14 @@ class Held:
     def _hold(self, connection: sqlite3.Connection) -> None:
         del connection
         self._begun.set()
-        assert self._go.wait(30)
+        assert self._go.wait(WITHIN)
 
 
 WRITE_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
 from ingestd.disk.database import Database
+from tests.support.deadline import WITHIN
 
 def put(connection, number):
     connection.execute("INSERT INTO meta VALUES (?, ?)", (str(number), bytes(number % 5000)))
