@@ -76,7 +76,6 @@ WRITE_UNTIL_KILLED = """
 import asyncio, sys
 from pathlib import Path
 from ingestd.disk.database import Database
-from tests.support.deadline import WITHIN
 
 def put(connection, number):
     connection.execute("INSERT INTO meta VALUES (?, ?)", (str(number), bytes(number % 5000)))
