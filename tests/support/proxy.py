@@ -127,6 +127,8 @@ class Proxy:
                     return
                 writer.write(data)
                 await writer.drain()
+        if self.mode is Mode.HANGING and deadly is Mode.CUTTING:
+            await self._changed.wait()  # that the server has hung up does not get through either
 
 
 def reset(*writers: asyncio.StreamWriter) -> None:
