@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ OPTIONS: Final = ("delimiter", "skip", "comment")
 # Where nothing is said, the one that is most often in the first line; of two the first.
 DELIMITERS: Final = (";", "\t", ",", "|")
 LONGEST_FIELD: Final = 128 * 1024
+WHITESPACE: Final = "whitespace"  # the delimiter of columns that are aligned with blanks
 QUOTED: Final = re.compile(r'"[^"]*"')
 
 
@@ -23,15 +24,15 @@ class Csv:
     """How lines are read.
 
     Attributes:
-        delimiter: What stands between fields; None: found in the first line.
+        delimiter: What stands between fields, or ``whitespace``; None: found in the first line.
         skip: Lines before the header that are none.
-        comment: What lines begin with that are none.
+        comments: What lines begin with that are none.
         names: The fields' names where there is no header.
     """
 
     delimiter: str | None
     skip: int
-    comment: str | None
+    comments: tuple[str, ...]
     names: tuple[str, ...] | None
 
 
@@ -47,8 +48,11 @@ class CsvRows:
         self._names = list(csv.names) if csv.names else None
         self._skip = csv.skip
 
-    def records(self, text: str) -> list[dict[str, Any]]:
+    def records(self, text: str) -> list[dict[str, Any] | str]:
         """Return a record for each line of a text; an empty field is null.
+
+        A line that has more fields than there are names is no record, since its values may have
+        moved, as by a decimal comma: it is a text that says so.
 
         Raises:
             DocumentError: They are no CSV.
@@ -59,12 +63,14 @@ class CsvRows:
             if first is None:
                 return []
             self._delimiter = delimiter_in(first)
-        rows = filter(None, csv.reader(lines, delimiter=self._delimiter))
+        rows = filter(None, rows_in(lines, self._delimiter))
         try:
             names = self._names or header(next(rows, []))
-            self._names = names or None
+            self._names, width = names or None, len(names)
             return [
-                emptied(names, row) if "" in row else dict(zip(names, row, strict=False))
+                checked(names, row)
+                if "" in row or len(row) > width
+                else dict(zip(names, row, strict=False))
                 for row in rows
             ]
         except csv.Error as error:
@@ -72,12 +78,21 @@ class CsvRows:
 
     def _kept(self, lines: list[str]) -> list[str]:
         skipped, self._skip = self._skip, max(0, self._skip - len(lines))
-        kept, comment = lines[skipped:], self._csv.comment
-        return [line for line in kept if not line.startswith(comment)] if comment else kept
+        kept, comments = lines[skipped:], self._csv.comments
+        return [line for line in kept if not line.startswith(comments)] if comments else kept
 
 
-def emptied(names: list[str], row: list[str]) -> dict[str, Any]:
-    """Return the record of a row with empty fields, which are null."""
+def rows_in(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    """Return the fields of each line."""
+    if delimiter == WHITESPACE:
+        return map(str.split, lines)
+    return csv.reader(lines, delimiter=delimiter)
+
+
+def checked(names: list[str], row: list[str]) -> dict[str, Any] | str:
+    """Return the record of a row with empty fields, which are null, or what is wrong with it."""
+    if any(text.strip() for text in row[len(names) :]):
+        return f"{len(row)} fields for {len(names)} names: {row!r:.40}"
     return {name: text or None for name, text in zip(names, row, strict=False)}
 
 
@@ -91,13 +106,27 @@ def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:
     if not isinstance(given, Mapping) or not set(given) <= set(OPTIONS):
         raise ValueError(f"csv: expected some of {', '.join(OPTIONS)}, got {given!r:.80}")
     delimiter, comment = given.get("delimiter"), given.get("comment")
-    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
-        raise ValueError(f"csv.delimiter: expected one character, got {delimiter!r:.80}")
+    one = isinstance(delimiter, str) and len(delimiter) == 1
+    if delimiter not in (None, WHITESPACE) and not one:
+        raise ValueError(
+            f"csv.delimiter: expected one character, or {WHITESPACE}, got {delimiter!r:.80}"
+        )
     if delimiter in {'"', "\n", "\r"}:
         raise ValueError(f"csv.delimiter: expected one that stands in no text, got {delimiter!r}")
-    if comment is not None and (not isinstance(comment, str) or not comment):
+    skip = whole(given.get("skip", 0), "csv.skip", least=0)
+    return Csv(delimiter, skip, comments_of(comment), names)
+
+
+def comments_of(comment: Any) -> tuple[str, ...]:
+    """Return what comments begin with: a text, or a list of them.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    found = comment if isinstance(comment, list | tuple) else [] if comment is None else [comment]
+    if not all(isinstance(each, str) and each for each in found):
         raise ValueError(f"csv.comment: expected what a comment begins with, got {comment!r:.80}")
-    return Csv(delimiter, whole(given.get("skip", 0), "csv.skip", least=0), comment, names)
+    return tuple(found)
 
 
 def delimiter_in(line: str) -> str:

@@ -200,10 +200,14 @@ def test_what_unpacks_to_too_much_or_nothing_is_refused(data: bytes, message: st
         ({"format": "yaml"}, "^format: expected one of auto, json, ndjson, csv, xml, entsoe, got"),
         ({"charset": "utf-9"}, "^charset: expected a name such as utf-8 or cp1252, got 'utf-9'"),
         ({"csv": {"sep": ";"}}, "^csv: expected some of delimiter, skip, comment, got"),
-        ({"csv": {"delimiter": ";;"}}, "^csv.delimiter: expected one character, got ';;'"),
+        (
+            {"csv": {"delimiter": ";;"}},
+            "^csv.delimiter: expected one character, or whitespace, got",
+        ),
         ({"csv": {"delimiter": '"'}}, "^csv.delimiter: expected one that stands in no text"),
         ({"csv": {"skip": -1}}, "^csv.skip: expected a whole number of at least 0, got -1"),
         ({"csv": {"comment": ""}}, "^csv.comment: expected what a comment begins with"),
+        ({"csv": {"comment": ["#", 5]}}, "^csv.comment: expected what a comment begins with"),
     ],
 )
 def test_options_that_are_wrong_are_named(options: dict[str, Any], message: str) -> None:

@@ -1,0 +1,87 @@
+"""CSV with columns that are aligned, notes among its lines, or lines that do not fit its names."""
+
+import io
+from typing import Any
+
+import pandas as pd  # type: ignore[import-untyped]  # ships no types
+import pytest
+from aiohttp import web
+
+from ingestd.plugins._documents import format_of
+from tests.support.jsonsource import answers
+
+ALIGNED = (
+    "#YY  MM DD WDIR  WSPD\n#yr  mo dy degT   m/s\n2026 07  1  310   8.0\n2026 07  2   MM  10.5  \n"
+)
+NAMES = ["YY", "MM", "DD", "WDIR", "WSPD"]
+
+
+def records(text: str, **options: Any) -> list[object]:
+    """Return the records in a text."""
+    form = format_of("csv", zone=None, **options)
+    (found,) = form.documents(text.encode(), most_bytes=10_000)
+    return list(found)
+
+
+def test_columns_may_be_aligned_with_blanks() -> None:
+    """However many there are, also at the ends of a line; pandas reads the same."""
+    found = records(ALIGNED, csv={"delimiter": "whitespace", "comment": "#"}, fields=NAMES)
+
+    judge = pd.read_csv(io.StringIO(ALIGNED), sep=r"\s+", comment="#", names=NAMES, dtype=str)
+    assert found == judge.to_dict("records")
+    assert found[1] == {"YY": "2026", "MM": "07", "DD": "2", "WDIR": "MM", "WSPD": "10.5"}
+
+
+def test_names_may_be_aligned_with_blanks_too() -> None:
+    """In the first line, as everywhere."""
+    found = records("t     v\n\n1   2.5\n", csv={"delimiter": "whitespace"})
+
+    assert found == [{"t": "1", "v": "2.5"}]
+
+
+def test_lines_to_leave_out_may_begin_in_several_ways() -> None:
+    """As the line of formats below the names, in the tables of USGS."""
+    text = "# notes\nsite\tv\n5s\t14n\n01646500\t4210\n"
+
+    found = records(text, csv={"comment": ["#", "5s"]})
+
+    assert found == [{"site": "01646500", "v": "4210"}]
+
+
+def test_a_line_with_more_fields_than_names_is_no_record() -> None:
+    """Its values have moved; a delimiter at its end is no field, nor are blanks."""
+    text = "time,kWh\n10:00,1,5\n10:15,2\n10:30,3,\n10:45,4, \n11:00\n"
+
+    found = records(text)
+
+    assert found == [
+        "3 fields for 2 names: ['10:00', '1', '5']",
+        {"time": "10:15", "kWh": "2"},
+        {"time": "10:30", "kWh": "3"},
+        {"time": "10:45", "kWh": "4"},
+        {"time": "11:00"},
+    ]
+
+
+@pytest.mark.parametrize("paging", [None, {"type": "page", "param": "page", "size": 100}])
+async def test_such_a_line_costs_its_own_reading(paging: object) -> None:
+    """Whether the answer is read while it arrives or as a whole."""
+    reply = web.Response(text="t,v\n1,1,5\n2,2\n", content_type="text/csv")
+
+    (result,) = await answers(
+        reply, time="t", time_format="unix", series="s", value="v", paging=paging
+    )
+
+    assert [value for _, _, value in result["readings"]] == [None, 2]
+    assert result["readings"][0][0].endswith("got nothing")
+
+
+async def test_a_document_of_such_lines_is_told() -> None:
+    """As where blanks stand between columns and one was said to."""
+    reply = web.Response(text="t v\n1   5\n", content_type="text/csv")
+
+    (result,) = await answers(
+        reply, csv={"delimiter": " "}, time="t", time_format="unix", series="s", value="v"
+    )
+
+    assert "4 fields for 2 names: ['1', '', '', '5']" in result["script_error"]
