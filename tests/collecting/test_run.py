@@ -145,10 +145,11 @@ async def test_scheduled_run_has_no_window(tmp_path: Path) -> None:
         assert plain.committer.memory.state == {"n": 1}
 
 
-async def test_readings_under_a_misspelt_name_are_no_state(tmp_path: Path) -> None:
+@pytest.mark.parametrize("define", ["async def", pytest.param("def", marks=pytest.mark.slow)])
+async def test_readings_under_a_misspelt_name_are_no_state(tmp_path: Path, define: str) -> None:
     """Kept as state they would never be stored, and the run would look well."""
     async with site(tmp_path) as here:
-        await here.start("async def run(**_): return {'reading': [(1, 'level', 1)]}")
+        await here.start(f"{define} run(**_): return {{'reading': [(1, 'level', 1)]}}")
 
         (record,) = await here.ran(1)
 

@@ -16,6 +16,7 @@ from ingestd.errors import ResultError
 
 DEEPEST_RESULT: Final = 50  # levels of containers
 
+_MISSPELT: Final = frozenset({"reading", "readings", "readigns", "reading_list", "redings"})
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes, date, datetime})
 _SURE: Final = _PLAIN - {datetime}  # its time zone may be of foreign make
 _CONVERT: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
@@ -36,6 +37,7 @@ def result_as_builtins(result: object) -> dict[str, Any]:
     """
     with foreign_errors():
         parts = text_keys(result)
+        check_spelling(parts)  # none are sent as an empty list, which looks well written
         readings = parts.pop("readings", None)
         kept = {name: as_builtins(value, where=name) for name, value in parts.items()}
         return {**kept, "readings": list(map(reading_as_builtins, listed(readings)))}
@@ -171,6 +173,19 @@ def text_keys(result: object) -> dict[str, Any]:
             raise ResultError(f"run must give a dict with text keys, got the key {safe_repr(key)}")
         parts[str.__str__(key)] = value
     return parts
+
+
+def check_spelling(parts: Mapping[str, Any]) -> None:
+    """Refuse readings under another name: as state they would be kept, and never stored.
+
+    Raises:
+        ResultError: A list stands under a name that is nearly right.
+    """
+    if "readings" in parts:
+        return
+    for name, value in parts.items():
+        if name.strip().lower() in _MISSPELT and isinstance(value, list | tuple):
+            raise ResultError(f"expected 'readings' as the name of its readings, got {name!r}")
 
 
 def listed(readings: object) -> list[Any]:

@@ -9,13 +9,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ingestd.contract.builtins import as_builtins, foreign_errors, listed, text_keys
+from ingestd.contract.builtins import (
+    as_builtins,
+    check_spelling,
+    foreign_errors,
+    listed,
+    text_keys,
+)
 from ingestd.contract.keepable import check_keepable
 from ingestd.errors import ResultError
 
 DEGRADED: Final = ("script_error", "script_errors")
-
-_MISSPELT: Final = frozenset({"reading", "readings", "readigns", "reading_list", "redings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def take_apart(result: object) -> Result:
     """
     with foreign_errors():
         parts = text_keys(result)
-        _check_spelling(parts)
+        check_spelling(parts)
         readings = listed(parts.pop("readings", None))
         names = _names(parts.pop("delete_params", None))
         hidden = _hidden(parts.pop("hidden", None))
@@ -62,19 +66,6 @@ def take_apart(result: object) -> Result:
     check_keepable(hidden, where="hidden")
     degraded = next((str(state[name]) for name in DEGRADED if state.get(name)), "")
     return Result(readings, state, hidden, names, degraded)
-
-
-def _check_spelling(parts: Mapping[str, Any]) -> None:
-    """Refuse readings under another name: as state they would be kept, and never stored.
-
-    Raises:
-        ResultError: A list stands under a name that is nearly right.
-    """
-    if "readings" in parts:
-        return
-    for name, value in parts.items():
-        if name.strip().lower() in _MISSPELT and isinstance(value, list | tuple):
-            raise ResultError(f"expected 'readings' as the name of its readings, got {name!r}")
 
 
 def _hidden(value: object) -> dict[str, Any]:
