@@ -12,6 +12,8 @@ from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
 Path = Callable[[Any], Any]
 
+# What people write for a name that JMESPath wants in quotes.
+ODD_NAME: Final = re.compile(r"[\w .:/%°-]{1,40}")
 PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -41,14 +43,18 @@ def compile_path(expression: Any, *, where: str) -> Path:
         ValueError: It is no JMESPath.
     """
     if not isinstance(expression, str) or not expression.strip():
-        raise ValueError(f"{where}: expected a JMESPath expression, got {expression!r}")
+        raise ValueError(
+            f"{where}: expected a JMESPath expression, got {expression!r}{hint(expression)}"
+        )
     if PLAIN.fullmatch(expression):
         return dotted(expression.split("."))
     try:
         compiled = jmespath.compile(expression)
         _try(compiled)
     except JMESPathError as error:
-        raise ValueError(f"{where}: expected JMESPath, got {expression!r}: {error}") from None
+        why = str(error).partition("\n")[0].removesuffix(", for expression:").rstrip(":")
+        message = f"{where}: expected JMESPath, got {expression!r}{hint(expression)}: {why}"
+        raise ValueError(message) from None
     except RecursionError:
         text = f"{where}: expected JMESPath, got too many levels of nesting"
         raise ValueError(text) from None
@@ -60,6 +66,15 @@ def compile_path(expression: Any, *, where: str) -> Path:
             return None  # a function met a value of another type in this document
 
     return search
+
+
+def hint(expression: Any) -> str:
+    """Return how to write what looks like a name that is none in JMESPath, for people."""
+    if isinstance(expression, int | float) and not isinstance(expression, bool):
+        return " (a name of digits is in double quotes within single ones: '\"2\"')"
+    if isinstance(expression, str) and ODD_NAME.fullmatch(expression):
+        return f" (such a name is in double quotes within single ones: '\"{expression}\"')"
+    return ""
 
 
 def dotted(names: list[str]) -> Path:

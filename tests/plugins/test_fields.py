@@ -44,6 +44,23 @@ def test_a_copied_plugin_works(name: str, tmp_path: Path) -> None:
     assert plugin.run is not None
 
 
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("pm2.5_atm", "got 'pm2.5_atm' (such a name is in double quotes within single ones: "),
+        ("type-name", """ones: '"type-name"'): Bad jmespath expression: Unknown token '-'"""),
+        (6992800060, """got 6992800060 (a name of digits is in double quotes within single"""),
+    ],
+)
+def test_a_name_that_wants_quotes_is_told_in_one_line(expression: Any, told: str) -> None:
+    """With how to write it; the parser has three lines and an arrow."""
+    with pytest.raises(ValueError, match=r"^value: expected ") as raised:
+        compile_path(expression, where="value")
+
+    assert told in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("expression", ["[" * 100_000, "(" * 50_000, "!" * 50_000 + "a"])
 def test_a_path_that_nests_without_end_is_refused(expression: str) -> None:
     """The parser of JMESPath recurses for each level."""
