@@ -145,6 +145,7 @@ async def test_task_of_the_plugin_that_was_cancelled_fails_the_run(
     assert str(error) == "CancelledError"
 
 
+@pytest.mark.usefixtures("idle_time")  # the last call has to end in time
 async def test_run_that_ignores_its_cancellation_is_left_behind(
     plugin_folder: PluginFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

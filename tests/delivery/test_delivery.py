@@ -81,6 +81,7 @@ async def test_a_store_that_is_down_is_left_alone(server: Influx2, tmp_path: Pat
         assert pipe.only.outage.retry_in > 50
 
 
+@pytest.mark.usefixtures("idle_time")  # an answer that does come is to come in time
 async def test_a_hanging_store_holds_a_batch_up_for_its_timeout(
     server: Influx2, tmp_path: Path
 ) -> None:

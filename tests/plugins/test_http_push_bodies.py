@@ -95,6 +95,7 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
 
 
 @pytest.mark.slow  # the end of the plugin gives open requests a second
+@pytest.mark.usefixtures("idle_time")  # a body that is not slow has to come in time
 async def test_a_slow_body_is_given_up(push: Push) -> None:
     """It has the time that is allowed, and others are answered meanwhile."""
     async with pushing(read_within="100ms") as slow:

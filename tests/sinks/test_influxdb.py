@@ -22,6 +22,7 @@ from ingestd.model import Point, Series
 from ingestd.sinks.influxdb import InfluxSink, InfluxSink1, InfluxSink2, sink
 from tests.support import influx2 as fake
 from tests.support.deadline import WITHIN
+from tests.support.idletime import IdleTime
 from tests.support.influx2 import Influx2, answer
 from tests.support.ports import free_port
 from tests.support.servers import influxd
@@ -44,8 +45,9 @@ async def influx1(url: str, database: str, **more: Any) -> AsyncIterator[InfluxS
 
 
 @pytest.fixture
-async def v2(influx2: Influx2) -> AsyncIterator[InfluxSink2]:
-    """Give a sink for the server that misbehaves when told to."""
+async def v2(influx2: Influx2, idle_time: IdleTime) -> AsyncIterator[InfluxSink2]:
+    """Give a sink for the server that misbehaves when told to, in half a second of idle time."""
+    del idle_time
     influx2.make_bucket("energy")
     config = InfluxStore(
         name="s", url=influx2.url, org="campus", bucket="energy", token="secret", timeout=0.5

@@ -51,7 +51,7 @@ def counting_idle_time() -> Iterator[IdleTime]:
     try:
         yield idle
     finally:
-        del loop.time, selector.select
+        loop.time, selector.select = clock, select
 
 
 @pytest.fixture
