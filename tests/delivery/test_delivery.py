@@ -12,6 +12,7 @@ from ingestd.health import StoreFacts
 from ingestd.model import Point
 from ingestd.sinks.embedded import EmbeddedSink
 from ingestd.sinks.protocol import Encoded
+from tests.support.deadline import WITHIN
 from tests.support.influx2 import (
     HANG,
     RESET,
@@ -121,7 +122,7 @@ async def test_two_requests_are_in_flight_and_no_more(server: Influx2, tmp_path:
     """A store that is slow to answer is not sent a third request meanwhile."""
     gate = asyncio.Event()
     server.always = held_until(gate)
-    sink = influx(server.url)
+    sink = influx(server.url, timeout=WITHIN)
     async with running(tmp_path, {"main": sink}, batch=1) as pipe:
         receipts = [await pipe.put(points(second)) for second in range(1, 7)]
         await until(lambda: server.writes == 2)
