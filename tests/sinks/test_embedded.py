@@ -154,6 +154,21 @@ async def test_replaced_file_gets_its_series_again(to: EmbeddedSink, path: Path)
     assert [(p.series, p.value) for p in await to.latest(since_us=0)] == [("b", 3.0)]
 
 
+async def test_folder_that_is_deleted_is_not_made_again(to: EmbeddedSink, path: Path) -> None:
+    """It may be the state directory, private and gone for good, or a disk that comes back."""
+    await keep(to, (Series("a"), T, 1.0))
+    gone = path.parent.rename(path.parent.with_name("elsewhere"))
+
+    for _ in range(2):  # the file is opened anew after the first failure
+        with pytest.raises(StoreUnavailable):
+            await keep(to, (Series("a"), T + 1, 2.0))
+    assert not path.parent.exists()
+
+    gone.rename(path.parent)
+    await keep(to, (Series("a"), T + 1, 2.0))
+    assert [p.value for p in await to.latest(since_us=0)] == [2.0]
+
+
 async def test_commits_wait_for_the_disk(to: EmbeddedSink) -> None:
     """Positions in sources move on because of what is stored, so a power cut must not undo it."""
     database = to._database

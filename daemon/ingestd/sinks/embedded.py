@@ -11,7 +11,7 @@ import math
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -118,6 +118,7 @@ class EmbeddedSink:
         self.config = config
         self._database: Database | None = None
         self._opening = asyncio.Lock()
+        self._had_folder = False  # one that is gone was deleted, with all that is beside the file
         self._ids: dict[tuple[str, ...], int] = {}
         self._damaged: set[str] = set()
 
@@ -308,23 +309,28 @@ class EmbeddedSink:
             if self._database is None:
                 self._ids = {}
                 try:
-                    self._database = await opened(self.config)
+                    self._database = await opened(self.config, make=not self._had_folder)
                 except StateError as exc:
                     raise error(str(exc)) from exc
+                self._had_folder = True
             return self._database
 
 
-async def opened(config: EmbeddedStore) -> Database:
+async def opened(config: EmbeddedStore, *, make: bool) -> Database:
     """Open the file as a database.
 
     Not with ``Database.open``, which reads the file whole for damage and begins
     an empty one if it finds some: history is worth keeping, and too long to read.
 
+    Args:
+        config: Where it is.
+        make: Whether its folder is made if there is none.
+
     Raises:
         StateError: It is damaged, locked, or cannot be made.
     """
     readers = ThreadPoolExecutor(READERS, thread_name_prefix="ingestd-readings")
-    opening = asyncio.wrap_future(readers.submit(connected, config))
+    opening = asyncio.wrap_future(readers.submit(partial(connected, config, make=make)))
     try:
         writer = Writer(await opening, config.path, None)
     except StateError:
@@ -334,7 +340,7 @@ async def opened(config: EmbeddedStore) -> Database:
     return Database(config.path, writer, readers, damage="")
 
 
-def connected(config: EmbeddedStore) -> sqlite3.Connection:
+def connected(config: EmbeddedStore, *, make: bool) -> sqlite3.Connection:
     """Return a connection for the writer, its tables made.
 
     Raises:
@@ -342,7 +348,8 @@ def connected(config: EmbeddedStore) -> sqlite3.Connection:
     """
     path = config.path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.text_factory = any_text
     except (OSError, sqlite3.Error) as exc:
