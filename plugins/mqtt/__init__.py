@@ -24,6 +24,7 @@ State: ``subscribed`` -- the filters that the broker keeps for us.
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from ingestd.plugins._checks import Given
@@ -140,18 +141,9 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: whole(each.max_held, "max_held"))
     given.read(lambda each: value_reader(vars_of(each, *VALUE_OPTIONS)))
     given.read(lambda each: protocol_of(each.protocol))
-    given.read(
-        lambda each: entries_of(
-            each.topics,
-            qos=each.qos,
-            series=each.series,
-            value=each.value,
-            values=each.values,
-            tags=each.tags,
-            **vars_of(each, "time", "time_plus", "time_format", "records", "layout"),
-            **vars_of(each, *DOCUMENT_OPTIONS, *VALUE_OPTIONS),
-        )
-    )
+    topics = params.get("topics")
+    for at in range(max(1, len(topics)) if isinstance(topics, list | tuple) else 1):
+        given.read(partial(look_at_topic, at))
     given.read(
         lambda each: (
             tls_of(vars_of(each, "ca_file", "cert_file", "key_file", "insecure"))
@@ -160,6 +152,25 @@ def check(**params: Any) -> list[str]:
         )
     )
     return given.problems
+
+
+def look_at_topic(at: int, params: Any) -> None:
+    """Look at one entry of ``topics``, so that each tells its own faults.
+
+    Raises:
+        ValueError: Says what is wrong with it.
+    """
+    topics = params.topics
+    entries_of(
+        topics[at : at + 1] if isinstance(topics, list | tuple) else topics,
+        qos=params.qos,
+        series=params.series,
+        value=params.value,
+        values=params.values,
+        tags=params.tags,
+        **vars_of(params, "time", "time_plus", "time_format", "records", "layout"),
+        **vars_of(params, *DOCUMENT_OPTIONS, *VALUE_OPTIONS),
+    )
 
 
 def vars_of(each: Any, *names: str) -> dict[str, Any]:
