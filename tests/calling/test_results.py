@@ -13,11 +13,12 @@ from ingestd.calling.results import results
 from ingestd.calling.threads import Threads
 from ingestd.context import Shared
 from ingestd.errors import PluginError, RunTimeout
+from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines, PluginFolder
 
 
 async def given(
-    folder: PluginFolder, text: str, *, limit: float | None = 5, **kwargs: Any
+    folder: PluginFolder, text: str, *, limit: float | None = WITHIN, **kwargs: Any
 ) -> list[PluginResult]:
     """Run a plugin to its end; return what it gave."""
     async with Workers(1) as workers:
@@ -28,7 +29,7 @@ async def given(
             return [each async for each in everything]
 
 
-async def failure(folder: PluginFolder, text: str, *, limit: float | None = 5) -> PluginError:
+async def failure(folder: PluginFolder, text: str, *, limit: float | None = WITHIN) -> PluginError:
     """Return the error that a run ends with."""
     with pytest.raises(PluginError) as caught:
         await given(folder, text, limit=limit)

@@ -39,7 +39,7 @@ async def call(
     plugin: Plugin,
     *,
     name: str = "probe",
-    limit: float | None = 30,
+    limit: float | None = WITHIN,
     log: LogLines | None = None,
     gate: threading.Event | None = None,
 ) -> Finished:

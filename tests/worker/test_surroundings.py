@@ -129,7 +129,7 @@ async def test_signals_to_the_service_leave_runs_alone(
         def run(*, ctx, **_):
             child = subprocess.Popen(["sleep", "600"])
             child.terminate()
-            ended = child.wait(timeout=10)
+            ended = child.wait(timeout=100)
             for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 os.kill(os.getpid(), each)
             return {"child": ended, "group": os.getpgid(0) == os.getpid()}
