@@ -244,9 +244,10 @@ class Position:
             notes.append(f"no readings {gap}, which is beyond patience: not asked for again")
         if self._given_up:
             span = f"from {shown(self._given_up_from)} to {shown(self._given_up_to)}"
-            notes.append(
-                f"{self._given_up} values missing {span}, which is beyond hold: not waited for"
-            )
+            if self._given_up_from == self._given_up_to:
+                span = f"at {shown(self._given_up_to)}"
+            count = f"{self._given_up} value{'s' if self._given_up > 1 else ''}"
+            notes.append(f"{count} missing {span}, which is beyond hold: not waited for")
         return notes
 
     def _pass(self) -> None:

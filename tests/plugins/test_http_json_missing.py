@@ -94,10 +94,7 @@ async def test_value_that_never_comes_does_not_hold_the_position_for_ever() -> N
 
     assert NOON - QUARTER <= position < NOON
     (note,) = meter.notes
-    assert note == (
-        "1 values missing from 2026-07-01T11:30:00Z to 2026-07-01T11:30:00Z, "
-        "which is beyond hold: not waited for"
-    )
+    assert note == ("1 value missing at 2026-07-01T11:30:00Z, which is beyond hold: not waited for")
 
 
 async def test_position_never_goes_back() -> None:
