@@ -65,6 +65,10 @@ ISO: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 BASIC: Final = re.compile(r"\d{8}T\d{2,6}(?:[.,]\d+)?(?:Z|[+-]\d{2}(?::?\d{2})?)?|\d{4}-?W\d\d.*")
+# As XML has dates: the midnight that begins it there. Python would take the zone for a clock time.
+DATED: Final = re.compile(
+    r"(?P<day>\d{4}-(?:\d\d-\d\d|W\d\d-\d))(?P<zone>Z|[+-]\d\d:?\d\d)", re.ASCII
+)
 # As mails, and HTTP, have it; as JavaScript's Date; as C's asctime and the command date.
 WORDED: Final = tuple(
     re.compile(each, re.IGNORECASE | re.ASCII)
@@ -138,7 +142,7 @@ class Notation:
         kind = self.time_format
         if type(value) is str and value[4:5] == "-" and kind in (None, "iso"):
             try:
-                return self._placed(datetime.fromisoformat(value))
+                return self._placed(datetime.fromisoformat(from_midnight(value)))
             except ValueError:
                 pass
         if kind in UNIX:
@@ -167,8 +171,8 @@ class Notation:
             raise _digits(text)
         if kind in (None, "dotnet") and (found := DOTNET.fullmatch(text)):
             return int(found[1]) / 1000
-        if kind in (None, "iso") and BASIC.fullmatch(text):
-            return self._placed(datetime.fromisoformat(text))
+        if kind in (None, "iso") and (BASIC.fullmatch(text) or DATED.fullmatch(text)):
+            return self._placed(datetime.fromisoformat(from_midnight(text)))
         known = (
             *((ISO,) if kind in (None, "iso") else ()),
             *(WORDED if kind in (None, "rfc2822") else ()),
@@ -277,6 +281,13 @@ def notation(
         return Notation(time_format, zone, Pattern(time_format, partial=asking))
     except ValueError as error:
         raise ValueError(f"{where}: {error}, got {time_format!r:.80}") from None
+
+
+def from_midnight(text: str) -> str:
+    """Return a date that has a zone behind it with the clock time that it means."""
+    if text[10:11] in {"+", "-", "Z"} and (found := DATED.fullmatch(text)):
+        return f"{found['day']}T00:00{found['zone']}"
+    return text
 
 
 def _epoch(value: Any, unit: int) -> float:
