@@ -17,11 +17,6 @@ ODD_NAME: Final = re.compile(r"[\w .:/%°-]{1,40}")
 PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
-def optional_path(expression: Any, *, where: str) -> Path | None:
-    """Return the function for a path, or None where there is none."""
-    return None if expression is None else compile_path(expression, where=where)
-
-
 def _try(compiled: Any) -> None:
     """Search nothing, because a search recurses as deeply as its expression nests.
 

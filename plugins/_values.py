@@ -67,10 +67,6 @@ class ValueReader:
         found = self._from_text(value) if isinstance(value, str) else value
         return None if self._says_nothing(found) else found
 
-    def says_nothing(self, value: Any) -> bool:
-        """Say whether a value says that there is none, as null does."""
-        return value is None or self.number(value) is None
-
     def _says_nothing(self, value: Any) -> bool:
         if isinstance(value, str):
             return value.strip().lower() in self.no_texts

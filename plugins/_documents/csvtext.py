@@ -14,7 +14,6 @@ from .errors import DocumentError
 OPTIONS: Final = ("delimiter", "skip", "comment")
 # Where nothing is said, the one that is most often in the first line; of two the first.
 DELIMITERS: Final = (";", "\t", ",", "|")
-LONGEST_FIELD: Final = 128 * 1024
 WHITESPACE: Final = "whitespace"  # the delimiter of columns that are aligned with blanks
 QUOTED: Final = re.compile(r'"[^"]*"')
 
