@@ -12,6 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isfinite
+from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.plugins._limits import LONGEST_NUMBER, MILLISECONDS
@@ -336,7 +337,7 @@ def settle_readings(
         before: Those of the answer before this one.
         bounds: Of all of them, or of each.
     """
-    if not any(type(reading[0]) is Twice for reading in readings):
+    if Twice not in set(map(type, map(itemgetter(0), readings))):
         return readings
     last = {_key(each): each[0] for each in before if type(each[0]) in {float, int}}
     keys = [_key(reading) for reading in readings]

@@ -5,6 +5,8 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
+from operator import contains
 from typing import Any, Final
 
 from ingestd.plugins._params import whole
@@ -65,13 +67,8 @@ class CsvRows:
         rows = filter(None, rows_in(lines, self._delimiter))
         try:
             names = self._names or header(next(rows, []))
-            self._names, width = names or None, len(names)
-            return [
-                checked(names, row)
-                if "" in row or len(row) > width
-                else dict(zip(names, row, strict=False))
-                for row in rows
-            ]
+            self._names = names or None
+            return records_of(names, list(rows))
         except csv.Error as error:
             raise DocumentError("CSV", why=str(error)) from None
 
@@ -93,6 +90,13 @@ def checked(names: list[str], row: list[str]) -> dict[str, Any] | str:
     if any(text.strip() for text in row[len(names) :]):
         return f"{len(row)} fields for {len(names)} names: {row!r:.40}"
     return {name: text or None for name, text in zip(names, row, strict=False)}
+
+
+def records_of(names: list[str], rows: list[list[str]]) -> list[Any]:
+    """Return a record for each row; its empty fields are null."""
+    if any(map(contains, rows, repeat(""))) or max(map(len, rows), default=0) > len(names):
+        return [checked(names, row) for row in rows]
+    return list(map(dict, map(zip, repeat(names), rows)))
 
 
 def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:

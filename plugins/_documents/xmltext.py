@@ -25,25 +25,36 @@ class Names(dict[str, str]):
         return found
 
 
-def value_of(children: dict[str, Any], attributes: dict[str, str], text: str) -> Any:
-    """Return what an element is: an object, text, or nothing.
+def value_of(
+    children: dict[str, Any], attributes: dict[str, str], told: str | None, names: Names
+) -> Any:
+    """Return what an element is that holds others or has attributes: an object, or nothing.
 
     Args:
         children: What it holds, by name.
         attributes: Theirs, by name with namespace.
-        text: All of it.
+        told: All of its text, or None.
+        names: Those that were met.
     """
-    told = text.strip() or None
     if attributes.pop(NIL, "") in {"true", "1"}:
         return None
     if not (children or attributes):
         return told
     for name, each in attributes.items():
-        plain = local(name)
+        plain = names[name]
         children[f"@{plain}" if plain in children else plain] = each
     if told is not None:
         children["#text" if TEXT in children else TEXT] = told
     return children
+
+
+def add(children: dict[str, Any], name: str, value: Any) -> None:
+    """Put one more element of a name that was there before with the others, in a list."""
+    held = children[name]
+    if isinstance(held, list):
+        held.append(value)
+    else:
+        children[name] = [held, value]
 
 
 class XmlRecords:
@@ -93,12 +104,14 @@ class XmlRecords:
         return self._found, None
 
 
+# The children of an element by name, its attributes, and its text.
+Element = tuple[dict[str, Any], dict[str, str], str]
 Handlers = tuple[
     Callable[[str, dict[str, str]], None], Callable[[str], None], Callable[[str], None]
 ]
 
 
-def builder(  # noqa: C901 -- three short functions that share variables
+def builder(  # noqa: C901 -- short functions that share variables
     steps: tuple[str, ...], found: list[Any], strangers: dict[str, None]
 ) -> Handlers:
     """Return what puts the elements at a path into a list: at each start, end, and text.
@@ -107,55 +120,56 @@ def builder(  # noqa: C901 -- three short functions that share variables
     function.
     """
     names = Names()
-    inside: list[list[Any]] = []  # what is open in a record: name, attributes, children, text
-    depth = on_path = 0  # of all that is open, and of what lies on the path
+    inside: list[Element] = []  # what was open when each element of a record began
+    children: dict[str, Any] = {}  # of the element that is open, as are the next two
+    given: dict[str, str] = {}
+    said = ""
+    depth = on_path = 0  # of what is open around a record, and of what lies on the path
+    room = DEEPEST - len(steps)
 
-    def start(name: str, attributes: dict[str, str]) -> None:
+    def begins(name: str) -> bool:
         nonlocal depth, on_path
         depth += 1
         if depth > DEEPEST:
-            raise DocumentError(f"at most {DEEPEST} levels of XML", got="more")
-        if inside:
-            inside.append([names[name], attributes, None, None])
-        elif depth == on_path + 1:
-            if depth > 1 and names[name] != steps[depth - 2]:
-                strangers[names[name]] = None
-                return
-            on_path = depth
-            if depth > len(steps):
-                inside.append([name, attributes, None, None])
+            raise too_deep()
+        if depth != on_path + 1:
+            return False
+        if depth > 1 and names[name] != steps[depth - 2]:
+            strangers[names[name]] = None
+            return False
+        on_path = depth
+        return depth > len(steps)
 
-    def end(_: str) -> None:
-        nonlocal depth, on_path
-        depth -= 1
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal children, given, said
+        if inside or begins(name):
+            if len(inside) >= room:
+                raise too_deep()
+            inside.append((children, given, said))
+            children, given, said = {}, attributes, ""
+
+    def end(name: str) -> None:
+        nonlocal children, given, said, depth, on_path
         if not inside:
+            depth -= 1
             on_path = min(on_path, depth)
             return
-        name, attributes, children, text = inside.pop()
-        if attributes or children:
-            value = value_of(children or {}, attributes, text or "")
-        else:
-            value = text and (text.strip() or None)
+        told = said.strip() or None
+        value = value_of(children, given, told, names) if children or given else told
+        children, given, said = inside.pop()
         if not inside:
+            depth -= 1
             on_path = depth
             found.append(value)
-            return
-        around = inside[-1]
-        if around[2] is None:
-            around[2] = {name: value}
-            return
-        held = around[2]
-        if name not in held:
-            held[name] = value
-        elif isinstance(held[name], list):
-            held[name].append(value)
+        elif (plain := names[name]) in children:
+            add(children, plain, value)
         else:
-            held[name] = [held[name], value]
+            children[plain] = value
 
     def text(data: str) -> None:
+        nonlocal said
         if inside:
-            last = inside[-1]
-            last[3] = data if last[3] is None else last[3] + data
+            said += data
 
     return start, end, text
 
@@ -191,6 +205,11 @@ def parse(parser: expat.XMLParserType, data: bytes, *, last: bool) -> None:
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:  # encodings, too
         raise DocumentError("XML", why=str(error)) from None
+
+
+def too_deep() -> DocumentError:
+    """Return the error for elements in too many others."""
+    return DocumentError(f"at most {DEEPEST} levels of XML", got="more")
 
 
 def refuse(*_: Any) -> None:

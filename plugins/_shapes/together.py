@@ -6,14 +6,18 @@ that little has to be asked for each.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from operator import itemgetter, sub
 from typing import Any, Final
 
 from .lookups import Lookup
-from .numbers import PLAIN, is_quick
+from .numbers import is_quick, plain_numbers
 from .templates import Template
 
 NUMBERS: Final = ({float}, {int}, {float, int})
+MOST_TEXTS: Final = 10_000  # that are kept; there are about as many as series
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Texts(dict[str, str]):
@@ -24,6 +28,8 @@ class Texts(dict[str, str]):
         self._before, self._behind = before, behind
 
     def __missing__(self, field: str) -> str:
+        if len(self) >= MOST_TEXTS:
+            self.clear()
         found = self[field] = f"{self._before}{field}{self._behind}"
         return found
 
@@ -33,38 +39,40 @@ class Value:
     """Where a value and the name of its series are.
 
     Attributes:
-        series: The text of the name, before and behind its field.
-        field: The field in it, or None if there is none.
+        series: The name, or those that were met, by the field in it.
+        field: That field, or None if there is none.
         value: The field of the value.
         number: Reads it.
         quick: Whether plain numbers mean themselves.
     """
 
-    series: tuple[str, ...]
+    series: str | Texts
     field: str | None
     value: str
     number: Callable[[Any], Any]
     quick: bool
 
-    def names(self, records: Sequence[dict[str, Any]]) -> list[str] | None:
-        """Return the name of each record's series, or None if they are more than texts."""
-        if self.field is None:
-            return [self.series[0]] * len(records)
-        found: list[Any] = [record.get(self.field) for record in records]
-        if set(map(type, found)) != {str}:
-            return None
-        return list(map(Texts(*self.series).__getitem__, found))
+    def names(self, fields: Sequence[Any]) -> list[str] | None:
+        """Return the name of each record's series, or None if they are more than texts.
 
-    def numbers(self, records: Sequence[dict[str, Any]]) -> list[Any]:
-        """Return the value of each record."""
-        found: list[Any] = [record.get(self.value) for record in records]
+        Args:
+            fields: What the record has in that field.
+        """
+        if isinstance(self.series, str):
+            return [self.series] * len(fields)
+        if set(map(type, fields)) != {str}:
+            return None
+        return list(map(self.series.__getitem__, fields))
+
+    def numbers(self, told: Sequence[Any]) -> Sequence[Any]:
+        """Return what each record has for a value as a number."""
         if self.quick:
-            kinds = set(map(type, found))
+            kinds = set(map(type, told))
             if kinds in NUMBERS:
+                return told
+            if kinds == {str} and (found := plain_numbers(told)) is not None:
                 return found
-            if kinds == {str} and all(map(PLAIN, found)):
-                return list(map(float, found))
-        return list(map(self.number, found))
+        return list(map(self.number, told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +100,42 @@ class Plan:
         """
         if set(map(type, records)) != {dict}:
             return None
+        fields = columns(records, self.fields)
         times = [now] * len(records)
         if self.time is not None:
-            times = read_times([each.get(self.time) for each in records], moment, iso=iso)
+            times = read_times(fields[self.time], moment, iso=iso)
         found = []
         for each in self.values:
-            names = each.names(records)
+            names = each.names(fields[each.field or each.value])
             if names is None:
                 return None
-            found.append(list(zip(times, names, each.numbers(records), strict=True)))
+            found.append(list(zip(times, names, each.numbers(fields[each.value]), strict=True)))
         return found
 
+    @property
+    def fields(self) -> list[str]:
+        """All the fields that readings are made of, each once."""
+        parts = [self.time, *(part for each in self.values for part in (each.field, each.value))]
+        return [*dict.fromkeys(part for part in parts if part is not None)]
 
-def read_times(told: list[Any], moment: Callable[[Any], Any], *, iso: bool) -> list[Any]:
+
+def columns(records: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Return what each record has in some fields, by their names; None where it has none."""
+    try:
+        return {name: list(map(itemgetter(name), records)) for name in names}
+    except KeyError:
+        return {name: [record.get(name) for record in records] for name in names}
+
+
+def read_times(told: Sequence[Any], moment: Callable[[Any], Any], *, iso: bool) -> list[Any]:
     """Return times as readings have them; ``moment`` reads one, and any."""
     if iso and set(map(type, told)) == {str}:
-        read = datetime.fromisoformat
         try:
-            return [
-                read(each).timestamp() if each[-1:] == "Z" and each[4:5] == "-" else moment(each)
-                for each in told
-            ]
-        except ValueError:
+            if set(map(itemgetter(4), told)) == {"-"}:
+                moments = map(datetime.fromisoformat, told)
+                # As ``timestamp`` does it, but a time without a zone is no time here.
+                return list(map(timedelta.total_seconds, map(sub, moments, repeat(EPOCH))))
+        except (IndexError, TypeError, ValueError):
             pass
     return list(map(moment, told))
 
@@ -128,7 +150,8 @@ def plan_of(
         if value.field is None or None in fields or len(fields) > 1:
             return None
         field = fields[0] if fields else None
-        values.append(Value(name.texts, field, value.field, number, is_quick(number)))
+        series_of = name.texts[0] if field is None else Texts(*name.texts)
+        values.append(Value(series_of, field, value.field, number, is_quick(number)))
     if time is not None and time.field is None:
         return None
     return Plan(None if time is None else time.field, tuple(values))

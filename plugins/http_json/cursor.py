@@ -191,7 +191,9 @@ class Position:
         if not self._active:
             return
         times = [reading[0] for reading in readings]
-        if any(type(time) is datetime and time.tzinfo is None for time in times):
+        if datetime in set(map(type, times)) and any(
+            type(time) is datetime and time.tzinfo is None for time in times
+        ):
             raise ValueError(
                 "timezone: expected, because since_param compares times without a zone"
             )

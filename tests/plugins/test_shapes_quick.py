@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestd.plugins._shapes import description_of
@@ -24,8 +24,9 @@ OPTIONS: list[dict[str, Any]] = [
     {"units": {"kW": 1000, "W": 1}},
     {"units": {"0": 7}},
 ]
+TEXT = st.from_regex(r"[-+]?[0-9]{0,4}([.,][0-9]{0,4})?( ?k?W)?|on|---|1_0|٣", fullmatch=True)
 WRITTEN: st.SearchStrategy[Any] = st.one_of(
-    st.from_regex(r"[-+]?[0-9]{0,4}([.,][0-9]{0,4})?( ?k?W)?|on|---|1_0|٣", fullmatch=True),
+    TEXT,
     st.floats(),
     st.integers(),
     st.sampled_from([None, True, False, [], {}, "", "-999", "0", "1", "1.234", "1" * 70]),
@@ -71,6 +72,19 @@ FIELDS = st.fixed_dictionaries(
         "w": st.floats(allow_nan=False),
     },
 )
+# As in CSV and XML, where every field is a text; each of its own, some of them none.
+TEXTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "t": st.sampled_from([time for time in TIMES if isinstance(time, str)][:8]),
+            "id": st.sampled_from("ab"),
+            "v": TEXT,
+            "w": st.sampled_from(["1", "-2.50", "3e2", "+.5", "7.", "1e400", "nan", "5_0", "٣"]),
+        }
+    ),
+    min_size=8,
+    max_size=9,
+)
 ALIKE = st.lists(
     st.builds(
         lambda value: {"t": "2026-07-01T10:00:00Z", "id": "a", "v": value, "w": 1},
@@ -81,17 +95,47 @@ ALIKE = st.lists(
 )
 
 
+PLAIN = st.from_regex(r"[-+]?[0-9]{0,4}(\.[0-9]{0,4})?([eE][-+]?[0-9]{1,3})?", fullmatch=True)
+ODD = st.sampled_from(["1e2", "+1", "+1.0", "inf", "1e400", "1" * 70, " 7 ", ""])
+
+
+@pytest.mark.slow  # 100 examples
+@pytest.mark.parametrize(
+    "options",
+    [*OPTIONS, {"words": {"1e2": 5}}, {"nothing": "+1"}, {"units": "e1"}, {"words": {"inf": 9}}],
+    ids=str,
+)
+@given(
+    texts=st.lists(PLAIN, min_size=8, max_size=10)
+    | st.lists(PLAIN | ODD | TEXT, min_size=8, max_size=10)
+)
+@example(texts=["1e2"] * 8)
+@example(texts=["inf"] * 8)
+def test_many_texts_are_read_as_by_the_long_way(options: dict[str, Any], texts: list[str]) -> None:
+    """Also where `float` would read more than numbers, or a number stands for something else."""
+    described = {"series": "s", "value": "v", **options}
+    reader = description_of(described, zone=None).reader()
+
+    found = [value for *_, value in reader.readings([{"v": text} for text in texts], now=7)]
+
+    assert repr(found) == repr(list(map(value_reader(options).number, texts)))
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"series": "{id}_x", "value": "v"},
         {"series": "x", "value": "w", "time": "t"},
         {"values": {"{id}": "v", "y_{id}": "w"}, "time": "t", "decimal": ","},
+        {"values": {"{id}": "v", "y_{id}": "w"}, "time": "t"},
         {"values": {"x": "v", "y": "w"}, "time": "t", "time_format": "unix", "nothing": [0, "---"]},
     ],
     ids=str,
 )
-@given(records=st.one_of(st.lists(FIELDS, max_size=20), ALIKE, st.lists(st.none(), min_size=9)))
+@given(
+    records=st.one_of(st.lists(FIELDS, max_size=20), ALIKE, TEXTS, st.lists(st.none(), min_size=9))
+)
+@example(records=[{"t": "20260701 100000Z", "id": "a", "v": "1", "w": "1"}] * 8)
 def test_many_records_are_read_as_one_by_one(options: dict[str, Any], records: list[Any]) -> None:
     """The order of the readings is the same, too."""
     reader = description_of(options, zone=ZoneInfo("Europe/Berlin")).reader()
