@@ -112,6 +112,22 @@ async def test_state_waits_for_the_receipts_of_all_states_before_it() -> None:
         assert kept.shelf.kept == [last]  # the one before it need not be written any more
 
 
+async def test_state_waits_for_the_readings_of_results_that_changed_none() -> None:
+    """Pages without a position come before the one that moves it."""
+    async with Kept() as kept:
+        first, second = receipt(), receipt()
+        kept.committer.commit_behind(kept.committer.memory, [first])
+        last = kept.keep(1, second)
+
+        second.settle(1)
+        await settle()
+        assert kept.shelf.kept == []
+
+        first.settle(1)
+        await settle()
+        assert kept.shelf.kept == [last]
+
+
 async def test_commits_take_a_small_part_of_the_time() -> None:
     """A memory of thousands of registers is not written for every result."""
     async with Kept() as kept:

@@ -59,6 +59,7 @@ class StateCommitter:
         self.collector, self.memory = collector, memory
         self._store, self._clock, self._log = store, clock, log
         self._checkpoints: deque[Checkpoint] = deque()
+        self._unchanged = Checkpoint(memory, unsettled=0)  # what the next change has to wait for
         self._safe = memory  # on disk, or on its way there
         self._waiting = 0
         self._ripe = asyncio.Event()
@@ -68,14 +69,17 @@ class StateCommitter:
     def commit_behind(self, memory: Memory, receipts: Sequence[Receipt]) -> None:
         """Remember from now on; commit once the receipts, and all before them, are settled."""
         if memory == self.memory and not self._checkpoints:
+            self._wait_for(receipts, self._unchanged)
             return
+        if self._unchanged.unsettled:
+            self._unchanged.memory = self.memory
+            self._checkpoints.append(self._unchanged)
+            self._unchanged = Checkpoint(memory, unsettled=0)
         self.memory = memory
-        checkpoint = Checkpoint(memory, unsettled=len(receipts) + 1)
+        checkpoint = Checkpoint(memory, unsettled=0)
         self._checkpoints.append(checkpoint)
         self._idle.clear()
-        for receipt in receipts:
-            receipt.when_settled(lambda: self._settled_one(checkpoint))
-        self._settled_one(checkpoint)
+        self._wait_for(receipts, checkpoint)
 
     def amend(self, change: Callable[[Memory], Memory]) -> asyncio.Event:
         """Change what is remembered by something that depends on no readings; commit that at once.
@@ -115,6 +119,12 @@ class StateCommitter:
         self._idle.clear()
         self._ripe.set()
         return True
+
+    def _wait_for(self, receipts: Sequence[Receipt], checkpoint: Checkpoint) -> None:
+        checkpoint.unsettled += len(receipts) + 1  # so that it is not ripe before all are counted
+        for receipt in receipts:
+            receipt.when_settled(lambda: self._settled_one(checkpoint))
+        self._settled_one(checkpoint)
 
     def _settled_one(self, checkpoint: Checkpoint) -> None:
         checkpoint.unsettled -= 1
