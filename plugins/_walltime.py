@@ -163,11 +163,13 @@ class Bounds:
         after: Nothing before this was asked for, in Unix seconds.
         now: When it came, in Unix seconds.
         live: Whether what was pushed tells how things are when it comes.
+        read: Up to when was read before, in Unix seconds; None: that is not known.
     """
 
     after: float = -inf
     now: float = inf
     live: bool = False
+    read: float | None = None
 
 
 NO_BOUNDS: Final = Bounds()
@@ -326,9 +328,20 @@ def _around(
 ) -> tuple[float, int]:
     """Return the widest hole around a run, and how many of its ends lie beyond its neighbours."""
     back = (earlier is not None and begin < earlier) + (later is not None and later < end)
-    now, late = last.bounds.now, last.bounds.now - last.time.second
+    late = last.bounds.now - last.time.second
     fresh = last.bounds.live and late < last.time.apart
     if fresh or (earlier is None and later is None):
-        return (max(0.0, now - end) if now < inf else 0.0), back
+        return _alone(last.bounds, begin, end), back
     before = 0.0 if earlier is None else begin - earlier
     return max(before, 0.0 if later is None else later - end), back
+
+
+def _alone(bounds: Bounds, begin: float, end: float) -> float:
+    """Return the narrower of the holes between a run and what else is known: now, and then.
+
+    A source that is behind has nothing near now, but goes on where it was read before.
+    """
+    holes = [max(0.0, bounds.now - end)] if bounds.now < inf else []
+    if bounds.read is not None:
+        holes.append(max(0.0, begin - bounds.read, bounds.read - end))
+    return min(holes, default=0.0)

@@ -174,7 +174,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         last = True
         before: list[tuple[Any, ...]] = []
         begin = -inf if window.since is None else window.since
-        bounds = Bounds(after=begin, now=now + cursor.ahead)
+        bounds = Bounds(after=begin, now=now + cursor.ahead, read=position.newest)
         missing = Missing(shape)
         walked = walk(ctx, source, shape, pages, request, refusal=refusal, max_pages=max_pages)
         async for page, last in walked:

@@ -170,8 +170,8 @@ class Position:
         self._given_up_from, self._given_up_to = inf, -inf
 
     @property
-    def _newest(self) -> float | None:
-        """How far everything has been read."""
+    def newest(self) -> float | None:
+        """How far everything has been read, in Unix seconds; None: nothing has."""
         if self._reached is None:
             return self._start
         # A second before, so that it is asked for whether or not the ends count.
@@ -180,7 +180,7 @@ class Position:
 
     def begin(self, window: Window) -> None:
         """Take note of the window whose pages come next."""
-        self._before, self._seen, self._window = self._newest, None, window
+        self._before, self._seen, self._window = self.newest, None, window
 
     def gather(self, readings: Sequence[tuple[Any, ...]]) -> None:
         """Take note of some readings of a page.
@@ -229,9 +229,9 @@ class Position:
             self._advance(page)
         if self._active and last:
             self._pass()
-        may_move = self._active and self._newest is not None and (last or self._cursor.in_order)
-        state: dict[str, Any] = {"newest": self._newest} if may_move else {}
-        if full and not last and not (may_move and self._newest != self._before):
+        may_move = self._active and self.newest is not None and (last or self._cursor.in_order)
+        state: dict[str, Any] = {"newest": self.newest} if may_move else {}
+        if full and not last and not (may_move and self.newest != self._before):
             state["script_error"] = (
                 f"stopped after {page.number} pages (max_pages), and there are more; "
                 "the next run begins where this one did"
@@ -257,8 +257,8 @@ class Position:
         behind, patience = self._window.behind, self._cursor.patience
         if self._cursor.windows.span is None or self._window.until > self._now - patience:
             return
-        if self._seen is None and self._newest is not None:
-            self._passed.append((self._newest, behind))
+        if self._seen is None and self.newest is not None:
+            self._passed.append((self.newest, behind))
         self._reach(behind)
 
     def _advance(self, page: Page) -> None:

@@ -210,6 +210,18 @@ def test_an_answer_may_begin_and_end_within_the_hour(begin: int, length: int) ->
     assert read_all(written, BERLIN, bounds=bounds) == written
 
 
+@pytest.mark.parametrize("length", range(1, 9))
+@pytest.mark.parametrize("late", [60, 5400, 10**7])
+def test_what_was_read_before_tells_the_pass(length: int, late: int) -> None:
+    """A source that is behind has nothing near now, but goes on where it was read before."""
+    change = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp())
+    written = [change - 3600 + 900 * at for at in range(length)]
+    for read in range(written[0] - 900, written[-1] + 1, 450):
+        bounds = Bounds(after=change - 3601, now=written[-1] + late, read=read)
+
+        assert read_all(written, BERLIN, bounds=bounds) == written
+
+
 def test_pages_go_on_where_the_one_before_ended() -> None:
     """The last time of a page is the neighbour of the first one of the next."""
     change = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp())
