@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.support.daemon",
     "tests.support.dcs.fixtures",
     "tests.support.disk",
+    "tests.support.growing",
     "tests.support.idletime",
     "tests.support.influx2",
     "tests.support.plugins",
