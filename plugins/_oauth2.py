@@ -238,7 +238,10 @@ async def allowed(ctx: Any, option: OAuth2, device: str, interval: float) -> Ans
     form = {"grant_type": DEVICE_CODE, "device_code": device}
     while True:
         await asyncio.sleep(interval)
-        answer = await option.post(ctx.http, option.token_url, form)
+        answer = await asked_again(ctx, option, form)
+        if answer is None:  # the person may be at it all the same
+            interval *= 2
+            continue
         error = answer.object().get("error")
         if error == "slow_down":
             interval += SLOWER
@@ -247,6 +250,15 @@ async def allowed(ctx: Any, option: OAuth2, device: str, interval: float) -> Ans
     if not answer.good or error is not None:
         raise device_refusal(answer)
     return answer
+
+
+async def asked_again(ctx: Any, option: OAuth2, form: Mapping[str, str]) -> Answer | None:
+    """Ask whether a person has decided; return None if the server is away for the moment."""
+    try:
+        answer = await option.post(ctx.http, option.token_url, form)
+    except AnswerError:
+        return None
+    return None if answer.status >= 500 else answer
 
 
 def device_refusal(answer: Answer) -> AnswerError:

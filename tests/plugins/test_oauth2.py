@@ -249,6 +249,18 @@ async def test_device_is_allowed_once() -> None:
         assert server.kinds[-1] == "refresh_token"
 
 
+async def test_device_waits_for_a_server_that_is_away() -> None:
+    """A hiccup while the person is at it does not end it."""
+    server = OAuth2Server(allowed=True, away=[0, 503])
+    async with site(server) as there:
+        there.options["device_url"] = f"{server.url}/device_authorization"
+
+        hidden = await authorize(ctx=there.ctx, tell=lambda _: None, **there.params)
+
+        assert hidden["tokens"]["access"]
+        assert server.away == []
+
+
 async def test_device_that_is_not_allowed() -> None:
     """The command says so, and keeps nothing."""
     server = OAuth2Server(allowed=False)

@@ -160,6 +160,7 @@ class OAuth2Server:
         lifetime: Of an access token, in seconds.
         patient: Whether a refresh token works until a newer access token is used.
         allowed: What the owner says to a device: None as long as nothing.
+        away: What the first questions of a device are answered: a status, or 0 for no answer.
         opens_to_all: Whether every token that it has given opens the source, or none does.
         document: What the source answers.
         asked: The forms that the token server got, with the header of the client.
@@ -173,6 +174,7 @@ class OAuth2Server:
     lifetime: int = 3600
     patient: bool = False
     allowed: bool | None = None
+    away: list[int] = field(default_factory=list)
     opens_to_all: bool = True
     document: Any = field(default_factory=lambda: {"v": 1})
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -273,9 +275,12 @@ def oauth2_server(server: OAuth2Server) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            status, document, headers = server.token_answer(
-                self.path, dict(parse_qsl(body)), self.headers
-            )
+            form = dict(parse_qsl(body))
+            if server.away and "device_code" in form:
+                if status := server.away.pop(0):
+                    self.answer(status, "away", [])
+                return
+            status, document, headers = server.token_answer(self.path, form, self.headers)
             self.answer(status, document, headers)
 
         def do_GET(self) -> None:
