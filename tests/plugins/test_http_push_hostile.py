@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestd.collecting.points import Naming
@@ -174,9 +174,25 @@ def found_by(find: Callable[[Message], Found], document: Any) -> list[Any]:
 
 
 def unusable(readings: list[Any]) -> list[str]:
-    """Return why the daemon refuses some of these readings."""
+    """Return why the daemon refuses some of these readings, each alone: none can contradict it."""
     naming = Naming(measurement="m", field="value", tags={}, catalogue=Catalogue())
-    return naming.sort(readings, now=NOW).samples
+    return [text for each in readings for text in naming.sort([each], now=NOW).samples]
+
+
+def refused(readings: list[Any]) -> int:
+    """Return how many of these readings the daemon refuses; all have to be good ones alone."""
+    naming = Naming(measurement="m", field="value", tags={}, catalogue=Catalogue())
+    found = naming.sort(readings, now=NOW)
+    assert set(found.unusable) <= {"contradiction"}
+    return found.unusable.total()
+
+
+def contradicted(readings: list[Any]) -> int:
+    """Return how many have another value than the last one of their series and time."""
+    naming = Naming(measurement="m", field="value", tags={}, catalogue=Catalogue())
+    points = [naming.point(each, now=NOW) for each in readings]
+    last = {(series, time): value for series, time, value in points}
+    return sum(value != last[series, time] for series, time, value in points)
 
 
 @pytest.mark.slow  # 300 examples
@@ -186,10 +202,14 @@ def unusable(readings: list[Any]) -> list[str]:
     st.dictionaries(KEYS, DOCUMENTS, max_size=8),
     st.lists(st.lists(SCALARS, min_size=3, max_size=3), max_size=4),
 )
+@example(None, {}, [[1, "a", 1], [1, "a", 2], [1, "a", 1]])
 def test_the_daemon_stores_what_is_found_in_any_document(
     document: Any, fields: dict[str, Any], rows: list[list[Any]]
 ) -> None:
-    """No document is a bug, and no sender is told that a reading is stored which is not."""
+    """No document is a bug, and no sender is told that a reading is stored which is not.
+
+    Readings of one series and time contradict each other: the last value is stored.
+    """
     found = []
     for find in (batch, things, radio_bridge, notehub):
         found += found_by(find, fields)
@@ -204,6 +224,7 @@ def test_the_daemon_stores_what_is_found_in_any_document(
     found += found_by(readings, rows) + found_by(batch, {"readings": rows})
 
     assert unusable(found) == []
+    assert refused(found) == contradicted(found)
 
 
 @pytest.mark.slow  # 300 examples
@@ -218,3 +239,4 @@ def test_the_daemon_stores_what_is_found_in_any_text(
     found += found_by(notehub, {"reading_type": "ts_id_val_bz2", "readings": inside})
 
     assert unusable(found) == []
+    assert refused(found) == contradicted(found)
