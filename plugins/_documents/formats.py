@@ -1,6 +1,6 @@
 """Which format a document has, and what reads it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
@@ -17,6 +17,7 @@ from .xmltext import XmlRecords, xml_in
 AUTO: Final = "auto"
 FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
 JSON_BEGINS: Final = (b"{", b"[")
+MAYBE_JSON: Final = (AUTO, "json")
 # Every plugin that reads documents has them under these names.
 OPTIONS: Final = ("format", "csv", "charset", "fields")
 # The end of a media type, or of a file's name, and the format that it says.
@@ -50,8 +51,8 @@ class Format:
 
     def documents(
         self, data: bytes, *, most_bytes: int, content_type: str = "", said: str | None = None
-    ) -> Iterator[Any]:
-        """Yield the documents in a body: one, unless it is a zip of several.
+    ) -> Iterable[Any]:
+        """Return the documents in a body: one, unless it is a zip of several.
 
         Args:
             data: The body.
@@ -62,15 +63,12 @@ class Format:
         Raises:
             DocumentError: It is no such document.
         """
-        if not content_type and data[:1] in JSON_BEGINS and self._may_be_json:
-            yield self.document(data, kind="json", said=said)  # as nearly all messages are
-            return
-        for name, each in unpacked(data, most_bytes=most_bytes):
-            yield self.document(each, kind=kind_of(name) or kind_of(content_type), said=said)
-
-    @property
-    def _may_be_json(self) -> bool:
-        return self.name in {"json", AUTO}
+        if not content_type and data[:1] in JSON_BEGINS and self.name in MAYBE_JSON:
+            return (self.document(data, kind="json", said=said),)  # as nearly all messages are
+        return (
+            self.document(each, kind=kind_of(name) or kind_of(content_type), said=said)
+            for name, each in unpacked(data, most_bytes=most_bytes)
+        )
 
     def feed(
         self, start: bytes, steps: Sequence[str], *, content_type: str = "", said: str | None = None

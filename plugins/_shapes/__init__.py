@@ -4,6 +4,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 from .checking import check_shape
+from .numbers import is_quick
 from .options import OPTIONS, Description, description_of
 from .reader import Reader, Reading
 from .records import WHOLE, look, shown
@@ -19,6 +20,7 @@ __all__ = [
     "Reading",
     "check_shape",
     "description_of",
+    "is_quick",
     "look",
     "shown",
 ]

@@ -20,6 +20,7 @@ from ingestd.plugins._shapes import (
     Reader,
     Reading,
     description_of,
+    is_quick,
 )
 from ingestd.plugins._shapes import OPTIONS as DESCRIBED
 from ingestd.plugins._times import Bounds, Twice, settle_readings
@@ -32,6 +33,7 @@ LOOKS_INTO: Final = (
     *("format", "csv", "charset"),
 )
 LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value
+PLAIN: Final = re.compile(rb"-?\d{1,15}(?:\.\d{1,15})?").fullmatch
 TOPICS_CACHED: Final = 100_000
 MOST_UNPACKED: Final = 16 * 1024 * 1024  # bytes of a payload that was compressed
 
@@ -270,11 +272,18 @@ class Routes:
         return reader
 
     def _plain_reader(self, topic: str, fitting: Route) -> Callable[[Message], list[Reading]]:
+        # Nothing but the time and the value depends on the message.
         reader = fitting.reader(topic)
+        ((_, series, _, *tags),) = reader.readings([""])
+        ((_, _, number),) = reader.values
+        quick = is_quick(number)
 
         def read(message: Message) -> list[Reading]:
-            text = message.payload[:LONGEST_PLAIN].decode(errors="replace").strip()
-            return reader.readings([text], now=message.time)
+            payload = message.payload
+            if quick and PLAIN(payload):  # nearly all are, and need no text
+                return [(message.time, series, float(payload), *tags)]
+            text = payload[:LONGEST_PLAIN].decode(errors="replace").strip()
+            return [(message.time, series, number(text), *tags)]
 
         return read
 

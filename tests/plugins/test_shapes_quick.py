@@ -12,6 +12,7 @@ from ingestd.plugins._shapes import description_of
 from ingestd.plugins._shapes.numbers import quick
 from ingestd.plugins._times import notation
 from ingestd.plugins._values import value_reader
+from ingestd.plugins.mqtt.routes import Message, Routes, route
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -40,6 +41,19 @@ def test_numbers_are_read_as_by_the_long_way(options: dict[str, Any], value: Any
     meaning = value_reader(options)
 
     assert repr(quick(meaning)(value)) == repr(meaning.number(value))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@given(text=st.one_of(TEXT, st.sampled_from(["-999", "0", "1", "1.234", "1" * 70, "12.5 W"])))
+def test_plain_payloads_are_read_as_by_the_long_way(options: dict[str, Any], text: str) -> None:
+    """Series and tags, too, which the topic decides."""
+    entry = {"filter": "{room}/t", "tags": {"room": "{room}"}, **options}
+    routes = Routes([route(entry, {"qos": 1})], zone=None)
+
+    found = routes.readings([Message("lab/t", text.encode(), 7.0, 1, 1)])
+
+    number = value_reader(options).number(text.strip())
+    assert repr(found) == repr([(7.0, "lab/t", number, {"room": "lab"})])
 
 
 TIMES = (

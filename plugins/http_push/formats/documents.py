@@ -1,6 +1,6 @@
 """Documents in a shape and a format that the operator describes, sent to a path of their own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -50,7 +50,7 @@ class Documents:
             raise FormatError(str(error)) from None
         return found
 
-    def _documents(self, message: Message) -> Iterator[Any]:
+    def _documents(self, message: Message) -> Iterable[Any]:
         if self.form is None:
             return iter([message.document])
         return self.form.documents(
