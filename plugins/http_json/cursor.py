@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from math import inf, isfinite
 from typing import Any
 
@@ -11,8 +11,8 @@ from ingestd.plugins._limits import MILLISECONDS
 
 from .paging import Page
 from .rounding import SECOND
-from .template import SINCE, Place, Template
-from .windows import ENDS, Window, Windows
+from .template import SINCE
+from .windows import Window, Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,51 +38,6 @@ class Cursor:
     hold: float
     revisit: float
     in_order: bool
-
-    @classmethod
-    def of(  # noqa: PLR0913 -- one for each option
-        cls,
-        *,
-        template: Template,
-        since_format: str | None,
-        zone: tzinfo | None,
-        span: float | None,
-        overlap: float,
-        lookback: float | None,
-        ahead: float,
-        patience: float,
-        hold: float,
-        revisit: float,
-        order: str | None,
-        has_time: bool,
-    ) -> "Cursor":
-        """Check the options against each other.
-
-        Raises:
-            ValueError: Says what is wrong.
-        """
-        if order not in (None, "oldest_first"):
-            raise ValueError(f"order: expected 'oldest_first' or nothing, got {order!r}")
-        places = template.places()
-        windows = Windows.of(places, pattern=since_format, zone=zone, span=span)
-        if windows.has(SINCE) and not has_time:
-            raise ValueError(
-                "since_param: expected `time` beside it or {since}, to know what was read"
-            )
-        if ahead and not windows.has(*ENDS):
-            raise ValueError("ahead: expected {until} or {last} in url, query or body")
-        if lookback is None and (span is not None or any(is_firm(*each) for each in places)):
-            raise ValueError("lookback: expected, to know where the first run begins to ask")
-        return cls(
-            windows=windows,
-            overlap=overlap,
-            lookback=lookback,
-            ahead=ahead,
-            patience=patience,
-            hold=hold,
-            revisit=revisit,
-            in_order=order is not None,
-        )
 
     @property
     def moves(self) -> bool:
@@ -129,11 +84,6 @@ def seconds(time: Any) -> float | None:
 def is_number(value: Any) -> bool:
     """Say whether a value is one that the daemon can store."""
     return isinstance(value, int | float) and isfinite(value)
-
-
-def is_firm(where: str, place: Place) -> bool:
-    """Say whether a place cannot be left out of a request, as a param of the query can."""
-    return place.name == SINCE and not where.startswith("query.")
 
 
 def shown(time: float) -> str:
