@@ -397,6 +397,7 @@ async def test_reset_keeps_the_masks_unless_asked() -> None:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("keep"), st.integers(0, 3)),
+        st.tuples(st.just("repeat"), st.integers(0, 3)),
         st.tuples(st.just("settle"), st.integers(0, 20)),
         st.tuples(st.just("turn"), st.just(0)),
         st.tuples(st.just("full"), st.integers(0, 1)),
@@ -416,24 +417,35 @@ def test_disk_always_holds_a_prefix_whose_readings_are_safe(
     asyncio.run(play(steps))
 
 
+def unsettled(receipts: Sequence[Sequence[Receipt]]) -> list[Receipt]:
+    """Return those that are not settled."""
+    return [each for some in receipts for each in some if not each.settled]
+
+
 async def play(steps: Sequence[tuple[str, int]]) -> None:
     """Play the steps, and look at the disk after each."""
     async with Kept() as kept:
         receipts: list[list[Receipt]] = []
+        later: list[Receipt] = []  # of results since the last state, which the next waits for
 
         def check() -> None:
-            if kept.shelf.kept:
-                on_disk = kept.shelf.kept[-1].state["n"]
-                assert all(each.settled for some in receipts[:on_disk] for each in some)
-            numbers = [memory.state["n"] for memory in kept.shelf.kept]
+            numbers = [memory.state.get("n", 0) for memory in kept.shelf.kept]
+            on_disk = max(numbers, default=0)
+            assert all(each.settled for some in receipts[:on_disk] for each in some)
             assert numbers == sorted(numbers)
 
         for step, number in steps:
             if step == "keep":
-                receipts.append([receipt() for _ in range(number)])
-                kept.keep(len(receipts), *receipts[-1])
+                own = [receipt() for _ in range(number)]
+                receipts.append([*later, *own])
+                later.clear()
+                kept.keep(len(receipts), *own)
+            elif step == "repeat":
+                own = [receipt() for _ in range(number)]
+                later += own
+                kept.committer.commit_behind(kept.committer.memory, own)
             elif step == "settle":
-                still_open = [each for some in receipts for each in some if not each.settled]
+                still_open = unsettled([*receipts, later])
                 if still_open:
                     still_open[number % len(still_open)].settle(1)
             elif step == "turn":
@@ -443,7 +455,7 @@ async def play(steps: Sequence[tuple[str, int]]) -> None:
             else:
                 (kept.shelf.open.set if number else kept.shelf.open.clear)()
             check()
-        for each in (each for some in receipts for each in some if not each.settled):
+        for each in unsettled([*receipts, later]):
             each.settle(1)
         kept.shelf.full = False
         kept.shelf.open.set()
