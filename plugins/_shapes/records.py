@@ -124,10 +124,17 @@ def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
                     continue  # null on the way: there is nothing
                 before = len(found)
                 found += stepped(node, step, last=at == len(steps) - 1)
-                if len(found) == before and node.value != {}:
+                if len(found) == before and node.value != {} and not is_null(node.value, step):
                     missed.append(node.value)
         holders = found
     return holders, missed
+
+
+def is_null(held: Any, step: str) -> bool:
+    """Say whether an object has null where a step leads, which says that there is nothing."""
+    return (
+        isinstance(held, dict) and held.get(step.strip('"'), held) is None and not has_errors(held)
+    )
 
 
 def has_errors(held: Any) -> bool:

@@ -127,7 +127,6 @@ async def test_server_says_when_to_come_back(asked: str, seconds: float) -> None
         ({"details": "too many", "backOffSuggestion": 9}, 9),
         ({"retry_after": 2.5}, 2.5),
         ({"retryAfter": "9s"}, 9),
-        ({"retryAfter": -1}, 0),
     ],
 )
 async def test_body_says_when_to_come_back_if_the_header_does_not(
@@ -141,6 +140,18 @@ async def test_body_says_when_to_come_back_if_the_header_does_not(
         assert await clock.drive(get(session, source)) == 200
 
         assert source.arrivals[1] - source.arrivals[0] == seconds
+
+
+@pytest.mark.parametrize("body", [{"retryAfter": -1}, {"retryAfter": 0}])
+async def test_what_a_server_asks_for_may_be_over(body: object) -> None:
+    """Then the usual pause has to do: too many requests are not answered by one more at once."""
+    async with client() as (source, session, clock):
+        source.body = body
+        source.script.append((429, ""))
+
+        assert await clock.drive(get(session, source)) == 200
+
+        assert source.arrivals[1] - source.arrivals[0] >= 0.5
 
 
 @pytest.mark.parametrize("body", [[9], {"retryAfter": "soon"}, {"retryAfter": True}, {}])

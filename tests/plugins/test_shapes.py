@@ -235,7 +235,7 @@ def test_a_row_of_another_length_is_unusable() -> None:
         ({"b": 1}, "records: expected a list or an object there, got nothing; the keys .* b"),
         ({"a": {"c": 1}}, "got nothing; the keys beside it are c"),
         ({"a": {"b": 5}}, "records: expected a list or an object there, got 5"),
-        ({"a": {"b": None}}, "got nothing; the keys beside it are b"),
+        ({"a": {"b": None, "errors": ["no"]}}, "got nothing; the keys beside it are b, errors"),
         (None, "got nothing in None"),
     ],
 )
@@ -246,7 +246,15 @@ def test_records_that_are_not_there_are_told(document: Any, message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "document", [{"a": []}, {"a": {}}, {"a": [{"b": []}, {"b": []}]}, {"a": {"b": []}}, {"a": None}]
+    "document",
+    [
+        {"a": []},
+        {"a": {}},
+        {"a": [{"b": []}, {"b": []}]},
+        {"a": {"b": []}},
+        {"a": None},
+        {"a": {"b": None}},
+    ],
 )
 def test_no_records_are_none(document: Any) -> None:
     """Empty lists and objects are where records would be."""

@@ -84,7 +84,7 @@ class Politeness:
                 asked = await self._hold(request.url, reply)
                 if failures == most or (asked is None and reply.status == TOO_MANY_REQUESTS):
                     return reply
-                wait = wait if asked is None else asked
+                wait = asked or wait  # what is asked for may be over by now
                 if wait > self._patience:
                     return reply  # better to end the run than to sleep in it
                 reply.release()

@@ -127,7 +127,7 @@ def misread(role: str, name: str, dialect: Dialect) -> Iterator[str]:
     """Yield the reasons why the store would read another measurement or field than this one."""
     # Tried with InfluxDB 1.6: the backslash is lost, or the line is not understood.
     if not dialect.doubles_backslashes and BACKSLASHED.search(name):
-        yield f'a {role} must not have a backslash before a comma, blank, = or ": {name!r:.80}'
+        yield f'a {role} must not have a backslash before a comma, blank, = or ", got {name!r:.80}'
     # VictoriaMetrics takes it for the beginning of a text, and stores 0 as of now.
     if role == "field" and dialect.doubles_backslashes and '"' in name:
         yield f'a field must not have a ", got {name!r:.80}'
