@@ -41,6 +41,7 @@ test: $(VENV)/.installed-test
 	@$(COMPILE)
 	$(TEMPROOT) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
 
+test-newest: BIN := $(NEWEST)/bin
 test-newest:
 	@$(MAKE) --no-print-directory VENV=$(NEWEST) $(NEWEST)/bin/pip
 	@echo 'Installing the newest release of everything into $(NEWEST)'

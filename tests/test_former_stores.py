@@ -89,6 +89,8 @@ async def test_a_new_name_adopts_after_a_restart(
     server.always = None
     async with daemon_folder.daemon(stores(server, "new", new="old")) as it:
         await it.until(lambda: len(held(server)) == 2)
+        # What was stored is taken out of the spool then.
+        await it.until(lambda: not it.daemon.deliveries.by_store["new"].spooled)
 
         assert await spooled(it) == {}
 

@@ -8,9 +8,9 @@ from ingestd.hosts import HOSTS
 from tests.support.config import ConfigFolder
 
 PACKAGE: Final = Path(__file__).parent.parent / "daemon" / "ingestd"
-# Beside a host's own package: where hosts are listed, what imports its setup, the plugins that
-# have its formats.
-KNOW_HOSTS: Final = ("hosts.py", "cli/importing.py", "cli/bmonscripts.py", "plugins/")
+# Beside a host's own package: where hosts are listed, the commands that import from it, the
+# plugins that have its formats.
+KNOW_HOSTS: Final = ("hosts.py", "cli/importing.py", "cli/bmon", "plugins/")
 COLLECTOR: Final = "stores: {a: {type: embedded}}\ncollectors:\n  a: {plugin: system, every: 1m, "
 
 

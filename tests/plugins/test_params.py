@@ -17,6 +17,7 @@ from tests.support.config import ConfigFolder
 WITH_ZONE: Final[dict[str, dict[str, Any]]] = {
     "http_json": {"url": "http://127.0.0.1:9/"},
     "mqtt": {"url": "mqtt://127.0.0.1:9", "topics": ["a"]},
+    "http_push": {"listen": "127.0.0.1:9", "store_keys": ["key"]},
     "okofen": {"url": "http://127.0.0.1:9", "live": False, "logs": "/log%Y%m%d"},
 }
 

@@ -265,14 +265,15 @@ class WorkerProcess:
         """
         if self._expiry is not None:
             self._expiry.cancel()
-        if kill:
-            await self._kill_family()
-        self._writer.close()
         try:
+            if kill:
+                await self._kill_family()
+            self._writer.close()
             await asyncio.wait_for(asyncio.shield(self._exit), EXIT_TIMEOUT)
         except TimeoutError:
             await self._kill_family()
-        finally:
+        finally:  # also if whoever stops it is cancelled meanwhile
+            self._writer.close()
             self._kill_supervisor()
             self.output.close()
         await self._blocking(kill_descendants, None, self._confinement.mark)
