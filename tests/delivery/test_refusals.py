@@ -24,6 +24,7 @@ async def test_a_bad_point_stands_alone_in_the_end(server: Influx2, tmp_path: Pa
         assert "hates seven" in letter.reason
         (told,) = pipe.logged("points refused for good")
         assert (told["level"], told["points"], told["reason"]) == ("error", 1, letter.reason)
+        assert told["examples"] == [letter.payload.decode()]
         assert pipe.balanced()
 
 
@@ -38,6 +39,20 @@ async def test_only_the_bad_ones_are_buried_however_many(server: Influx2, tmp_pa
         assert {second for _, second in held(server)} == set(range(1, 3001)) - bad
         assert pipe.only.dead.count == len(bad)
         assert pipe.balanced()
+
+
+async def test_many_bad_ones_are_told_in_a_line_for_a_batch(
+    server: Influx2, tmp_path: Path
+) -> None:
+    """The log has how many there were, why the first was refused, and a few examples."""
+    server.refuse = lambda line: "hates tens" if line.endswith("0") else ""
+    async with running(tmp_path, {"main": influx(server.url)}) as pipe:
+        await pipe.safe(points(*range(1, 101)))
+
+        (told,) = pipe.logged("points refused for good")
+        letters = await pipe.only.dead.listed()
+        assert (told["points"], told["reason"]) == (len(letters), letters[0].reason)
+        assert told["examples"] == [each.payload.decode() for each in letters[:3]]
 
 
 async def test_a_body_that_is_all_bad_lets_others_have_their_turn(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ingestd.clock import Clock, wait_at_most
 from ingestd.delivery.account import Account, Origin
 from ingestd.delivery.age import CheckedTime
+from ingestd.delivery.burials import Burials
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
 from ingestd.delivery.sender import Remainder, Sender
@@ -199,7 +200,11 @@ class Drain:
         if not (others or await self.sender.takes_any()):
             self.suspects.postpone(place)  # there is nothing to tell the two apart by
             return
-        still = await self._still_failing(spooled)
+        burials = Burials()
+        try:
+            still = await self._still_failing(spooled, burials)
+        finally:
+            burials.tell(self.log)
         if still is None:
             self.suspects.clear()
             return
@@ -211,7 +216,9 @@ class Drain:
             await self.sender.bury([(each, why) for each in failing], Origin.SPOOL)
             await self._leave(spooled, [])
 
-    async def _still_failing(self, spooled: Spooled) -> tuple[list[bytes], str] | None:
+    async def _still_failing(
+        self, spooled: Spooled, burials: Burials
+    ) -> tuple[list[bytes], str] | None:
         """Return the points that the store still fails over, and why; None if it is down."""
         failing: list[bytes] = []
         why = ""
@@ -221,7 +228,7 @@ class Drain:
                 error = await self.sender.offer(single)
             except (BodyRejected, BodyTooLarge) as refusal:
                 [payload] = await self.sender.payloads(single)
-                await self.sender.bury([(payload, str(refusal))], Origin.SPOOL)
+                await self.sender.bury([(payload, str(refusal))], Origin.SPOOL, burials)
                 continue
             except StoreError as other:
                 await self.sender.failed(other)

@@ -27,6 +27,7 @@ from typing import Any, Final, TypeVar
 
 from ingestd.clock import Clock, wait_at_most
 from ingestd.delivery.account import Account, Origin
+from ingestd.delivery.burials import Burials
 from ingestd.delivery.deadletters import DeadLetters
 from ingestd.delivery.limits import Limits
 from ingestd.delivery.outage import Outage
@@ -76,6 +77,7 @@ class Sifting:
             None until it has shown that it fails over this body only.
         tries: How many requests were spent on looking for bad points.
         failures: How many of them the server failed over.
+        burials: What has become dead letters of it.
     """
 
     pieces: list[Body]
@@ -83,6 +85,7 @@ class Sifting:
     doubtful: int | None = None
     tries: int = 0
     failures: int = 0
+    burials: Burials = field(default_factory=Burials)
 
 
 @dataclass(kw_only=True)
@@ -143,6 +146,12 @@ class Sender:
             UnreadableBody: It was made for another kind of store.
         """
         work = Sifting([body])
+        try:
+            return await self._send_all(work, origin)
+        finally:
+            work.burials.tell(self.log)
+
+    async def _send_all(self, work: Sifting, origin: Origin) -> Remainder:
         while work.pieces:
             piece = work.pieces.pop()
             if (parts := self._sizes.parts(len(piece.data))) > 1 and piece.points > 1:
@@ -229,13 +238,23 @@ class Sender:
         who = await self._mending() if error.answered else ""
         self.outage.failed(f"{error}{who}", retry_after=error.retry_after)
 
-    async def bury(self, refused: Refused, origin: Origin) -> None:
-        """Put payloads with the dead letters."""
+    async def bury(self, refused: Refused, origin: Origin, burials: Burials | None = None) -> None:
+        """Put payloads with the dead letters.
+
+        Args:
+            refused: The payloads.
+            origin: Where they come from.
+            burials: What to note them in, for one who tells of several at once; otherwise
+                the log is told now.
+        """
         if not refused:
             return
         await self.space.persist(lambda: self.dead.add(refused))
         self.account.to_dead(len(refused), origin)
-        self.log.error("points refused for good", points=len(refused), reason=refused[0][1])
+        noted = Burials() if burials is None else burials
+        noted.note(refused)
+        if burials is None:
+            noted.tell(self.log)
 
     async def joined(self, bodies: Sequence[Body]) -> Body:
         """Make one body of several.
@@ -293,7 +312,7 @@ class Sender:
         refused, again = await self._off_loop(partial(sifted, self.sink, piece, error))
         work.pieces += reversed(again)
         if not isinstance(error, StoreUnavailable):
-            await self.bury(refused, origin)
+            await self.bury(refused, origin, work.burials)
             return True
         work.failures += 1
         if refused:
