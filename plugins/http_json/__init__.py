@@ -41,7 +41,7 @@ from ingestd.plugins._shapes import check_shape
 
 from .paging import paging_of
 from .refusals import refusal_of
-from .setup import asked_zone_of, look_at, setup_of, windows_of, zone_of
+from .setup import asked_zone_of, cursor_of, look_at, setup_of, windows_of, zone_of
 from .walking import Walk
 
 __all__ = ["authorize", "check", "run"]
@@ -123,6 +123,7 @@ def check(**params: Any) -> list[str]:
     given.read(partial(windows_of, zone=None))
     given.read(lambda each: paging_of(each.paging))
     given.read(setup_of)
+    given.read(lambda each: cursor_of(each).check(each.start))
     return [*dict.fromkeys(given.problems)]
 
 

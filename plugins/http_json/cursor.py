@@ -44,6 +44,18 @@ class Cursor:
         """Whether there is a position."""
         return self.windows.has(SINCE)
 
+    def check(self, start: datetime | None) -> None:
+        """Refuse a window of the past that could not be asked for.
+
+        Args:
+            start: Where it begins; None if there is none.
+
+        Raises:
+            ValueError: Requests do not say from when on they ask.
+        """
+        if start is not None and not self.moves:
+            raise ValueError("since_param: expected for a backfill, or {since}, got nothing")
+
     def spans(
         self, *, newest: float | None, now: float, start: datetime | None, end: datetime | None
     ) -> Iterator[Window]:
@@ -52,9 +64,8 @@ class Cursor:
         Raises:
             ValueError: A backfill is wanted that cannot be asked for.
         """
-        if start is not None and not self.moves:
-            raise ValueError("since_param: expected for a backfill, or {since}, got nothing")
         begin = None
+        self.check(start)
         if start is not None:
             begin = start.timestamp()
         elif newest is not None:

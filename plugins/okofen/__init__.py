@@ -68,6 +68,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         ctx.shared(Pace, duration(pause, "pause"), f"okofen {url}"),
     )
     place = place_of(logs, password=password)
+    check_window(place, start)
     now = ctx.now().timestamp()
     work: list[AsyncGenerator[dict[str, Any], None]] = []
     if live and password is not None and start is None:
@@ -101,7 +102,18 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: patterns_of(each.fields, MEASURED))
     given.read(lambda each: zone_of(each.logs, each.password, each.timezone))
     given.durations("lookback", "pause")
+    given.read(lambda each: check_window(place_of(each.logs, password=each.password), each.start))
     return given.problems
+
+
+def check_window(place: str | None, start: datetime | None) -> None:
+    """Refuse a window of the past where there are no logs, which alone have it.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if start is not None and place is None:
+        raise ValueError("logs: expected for a backfill, which reads nothing else, got none")
 
 
 def zone_of(logs: str | None, password: str | None, timezone: str | None) -> tzinfo | None:

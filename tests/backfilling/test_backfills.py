@@ -256,6 +256,29 @@ async def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
         assert it.backfills.unfinished == []
 
 
+async def test_plugin_refuses_params_that_know_no_window(tmp_path: Path) -> None:
+    """It is told at once, in the plugin's words, and not tried for ever; other faults are not."""
+    plugin = """
+        async def run(*, since=None, pause=0, start=None, end=None, **_):
+            yield {"readings": []}
+
+        def check(**params):
+            yield "pause: expected a duration, got 0"
+            if params.get("start") and not params.get("since"):
+                yield f"since: expected for {params['start']:%F} to {params['end']:%F}"
+    """
+    async with past(tmp_path) as it:
+        await it.here.start(plugin, every=1e9)
+        with pytest.raises(NotPossible) as refusal:
+            await it.ask(hours(1), hours(1, after=48))
+        await it.here.restart(every=1e9, params={"since": "from"})
+        record = await it.ended(await it.ask(hours(1)))
+
+        told = "probe: cannot be backfilled: since: expected for 2020-09-13 to 2020-09-15"
+        assert str(refusal.value) == told
+        assert record.status is Status.DONE
+
+
 async def test_stop_lets_the_window_end_within_the_grace_period(tmp_path: Path) -> None:
     """Its position is on disk then, and no other window begins."""
     async with past(tmp_path, grace=100.0) as it:

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from ingestd.plugins._answers import AnswerError
-from ingestd.plugins.http_json import run
+from ingestd.plugins.http_json import check, run
 from ingestd.testing import collect, context, results
 from tests.support.jsonsource import NOON, NOW, PLAIN, answers, rows, served, serving, values_of
 
@@ -208,6 +208,18 @@ async def test_backfill_needs_a_way_to_ask() -> None:
     """Without `since_param` the same readings of today would come for every window."""
     with pytest.raises(ValueError, match="since_param: expected for a backfill"):
         await answers({"data": []}, start=datetime(2020, 1, 1, tzinfo=UTC), **PLAIN)
+
+
+def test_backfill_without_a_way_to_ask_is_refused_before_it_begins() -> None:
+    """`check` is asked with the window; a run without one needs no way to ask."""
+    window: dict[str, Any] = {"start": datetime(2020, 1, 1, tzinfo=UTC), "end": NOW}
+    params: dict[str, Any] = {"url": "http://h/", **PLAIN}
+
+    assert check(**params, query={"to": "{until}"}, **window) == [
+        "since_param: expected for a backfill, or {since}, got nothing"
+    ]
+    assert check(**params, since_param="from", **window) == []
+    assert check(**params) == []
 
 
 async def test_reading_from_the_future_does_not_carry_the_cursor_away() -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ingestd.plugins._answers import AnswerError
-from ingestd.plugins.okofen import run
+from ingestd.plugins.okofen import check, run
 from ingestd.plugins.okofen.logs import column
 from ingestd.testing import collect, context
 
@@ -427,3 +427,15 @@ async def test_wrong_option_says_what_is_wrong(params: dict[str, Any], message: 
         await collected(cellar, **params)
 
     assert cellar.asked == []
+
+
+async def test_backfill_without_logs_is_refused() -> None:
+    """What is measured now has no past: each window would be read, and empty."""
+    window: dict[str, Any] = {"start": datetime(2026, 7, 1, tzinfo=UTC), "end": NOW}
+    live: dict[str, Any] = {"url": "http://h:4321", "password": "pass", "logs": "none"}
+    told = "logs: expected for a backfill, which reads nothing else, got none"
+    with pytest.raises(ValueError, match=told):
+        await collected(Cellar(), password="pass", logs="none", **window)
+
+    assert check(**live, **window) == [told]
+    assert check(**live) == []

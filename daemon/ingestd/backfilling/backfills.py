@@ -8,6 +8,7 @@ configuration; while there is no such collector, the backfill pauses.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from ingestd.backfilling import windows
@@ -17,7 +18,8 @@ from ingestd.backfilling.records import BackfillRecord, Status
 from ingestd.backfilling.store import BackfillStore
 from ingestd.backfilling.windowrun import WindowRun
 from ingestd.backfilling.windows import DEFAULT_CHUNK, Span
-from ingestd.collecting import Collectors
+from ingestd.calling import Plugin
+from ingestd.collecting import Collector, Collectors
 from ingestd.disk import Database
 from ingestd.errors import NotNow, NotPossible, PluginLoadError
 from ingestd.tasks import Task, Tasks, first_of
@@ -148,7 +150,7 @@ class Backfills:
         async with self._asking:
             if unfinished := self._of(collector):
                 return await self._asked_again(unfinished, spans, chunk=chunk, rate=rate)
-            await self._check(collector, chunk)
+            await self._check(collector, spans, chunk)
             record = BackfillRecord(
                 collector=collector,
                 spans=spans,
@@ -272,7 +274,7 @@ class Backfills:
             unfinished.work.hurry()
         return record
 
-    async def _check(self, name: str, chunk: float) -> None:
+    async def _check(self, name: str, spans: Sequence[Span], chunk: float) -> None:
         """Refuse a collector that cannot read windows, or not such short ones."""
         collector = self._collectors.by_name.get(name)
         if collector is None or self._stopping:
@@ -286,12 +288,28 @@ class Backfills:
                 f"{name}: expected a plugin whose run declares start and end, so that it can be "
                 f"given a window; {plugin.name} does not"
             )
+        if problems := await self._problems(collector, plugin, spans):
+            raise NotPossible(f"{name}: cannot be backfilled: {'; '.join(problems)}")
         cadence = collector.setup.config.cadence
         if windows.too_short(chunk, cadence):
             raise NotPossible(
                 f"chunk: expected at least {cadence:g} s, for so far are the readings of {name} "
                 f"apart (cadence), got {chunk:g}"
             )
+
+    async def _problems(
+        self, collector: Collector, plugin: Plugin, spans: Sequence[Span]
+    ) -> list[str]:
+        """Return what a plugin says is wrong with its params if it is given a window."""
+        start, end = (datetime.fromtimestamp(time, UTC) for time in (spans[0][0], spans[-1][1]))
+        setup = collector.setup
+        given, services = setup.config.params, setup.services
+        asked = [given, {**given, "start": start, "end": end}]
+        try:
+            known, found = await services.blocking(services.loader.problems, plugin, asked)
+        except PluginLoadError as error:
+            raise NotPossible(str(error)) from error
+        return [services.redactor.text(each) for each in found if each not in known]
 
     def _go_on(self, unfinished: Unfinished) -> bool:
         """Work on a backfill with its collector as it is now; return whether that begins anew."""
