@@ -10,6 +10,7 @@ from .csvtext import Csv, CsvRows, csv_of
 from .errors import DocumentError
 from .feeds import CsvFeed, Feed, JsonFeed, NdjsonFeed
 from .jsontext import is_ndjson, is_utf8, json_in, ndjson_in
+from .members import chosen, pattern_of
 from .packing import GZIP, ZIP, unpacked
 from .texts import charset_of, decoded
 from .xmltext import XmlRecords, xml_in
@@ -19,7 +20,7 @@ FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
 JSON_BEGINS: Final = (b"{", b"[")
 MAYBE_JSON: Final = (AUTO, "json")
 # Every plugin that reads documents has them under these names.
-OPTIONS: Final = ("format", "csv", "charset", "fields")
+OPTIONS: Final = ("format", "csv", "charset", "fields", "member")
 # The end of a media type, or of a file's name, and the format that it says.
 ENDINGS: Final = {
     "x-ndjson": "ndjson", "ndjson": "ndjson", "jsonl": "ndjson", "json-lines": "ndjson",
@@ -27,6 +28,9 @@ ENDINGS: Final = {
     "csv": "csv", "tab-separated-values": "csv", "tsv": "csv", "xml": "xml",
     "html": "json",  # a page to log in at, most likely, and to be told as what it is
 }  # fmt: skip
+
+PAGES: Final = (".htm", ".html")
+OF_KIND: Final = {"entsoe": "xml"}  # what the names of files call a format
 
 
 class Listed(list[Any]):
@@ -42,12 +46,14 @@ class Format:
         csv: How CSV is read.
         charset: How text is encoded; None: as the sender says.
         zone: What days of a series are days of.
+        member: A pattern of the files of a zip that are wanted, or None.
     """
 
     name: str
     csv: Csv
     charset: str | None
     zone: tzinfo | None
+    member: str | None = None
 
     def documents(
         self, data: bytes, *, most_bytes: int, content_type: str = "", said: str | None = None
@@ -67,8 +73,18 @@ class Format:
             return (self.document(data, kind="json", said=said),)  # as nearly all messages are
         return (
             self.document(each, kind=kind_of(name) or kind_of(content_type), said=said)
-            for name, each in unpacked(data, most_bytes=most_bytes)
+            for name, each in unpacked(data, most_bytes=most_bytes, choose=self._chosen)
         )
+
+    def _chosen(self, names: Sequence[str]) -> Sequence[str]:
+        return chosen(names, pattern=self.member, says=self._is_said_by)
+
+    def _is_said_by(self, name: str) -> bool:
+        """Say whether the name of a file says that it is what is wanted."""
+        said = kind_of(name)
+        if self.name == AUTO:
+            return bool(said) and not name.lower().endswith(PAGES)
+        return said == OF_KIND.get(self.name, self.name)
 
     def feed(
         self, start: bytes, steps: Sequence[str], *, content_type: str = "", said: str | None = None
@@ -81,7 +97,7 @@ class Format:
             content_type: What its sender says that it is, or an empty text.
             said: How its sender says that it is encoded.
         """
-        if start.startswith((GZIP, ZIP)):
+        if start.startswith((GZIP, *ZIP)):
             return None
         kind = self.name if self.name != AUTO else kind_of(content_type) or kind_in(start)
         if kind == "csv" and not steps:
@@ -140,9 +156,10 @@ def format_of(
     csv: Any = None,
     charset: Any = None,
     fields: Any = None,
+    member: Any = None,
     zone: tzinfo | None,
 ) -> Format:
-    """Read the options ``format``, ``csv``, ``charset`` and ``fields``.
+    """Read the options ``format``, ``csv``, ``charset``, ``fields`` and ``member``.
 
     Raises:
         ValueError: Says what is wrong with them.
@@ -150,4 +167,10 @@ def format_of(
     if format not in FORMATS:
         raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {format!r:.80}")
     names = tuple(fields) if isinstance(fields, list | tuple) else None
-    return Format(name=format, csv=csv_of(csv, names=names), charset=charset_of(charset), zone=zone)
+    return Format(
+        name=format,
+        csv=csv_of(csv, names=names),
+        charset=charset_of(charset),
+        zone=zone,
+        member=pattern_of(member),
+    )

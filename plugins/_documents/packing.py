@@ -3,19 +3,28 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from .errors import DocumentError
 
 GZIP: Final = b"\x1f\x8b"
-ZIP: Final = b"PK\x03\x04"
+ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")  # the second has no files
 WINDOW: Final = 31  # what says gzip to zlib
 CHUNK: Final = 64 * 1024
 
 
-def unpacked(data: bytes, *, most_bytes: int) -> Iterator[tuple[str, bytes]]:
+# Returns those of the names of files that are wanted.
+Choose = Callable[[Sequence[str]], Sequence[str]]
+
+
+def unpacked(data: bytes, *, most_bytes: int, choose: Choose) -> Iterator[tuple[str, bytes]]:
     """Yield what is in a body, each with its name or an empty one; mostly the body itself.
+
+    Args:
+        data: The body.
+        most_bytes: How large what is taken of it may become.
+        choose: Says which files of a zip are taken.
 
     Raises:
         DocumentError: It is broken, or becomes larger than it may.
@@ -23,7 +32,7 @@ def unpacked(data: bytes, *, most_bytes: int) -> Iterator[tuple[str, bytes]]:
     if data.startswith(GZIP):
         yield "", gunzipped(data, most_bytes=most_bytes)
     elif data.startswith(ZIP):
-        yield from members(data, most_bytes=most_bytes)
+        yield from members(data, most_bytes=most_bytes, choose=choose)
     else:
         yield "", data
 
@@ -49,8 +58,8 @@ def gunzipped(data: bytes, *, most_bytes: int) -> bytes:
     return bytes(found)
 
 
-def members(data: bytes, *, most_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Yield the files in a zip, in their order.
+def members(data: bytes, *, most_bytes: int, choose: Choose) -> Iterator[tuple[str, bytes]]:
+    """Yield the files in a zip that are wanted, in their order.
 
     Raises:
         DocumentError: It is broken, or becomes larger than it may.
@@ -58,9 +67,8 @@ def members(data: bytes, *, most_bytes: int) -> Iterator[tuple[str, bytes]]:
     left = most_bytes
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for each in archive.infolist():
-                if each.is_dir():
-                    continue
+            files = {each.filename: each for each in archive.infolist() if not each.is_dir()}
+            for each in map(files.__getitem__, choose([*files])):
                 with archive.open(each) as file:
                     found = file.read(left + 1)
                 left -= len(found)

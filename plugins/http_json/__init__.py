@@ -8,9 +8,10 @@ address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` an
 find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page; ``error`` --
 path to what says in a document that the source has failed.
 Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``
-(default: as it looks); ``csv``, ``charset``; ``records`` -- path to the records
-(default: the document); ``layout`` -- ``records``, ``columns`` or ``rows``; ``fields``
--- names of columns without a header; ``time`` -- path in a record (default: now);
+(default: as it looks); ``csv``, ``charset``; ``member`` -- which files of a zip; ``records``
+-- path to the records (default: the document); ``layout`` -- ``records``, ``columns`` or
+``rows``; ``fields`` -- names of columns without a header; ``time`` -- path in a record
+(default: now);
 ``time_plus`` -- path to seconds behind that; ``time_format``, ``timezone``; ``series``
 -- a template such as ``{site}_{name}`` -- with ``value``, or ``values`` -- series to
 path; ``tags`` -- name to template.
@@ -66,6 +67,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     format: str = "auto",  # noqa: A002 -- the option's name
     csv: Mapping[str, Any] | None = None,
     charset: str | None = None,
+    member: str | None = None,
     records: str | None = None,
     layout: str = "records",
     fields: Sequence[str] | str | None = None,

@@ -10,8 +10,8 @@ Parameters, connecting: ``url`` -- ``mqtt://host``, ``mqtts://host``, or ``ws`` 
 Parameters, reading: ``topics`` -- filters, or dicts with a ``filter`` and any of
 the following; ``qos``; ``series`` -- a template such as ``{1}_{3}``; ``value`` --
 JMESPath in the payload -- or ``values`` -- template to JMESPath, or to ``path`` and what
-the value means; ``format``, ``csv``, ``charset``, ``records``, ``layout``, ``fields`` --
-what a payload with several records looks like; ``time``, ``time_plus``,
+the value means; ``format``, ``csv``, ``charset``, ``member``, ``records``, ``layout``,
+``fields`` -- what a payload with several records looks like; ``time``, ``time_plus``,
 ``time_format``, ``timezone``; ``tags`` -- name to template;
 ``words`` -- word to number; ``nothing`` -- what says that there is no value; ``decimal`` --
 what stands before the fraction; ``units`` -- what may follow a number; ``retained`` --
@@ -65,6 +65,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     format: str | None = None,  # noqa: A002 -- the option's name
     csv: Mapping[str, Any] | None = None,
     charset: str | None = None,
+    member: str | None = None,
     records: str | None = None,
     layout: str | None = None,
     fields: Sequence[str] | str | None = None,
@@ -94,6 +95,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         format=format,
         csv=csv,
         charset=charset,
+        member=member,
         records=records,
         layout=layout,
         fields=fields,

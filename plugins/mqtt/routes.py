@@ -30,7 +30,7 @@ OPTIONS: Final = frozenset({"filter", "qos", *DESCRIBED, *DOCUMENT_OPTIONS})
 # What is only said of payloads that are more than a value.
 LOOKS_INTO: Final = (
     *("value", "values", "time", "time_plus", "records", "layout", "fields"),
-    *("format", "csv", "charset"),
+    *("format", "csv", "charset", "member"),
 )
 LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value
 PLAIN: Final = re.compile(rb"-?\d{1,15}(?:\.\d{1,15})?").fullmatch

@@ -178,6 +178,41 @@ def test_gzip_and_zip_may_be_around_any_format() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "others", "expected"),
+    [
+        ({}, {"README_txt": b"Read: me, first", "terms_html": b"<p>"}, [[{"a": "1"}]]),
+        ({"format": "csv"}, {"README_txt": b"x" * 20_000, "meta_json": b"{}"}, [[{"a": "1"}]]),
+        ({"member": "*.json"}, {"meta_json": b'{"b": 2}'}, [{"b": 2}]),
+        ({}, {"__MACOSX/data_csv": b"\x00\x05", ".DS_Store_csv": b"\x00"}, [[{"a": "1"}]]),
+        ({"format": "csv", "member": "*.dat"}, {"sub/more_dat": b"b\n2\n"}, [[{"b": "2"}]]),
+        ({"format": "csv", "member": "sub/*"}, {"sub/more_dat": b"b\n2\n"}, [[{"b": "2"}]]),
+    ],
+)
+def test_files_of_a_zip_are_taken_by_their_names(
+    options: dict[str, Any], others: dict[str, bytes], expected: list[Any]
+) -> None:
+    """Those that say a format, or that one; what systems leave in archives is no document."""
+    packed = zipped(**others, data_csv=b"a\n1\n")
+
+    assert documents(packed, "application/zip", **options) == expected
+
+
+def test_files_of_a_zip_that_say_no_format_must_be_alike() -> None:
+    """Otherwise it is not known which of them are data, and a text would be read as such."""
+    alike = zipped(a_txt=b"a\n1\n", b_txt=b"a\n2\n")
+    unlike = zipped(a_txt=b"a\n1\n", b_dat=b"a\n2\n")
+
+    assert documents(alike, format="csv") == [[{"a": "1"}], [{"a": "2"}]]
+    with pytest.raises(DocumentError, match=r"files of one kind .*, or `member`, got a\.txt"):
+        documents(unlike, format="csv")
+    with pytest.raises(
+        DocumentError, match=r"file \*\.csv in the zip \(member\), got a\.txt"
+    ):
+        documents(unlike, format="csv", member="*.csv")
+    assert documents(zipped(), "application/zip") == []
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
         (gzip.compress(b" " * 20_000), "at most 10000 bytes when unpacked, got more"),
@@ -206,6 +241,7 @@ def test_what_unpacks_to_too_much_or_nothing_is_refused(data: bytes, message: st
         ),
         ({"csv": {"delimiter": '"'}}, "^csv.delimiter: expected one that stands in no text"),
         ({"csv": {"skip": -1}}, "^csv.skip: expected a whole number of at least 0, got -1"),
+        ({"member": ["a"]}, r"^member: expected a pattern of names such as data_\*.csv, got"),
         ({"csv": {"comment": ""}}, "^csv.comment: expected what a comment begins with"),
         ({"csv": {"comment": ["#", 5]}}, "^csv.comment: expected what a comment begins with"),
     ],
