@@ -205,9 +205,7 @@ def test_files_of_a_zip_that_say_no_format_must_be_alike() -> None:
     assert documents(alike, format="csv") == [[{"a": "1"}], [{"a": "2"}]]
     with pytest.raises(DocumentError, match=r"files of one kind .*, or `member`, got a\.txt"):
         documents(unlike, format="csv")
-    with pytest.raises(
-        DocumentError, match=r"file \*\.csv in the zip \(member\), got a\.txt"
-    ):
+    with pytest.raises(DocumentError, match=r"file \*\.csv in the zip \(member\), got a\.txt"):
         documents(unlike, format="csv", member="*.csv")
     assert documents(zipped(), "application/zip") == []
 
