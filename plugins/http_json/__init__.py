@@ -42,7 +42,7 @@ from ingestd.plugins._shapes import check_shape
 
 from .paging import paging_of
 from .refusals import refusal_of
-from .setup import asked_zone_of, cursor_of, look_at, setup_of, windows_of, zone_of
+from .setup import asked_zone_of, cursor_of, look_at, pages_of, setup_of, windows_of, zone_of
 from .walking import Walk
 
 __all__ = ["authorize", "check", "run"]
@@ -124,6 +124,7 @@ def check(**params: Any) -> list[str]:
     given.read(asked_zone_of)
     given.read(partial(windows_of, zone=None))
     given.read(lambda each: paging_of(each.paging))
+    given.read(pages_of)
     given.read(setup_of)
     given.read(lambda each: cursor_of(each).check(each.start))
     return [*dict.fromkeys(given.problems)]

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from yarl import URL
 
 from ingestd.plugins._fields import Path, compile_path
 from ingestd.plugins._params import whole
 from ingestd.plugins._shapes import shown
+
+from .bodies import Body, pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +21,23 @@ class Request:
         url: The address.
         query: What is added to it: the texts of each name, one after the other.
         body: What is sent, if anything is.
+        skipped: How many records come before those that are asked for.
     """
 
     url: URL
     query: Mapping[str, Sequence[str]]
-    body: bytes | None = None
+    body: Body | None = None
+    skipped: int = 0
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The query as it stands in the address."""
-        return tuple((name, text) for name, texts in self.query.items() for text in texts)
+        return tuple(pairs(self.query))
 
     @property
     def key(self) -> object:
         """What tells it from others."""
-        return self.url, self.pairs, self.body
+        return self.url, self.pairs, None if self.body is None else self.body.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Page:
 
 
 Following = Callable[[Page], Request | None]
+# Returns a request with something in one of its places.
+Put = Callable[[Request, str, Any], Request]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +71,16 @@ class Paging:
     """How one source is paged.
 
     Attributes:
-        first: What to add to the query of the first page.
+        first: Returns the request for the first page.
         following: Tells what to ask after a page, or None after the last.
+        tried: Puts something where a request says which page is wanted; raises if it cannot.
         counted: Whether pages are counted, so that the source may have none of the next number.
         single: Whether there is one page.
     """
 
-    first: Mapping[str, Sequence[str]]
+    first: Callable[[Request], Request]
     following: Following
+    tried: Callable[[Request], Request]
     counted: bool = False
     single: bool = False
 
@@ -84,7 +92,7 @@ def paging_of(options: Mapping[str, Any] | None) -> Paging:
         ValueError: Says what is wrong with it.
     """
     if options is None:
-        return Paging({}, lambda _: None, single=True)
+        return Paging(as_it_is, lambda _: None, as_it_is, single=True)
     kind = options.get("type") if isinstance(options, Mapping) else None
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"paging: expected a `type` of {', '.join(KINDS)}, got {options!r}")
@@ -96,7 +104,47 @@ def paging_of(options: Mapping[str, Any] | None) -> Paging:
             + (f", and perhaps {', '.join(sorted(optional))}" if optional else "")
             + f", got {', '.join(map(str, given)) or 'nothing'}"
         )
+    if "param" in given:
+        given["put"] = put_of(given.pop("in", QUERY), given["param"])
     return make(**given)
+
+
+def put_of(place: Any, param: Any) -> Put:
+    """Return what puts something into a request.
+
+    Args:
+        place: The part of it.
+        param: The name there.
+
+    Raises:
+        ValueError: There is no such part.
+    """
+    if not isinstance(param, str) or not param:
+        raise ValueError(f"paging.param: expected a name, got {param!r}")
+    if not isinstance(place, str) or place not in PLACES:
+        raise ValueError(f"paging.in: expected {' or '.join(PLACES)}, got {place!r}")
+    return PLACES[place]
+
+
+def in_query(request: Request, name: str, value: Any) -> Request:
+    """Return a request with one text of its query changed."""
+    return replace(request, query={**request.query, name: (str(value),)})
+
+
+def in_body(request: Request, name: str, value: Any) -> Request:
+    """Return a request with one place of its body changed.
+
+    Raises:
+        ValueError: There is no such place.
+    """
+    if request.body is None or isinstance(request.body.value, str):
+        raise ValueError("paging.in: expected a body of names and values, got none")
+    return replace(request, body=request.body.putting(name, value))
+
+
+def as_it_is(request: Request) -> Request:
+    """Return the request for a first page that is asked for like any document."""
+    return request
 
 
 def next_link(*, path: str) -> Paging:
@@ -112,12 +160,12 @@ def next_link(*, path: str) -> Paging:
             raise ValueError(message)  # noqa: TRY004 -- the document's value, not a caller's type
         return linked(page, page.request.url.join(URL(found)))
 
-    return Paging({}, following)
+    return Paging(as_it_is, following, as_it_is)
 
 
 def link_header() -> Paging:
     """Follow the ``Link: <…>; rel="next"`` header."""
-    return Paging({}, lambda page: linked(page, page.link) if page.link else None)
+    return Paging(as_it_is, lambda page: linked(page, page.link) if page.link else None, as_it_is)
 
 
 def linked(page: Page, url: URL) -> Request:
@@ -141,44 +189,47 @@ def secured(url: URL) -> URL:
     return url.with_scheme("https").with_port(None if url.is_default_port() else url.port)
 
 
-def page_number(*, param: str, first: int = 1, size: int | None = None) -> Paging:
+def page_number(*, param: str, put: Put, first: int = 1, size: int | None = None) -> Paging:
     """Count pages until one is empty, or shorter than ``size``."""
     whole(first, "paging.first", least=0)
 
     def following(page: Page) -> Request | None:
-        number = str(first + page.number)
-        return None if short(page, size) else asked(page, param, number)
+        return None if short(page, size) else put(page.request, param, first + page.number)
 
-    return Paging({param: (str(first),)}, following, counted=True)
+    def begin(request: Request) -> Request:
+        return put(request, param, first)
+
+    return Paging(begin, following, begin, counted=True)
 
 
-def offset(*, param: str, size: int | None = None, size_param: str | None = None) -> Paging:
+def offset(
+    *, param: str, put: Put, size: int | None = None, size_param: str | None = None
+) -> Paging:
     """Skip as many records as were read, until a page is empty or shorter than ``size``."""
     if size_param is not None and size is None:
         raise ValueError("paging.size_param: expected `size` beside it")
 
+    def first(request: Request) -> Request:
+        sized = request if size_param is None else put(request, size_param, size)
+        return put(sized, param, 0)
+
     def following(page: Page) -> Request | None:
-        start = int(page.request.query[param][0]) + len(page.records)
-        return None if short(page, size) else asked(page, param, str(start))
+        skipped = page.request.skipped + len(page.records)
+        asked = replace(page.request, skipped=skipped)
+        return None if short(page, size) else put(asked, param, skipped)
 
-    sized = {} if size_param is None else {size_param: (str(size),)}
-    return Paging({param: ("0",), **sized}, following, counted=True)
+    return Paging(first, following, first, counted=True)
 
 
-def token(*, path: str, param: str) -> Paging:
+def token(*, path: str, param: str, put: Put) -> Paging:
     """Send back the token at a path; none ends it, and so does a page that is empty."""
     find: Path = compile_path(path, where="paging.path")
 
     def following(page: Page) -> Request | None:
         found = find(page.document) if page.records else None
-        return asked(page, param, str(found)) if found not in (None, "", False) else None
+        return None if found in (None, "", False) else put(page.request, param, found)
 
-    return Paging({}, following)
-
-
-def asked(page: Page, param: str, text: str) -> Request:
-    """Return a page's request with one text of its query changed."""
-    return replace(page.request, query={**page.request.query, param: (text,)})
+    return Paging(as_it_is, following, lambda request: put(request, param, ""))
 
 
 def short(page: Page, size: int | None) -> bool:
@@ -191,7 +242,9 @@ def short(page: Page, size: int | None) -> bool:
 KINDS: Mapping[str, tuple[Callable[..., Paging], frozenset[str], frozenset[str]]] = {
     "next": (next_link, frozenset({"path"}), frozenset()),
     "link_header": (link_header, frozenset(), frozenset()),
-    "page": (page_number, frozenset({"param"}), frozenset({"first", "size"})),
-    "offset": (offset, frozenset({"param"}), frozenset({"size", "size_param"})),
-    "token": (token, frozenset({"param", "path"}), frozenset()),
+    "page": (page_number, frozenset({"param"}), frozenset({"first", "size", "in"})),
+    "offset": (offset, frozenset({"param"}), frozenset({"size", "size_param", "in"})),
+    "token": (token, frozenset({"param", "path"}), frozenset({"in"})),
 }
+QUERY: Final = "query"
+PLACES: Final[Mapping[str, Put]] = {QUERY: in_query, "body": in_body}

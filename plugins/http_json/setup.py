@@ -64,8 +64,19 @@ def setup_of(params: Any) -> Setup:
         shape=shape_of(params),
         template=template_in(params),
         cursor=cursor_of(params),
-        pages=paging_of(params.paging),
+        pages=pages_of(params),
     )
+
+
+def pages_of(params: Any) -> Paging:
+    """Return how params say that the source is paged.
+
+    Raises:
+        ValueError: They do not, or what is sent has no place for that.
+    """
+    pages = paging_of(params.paging)
+    pages.tried(template_in(params).request(lambda _: 0))
+    return pages
 
 
 def opened_by(params: Any) -> Opened:

@@ -81,7 +81,7 @@ class Source:
             where=where,
             params=request.pairs or None,
             headers=self.headers,
-            data=request.body,
+            data=None if request.body is None else request.body.data,
         )
 
 

@@ -5,17 +5,17 @@ end, and ``{since:%Y-%m-%d}`` for one in a notation of its own. Other braces are
 as long as they hold no single name; ``{{since}}`` is sent as ``{since}``.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from yarl import URL
 
 from ingestd.plugins._answers import bare
 
+from .bodies import Body
 from .paging import Request
 
 PLACE: Final = re.compile(
@@ -81,14 +81,14 @@ class Template:
             self._body(write),
         )
 
-    def _body(self, write: Write) -> bytes | None:
+    def _body(self, write: Write) -> Body | None:
         if self.body is None:
             return None
         if isinstance(self.body, str):
-            return filled(self.body, lambda place: str(needed(write, place))).encode()
+            return Body(filled(self.body, lambda place: str(needed(write, place))))
         if self.form:
-            return urlencode(pairs(query_filled(query_of(self.body), write))).encode()
-        return json.dumps(json_filled(self.body, write)).encode()
+            return Body(query_filled(query_of(self.body), write), form=True)
+        return Body(json_filled(self.body, write))
 
 
 def template_of(
@@ -194,11 +194,6 @@ def json_filled(value: Any, write: Write) -> Any:
     if whole and whole["literal"] is None:
         return needed(write, Place(whole["name"], whole["pattern"]))
     return filled(value, lambda place: str(needed(write, place)))
-
-
-def pairs(query: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    """Return a query as it stands in an address."""
-    return [(name, text) for name, texts in query.items() for text in texts]
 
 
 def query_of(query: Mapping[str, Any] | None, *, where: str = "query") -> dict[str, Sequence[str]]:

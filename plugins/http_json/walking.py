@@ -105,7 +105,7 @@ class Walk:
                 async for part in parts:
                     yield part, True
             return
-        following: Request | None = replace(request, query={**request.query, **pages.first})
+        following: Request | None = pages.first(request)
         before: Page | None = None
         earlier: set[object] = set()  # what was asked before the latest page
         for number in range(1, setup.max_pages + 1):
