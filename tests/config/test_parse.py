@@ -76,7 +76,7 @@ collectors:
     tags: {site: library}
     params: {password: dcs-password, registers: [R733]}
     http: {timeout: 10s, retries: 0, rate: 0.5, concurrency: 1, ca_file: ca.pem, server_name: h,
-           quota: 10  per day, proxy: "http://p:3128/", proxy_username: u,
+           account: office, quota: 10  per day, proxy: "http://p:3128/", proxy_username: u,
            proxy_password: proxy-word}
   night: {plugin: x, cron: "30 2 * * 3", timezone: Europe/Berlin}
   stream: {plugin: mqtt}
@@ -165,6 +165,7 @@ def test_every_option_reaches_its_place(folder: ConfigFolder) -> None:
                 rate=0.5,
                 concurrency=1,
                 quota=shapes.Quota(10, 86400.0, "10 per day"),
+                account="office",
                 proxy="http://p:3128",
                 proxy_username="u",
                 proxy_password="proxy-word",

@@ -127,6 +127,34 @@ async def test_pause_holds_for_all_who_ask_the_server() -> None:
         assert here.arrivals == [0, 40]
 
 
+async def test_too_many_requests_hold_for_an_account_alone() -> None:
+    """Where the operator says that a server counts by account; over a restart, too."""
+    async with asking() as here:
+        here.script = [(429, {"Retry-After": "40"}), (200, {}), (200, {}), (200, {})]
+        assert await here.collector("a", retries=0, account="office")() == 429
+        here.restart()
+        asks = {
+            name: here.collector(f"{name} too", account=name) for name in ("", "home", "office")
+        }
+        assert [await asks[name]() for name in ("", "home", "office")] == [200, 200, 200]
+
+        assert here.arrivals == [0, 0, 0, 40]
+
+
+async def test_server_that_is_not_there_holds_for_all_accounts() -> None:
+    """A 503 says nothing of who asks; nor does a 429 to a collector of no account."""
+    async with asking() as here:
+        here.script = [(503, {"Retry-After": "40"}), (200, {}), (429, {"Retry-After": "9"})]
+        first = here.collector("a", retries=0, account="office")
+        nobody = here.collector("b", retries=0)
+
+        assert await first() == 503
+        assert await here.collector("c", account="home")() == 200
+        assert await nobody() == 429
+        assert await first() == 200
+        assert here.arrivals == [0, 40, 40, 49]
+
+
 async def test_pause_that_is_too_long_to_wait_for_holds_without_a_request() -> None:
     """Each run until then fails at once, and says until when."""
     async with asking() as here:

@@ -186,6 +186,7 @@ class HttpConfig:
         rate: The most requests in a second, or None for no limit.
         concurrency: The most requests at once.
         quota: The most requests in a longer time, also over restarts, or None for no limit.
+        account: Whose requests a server counts, if not those of all collectors; empty for those.
         ca_file: Certificates to trust besides the system's.
         server_name: The name that certificates have to be for, or None for that of the url.
         proxy: The proxy to ask through; ``DIRECT`` for none, None for that of the environment.
@@ -198,6 +199,7 @@ class HttpConfig:
     rate: float | None = None
     concurrency: int = 4
     quota: Quota | None = None
+    account: str = ""
     ca_file: Path | None = None
     server_name: str | None = None
     proxy: str | None = None

@@ -342,6 +342,7 @@ def _http(section: Section) -> HttpConfig:
         rate=section.get("rate", bounded(options.number, "0.001"), None),
         concurrency=section.get("concurrency", _COUNT, _HTTP.concurrency),
         quota=section.get("quota", _quota, None),
+        account=section.get("account", options.text, ""),
         ca_file=section.path("ca_file", None),
         server_name=section.get("server_name", options.text, None),
         proxy=section.get("proxy", _proxy, None),

@@ -31,8 +31,10 @@ class Politeness:
 
     A request is repeated only if it has no side effect, and after the pause
     that the server asked for, or a growing one with jitter. A pause that a server asks for
-    holds for all collectors that ask it, and for their next runs; a server that has been asked
-    too often and does not say when to come back is not asked again in the run.
+    holds for all collectors that ask it, and for their next runs: how a server tells those apart
+    whom it counts is its own affair (RFC 6585), unless the operator knows that it goes by accounts.
+    A server that has been asked too often and does not say when to come back is not asked again
+    in the run.
 
     Args:
         config: The limits of a collector.
@@ -109,7 +111,9 @@ class Politeness:
         if is_leaving():
             return 0.0
         now = self._clock.now()
-        wait, why = self._limits.pause(url, self._collector, self._quota, now=now)
+        wait, why = self._limits.pause(
+            url, self._collector, self._quota, now=now, account=self._config.account
+        )
         if wait > self._patience:
             raise MustWaitError(why)
         return wait
@@ -118,7 +122,9 @@ class Politeness:
         """Keep to what a server asks for; return for how long that is, in seconds, if it does."""
         asked = await self._pause_asked_for(reply)
         if asked:
-            self._limits.hold(url, asked, now=self._clock.now())
+            # Only that somebody asks too often may depend on who that is.
+            account = self._config.account if reply.status == TOO_MANY_REQUESTS else ""
+            self._limits.hold(url, asked, now=self._clock.now(), account=account)
             await self._limits.keep()
         return asked
 

@@ -1,7 +1,7 @@
 """What keeps requests back for longer than a run: pauses that servers ask for, and quotas.
 
-Collectors that ask one server share its pause. Both outlive the daemon, so that a restart,
-or a command beside its schedule, asks no sooner and no more.
+Collectors that ask one server share its pause, or those of one account there. Both outlive the
+daemon, so that a restart, or a command beside its schedule, asks no sooner and no more.
 """
 
 import json
@@ -99,13 +99,15 @@ class HttpLimits:
         with suppress(StateError):  # a committer meets the same error, and logs it
             await self._keep(json.dumps({"servers": self._free_at, "quotas": quotas}).encode())
 
-    def hold(self, url: URL, seconds: float, *, now: float) -> None:
-        """Let nobody ask a server for so many seconds."""
+    def hold(self, url: URL, seconds: float, *, now: float, account: str = "") -> None:
+        """Let nobody ask a server for so many seconds, or not for an account there."""
         self._free_at = {name: at for name, at in self._free_at.items() if at > now}
-        server = str(url.origin())
-        self._free_at[server] = max(self._free_at.get(server, 0.0), now + min(seconds, LONGEST))
+        name = held_name(url, account)
+        self._free_at[name] = max(self._free_at.get(name, 0.0), now + min(seconds, LONGEST))
 
-    def pause(self, url: URL, user: str, quota: Quota | None, *, now: float) -> tuple[float, str]:
+    def pause(
+        self, url: URL, user: str, quota: Quota | None, *, now: float, account: str = ""
+    ) -> tuple[float, str]:
         """Return for how many seconds a request has to wait, and why.
 
         Args:
@@ -113,15 +115,21 @@ class HttpLimits:
             user: The collector.
             quota: How often that may ask.
             now: The current time, in Unix seconds.
+            account: Whose requests the server counts, if not those of all.
         """
         server = str(url.origin())
-        held = self._free_at.get(server, 0.0)
-        if held - now > LONGEST:  # a clock was put back
-            held = self._free_at[server] = 0.0
+        held = max(self._held(held_name(url, each), now=now) for each in ("", account))
         spent = self._spent(user, quota, now=now)
         if held >= spent:
             return max(0.0, held - now), f"{server} asked to be left alone until {shown(held)}"
         return max(0.0, spent - now), f"http.quota: {quota} are spent until {shown(spent)}"
+
+    def _held(self, name: str, *, now: float) -> float:
+        """Return until when something is held, in Unix seconds."""
+        held = self._free_at.get(name, 0.0)
+        if held - now > LONGEST:  # a clock was put back
+            held = self._free_at[name] = 0.0
+        return held
 
     def take(self, user: str, quota: Quota | None, *, now: float) -> bool:
         """Count a request towards a quota; return whether there is something new to keep."""
@@ -138,6 +146,11 @@ class HttpLimits:
         used.seconds = quota.seconds
         used.forget(now)
         return used.free_at(quota.number)
+
+
+def held_name(url: URL, account: str) -> str:
+    """Return what is held: a server, or an account there."""
+    return f"{url.origin()} {account}" if account else str(url.origin())
 
 
 def finite(value: Any) -> float:
