@@ -90,6 +90,17 @@ class Job:
         more = f", and {len(silent) - NAMED} more" if len(silent) > NAMED else ""
         return f"silent: {len(silent)} of {len(self.reached)}: {', '.join(silent[:NAMED])}{more}"
 
+    def about_series(self, text: str) -> str | dict[str, str]:
+        """Say of which series a problem is, if that is known of all sources that have one.
+
+        Then nothing asks again for what the others do not have.
+        """
+        troubled = {**self.failures.failed, **self.failures.refused}
+        known = {span.source.label: self.columns[span.source.id] for span in self.spans}
+        if not troubled.keys() <= known.keys():
+            return text
+        return {column.series: text for label in troubled for column in known[label]}
+
     def rereads(self, reached: Mapping[str, datetime]) -> dict[str, Any]:
         """Return the state with which the past of a source has been read so far."""
         self.again.update(reached)
@@ -167,7 +178,8 @@ async def everything(job: Job) -> AsyncGenerator[Given, None]:
     if job.exactly is not None and failures.failed and not failures.works:
         await check_server(job)
     text = failures.verdict(backfill=job.exactly is not None)
-    yield Given([], {**job.state, **({"script_error": text} if text else {})})
+    problem = text if job.exactly is None else job.about_series(text)
+    yield Given([], {**job.state, **({"script_error": problem} if text else {})})
 
 
 async def attempt(job: Job, span: Span) -> AsyncGenerator[Given, None]:

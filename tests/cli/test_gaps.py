@@ -160,6 +160,25 @@ def test_holes_that_could_not_be_asked_for_are_no_holes_of_the_source(
     assert cli.json("gaps", "m", *WHOLE)["missing"] == 8
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_trouble_with_one_series_leaves_the_holes_of_others_alone(
+    halves: DaemonProcess, cli: CommandLine, *, running: bool
+) -> None:
+    """Only the series that the plugin names are asked for again."""
+    configure(halves, params={"never": LOST, "trouble": {"b": "R1: 500"}})
+    if running:
+        halves.start()
+    said = cli("gaps", "m", *WHOLE, "--refill")
+    again = cli.json("gaps", "m", *WHOLE)
+
+    assert said.lines[-1] == (
+        "m: the source does not have 4 readings in 2 holes either; from now on --all lists them; "
+        "4 readings still missing, since not everything could be read"
+    )
+    assert "R1: 500" in said.err
+    assert (holes(again, 0), again["missing"]) == ([], 4)
+
+
 def test_a_refill_in_chunks_without_a_reading_is_refused(
     halves: DaemonProcess, cli: CommandLine
 ) -> None:

@@ -80,6 +80,16 @@ def test_result_that_reports_its_own_trouble_is_degraded(key: str) -> None:
     assert take_apart({key: ""}).degraded == ""
 
 
+def test_trouble_may_name_the_series_that_it_is_about() -> None:
+    """Then each text is told once, and the names are known."""
+    taken = take_apart({"script_error": {"a": "R1: 500", "b": "R1: 500", "c": "R2: 403"}})
+
+    assert taken.degraded == "R1: 500; R2: 403"
+    assert taken.unread == {"a", "b", "c"}
+    assert take_apart({"script_error": "two meters"}).unread == frozenset()
+    assert take_apart({"script_error": {}}).degraded == ""
+
+
 def test_state_is_a_copy() -> None:
     """A plugin that goes on changing its dict does not change what it handed over."""
     seen = {"a": [1]}

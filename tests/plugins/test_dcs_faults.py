@@ -323,6 +323,8 @@ async def test_backfill_goes_on_without_what_always_fails(dcs: FakeDcs, fault: i
 
     assert f"got {fault}" in complaint(found)
     assert set(stored(found)) == {"dcs_R741_half_hour"}
+    (told,) = [each["script_error"] for each in found if "script_error" in each]
+    assert set(told) == {"dcs_R733_half_hour"}  # so the holes of the other count as asked for
 
 
 @pytest.mark.usefixtures("hasty")

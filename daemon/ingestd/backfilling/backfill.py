@@ -273,7 +273,8 @@ class Backfill:
         record.points += counts.points
         record.unusable = dict(counts.unusable + Counter(record.unusable))
         if counts.degraded:
-            record.note_problem(f"{format_window(window)}: {self._masked(counts.degraded)}")
+            problem = f"{format_window(window)}: {self._masked(counts.degraded)}"
+            record.note_problem(problem, counts.unread)
         self._log.debug("window is safe", window=format_window(window), readings=counts.readings)
         await self._save(record)
 

@@ -7,7 +7,7 @@ that comes up after a kill goes on from there; it repeats a window and skips non
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
@@ -19,6 +19,7 @@ from ingestd.disk import DamagedRow, as_bytes, is_moment
 
 MOST_PROBLEMS: Final = 20
 LONGEST_PROBLEM: Final = 1000  # characters
+MOST_UNREAD: Final = 1000  # series; beyond that it may be any
 KEPT_ENDED: Final = 100  # of each collector
 COLUMNS: Final = ("id", "collector", "status", "asked")
 _SELECT: Final = "SELECT id, collector, status, asked, CAST(record AS BLOB) FROM backfills"
@@ -59,6 +60,7 @@ class BackfillRecord:
         failures: How often in a row the window at the position has failed.
         error: Why, in a line.
         problems: What the plugin reported as wrong of windows that count as done.
+        unread: The series that these are about, or None if that may be any.
     """
 
     collector: str
@@ -77,6 +79,7 @@ class BackfillRecord:
     failures: int = 0
     error: str = ""
     problems: list[str] = field(default_factory=list)
+    unread: list[str] | None = None
 
     @property
     def over(self) -> bool:
@@ -88,8 +91,16 @@ class BackfillRecord:
         """How much of the backfill is done, from 0 to 1."""
         return share_done(self.spans, self.position)
 
-    def note_problem(self, problem: str) -> None:
-        """Keep what was wrong with a window, unless there were too many already."""
+    def note_problem(self, problem: str, unread: Collection[str] | None = None) -> None:
+        """Keep what was wrong with a window, unless there were too many already.
+
+        Args:
+            problem: In words.
+            unread: The series that it is about, or None if that may be any.
+        """
+        before = [] if not self.problems else self.unread
+        both = None if before is None or unread is None else sorted({*before, *unread})
+        self.unread = None if both is None or len(both) > MOST_UNREAD else both
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(f"{problem:.{LONGEST_PROBLEM}}")
 

@@ -151,13 +151,27 @@ def _learn_what_is_absent(
     ]
     if not still:
         return ""
-    missing = show.counted(sum(hole.missing for _, hole in still), "reading")
-    if ended["problems"]:
-        return f"{missing} still missing, since not everything could be read"
-    rows = [_hole_json(each, hole) for each, hole in still]
-    ask(config_path, lambda backend: backend.note_absent(question.collector, rows))
-    holes = show.counted(len(still), "hole")
-    return f"the source does not have {missing} in {holes} either; from now on --all lists them"
+    unread = [each for each in still if _is_unread(each[0], ended)]
+    absent = [each for each in still if each not in unread]
+    told = []
+    if absent:
+        rows = [_hole_json(each, hole) for each, hole in absent]
+        ask(config_path, lambda backend: backend.note_absent(question.collector, rows))
+        where = f"{_readings_in(absent)} in {show.counted(len(absent), 'hole')}"
+        told = [f"the source does not have {where} either; from now on --all lists them"]
+    if unread:
+        told.append(f"{_readings_in(unread)} still missing, since not everything could be read")
+    return "; ".join(told)
+
+
+def _is_unread(series: Compared, ended: Json) -> bool:
+    """Say whether a series may be one of those with which something was wrong."""
+    known: Sequence[str] | None = ended.get("unread")
+    return bool(ended["problems"]) and (known is None or series.name in known)
+
+
+def _readings_in(holes: Sequence[tuple[Compared, Hole]]) -> str:
+    return show.counted(sum(hole.missing for _, hole in holes), "reading")
 
 
 def _holes_json(found: Sequence[Compared]) -> list[Json]:

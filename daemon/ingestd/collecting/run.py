@@ -48,6 +48,7 @@ class RunCounts:
         samples: A few of those, told for people.
         first: The first of them for each reason.
         degraded: What the plugin itself reported as wrong.
+        unread: The series that it is about, or None if that may be any.
         notes: What the plugin tells people besides.
         output: The end of what it printed.
     """
@@ -58,8 +59,17 @@ class RunCounts:
     samples: list[str] = field(default_factory=list)
     first: dict[str, str] = field(default_factory=dict)
     degraded: str = ""
+    unread: set[str] | None = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     output: str = ""
+
+    def degrade(self, result: Result) -> None:
+        """Note what a result reports as wrong, if it reports anything."""
+        if not result.degraded:
+            return
+        self.degraded = result.degraded
+        if self.unread is not None:
+            self.unread = self.unread | result.unread if result.unread else None
 
     @property
     def all_unusable(self) -> bool:
@@ -144,7 +154,7 @@ class Run:
         result = take_apart(given.result)
         self._hide(result.hidden)
         self.counts.output = given.output
-        self.counts.degraded = result.degraded or self.counts.degraded
+        self.counts.degrade(result)
         priority = self._priority(given, result)
         receipts = [
             receipt

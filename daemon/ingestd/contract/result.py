@@ -32,6 +32,7 @@ class Result:
         hidden: The same, but secret.
         delete_params: Names to mask in the collector's params from now on.
         degraded: What the plugin itself reported as wrong, or an empty string.
+        unread: The names of the series that it reported as wrong; empty if it named none.
     """
 
     readings: Sequence[Any]
@@ -39,6 +40,7 @@ class Result:
     hidden: Mapping[str, Any] = field(repr=False)
     delete_params: frozenset[str]
     degraded: str
+    unread: frozenset[str] = frozenset()
 
     @property
     def remembers(self) -> bool:
@@ -64,8 +66,19 @@ def take_apart(result: object) -> Result:
         state = {name: as_builtins(value, where=name) for name, value in parts.items()}
     check_keepable(state, where="state")
     check_keepable(hidden, where="hidden")
-    degraded = next((str(state[name]) for name in DEGRADED if state.get(name)), "")
-    return Result(readings, state, hidden, names, degraded)
+    problem = next((state[name] for name in DEGRADED if state.get(name)), "")
+    return Result(readings, state, hidden, names, _told(problem), _unread(problem))
+
+
+def _told(problem: Any) -> str:
+    """Return a problem as a text; one of several series is told once."""
+    if not isinstance(problem, dict):
+        return str(problem)
+    return "; ".join(dict.fromkeys(map(str, problem.values())))
+
+
+def _unread(problem: Any) -> frozenset[str]:
+    return frozenset(map(str, problem)) if isinstance(problem, dict) else frozenset()
 
 
 def _hidden(value: object) -> dict[str, Any]:
