@@ -16,7 +16,7 @@ TRIES: Final = 2000
 PAUSE: Final = 0.01  # seconds between two tries
 # On the stack of the code that turns rows into a part that can be searched, from the moment
 # it takes them.
-AT_WORK: Final = (b"rawRowsShards).flush", b"flushRowsToParts", b"flushRowsToInmemoryParts")
+AT_WORK: Final = (b"flushRawRows", b"flushRowsToParts", b"flushRowsToInmemoryParts")
 
 
 def make_searchable(url: str) -> None:
