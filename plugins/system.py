@@ -343,7 +343,8 @@ async def asked(
     thread = threading.Thread(target=ask, name=f"system {what}", daemon=True)
     thread.start()
     try:
-        return await asyncio.wait_for(answer, patience)
+        async with asyncio.timeout(patience):
+            return await answer
     except TimeoutError:
         _unanswered[what] = thread
         ctx.log.warning("does not answer; left out until it does", what=what, seconds=patience)

@@ -139,12 +139,14 @@ class Link:
         """
         if not self._inbox and self.lost is None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._something.wait(), within)
+                async with asyncio.timeout(within):
+                    await self._something.wait()
         self._something.clear()
         if self._inbox and not self._inbox.plenty and self.lost is None:
             self._enough.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), linger)
+                async with asyncio.timeout(linger):
+                    await self._enough.wait()
         return self._inbox.take()
 
     def finish(self, messages: Sequence[Message]) -> None:

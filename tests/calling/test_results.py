@@ -152,6 +152,7 @@ async def test_run_that_ignores_its_cancellation_is_left_behind(
 ) -> None:
     """It has timed out; until it has come to its end, no other begins, and each says why."""
     monkeypatch.setattr("ingestd.calling.coroutines.CANCEL_PATIENCE", 0.05)
+    monkeypatch.setattr("ingestd.calling.coroutines.SECOND_PATIENCE", 0.05)
     plugin = plugin_folder.plugin(
         """
         import asyncio
@@ -183,6 +184,28 @@ async def test_run_that_ignores_its_cancellation_is_left_behind(
 
     assert await calling() == [{"ended": True}]
     assert [event for _, event, _ in log.lines] == ["run goes on past its deadline"]
+
+
+@pytest.mark.usefixtures("idle_time")
+async def test_run_that_loses_one_cancellation_is_cancelled_again(
+    plugin_folder: PluginFolder,
+) -> None:
+    """As ``asyncio.wait_for`` does before Python 3.12, in a library that a plugin uses."""
+    error = await failure(
+        plugin_folder,
+        """
+        import asyncio
+        async def run(**_):
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                await asyncio.sleep(3600)
+        """,
+        limit=1,
+    )
+
+    assert isinstance(error, RunTimeout)
+    assert "left behind" not in str(error)
 
 
 async def test_tasks_that_a_run_starts_end_with_it(plugin_folder: PluginFolder) -> None:

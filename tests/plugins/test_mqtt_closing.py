@@ -5,7 +5,9 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import structlog
+from paho.mqtt.client import MQTTMessage
 
 from ingestd.plugins.mqtt.client import Settings, inner, make_client
 from ingestd.plugins.mqtt.inbox import Inbox
@@ -54,3 +56,23 @@ async def test_what_is_said_on_a_closed_connection_is_no_error(mqtt_url: str, un
     assert closing.fileno() == -1
     assert link.lost is not None
     assert told == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_cancellation_comes_through_with_a_message(turns: int) -> None:
+    """However many turns of the event loop lie between the two, the stream ends."""
+    wanted = settings("mqtt://127.0.0.1:1", "cancelled")
+    client = make_client(wanted)
+    link = Link(client, wanted, Inbox(max_held=40, max_bytes=100), now=lambda: 0.0, log=LOG)
+    waiting = asyncio.create_task(link.batch(linger=60, within=60))
+    on_message: Any = inner(client).on_message
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    on_message(None, None, MQTTMessage(1, b"a"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

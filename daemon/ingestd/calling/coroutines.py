@@ -20,6 +20,9 @@ from ingestd.processes import kill_started, note_processes
 from ingestd.worker import run_failure
 
 CANCEL_PATIENCE: Final = 10.0  # seconds that a plugin gets to end after its cancellation
+# ... and after a second one: before Python 3.12, asyncio.wait_for loses a cancellation that
+# comes just when what it waits for is done.
+SECOND_PATIENCE: Final = 1.0
 MOST_NAMED: Final = 5  # tasks in a line of the log
 
 
@@ -143,9 +146,10 @@ class CoroutineRun:
         task = self._task
         if task is None or task in self._left_behind:
             return task is None or task.done()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=CANCEL_PATIENCE)
+        for patience in (CANCEL_PATIENCE, SECOND_PATIENCE):
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=patience)
         if not task.done():
             self._left_behind.add(task)
         return task.done()

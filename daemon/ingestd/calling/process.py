@@ -249,7 +249,8 @@ class WorkerProcess:
 
     async def _cause_of_exit(self) -> str:
         with contextlib.suppress(TimeoutError):
-            code = await asyncio.wait_for(asyncio.shield(self._exit), EXIT_TIMEOUT)
+            async with asyncio.timeout(EXIT_TIMEOUT):
+                code = await asyncio.shield(self._exit)
             if code >= 0:
                 return f"the worker process exited with status {code} in the middle of the run"
             why = " (out of memory?)" if -code == signal.SIGKILL else ""
@@ -269,7 +270,8 @@ class WorkerProcess:
             if kill:
                 await self._kill_family()
             self._writer.close()
-            await asyncio.wait_for(asyncio.shield(self._exit), EXIT_TIMEOUT)
+            async with asyncio.timeout(EXIT_TIMEOUT):
+                await asyncio.shield(self._exit)
         except TimeoutError:
             await self._kill_family()
         finally:  # also if whoever stops it is cancelled meanwhile
