@@ -56,6 +56,7 @@ class TestContext(Context):
         notes: What ``note`` was given.
         connection: What was said of the connection: empty texts for up, reasons for down.
         time: What ``now`` says; None lets it follow the machine's clock.
+        not_before: The earliest time that ``time_problem`` believes, or None.
     """
 
     __test__ = False  # pytest would take it for a class of tests
@@ -78,6 +79,7 @@ class TestContext(Context):
         self.notes: list[str] = []
         self.connection: list[str] = []
         self.time = time
+        self.not_before: datetime | None = None
         self._stop = asyncio.Event()
         capture = LogCapture()
         capture.entries = self.logs
@@ -93,6 +95,7 @@ class TestContext(Context):
             keep=self._keep_given,
             note=self.notes.append,
             connection=lambda problem, _: self.connection.append(problem),
+            time_problem=self._problem_of_time,
         )
 
     def now(self) -> datetime:
@@ -102,6 +105,11 @@ class TestContext(Context):
     async def settled(self) -> None:
         """Return once the test calls everything so far safe."""
         await self.safe.wait()
+
+    def _problem_of_time(self, seconds: float) -> str:
+        if self.not_before is None or seconds >= self.not_before.timestamp():
+            return ""
+        return f"expected a time from {self.not_before:%FT%TZ} on, got {seconds:g}"
 
     def stop(self) -> None:
         """Tell the plugin that the daemon is stopping."""

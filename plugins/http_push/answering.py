@@ -159,6 +159,7 @@ class Answering:
             most_held=self.inbox.most_bytes,
             content_type=request.content_type if "Content-Type" in request.headers else "",
             charset=request.charset,
+            time_problem=self.ctx.time_problem,
         )
         return route.readings(message)
 

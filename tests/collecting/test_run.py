@@ -11,6 +11,13 @@ from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.contract.memory import Memory
 from tests.support.collecting import site
 
+ASKING = """
+    async def run(*, ctx, **_):
+        for time in (19, ctx.now().timestamp(), ctx.now().timestamp() + 1e9):
+            if problem := ctx.time_problem(time):
+                ctx.note(problem)
+        return {"readings": []}
+"""
 SHAPES = {
     "function": """
         def run(*, n=0, **_):
@@ -195,3 +202,14 @@ def test_run_without_a_usable_reading_says_why() -> None:
     assert counts.unusable_text() == (
         "not one of 3 readings is usable: 2 by time, 1 by value (level: expected a number, got 'x')"
     )
+
+
+async def test_plugin_may_ask_which_times_are_believed(tmp_path: Path) -> None:
+    """Its senders wait to hear whether their readings are taken."""
+    async with site(tmp_path) as here:
+        await here.start(ASKING, not_before=946_684_800.0, not_after=86_400.0)
+        (record,) = await here.ran()
+
+    early, late = record.notes
+    assert early == "expected a time from 2000-01-01 on (not_before), got 1970-01-01T00:00:19Z"
+    assert "(not_after), got " in late

@@ -221,6 +221,31 @@ async def test_bmon_calls_everything_final_200(bmon: Push) -> None:
         assert text in reply.text
 
 
+@pytest.mark.parametrize(
+    ("path", "form", "status"),
+    [
+        ("/readings", '{"readings": [%s]}', 200),
+        (STORE, '{"readings": [%s]}', 200),
+        ("/own", "[%s]", 200),
+    ],
+)
+async def test_times_that_the_collector_does_not_believe_are_told(
+    path: str, form: str, status: int
+) -> None:
+    """A sender that is told that a reading is stored does not send it again with the right time."""
+    own = {"path": "/own", "layout": "rows", "fields": ["t", "v"], "time": "t", "series": "a"}
+    async with pushing(store_keys=["k"], routes=[{**own, "value": "v"}]) as push:
+        push.ctx.not_before = datetime(2000, 1, 1, tzinfo=UTC)
+        told = [[19, 1], [1e9, 2]] if path == "/own" else [[19, "a", 1], [1e9, "a", 2]]
+        reply = await push.post(path, data=form % json.dumps(told)[1:-1], key="k")
+        line = await push.post("/write", data="a value=1 19000000000", key="k")
+
+    assert [value for _, _, value, *_ in push.readings] == [2]
+    assert (reply.status, line.status) == (status, 400)
+    assert "expected a time from 2000-01-01T00:00:00Z on, got 19" in reply.text
+    assert "partial write: a: expected a time from 2000" in line.text
+
+
 async def test_names_that_are_no_unicode_are_told(push: Push) -> None:
     """A reply can be sent with anything that it repeats, and so can a line of the log."""
     body = b'{"readings": [[1, "\\ud800", "??"], [1, "\\ud800", 1]]}'

@@ -90,7 +90,7 @@ def test_a_sender_is_told_of_readings_that_the_daemon_would_not_store(
     """What is answered as taken is stored, and nothing else is turned away."""
     found = Found()
 
-    sift([(time, name, 1.0)], found, most_held=10**6)
+    sift([(time, name, 1.0)], found, told({}, None))
 
     assert bool(found.readings) == daemon_takes((time, name, 1.0))
 
@@ -109,7 +109,7 @@ def test_senders_and_operators_read_the_same_of_a_time(time: float, message: str
     found = Found()
     naming = Naming(measurement="m", field="f", tags={}, catalogue=Catalogue())
 
-    sift([(time, "a", 1.0)], found, most_held=10**6)
+    sift([(time, "a", 1.0)], found, told({}, None))
 
     assert found.samples == ([] if message is None else [message])
     assert naming.sort([(time, "a", 1.0)], now=NOW).samples == found.samples

@@ -47,21 +47,22 @@ class TimeLimits:
         Raises:
             ReadingError: It does.
         """
-        if not is_time(time):
-            reason, message = time_problem(time, safe_repr(time))
+        if found := self.problem(time, now=now):
+            reason, message = found
             raise ReadingError(reason, f"{name}: {message}")
+
+    def problem(self, time: float, *, now: float) -> tuple[str, str] | None:
+        """Return a word for what is wrong with a time that lies outside, and what to say of it."""
+        if not is_time(time):
+            return time_problem(time, safe_repr(time))
         earliest, latest = self.span(now)
         if time < earliest:
-            raise ReadingError(
-                TOO_EARLY,
-                f"{name}: expected a time from {_text(earliest)} on (not_before), "
-                f"got {_text(time)}",
-            )
+            wanted = f"from {_text(earliest)} on (not_before)"
+            return TOO_EARLY, f"expected a time {wanted}, got {_text(time)}"
         if time > latest:
-            raise ReadingError(
-                TOO_LATE,
-                f"{name}: expected a time before {_text(latest)} (not_after), got {_text(time)}",
-            )
+            wanted = f"before {_text(latest)} (not_after)"
+            return TOO_LATE, f"expected a time {wanted}, got {_text(time)}"
+        return None
 
 
 def instant_of(name: str, time: Any, *, zone: tzinfo | None) -> float | Twice:

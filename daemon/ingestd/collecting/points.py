@@ -172,6 +172,11 @@ class Naming:
         result.refuse_at(contradictions(series, times_us, values))
         return result
 
+    def time_problem(self, time: float, *, now: float) -> str:
+        """Say why a time, in Unix seconds, is not believed, or nothing."""
+        found = self._limits.problem(time, now=now)
+        return found[1] if found else ""
+
     def point(self, reading: Any, *, now: float) -> Point:
         """Turn one reading into a point.
 

@@ -225,7 +225,11 @@ class Run:
             keep=self.keep_hidden,
             note=self._note,
             connection=self._note_connection,
+            time_problem=self._time_problem,
         )
+
+    def _time_problem(self, seconds: float) -> str:
+        return self.setup.naming().time_problem(seconds, now=self.setup.services.clock.now())
 
     def _note_connection(self, problem: str, awaits: str) -> None:
         """Note what the plugin says of its connection: why it is down, or what it waits for."""

@@ -116,13 +116,14 @@ class Context:
         keep: Callable[[Mapping[str, Any]], asyncio.Event],
         note: Callable[[str], None],
         connection: Callable[[str, str], None],
+        time_problem: Callable[[float], str] = lambda _: "",
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
         self._http, self._shared, self._keep = http, shared, keep
         self._note = note
-        self._connection = connection
+        self._connection, self._time_problem = connection, time_problem
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -163,6 +164,16 @@ class Context:
         ``ingestd runs ID`` shows the first twenty.
         """
         self._note(text)
+
+    def time_problem(self, seconds: float) -> str:
+        """Say why a reading of a time would not be stored, or nothing, so that senders can be told.
+
+        The collector's ``not_before`` and ``not_after`` decide.
+
+        Args:
+            seconds: Since the Unix epoch.
+        """
+        return self._time_problem(seconds)
 
     def connected(self, awaits: object = "") -> None:
         """Say that the stream's connection is up; a stream that never says so needs none.

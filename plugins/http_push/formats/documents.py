@@ -83,11 +83,7 @@ def take(readings: list[Reading], found: Found, message: Message) -> None:
         if problem:
             found.reject(problem)
         else:
-            sift(
-                [(unix(time), series, float(value), *(tags or [{}]))],
-                found,
-                most_held=message.most_held,
-            )
+            sift([(unix(time), series, float(value), *(tags or [{}]))], found, message)
 
 
 def note_missing(reader: Reader, records: list[Any], found: Found) -> None:

@@ -67,7 +67,7 @@ def lines(message: Message) -> Found:
             found.reject(f"line {number}: {line}")
         else:
             told = readings(line, per_second=PRECISIONS[precision], now=message.now)
-            sift(told, found, most_held=message.most_held)
+            sift(told, found, message)
     return found
 
 

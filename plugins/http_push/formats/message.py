@@ -1,6 +1,6 @@
 """What comes in, what is found in it, and what all formats share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -43,6 +43,7 @@ class Message:
         most_held: How much memory its readings may take, in bytes.
         content_type: What its sender says that the body is, or an empty text.
         charset: How its sender says that the body is encoded.
+        time_problem: Says why a time, in Unix seconds, is not believed, or nothing.
     """
 
     query: Mapping[str, str]
@@ -53,6 +54,7 @@ class Message:
     most_held: int
     content_type: str = ""
     charset: str | None = None
+    time_problem: Callable[[float], str] = lambda _: ""
 
 
 @dataclass(slots=True)
@@ -84,25 +86,26 @@ def as_bmon_would(raw: Iterable[Any], message: Message, *, note: str = "") -> Fo
     """Return what BMON would store of readings ``(time, id, value)``."""
     converted = _bmonrules.convert(raw, now=message.now)
     found = Found(rejected=converted.rejected, samples=converted.samples, note=note)
-    sift(converted.readings, found, most_held=message.most_held)
+    sift(converted.readings, found, message)
     return found
 
 
-def sift(readings: Iterable[Reading], found: Found, *, most_held: int) -> None:
+def sift(readings: Iterable[Reading], found: Found, message: Message) -> None:
     """Add readings to what was found, but reject those that the daemon would not store.
 
     Raises:
         TooLargeError: They take more memory than they may; a body says little of that.
     """
     for reading in readings:
-        problem = problem_of(reading)
+        problem = problem_of(reading, message)
         if problem:
             found.reject(problem)
             continue
         found.readings.append(reading)
         found.size_bytes += size_of(reading)
-        if found.size_bytes > most_held:
-            raise TooLargeError(f"expected readings of at most {most_held} bytes; send fewer")
+        if found.size_bytes > message.most_held:
+            wanted = f"readings of at most {message.most_held} bytes"
+            raise TooLargeError(f"expected {wanted}; send fewer")
 
 
 def size_of(reading: Reading) -> int:
@@ -112,7 +115,7 @@ def size_of(reading: Reading) -> int:
     return READING_BYTES + len(name) + sum(texts)
 
 
-def problem_of(reading: Reading) -> str:
+def problem_of(reading: Reading, message: Message) -> str:
     """Say why the daemon will not store a reading, so that its sender may mend it; or nothing."""
     time, name, *_ = reading
     if not is_name(name):
@@ -120,7 +123,8 @@ def problem_of(reading: Reading) -> str:
     if not is_time(time):
         _, problem = time_problem(time, f"{time!r:.80}")
         return f"{name}: {problem}"
-    return ""
+    doubt = message.time_problem(time)
+    return f"{name}: {doubt}" if doubt else ""
 
 
 def parse_json(body: bytes) -> Any:

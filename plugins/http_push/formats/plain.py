@@ -31,7 +31,7 @@ def readings(message: Message) -> Found:
     found = Found()
     for each in listed:
         try:
-            sift([reading(each, message)], found, most_held=message.most_held)
+            sift([reading(each, message)], found, message)
         except UnusableError as error:
             found.reject(str(error))
     return found
