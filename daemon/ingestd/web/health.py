@@ -54,7 +54,7 @@ def _notes(daemon: Daemon) -> list[str]:
     lines = [f"store {name}: down" for name in down]
     lines += [f"collector {each.name}: {each.state}" for each in troubled]
     counted = f"{len(troubled)} of {len(overview.collectors)} collectors need attention"
-    return [*lines, counted if troubled else f"{len(overview.collectors)} collectors are well"]
+    return [*lines, counted if troubled else "all collectors are well"]
 
 
 def _told(checks: dict[str, str], query: HealthQuery, notes: Sequence[str] = ()) -> Text:
