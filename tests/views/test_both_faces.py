@@ -54,7 +54,7 @@ QUESTIONS: Final[dict[str, Question]] = {
 MOVING: Final = frozenset(
     {
         *("pid", "started", "uptime", "loaded_at"),
-        *("next_run", "running", "failures", "backing_off_for", "last_reading"),
+        *("next_run", "running", "failures", "backing_off_for"),
         *("health", "since", "retry_in", "accepted", "inherited", "stored", "dropped"),
         *("in_memory", "suspect", "identity", "silent"),
     }

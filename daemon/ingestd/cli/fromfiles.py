@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ingestd.collecting import schedule_of
 from ingestd.config import CollectorConfig, Config
 from ingestd.health import CollectorFacts, KnownSeries, Overview, SeriesWatch, StoreFacts
+from ingestd.model import MICROSECONDS
 from ingestd.records import Paces, RunRecord, load_paces
 from ingestd.records import runs as runrecords
 
@@ -45,6 +46,11 @@ class FromFiles:
         """Return every series of a collector with what was known of it."""
         watch, two_ticks = self._watch(config), _two_ticks(config)
         return list(watch.listed(two_ticks=two_ticks or 0.0, now=0.0))
+
+    def newest(self, config: CollectorConfig) -> float | None:
+        """Return the newest time of any reading of a collector, in seconds since the epoch."""
+        newest_us = self._watch(config).newest_us
+        return None if newest_us is None else newest_us / MICROSECONDS
 
     def _watch(self, config: CollectorConfig) -> SeriesWatch:
         watch = SeriesWatch(config.cadence)

@@ -93,7 +93,9 @@ class Offline:
         files = self._read(FromFiles.read)
         overview = files.overview(self._config, [])
         found = [
-            collector_json(each, files.last.get(name), self._activity(each, overview))
+            collector_json(
+                each, files.last.get(name), self._activity(each, overview, files.newest(each))
+            )
             for name, each in self._config.collectors.items()
         ]
         return self._masked(found)
@@ -367,11 +369,14 @@ class Offline:
 
     # -- what else there is to know
 
-    def _activity(self, config: CollectorConfig, overview: Overview) -> Activity:
+    def _activity(
+        self, config: CollectorConfig, overview: Overview, newest: float | None
+    ) -> Activity:
         """Return how a collector was, and when a daemon that serves no API will run it next."""
         schedule = schedule_of(config) if self._holder and config.enabled else None
         return Activity(
             next_run=schedule.next_after(time.time()) if schedule else None,
+            last_reading=newest,
             health=overview.collectors.get(config.name),
             facts=overview.facts.get(config.name),
         )
