@@ -10,6 +10,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -20,6 +21,7 @@ from ingestd.plugins._digest import Password
 from ingestd.plugins._login import LoggedIn, login_of
 from ingestd.plugins._oauth2 import Bearer, Tell, authorized, oauth2_of
 from ingestd.plugins._options import keys_of, text_in
+from ingestd.plugins._problems import Gathering
 
 EXPECTED: Final = (
     "auth: expected `username` with `password`, `token`, `oauth2` or `login`, and one of these"
@@ -70,11 +72,14 @@ def auth_of(given: Any, where: str = "auth") -> Auth:
     if given is None or given == {}:
         return lambda _ctx, _tokens: Plain({})
     known = ("username", "password", "digest", "token", "oauth2", "login")
-    options = keys_of(given, where, known=known)
-    kinds = [name for name in ("username", "token", "oauth2", "login") if name in options]
-    if len(kinds) != 1 or (kinds != ["username"] and len(options) != 1):
-        raise ValueError(EXPECTED.replace("auth", where, 1))
-    return KINDS[kinds[0]](options, where)
+    with Gathering() as wrong:
+        options = keys_of(given, where, known=known, wrong=wrong)
+        kinds = [name for name in ("username", "token", "oauth2", "login") if name in options]
+        one = len(kinds) == 1 and (kinds == ["username"] or len(options) == 1)
+        if not one and (kinds or not wrong.problems):  # a misspelt one says enough
+            wrong.problems.append(EXPECTED.replace("auth", where, 1))
+        made = [wrong.read(partial(KINDS[kind], options, where)) for kind in kinds]
+    return made[0]
 
 
 def by_password(options: Mapping[str, Any], where: str) -> Auth:
@@ -83,17 +88,16 @@ def by_password(options: Mapping[str, Any], where: str) -> Auth:
     Raises:
         ValueError: Says what is wrong.
     """
-    name, password = text_in(options, "username", where), options.get("password")
-    if not isinstance(password, str):
-        raise ValueError(f"{where}: expected `username` with `password`, each a text")  # noqa: TRY004
-    if ":" in name:
-        raise ValueError(f"{where}.username: expected a name without a colon")
-    digest = options.get("digest")
-    if not isinstance(digest, bool | None):
-        raise ValueError(  # noqa: TRY004 -- the operator's value, not a caller's type
-            f"{where}.digest: expected true or false, got {digest!r:.80}"
-        )
-    return lambda ctx, _: Password(ctx, name, password, digest=digest)
+    password, digest = options.get("password"), options.get("digest")
+    with Gathering() as wrong:
+        name = wrong.read(lambda: text_in(options, "username", where))
+        if not isinstance(password, str):
+            wrong.problems.append(f"{where}: expected `username` with `password`, each a text")
+        if ":" in (name or ""):
+            wrong.problems.append(f"{where}.username: expected a name without a colon")
+        if not isinstance(digest, bool | None):
+            wrong.problems.append(f"{where}.digest: expected true or false, got {digest!r:.80}")
+    return lambda ctx, _: Password(ctx, name, str(password), digest=digest)
 
 
 def by_token(options: Mapping[str, Any], where: str) -> Auth:

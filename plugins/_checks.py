@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from ingestd.plugins._params import duration
+from ingestd.plugins._problems import problems_of
 
 # What an annotation takes, and what it is called; texts may be written as numbers.
 _KINDS: Final[Mapping[Any, tuple[tuple[type, ...], str]]] = {
@@ -39,6 +40,9 @@ class _Values:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._values:
@@ -82,11 +86,15 @@ class Given:
         except _NotReadable:
             return
         except ValueError as error:
-            if str(error) not in self.problems:  # several readers may need one param
-                self.problems.append(str(error))
+            # Several readers may need one param.
+            self.problems += [each for each in problems_of(error) if each not in self.problems]
         except (TypeError, AttributeError, LookupError, RecursionError) as error:
             # The run would fail as well, in the same place.
             self.problems.append(f"{type(error).__name__}: {error}")
+
+    def readable(self, name: str) -> bool:
+        """Say whether a param has a value, and of the right kind."""
+        return name in self._values
 
     def durations(self, *names: str) -> None:
         """Note which of some params are no durations; what may be left out may be missing."""

@@ -27,6 +27,7 @@ from ingestd.plugins._backoff import Backoff
 from ingestd.plugins._fields import Path, compile_path
 from ingestd.plugins._options import choice_in, keys_of, text_in, texts_in
 from ingestd.plugins._params import http_url
+from ingestd.plugins._problems import Gathering
 from ingestd.plugins._tokens import mark
 
 KNOWN: Final = ("url", "method", "form", "json", "headers", "token", "header")
@@ -222,26 +223,45 @@ def login_of(given: Any, where: str) -> Login:
     Raises:
         ValueError: Says what is wrong with it.
     """
-    options = keys_of(given, where, known=KNOWN)
-    url = http_url(text_in(options, "url", where), f"{where}.url")
-    if len({"form", "json"} & set(options)) != 1:
-        raise ValueError(
-            f"{where}: expected the fields in `form` or in `json`, got neither or both"
-        )
-    if "header" in options and "token" not in options:
-        raise ValueError(f"{where}.header: expected `token` beside it, to know what stands there")
-    path = text_in(options, "token", where) if "token" in options else None
-    headers, body = fields_in(options, where)
+    with Gathering() as wrong:
+        options = keys_of(given, where, known=KNOWN, wrong=wrong)
+        url = wrong.read(lambda: http_url(text_in(options, "url", where), f"{where}.url"))
+        fields = wrong.read(lambda: fields_in(options, where))
+        method = wrong.read(lambda: method_in(options, where))
+        more = wrong.read(lambda: texts_in(options, "headers", where))
+        token = wrong.read(lambda: token_path(options, where))
+        header = wrong.read(lambda: header_in(options, where))
+    headers, body = fields
     return Login(
         where=where,
         url=URL(url),
-        method=choice_in(options, "method", where, among=("POST", "PUT", "GET"), default="POST"),
-        headers={**headers, **texts_in(options, "headers", where)},
+        method=method,
+        headers={**headers, **more},
         body=body,
         secrets=list(texts_in_all(options.get("form", options.get("json")))),
-        token=None if path is None else compile_path(path, where=f"{where}.token"),
-        header=header_in(options, where),
+        token=token,
+        header=header,
     )
+
+
+def method_in(options: Mapping[str, Any], where: str) -> str:
+    """Return the method of the request.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    return choice_in(options, "method", where, among=("POST", "PUT", "GET"), default="POST")
+
+
+def token_path(options: Mapping[str, Any], where: str) -> Path | None:
+    """Return what finds the token in an answer, or None if a login brings a cookie.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    if "token" not in options:
+        return None
+    return compile_path(text_in(options, "token", where), where=f"{where}.token")
 
 
 def fields_in(
@@ -250,8 +270,12 @@ def fields_in(
     """Return the fields as they travel, with the headers that say how.
 
     Raises:
-        ValueError: They are no mapping.
+        ValueError: They are no mapping, or there are none, or two.
     """
+    if len({"form", "json"} & set(options)) != 1:
+        raise ValueError(
+            f"{where}: expected the fields in `form` or in `json`, got neither or both"
+        )
     accept = {"Accept": "application/json, */*;q=0.5"}
     if "form" in options:
         return accept, texts_in(options, "form", where)
@@ -277,8 +301,10 @@ def header_in(options: Mapping[str, Any], where: str) -> tuple[str, str]:
     """Return the name of the header that the token travels in, and what stands there.
 
     Raises:
-        ValueError: There is no place for it.
+        ValueError: There is no place for it, or nothing to stand there.
     """
+    if "header" in options and "token" not in options:
+        raise ValueError(f"{where}.header: expected `token` beside it, to know what stands there")
     text = text_in(options, "header", where, default=HEADER)
     name, colon, value = (part.strip() for part in text.partition(":"))
     if not name or not colon or PLACE not in value:

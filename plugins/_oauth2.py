@@ -11,6 +11,7 @@ plugin works in any folder.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from ingestd.plugins._answers import Answer, AnswerError, ask, fetch, number_in,
 from ingestd.plugins._digest import basic
 from ingestd.plugins._options import choice_in, keys_of, text_in, texts_in
 from ingestd.plugins._params import http_url
+from ingestd.plugins._problems import Gathering
 from ingestd.plugins._tokens import HINTS, Account, Grant, mark, refreshing, refusal, tokens_of
 
 UNAUTHORIZED: Final = 401
@@ -115,35 +117,54 @@ def oauth2_of(given: Any, where: str) -> OAuth2:
     Raises:
         ValueError: Says what is wrong with it.
     """
-    options = keys_of(given, where, known=KNOWN)
-    for name in ("token_url", "client_id"):
-        text_in(options, name, where)
-    for name in ("client_secret", "refresh_token", "device_url", "audience"):
-        if name in options:
-            text_in(options, name, where)
+    with Gathering() as wrong:
+        options = keys_of(given, where, known=KNOWN, wrong=wrong)
+        for name in ("token_url", "client_id"):
+            wrong.read(partial(text_in, options, name, where))
+        for name in ("client_secret", "refresh_token", "device_url", "audience"):
+            if name in options:
+                wrong.read(partial(text_in, options, name, where))
+        wrong.read(lambda: check_kind(options, where))
+        for name in ("token_url", "device_url"):
+            if isinstance(options.get(name), str) and options[name]:
+                options[name] = wrong.read(partial(http_url, options[name], f"{where}.{name}"))
+        place = wrong.read(lambda: client_auth_in(options, where))
+        scope = wrong.read(lambda: scope_in(options, where))
+        extra = wrong.read(lambda: texts_in(options, "extra", where))
+    audience = {"audience": options["audience"]} if "audience" in options else {}
+    return OAuth2(
+        where=where,
+        token_url=options["token_url"],
+        client_id=options["client_id"],
+        secret=options.get("client_secret", ""),
+        in_body=place == "body",
+        refresh_token=options.get("refresh_token"),
+        device_url=options.get("device_url"),
+        asked={**scope, **audience, **extra},
+    )
+
+
+def client_auth_in(options: Mapping[str, Any], where: str) -> str:
+    """Return where the client's secret travels.
+
+    Raises:
+        ValueError: There is no such place.
+    """
+    return choice_in(options, "client_auth", where, among=("header", "body"), default="header")
+
+
+def check_kind(options: Mapping[str, Any], where: str) -> None:
+    """Refuse options that do not say how the account is opened.
+
+    Raises:
+        ValueError: They say nothing, or two things.
+    """
     if {"refresh_token", "device_url"} <= set(options):
         raise ValueError(f"{where}: expected `refresh_token` or `device_url`, got both")
     if not {"refresh_token", "device_url", "client_secret"} & set(options):
         raise ValueError(
             f"{where}: expected `client_secret`, or `refresh_token`, or `device_url`, got none"
         )
-    asked = {
-        **scope_in(options, where),
-        **({"audience": options["audience"]} if "audience" in options else {}),
-        **texts_in(options, "extra", where),
-    }
-    device = options.get("device_url")
-    return OAuth2(
-        where=where,
-        token_url=http_url(options["token_url"], f"{where}.token_url"),
-        client_id=options["client_id"],
-        secret=options.get("client_secret", ""),
-        in_body=choice_in(options, "client_auth", where, among=("header", "body"), default="header")
-        == "body",
-        refresh_token=options.get("refresh_token"),
-        device_url=None if device is None else http_url(device, f"{where}.device_url"),
-        asked=asked,
-    )
 
 
 def scope_in(options: Mapping[str, Any], where: str) -> dict[str, str]:

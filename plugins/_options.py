@@ -6,9 +6,19 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ingestd.plugins._problems import Gathering, Problems
 
-def keys_of(given: Any, where: str, *, known: Collection[str]) -> dict[str, Any]:
+
+def keys_of(
+    given: Any, where: str, *, known: Collection[str], wrong: Gathering | None = None
+) -> dict[str, Any]:
     """Return a mapping whose keys are all known; what is null is left out.
+
+    Args:
+        given: What the operator wrote.
+        where: The path of the place.
+        known: The names of the options that there are.
+        wrong: Takes note of other keys, which are left out then.
 
     Raises:
         ValueError: It is none, or has others. The message has no values: they may be secrets.
@@ -18,9 +28,16 @@ def keys_of(given: Any, where: str, *, known: Collection[str]) -> dict[str, Any]
         raise ValueError(  # noqa: TRY004 -- the operator's value, not a caller's type
             f"{where}: expected a mapping of {', '.join(known)}, got {kind}"
         )
-    if unknown := [str(key) for key in given if key not in known]:
-        raise ValueError(f"{where}.{unknown[0]}: unknown option; known here: {', '.join(known)}")
-    return {key: value for key, value in given.items() if value is not None}
+    unknown = [
+        f"{where}.{key}: unknown option; known here: {', '.join(known)}"
+        for key in given
+        if key not in known
+    ]
+    if unknown and wrong is None:
+        raise Problems(unknown)
+    if wrong is not None:
+        wrong.problems += unknown
+    return {key: value for key, value in given.items() if value is not None and key in known}
 
 
 def text_in(given: Mapping[str, Any], name: str, where: str, *, default: str | None = None) -> str:

@@ -20,12 +20,14 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite, isnan
 from typing import Any, Final
 
 from ingestd.plugins._limits import LONGEST_NUMBER
+from ingestd.plugins._problems import Gathering
 
 OPTIONS: Final = ("words", "nothing", "decimal", "units")
 WORDS: Final[Mapping[str, float]] = {"on": 1, "off": 0, "true": 1, "false": 0}
@@ -113,8 +115,8 @@ class DescribedValue:
     reader: ValueReader
 
 
-def described_values(values: Any, around: Mapping[str, Any]) -> Iterator[DescribedValue]:
-    """Yield the entries of ``values``: a path for each series, or a path with options.
+def described_values(values: Any, around: Mapping[str, Any]) -> list[DescribedValue]:
+    """Return the entries of ``values``: a path for each series, or a path with options.
 
     Args:
         values: What the operator wrote.
@@ -125,19 +127,32 @@ def described_values(values: Any, around: Mapping[str, Any]) -> Iterator[Describ
     """
     if not isinstance(values, Mapping) or not values:
         raise ValueError(f"values: expected series and path for each value, got {values!r:.80}")
-    shared = value_reader(around)
-    for series, entry in values.items():
-        if not isinstance(entry, Mapping):
-            yield DescribedValue(series, entry, shared)
-            continue
-        where = f"values.{series}"
-        if unknown := sorted(map(str, set(entry) - {"path", *OPTIONS})):
-            known = ", ".join(("path", *OPTIONS))
-            raise ValueError(f"{where}: expected only {known}, got {unknown[0]!r}")
+    with Gathering() as wrong:
+        shared = wrong.read(lambda: value_reader(around))
+        return [
+            wrong.read(partial(_described, series, entry, around))
+            if isinstance(entry, Mapping)
+            else DescribedValue(series, entry, shared)
+            for series, entry in values.items()
+        ]
+
+
+def _described(series: str, entry: Mapping[str, Any], around: Mapping[str, Any]) -> DescribedValue:
+    """Return an entry of ``values`` that has options of its own.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    where, known = f"values.{series}", ("path", *OPTIONS)
+    with Gathering() as wrong:
+        wrong.problems += [
+            f"{where}: expected only {', '.join(known)}, got {name!r}"
+            for name in sorted(map(str, set(entry) - set(known)))
+        ]
         own = {name: each for name, each in entry.items() if each is not None}
-        yield DescribedValue(
-            series, own.get("path", ""), value_reader({**around, **own}, where=where)
-        )
+        wrong.read(lambda: value_reader(own, where=where))  # what is around tells its own faults
+    reader = value_reader({**around, **own}, where=where)
+    return DescribedValue(series, own.get("path", ""), reader)
 
 
 def value_reader(options: Mapping[str, Any], *, where: str = "") -> ValueReader:
@@ -152,15 +167,19 @@ def value_reader(options: Mapping[str, Any], *, where: str = "") -> ValueReader:
         ValueError: Says which is wrong.
     """
     at = f"{where}." if where else ""
-    nothing = _nothing(options.get("nothing"), f"{at}nothing")
+    with Gathering() as wrong:
+        nothing = wrong.read(lambda: _nothing(options.get("nothing"), f"{at}nothing"))
+        words = wrong.read(lambda: _words(options.get("words"), f"{at}words"))
+        form = wrong.read(lambda: _form(options.get("decimal"), f"{at}decimal"))
+        units = wrong.read(lambda: _units(options.get("units"), f"{at}units"))
     numbers = [float(each) for each in nothing if not isinstance(each, str)]
     return ValueReader(
-        words=_words(options.get("words"), f"{at}words"),
+        words=words,
         no_numbers=frozenset(numbers),
         no_texts=frozenset(each.strip().lower() for each in nothing if isinstance(each, str)),
         nan_is_none=any(map(isnan, numbers)),
-        form=_form(options.get("decimal"), f"{at}decimal"),
-        units=_units(options.get("units"), f"{at}units"),
+        form=form,
+        units=units,
     )
 
 

@@ -10,6 +10,7 @@ from operator import contains
 from typing import Any, Final
 
 from ingestd.plugins._params import whole
+from ingestd.plugins._problems import Gathering
 
 from .errors import DocumentError
 
@@ -106,18 +107,31 @@ def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:
         ValueError: Says what is wrong with it.
     """
     given = {} if options is None else options
-    if not isinstance(given, Mapping) or not set(given) <= set(OPTIONS):
-        raise ValueError(f"csv: expected some of {', '.join(OPTIONS)}, got {given!r:.80}")
-    delimiter, comment = given.get("delimiter"), given.get("comment")
-    one = isinstance(delimiter, str) and len(delimiter) == 1
-    if delimiter not in (None, WHITESPACE) and not one:
+    with Gathering() as wrong:
+        if not isinstance(given, Mapping) or not set(given) <= set(OPTIONS):
+            known = ", ".join(OPTIONS)
+            wrong.problems.append(f"csv: expected some of {known}, got {given!r:.80}")
+        delimiter = wrong.read(lambda: delimiter_of(given.get("delimiter")))
+        skip = wrong.read(lambda: whole(given.get("skip", 0), "csv.skip", least=0))
+        comments = wrong.read(lambda: comments_of(given.get("comment")))
+    return Csv(delimiter, skip, comments, names)
+
+
+def delimiter_of(delimiter: Any) -> str | None:
+    """Return what stands between fields, or None if that is to be found out.
+
+    Raises:
+        ValueError: It cannot stand there.
+    """
+    if delimiter is None:
+        return None
+    if not isinstance(delimiter, str) or (delimiter != WHITESPACE and len(delimiter) != 1):
         raise ValueError(
             f"csv.delimiter: expected one character, or {WHITESPACE}, got {delimiter!r:.80}"
         )
     if delimiter in {'"', "\n", "\r"}:
         raise ValueError(f"csv.delimiter: expected one that stands in no text, got {delimiter!r}")
-    skip = whole(given.get("skip", 0), "csv.skip", least=0)
-    return Csv(delimiter, skip, comments_of(comment), names)
+    return delimiter
 
 
 def comments_of(comment: Any) -> tuple[str, ...]:

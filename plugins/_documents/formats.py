@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
+from ingestd.plugins._problems import Gathering
+
 from . import entsoe
 from .csvtext import Csv, CsvRows, csv_of
 from .errors import DocumentError
@@ -164,13 +166,12 @@ def format_of(
     Raises:
         ValueError: Says what is wrong with them.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {format!r:.80}")
     names = tuple(fields) if isinstance(fields, list | tuple) else None
-    return Format(
-        name=format,
-        csv=csv_of(csv, names=names),
-        charset=charset_of(charset),
-        zone=zone,
-        member=pattern_of(member),
-    )
+    with Gathering() as wrong:
+        if format not in FORMATS:
+            known = ", ".join(FORMATS)
+            wrong.problems.append(f"format: expected one of {known}, got {format!r:.80}")
+        rows = wrong.read(lambda: csv_of(csv, names=names))
+        encoding = wrong.read(lambda: charset_of(charset))
+        pattern = wrong.read(lambda: pattern_of(member))
+    return Format(name=format, csv=rows, charset=encoding, zone=zone, member=pattern)

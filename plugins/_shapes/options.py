@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from ingestd.plugins._fields import null_finder
+from ingestd.plugins._problems import Gathering
 from ingestd.plugins._times import Notation, notation
 from ingestd.plugins._values import OPTIONS as OF_VALUES
 from ingestd.plugins._values import DescribedValue, described_values
@@ -14,7 +15,7 @@ from .layouts import RECORDS, Layout, layout_of
 from .lookups import Lookup, lookup_of
 from .numbers import quick
 from .reader import Find, Reader
-from .records import EVERYTHING, Records, records_of
+from .records import EVERYTHING, WHOLE, Records, records_of
 from .templates import Fixed, Template, nothing_fixed, template_of
 from .together import plan_of
 
@@ -59,18 +60,19 @@ class Description:
             ValueError: A template or a path is none.
         """
         known = self.records or EVERYTHING
-        series = [
-            (
-                template_of(each.series, known, fixed=fixed, where="series"),
-                lookup_of(each.path, known, where=self._where(each)),
-                quick(each.reader),
-            )
-            for each in self.values
-        ]
-        tags = [
-            (name, template_of(text, known, fixed=fixed, where=f"tags.{name}"))
-            for name, text in self.tags
-        ]
+
+        def template(text: str, where: str) -> Template:
+            return wrong.read(lambda: template_of(text, known, fixed=fixed, where=where))
+
+        def lookup(each: DescribedValue) -> Lookup:
+            return wrong.read(lambda: lookup_of(each.path, known, where=self._where(each)))
+
+        with Gathering() as wrong:
+            series = [
+                (template(each.series, "series"), lookup(each), quick(each.reader))
+                for each in self.values
+            ]
+            tags = [(name, template(text, f"tags.{name}")) for name, text in self.tags]
         templates = [*(name for name, *_ in series), *(text for _, text in tags)]
         scoped = self._scoped(templates, [value for _, value, _ in series])
         return Reader(
@@ -121,22 +123,38 @@ def description_of(
         ValueError: Says which option is wrong.
     """
     value, values, series = (options.get(name) for name in ("value", "values", "series"))
-    if (value is None) == (values is None):
-        raise ValueError("value, values: expected one of them, `value` with `series`")
-    if (value is None) != (series is None):
-        raise ValueError("series: expected beside `value`, and only there")
-    description = Description(
-        records=records_in(options, whole=whole),
-        layout=layout_in(options),
-        time=time_of(options),
-        plus=plus_of(options),
-        one=values is None,
-        values=tuple(described_values({series: value} if values is None else values, options)),
-        tags=tags_of(options.get("tags")),
-        notation=notation(options.get("time_format"), zone),
-    )
-    description.reader(fixed)
+    with Gathering() as wrong:
+        if (value is None) == (values is None):
+            wrong.problems.append("value, values: expected one of them, `value` with `series`")
+        if (value is None) != (series is None):
+            wrong.problems.append("series: expected beside `value`, and only there")
+        description = Description(
+            records=wrong.read(lambda: records_in(options, whole=whole)),
+            layout=wrong.read(lambda: layout_in(options)),
+            time=wrong.read(lambda: time_of(options)),
+            plus=wrong.read(lambda: plus_of(options)),
+            one=values is None,
+            values=tuple(wrong.read(lambda: values_of(options)) or ()),
+            tags=tags_of(options.get("tags")),
+            notation=wrong.read(lambda: notation(options.get("time_format"), zone)),
+        )
+        wrong.read(lambda: description.reader(fixed))
     return description
+
+
+def values_of(options: Mapping[str, Any]) -> list[DescribedValue]:
+    """Return the values, whether they are in ``values``, or one in ``value``.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    value, values, series = (options.get(name) for name in ("value", "values", "series"))
+    if values is not None:
+        return described_values(values, options)
+    if value is None and series is None:
+        return []
+    # That one of them is missing is told elsewhere; the other is looked at all the same.
+    return described_values({series or "-": WHOLE if value is None else value}, options)
 
 
 def records_in(options: Mapping[str, Any], *, whole: bool) -> Records | None:

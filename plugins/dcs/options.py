@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from yarl import URL
 
 from ingestd.plugins._answers import bare
 from ingestd.plugins._params import duration, whole
+from ingestd.plugins._problems import Gathering
 
 from .periods import PERIODS, Calendar, calendar
 from .sources import Selection, Source
@@ -182,6 +184,19 @@ def decimals(number: Any) -> int:
     return int(number)
 
 
+def tag_templates(tags: Mapping[str, str]) -> dict[str, Template]:
+    """Return what makes the value of each tag.
+
+    Raises:
+        ValueError: Some are no templates.
+    """
+    with Gathering() as wrong:
+        return {
+            name: wrong.read(partial(template, text, where=f"tags.{name}"))
+            for name, text in tags.items()
+        }
+
+
 def bits(names: Any) -> int:
     """Return the status bits of the readings to leave out.
 
@@ -190,7 +205,8 @@ def bits(names: Any) -> int:
     """
     wanted = [names] if isinstance(names, str) else list(names or ())
     if unknown := [each for each in wanted if each not in BITS]:
-        raise ValueError(f"skip: expected a list of {', '.join(BITS)}, got {unknown[0]!r}")
+        got = ", ".join(map(repr, unknown))
+        raise ValueError(f"skip: expected a list of {', '.join(BITS)}, got {got}")
     return sum(BITS[each] for each in dict.fromkeys(wanted))
 
 
@@ -272,9 +288,7 @@ READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     "skip": lambda given: bits(given["skip"]),
     "status": lambda given: truth(given, "status"),
     "series": lambda given: template(given["series"], where="series"),
-    "tags": lambda given: {
-        name: template(text, where=f"tags.{name}") for name, text in (given["tags"] or {}).items()
-    },
+    "tags": lambda given: tag_templates(given["tags"] or {}),
     "max_window": longest_window,
     "local_time": in_local_time,
     "decimal_places": lambda given: decimals(given["decimal_places"]),

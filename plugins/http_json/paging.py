@@ -8,6 +8,7 @@ from yarl import URL
 
 from ingestd.plugins._fields import Path, compile_path
 from ingestd.plugins._params import whole
+from ingestd.plugins._problems import Gathering
 from ingestd.plugins._shapes import shown
 
 from .bodies import Body, pairs
@@ -104,23 +105,29 @@ def paging_of(options: Mapping[str, Any] | None) -> Paging:
             + (f", and perhaps {', '.join(sorted(optional))}" if optional else "")
             + f", got {', '.join(map(str, given)) or 'nothing'}"
         )
-    if "param" in given:
-        given["put"] = put_of(given.pop("in", QUERY), given["param"])
-    return make(**given)
+    with Gathering() as wrong:
+        if "param" in given:
+            wrong.read(lambda: check_param(given["param"]))
+            given["put"] = wrong.read(lambda: put_of(given.pop("in", QUERY)))
+        return wrong.read(lambda: make(**given))
 
 
-def put_of(place: Any, param: Any) -> Put:
-    """Return what puts something into a request.
+def check_param(param: Any) -> None:
+    """Refuse what is no name.
 
-    Args:
-        place: The part of it.
-        param: The name there.
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(param, str) or not param:
+        raise ValueError(f"paging.param: expected a name, got {param!r}")
+
+
+def put_of(place: Any) -> Put:
+    """Return what puts something into a part of a request.
 
     Raises:
         ValueError: There is no such part.
     """
-    if not isinstance(param, str) or not param:
-        raise ValueError(f"paging.param: expected a name, got {param!r}")
     if not isinstance(place, str) or place not in PLACES:
         raise ValueError(f"paging.in: expected {' or '.join(PLACES)}, got {place!r}")
     return PLACES[place]
@@ -191,7 +198,9 @@ def secured(url: URL) -> URL:
 
 def page_number(*, param: str, put: Put, first: int = 1, size: int | None = None) -> Paging:
     """Count pages until one is empty, or shorter than ``size``."""
-    whole(first, "paging.first", least=0)
+    with Gathering() as wrong:
+        wrong.read(lambda: whole(first, "paging.first", least=0))
+        wrong.read(lambda: check_size(size))
 
     def following(page: Page) -> Request | None:
         return None if short(page, size) else put(page.request, param, first + page.number)
@@ -206,6 +215,7 @@ def offset(
     *, param: str, put: Put, size: int | None = None, size_param: str | None = None
 ) -> Paging:
     """Skip as many records as were read, until a page is empty or shorter than ``size``."""
+    check_size(size)
     if size_param is not None and size is None:
         raise ValueError("paging.size_param: expected `size` beside it")
 
@@ -232,10 +242,18 @@ def token(*, path: str, param: str, put: Put) -> Paging:
     return Paging(as_it_is, following, lambda request: put(request, param, ""))
 
 
-def short(page: Page, size: int | None) -> bool:
-    """Say whether a page is the last because it is not full."""
+def check_size(size: int | None) -> None:
+    """Refuse a size of pages that is none.
+
+    Raises:
+        ValueError: It is no number of records.
+    """
     if size is not None:
         whole(size, "paging.size", least=1)
+
+
+def short(page: Page, size: int | None) -> bool:
+    """Say whether a page is the last because it is not full."""
     return len(page.records) < (size or 1)
 
 

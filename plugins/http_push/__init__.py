@@ -21,7 +21,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -42,7 +41,7 @@ from .options import (
     keys_of,
     rate_of,
 )
-from .ownroutes import own_route, own_routes
+from .ownroutes import own_routes
 from .refusallog import RefusalLog
 from .replies import Replies
 from .routes import enabled
@@ -126,21 +125,9 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: enabled(each.formats))
     given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
     given.read(lambda each: own_routes(each.routes, zone=None))
-    routes = params.get("routes")
-    for at in range(len(routes) if isinstance(routes, list) else 0):  # each tells its own faults
-        given.read(partial(look_at_route, at))
     given.read(lambda each: rate_of(each.rate))
     given.durations("answer_within", "read_within")
     return given.problems
-
-
-def look_at_route(at: int, params: Any) -> None:
-    """Look at one entry of ``routes``.
-
-    Raises:
-        ValueError: Says what is wrong with it.
-    """
-    own_route(params.routes[at], f"routes[{at}]", zone=None)
 
 
 @asynccontextmanager

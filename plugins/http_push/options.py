@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ingestd.plugins._problems import Gathering
+
 from .keys import is_this_machine
 from .listener import Address, Certificate
 
@@ -68,12 +70,15 @@ def check_together(listen: Any, path: Any, tls: Any, replies: Any) -> None:
     Raises:
         ValueError: They do not fit.
     """
-    if (listen is None) == (path is None):
-        raise ValueError("expected either listen: or path:, got both or neither")
-    if path is not None and tls is not None:
-        raise ValueError("tls: expected listen: beside it; the daemon's own address has none")
-    if replies not in REPLIES:
-        raise ValueError(f"replies: expected 'honest' or 'bmon', got {replies!r:.80}")
+    with Gathering() as wrong:
+        if (listen is None) == (path is None):
+            wrong.problems.append("expected either listen: or path:, got both or neither")
+        elif path is not None and tls is not None:
+            wrong.problems.append(
+                "tls: expected listen: beside it; the daemon's own address has none"
+            )
+        if replies not in REPLIES:
+            wrong.problems.append(f"replies: expected 'honest' or 'bmon', got {replies!r:.80}")
 
 
 def check_sizes(max_body: int, max_waiting_bytes: int) -> None:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from datetime import tzinfo
+from functools import partial
 from typing import Any, Final
 
 from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import format_of
+from ingestd.plugins._problems import Gathering, Problems
 from ingestd.plugins._shapes import NOT_FIXED, description_of
 from ingestd.plugins._shapes import OPTIONS as OF_SHAPES
 
@@ -30,7 +32,11 @@ def own_routes(routes: Any, *, zone: tzinfo | None) -> tuple[Route, ...]:
     if not isinstance(routes, list | tuple):
         message = f"routes: expected a list of paths with options, got {routes!r:.80}"
         raise ValueError(message)  # noqa: TRY004 -- a wrong option, not a wrong call
-    return tuple(own_route(each, f"routes[{at}]", zone=zone) for at, each in enumerate(routes))
+    with Gathering() as wrong:
+        return tuple(
+            wrong.read(partial(own_route, each, f"routes[{at}]", zone=zone))
+            for at, each in enumerate(routes)
+        )
 
 
 def own_route(entry: Any, where: str, *, zone: tzinfo | None) -> Route:
@@ -42,13 +48,16 @@ def own_route(entry: Any, where: str, *, zone: tzinfo | None) -> Route:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
         message = f"{where}: expected `path` and what is sent there, got {entry!r:.80}"
         raise ValueError(message)  # noqa: TRY004 -- a wrong option, not a wrong call
-    if unknown := sorted(map(str, set(entry) - OPTIONS)):
-        raise ValueError(f"{where}: expected only {', '.join(sorted(OPTIONS))}, got {unknown[0]!r}")
     try:
-        pattern, names = pattern_of(entry["path"])
-        documents = documents_of(entry, names, zone)
-    except ValueError as error:
-        raise ValueError(f"{where}.{error}") from None
+        with Gathering() as wrong:
+            pattern = wrong.read(lambda: pattern_of(entry["path"]))
+            names = frozenset(LEVEL.findall(entry["path"]))
+            documents = wrong.read(lambda: documents_of(entry, names, zone))
+    except Problems as error:
+        below = [f"{where}.{each}" for each in error.problems]
+        raise Problems([*unknown_in(entry, where), *below]) from None
+    if unknown := unknown_in(entry, where):
+        raise Problems(unknown)
     written = documents.form is None
     return Route(
         name=entry["path"],
@@ -62,8 +71,16 @@ def own_route(entry: Any, where: str, *, zone: tzinfo | None) -> Route:
     )
 
 
-def pattern_of(path: str) -> tuple[re.Pattern[str], frozenset[str]]:
-    """Return what matches a path such as ``/loggers/{site}``, and the names of its levels.
+def unknown_in(entry: Mapping[str, Any], where: str) -> list[str]:
+    """Return what is wrong with the names of options."""
+    return [
+        f"{where}: expected only {', '.join(sorted(OPTIONS))}, got {name!r}"
+        for name in sorted(map(str, set(entry) - OPTIONS))
+    ]
+
+
+def pattern_of(path: str) -> re.Pattern[str]:
+    """Return what matches a path such as ``/loggers/{site}``.
 
     Raises:
         ValueError: It is no such path.
@@ -79,7 +96,7 @@ def pattern_of(path: str) -> tuple[re.Pattern[str], frozenset[str]]:
         f"(?P<{found[1]}>[^/]+)" if (found := LEVEL.fullmatch(level)) else re.escape(level)
         for level in levels
     )
-    return re.compile("/" + "/".join(parts) + "/?"), frozenset(names)
+    return re.compile("/" + "/".join(parts) + "/?")
 
 
 def documents_of(entry: Mapping[str, Any], names: frozenset[str], zone: tzinfo | None) -> Documents:
@@ -94,7 +111,9 @@ def documents_of(entry: Mapping[str, Any], names: frozenset[str], zone: tzinfo |
 
     given = {name: entry[name] for name in OF_DOCUMENTS if entry.get(name) is not None}
     described = {name: each for name, each in entry.items() if name in OF_SHAPES}
-    description = description_of(described, zone=zone, fixed=fixed)
-    if given.get("format") == FORM:
-        return Documents(description, None)
-    return Documents(description, format_of(**given, zone=zone))
+    with Gathering() as wrong:
+        description = wrong.read(lambda: description_of(described, zone=zone, fixed=fixed))
+        form = None
+        if given.get("format") != FORM:
+            form = wrong.read(lambda: format_of(**given, zone=zone))
+    return Documents(description, form)

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+from ingestd.plugins._problems import Gathering
 
 from .options import Options, entries
 from .registers import KNOWN as OF_REGISTERS
@@ -102,11 +105,9 @@ def devices_of(params: Options) -> list[Device]:
     """
     given, where = params.find("devices")
     if given is None:
-        places = [params]
+        found = [device(params)]
     else:
-        listed = enumerate(entries(given, where, of="devices"))
-        places = [params.inner(each, f"{where}[{n}]", known=KNOWN) for n, each in listed]
-    found = [device(each) for each in places]
+        found = params.each_of(entries(given, where, of="devices"), where, device, known=KNOWN)
     names = [each.name for each in found]
     for number, name in enumerate(names):
         if name is not None and name in names[:number]:
@@ -124,20 +125,21 @@ def device(options: Options) -> Device:
     Raises:
         ValueError: Says what is wrong.
     """
-    name = options.text("name") if options.has("name") else None
-    found = line(options)
-    # No device answers to 0 on a serial line; a host may call itself so.
-    least, most = (1, 247) if found.host is None else (0, 255)
-    return Device(
-        where=options.where,
-        name=name,
-        line=found,
-        unit=options.whole("unit", least=least, most=most),
-        registers=registers(options, device=name),
-        max_gap=options.whole("max_gap", least=0, most=MOST),
-        # Less than the largest value has could not be asked for.
-        max_registers=options.whole("max_registers", least=4, most=MOST),
-    )
+    with Gathering() as wrong:
+        name = wrong.read(lambda: options.text("name")) if options.has("name") else None
+        found = wrong.read(lambda: line(options))
+        # No device answers to 0 on a serial line; a host may call itself so.
+        least, most = (1, 247) if found and found.host is None else (0, 255)
+        return Device(
+            where=options.where,
+            name=name,
+            line=found,
+            unit=wrong.read(lambda: options.whole("unit", least=least, most=most)),
+            registers=wrong.read(lambda: registers(options, device=name)),
+            max_gap=wrong.read(lambda: options.whole("max_gap", least=0, most=MOST)),
+            # Less than the largest value has could not be asked for.
+            max_registers=wrong.read(lambda: options.whole("max_registers", least=4, most=MOST)),
+        )
 
 
 def registers(options: Options, *, device: str | None) -> tuple[Register, ...]:
@@ -147,14 +149,12 @@ def registers(options: Options, *, device: str | None) -> tuple[Register, ...]:
         ValueError: Says what is wrong.
     """
     given, where = options.find("registers")
-    return tuple(
-        register(
-            options.inner(each, f"{where}[{number}]", known=OF_REGISTERS),
-            device=device,
-            tags=options.tags() if options.outer else {},
-        )
-        for number, each in enumerate(entries(given, where, of="registers"))
-    )
+    with Gathering() as wrong:
+        tags = wrong.read(options.tags) if options.outer else {}
+        listed = entries(given, where, of="registers")
+        read = partial(register, device=device, tags=tags or {})
+        found = wrong.read(lambda: options.each_of(listed, where, read, known=OF_REGISTERS))
+    return tuple(found)
 
 
 def line(options: Options) -> Line:
@@ -169,20 +169,19 @@ def line(options: Options) -> Line:
     if place.has("host") == place.has("serial"):
         got = "both" if place.has("host") else "neither"
         raise ValueError(f"{options.path('host')}: expected `host` or `serial`, got {got}")
-    if place.has("host"):
-        host, port = place.text("host"), options.whole("port", least=1, most=65_535)
+    with Gathering() as wrong:
+        if place.has("host"):
+            host = wrong.read(lambda: place.text("host"))
+            port = wrong.read(lambda: options.whole("port", least=1, most=65_535))
+            framing = wrong.read(lambda: options.choice("framing", FRAMINGS))
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            return Line(address=address, host=host, port=port, framing=framing)
         return Line(
-            address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            host=host,
-            port=port,
-            framing=options.choice("framing", FRAMINGS),
+            address=wrong.read(lambda: place.text("serial")),
+            baudrate=wrong.read(lambda: options.whole("baudrate", least=50, most=4_000_000)),
+            parity=wrong.read(lambda: options.choice("parity", PARITIES)),
+            stopbits=wrong.read(lambda: options.whole("stopbits", least=1, most=2)),
         )
-    return Line(
-        address=place.text("serial"),
-        baudrate=options.whole("baudrate", least=50, most=4_000_000),
-        parity=options.choice("parity", PARITIES),
-        stopbits=options.whole("stopbits", least=1, most=2),
-    )
 
 
 def by_line(devices: Sequence[Device]) -> dict[Line, list[Device]]:

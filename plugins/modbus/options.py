@@ -1,9 +1,14 @@
 """What the operator wrote, as it is looked up: with its path, and what holds around it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
+
+from ingestd.plugins._problems import Gathering
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,12 @@ class Options:
 
     def find(self, name: str) -> tuple[Any, str]:
         """Return an option from here, or from around, with its path; None if it is nowhere."""
-        if self.has(name) or self.outer is None:
-            return self.given.get(name), self.path(name)
-        return self.outer.find(name)
+        place: Options | None = self
+        while place is not None:
+            if place.has(name):
+                return place.given[name], place.path(name)
+            place = place.outer
+        return None, self.path(name)
 
     def whole(self, name: str, *, least: int, most: int) -> int:
         """Return a whole number.
@@ -94,22 +102,47 @@ class Options:
             raise ValueError(f"{self.path('tags')}: expected names with texts, got {tags!r}")
         return {str(name): str(value) for name, value in tags.items()}
 
-    def inner(self, entry: Any, where: str, *, known: Collection[str]) -> "Options":
+    def inner(
+        self, entry: Any, where: str, *, known: Collection[str], wrong: Gathering
+    ) -> "Options":
         """Return the options of an entry below this place.
 
+        Args:
+            entry: What stands there.
+            where: The path of the place.
+            known: The names of the options that there are.
+            wrong: Takes note of others.
+
         Raises:
-            ValueError: It is no dict, or has unknown options.
+            ValueError: It is no dict.
         """
         if not isinstance(entry, Mapping):
             raise ValueError(  # noqa: TRY004 -- what an operator wrote is a value, not a type
                 f"{where}: expected options such as {example(known)}, got {entry!r}"
             )
-        for name in entry:
-            if name not in known:
-                raise ValueError(
-                    f"{where}.{name}: unknown option; known here: {', '.join(sorted(known))}"
-                )
+        wrong.problems += [
+            f"{where}.{name}: unknown option; known here: {', '.join(sorted(known))}"
+            for name in entry
+            if name not in known
+        ]
         return Options(where, entry, self)
+
+    def each_of(
+        self, listed: Sequence[Any], where: str, read: Callable[["Options"], T], *,
+        known: Collection[str],
+    ) -> list[T]:  # fmt: skip
+        """Return what is read of each entry of a list below this place.
+
+        Raises:
+            ValueError: Says all that is wrong with any of them.
+        """
+        found = []
+        with Gathering() as wrong:
+            for number, entry in enumerate(listed):
+                inner = partial(self.inner, entry, f"{where}[{number}]", known=known, wrong=wrong)
+                if options := wrong.read(inner):
+                    found.append(wrong.read(partial(read, options)))
+        return found
 
 
 def entries(value: Any, where: str, *, of: str) -> list[Any]:

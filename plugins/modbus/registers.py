@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ingestd.plugins._problems import Gathering
 from ingestd.plugins._values import numbers
 
 from .options import Options
@@ -100,23 +101,28 @@ def register(options: Options, *, device: str | None, tags: Mapping[str, str]) -
     Raises:
         ValueError: Says what is wrong.
     """
-    table = options.choice("table", TABLES, default="holding")
-    if table in BITS and (wrong := next(filter(options.has, NUMERIC), None)):
-        raise ValueError(f"{options.path(wrong)}: expected none, because a {table} is one bit")
-    found = Register(
-        where=options.where,
-        series=series(options, device=device),
-        tags={**tags, **options.tags()},
-        table=table,
-        address=options.whole("address", least=0, most=LAST),
-        type=options.choice("type", TYPES, default="uint16"),
-        word_order=options.choice("word_order", ORDERS),
-        byte_order=options.choice("byte_order", ORDERS),
-        scale=options.number("scale", default=1),
-        offset=options.number("offset", default=0),
-        bit=bit(options),
-        nothing=frozenset() if table in BITS else nothing(options),
-    )
+    with Gathering() as wrong:
+        read = wrong.read
+        table = read(lambda: options.choice("table", TABLES, default="holding"))
+        needless = filter(options.has, NUMERIC) if table in BITS else ()
+        wrong.problems += [
+            f"{options.path(name)}: expected none, because a {table} is one bit"
+            for name in needless
+        ]
+        found = Register(
+            where=options.where,
+            series=read(lambda: series(options, device=device)),
+            tags={**tags, **(read(options.tags) or {})},
+            table=table,
+            address=read(lambda: options.whole("address", least=0, most=LAST)),
+            type=read(lambda: options.choice("type", TYPES, default="uint16")),
+            word_order=read(lambda: options.choice("word_order", ORDERS)),
+            byte_order=read(lambda: options.choice("byte_order", ORDERS)),
+            scale=read(lambda: options.number("scale", default=1)),
+            offset=read(lambda: options.number("offset", default=0)),
+            bit=None if table in BITS else read(lambda: bit(options)),
+            nothing=frozenset() if table in BITS else read(lambda: nothing(options)),
+        )
     if found.address + found.count - 1 > LAST:
         raise ValueError(
             f"{options.path('address')}: expected at most {LAST + 1 - found.count} for a "

@@ -24,7 +24,6 @@ State: ``subscribed`` -- the filters that the broker keeps for us.
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 from ingestd.plugins._checks import Given
@@ -143,9 +142,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: whole(each.max_held, "max_held"))
     given.read(lambda each: value_reader(vars_of(each, *VALUE_OPTIONS)))
     given.read(lambda each: protocol_of(each.protocol))
-    topics = params.get("topics")
-    for at in range(max(1, len(topics)) if isinstance(topics, list | tuple) else 1):
-        given.read(partial(look_at_topic, at))
+    given.read(look_at_topics)
     given.read(
         lambda each: (
             tls_of(vars_of(each, "ca_file", "cert_file", "key_file", "insecure"))
@@ -156,15 +153,14 @@ def check(**params: Any) -> list[str]:
     return given.problems
 
 
-def look_at_topic(at: int, params: Any) -> None:
-    """Look at one entry of ``topics``, so that each tells its own faults.
+def look_at_topics(params: Any) -> None:
+    """Look at the entries of ``topics``.
 
     Raises:
-        ValueError: Says what is wrong with it.
+        ValueError: Says what is wrong with them.
     """
-    topics = params.topics
     entries_of(
-        topics[at : at + 1] if isinstance(topics, list | tuple) else topics,
+        params.topics,
         qos=params.qos,
         series=params.series,
         value=params.value,

@@ -2,11 +2,13 @@
 
 import ssl
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from ingestd.plugins import _files
 from ingestd.plugins._params import duration, whole
+from ingestd.plugins._problems import Gathering
 
 from .client import Settings
 from .routes import Route, route
@@ -26,7 +28,8 @@ def entries_of(topics: Any, **defaults: Any) -> list[Route]:
     """
     if not isinstance(topics, list | tuple) or not topics:
         raise ValueError(f"topics: expected a list of filters, got {topics!r}")
-    return [route(entry, defaults) for entry in topics]
+    with Gathering() as wrong:
+        return [wrong.read(partial(route, entry, defaults)) for entry in topics]
 
 
 def settings_of(*, entries: Iterable[Route], **options: Any) -> Settings:

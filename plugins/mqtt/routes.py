@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from ingestd.plugins._documents import OPTIONS as DOCUMENT_OPTIONS
 from ingestd.plugins._documents import DocumentError, Format, format_of
+from ingestd.plugins._problems import Gathering
 from ingestd.plugins._shapes import (
     NOT_FIXED,
     WHOLE,
@@ -129,8 +130,20 @@ def route(entry: Any, defaults: Mapping[str, Any]) -> Route:
     if not isinstance(own, Mapping) or not isinstance(own.get("filter"), str):
         message = f"topics: expected a filter such as 'home/+/power', got {entry!r}"
         raise ValueError(message)  # noqa: TRY004 -- a wrong option, not a wrong call
-    if unknown := sorted(map(str, set(own) - OPTIONS)):
-        raise ValueError(f"topics: expected only {', '.join(sorted(OPTIONS))}, got {unknown[0]!r}")
+    with Gathering() as wrong:
+        wrong.problems += [
+            f"topics: expected only {', '.join(sorted(OPTIONS))}, got {name!r}"
+            for name in sorted(map(str, set(own) - OPTIONS))
+        ]
+        return wrong.read(lambda: described(own, defaults))
+
+
+def described(own: Mapping[str, Any], defaults: Mapping[str, Any]) -> Route:
+    """Read the options of an entry of ``topics``; those that are unknown are not looked at.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
     if {"value", "values"} & set(own):
         defaults = {n: v for n, v in defaults.items() if n not in {"value", "values"}}
     options = {**defaults, **own}
@@ -140,20 +153,24 @@ def route(entry: Any, defaults: Mapping[str, Any]) -> Route:
         match[1]: at for at, level in enumerate(levels, 1) if (match := LEVEL.fullmatch(level))
     }
     plain = tuple("+" if LEVEL.fullmatch(level) else level for level in levels)
-    check_levels(plain, wanted)
-    if options.get("qos") not in (0, 1):
-        raise ValueError(f"qos: expected 0 or 1, got {options.get('qos')!r}")
-    described = {name: each for name, each in options.items() if name in DESCRIBED}
     fixed = levels_of("/".join(levels), names)
-    description = description_of(with_defaults(described), zone=None, whole=True, fixed=fixed)
-    return Route(
-        filter=prefix + "/".join(plain),
-        levels=plain,
-        qos=options["qos"],
-        description=description,
-        form=form_of(options) if looks_into(options, description.reader(fixed)) else None,
-        names=names,
-    )
+    shape = {name: each for name, each in options.items() if name in DESCRIBED}
+    with Gathering() as wrong:
+        wrong.read(lambda: check_levels(plain, wanted))
+        if options.get("qos") not in (0, 1):
+            wrong.problems.append(f"qos: expected 0 or 1, got {options.get('qos')!r}")
+        description = wrong.read(
+            lambda: description_of(with_defaults(shape), zone=None, whole=True, fixed=fixed)
+        )
+        form = wrong.read(lambda: form_of(options))
+        return Route(
+            filter=prefix + "/".join(plain),
+            levels=plain,
+            qos=options["qos"],
+            description=description,
+            form=form if looks_into(options, description.reader(fixed)) else None,
+            names=names,
+        )
 
 
 def with_defaults(options: Mapping[str, Any]) -> Mapping[str, Any]:

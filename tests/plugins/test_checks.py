@@ -35,7 +35,11 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("http_json", {"paging": {"type": "x"}, "overlap": "1 h"}, ["overlap: ", "paging: "]),
     ("http_push", {"listen": "nowhere", "path": None}, ["listen: "]),
     ("http_push", {"formats": ["morse"], "rate": -1}, ["formats: ", "rate: "]),
-    ("http_push", {"routes": [{}, {"path": "/x", "valu": "v"}]}, ["routes[0]: ", "routes[1]: "]),
+    (
+        "http_push",
+        {"routes": [{}, {"path": "/x", "valu": "v"}]},
+        ["routes[0]: ", "routes[1]: ", "routes[1].value, values: "],
+    ),
     ("modbus", {"request_timeout": "0s"}, ["request_timeout: "]),
     ("modbus", {"registers": [{"address": "x", "series": "s"}]}, ["registers[0].address: "]),
     ("mqtt", {"url": "h:1883"}, ["url: expected mqtt://"]),
@@ -45,6 +49,85 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("mqtt", {"timezone": "Mars/Base", "protocol": "4"}, ["timezone: ", "protocol: "]),
     ("okofen", {"timezone": "Mars/Base", "fields": "x"}, ["fields: ", "timezone: "]),
     ("system", {"parts": ["memmory"]}, ["parts: "]),
+]
+# Several mistakes in one option, each of which is told.
+NESTED: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
+    (
+        "http_json",
+        {"auth": {"oauth2": {"clientid": "a", "token_url": "ftp:x", "client_secret": "s"}}},
+        ["auth.oauth2.clientid: ", "auth.oauth2.client_id: ", "auth.oauth2.token_url: "],
+    ),
+    (
+        "http_json",
+        {"auth": {"login": {"url": "x", "form": 3, "method": "HEAD", "header": "a"}, "pin": 1}},
+        ["auth.pin: ", *(f"auth.login.{name}: " for name in ("url", "form", "method", "header"))],
+    ),
+    (
+        "http_json",
+        {"auth": {"username": "a:b", "digest": "yes"}},
+        ["auth: expected `username`", "auth.username: ", "auth.digest: "],
+    ),
+    (
+        "http_json",
+        {"series": "{a..}", "value": "b[", "tags": {"x": "{c..}", "y": "{d..}"}, "words": 3},
+        ["words: ", "series: ", "value: ", "tags.x: ", "tags.y: "],
+    ),
+    (
+        "http_json",
+        {"series": None, "value": None, "values": {"a": "b[", "c": {"pth": "d", "decimal": 3}}},
+        ["values.c: ", "values.c.decimal: "],
+    ),
+    (
+        "http_json",
+        {"paging": {"type": "page", "param": 3, "in": "header", "first": -1, "size": 0}},
+        [f"paging.{name}: " for name in ("param", "in", "first", "size")],
+    ),
+    ("http_json", {"csv": {"skip": -1, "delimiter": "ab"}}, ["csv.delimiter: ", "csv.skip: "]),
+    (
+        "http_push",
+        {"listen": ":1", "replies": "kind"},
+        ["expected either ", "replies: ", "listen: "],
+    ),
+    (
+        "http_push",
+        {"routes": [{"path": "x", "series": "{a..}", "value": "b[", "tag": 1}]},
+        ["routes[0]: ", *(f"routes[0].{name}: " for name in ("path", "series", "value"))],
+    ),
+    (
+        "modbus",
+        {
+            "unit": 999,
+            "registers": [
+                {"series": "", "adress": 1, "scale": "x"},
+                {"series": "s", "address": 1, "table": "coil", "type": "int16", "bit": 1},
+            ],
+        },
+        [
+            "unit: ",
+            *(f"registers[0].{name}: " for name in ("adress", "series", "address", "scale")),
+            *(f"registers[1].{name}: " for name in ("type", "bit")),
+        ],
+    ),
+    (
+        "modbus",
+        {
+            "host": None,
+            "devices": [
+                {"serial": "/dev/a", "parity": "x", "stopbits": 3},
+                {"host": "h", "port": 0, "framing": "x", "nme": 1},
+            ],
+        },
+        [
+            *(f"devices[0].{name}: " for name in ("parity", "stopbits")),
+            *(f"devices[1].{name}: " for name in ("nme", "port", "framing")),
+        ],
+    ),
+    (
+        "mqtt",
+        {"topics": [{"filter": "a/#/b", "qos": 7, "value": "c[", "series": "{d..}", "pth": 1}]},
+        ["topics: ", "topics: ", "qos: ", "series: ", "value: "],
+    ),
+    ("dcs", {"tags": {"a": "{x}", "b": "{y}"}, "skip": ["u"]}, ["skip: ", "tags.a: ", "tags.b: "]),
 ]
 
 
@@ -71,7 +154,7 @@ def test_good_params_are_let_through(plugin: str) -> None:
     assert [each for each in problems(plugin, {}) if "Error" in each] == []
 
 
-@pytest.mark.parametrize(("plugin", "params", "said"), BAD)
+@pytest.mark.parametrize(("plugin", "params", "said"), [*BAD, *NESTED])
 def test_bad_params_are_told_all_at_once(
     plugin: str, params: dict[str, Any], said: list[str]
 ) -> None:
