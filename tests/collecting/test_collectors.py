@@ -8,6 +8,7 @@ import pytest
 from ingestd import tasks
 from ingestd.collecting.collector import OVERSLEPT
 from ingestd.contract.memory import Memory
+from ingestd.errors import NotNow
 from tests.support.clock import START, settle
 from tests.support.collecting import COUNTING, Site, site
 from tests.support.deadline import WITHIN
@@ -68,6 +69,29 @@ async def test_collector_replaced_twice_during_a_run_never_overlaps(tmp_path: Pa
         assert steps(here)[:4] == ["old begins 0", "old ends", "third begins 1", "third ends"]
         assert not any("second" in each for each in steps(here))
         assert sum("old" in each for each in steps(here)) == 2
+
+
+@pytest.mark.parametrize("asked_first", [True, False])
+async def test_run_that_waits_for_its_turn_does_not_begin_at_the_stop(
+    tmp_path: Path,
+    asked_first: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    """Neither one that was asked for behind that of the schedule, nor the other way round."""
+    async with site(tmp_path, grace=100.0) as here:
+        collector = await here.start(SLOW, params={"who": "old"})
+        if asked_first:
+            await here.clock.advance(9.0)
+            asked = asyncio.create_task(collector.run_now())
+        await here.until(lambda: steps(here) == ["old begins 0"])
+        if not asked_first:
+            asked = asyncio.create_task(collector.run_now())
+        await here.clock.advance(2.0)
+
+        await here.clock.drive(here.remove())
+        await asyncio.wait({asked})
+
+        assert steps(here) == ["old begins 0", "old ends"]
+        assert isinstance(asked.exception(), NotNow) is not asked_first
 
 
 async def test_collector_removed_right_after_it_was_replaced_is_gone(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Collector:
         self._stage = Stage.MADE
         self._one_at_a_time = asyncio.Lock()
         self._alarm = Alarm(services.clock)
-        self._asked: asyncio.Task[RunRecord] | None = None
+        self._asked: asyncio.Task[RunRecord | None] | None = None
         self._begin_anew = asyncio.Event()
         self._report = Report(
             config.name,
@@ -243,12 +243,12 @@ class Collector:
         if self._stage in {Stage.MADE, Stage.STOPPING}:
             raise NotNow(f"{self.name}: is being stopped or replaced")
         asked = self._asked = asyncio.create_task(
-            self._execute(self._clock.now()), name=f"ingestd[{self.name}].asked"
+            self._take_turn(self._clock.now()), name=f"ingestd[{self.name}].asked"
         )
         await asyncio.wait({asked})
-        if asked.cancelled():
+        if asked.cancelled() or (record := asked.result()) is None:
             raise NotNow(f"{self.name}: was stopped before the run came to its end")
-        return asked.result()
+        return record
 
     async def reset(self, *, masks: bool) -> bool:
         """Forget what it remembers, between two runs; a stream begins anew.
@@ -288,7 +288,7 @@ class Collector:
                 if missed or backing_off:
                     self._services.metrics.missed.labels(self.name).inc(missed + backing_off)
                 if not backing_off:
-                    await self._execute(tick)
+                    await self._take_turn(tick)
 
     async def _stream(self) -> None:
         ends = 0  # in a row, each soon after its beginning
@@ -303,7 +303,7 @@ class Collector:
         """Run the stream until it ends or its plugin changes; return whether that did."""
         self._begin_anew.clear()
         run = asyncio.create_task(
-            self._execute(self._clock.now()), name=f"ingestd[{self.name}].stream"
+            self._take_turn(self._clock.now()), name=f"ingestd[{self.name}].stream"
         )
         edited = asyncio.create_task(self._edited(), name=f"ingestd[{self.name}].watch")
         try:
@@ -320,42 +320,41 @@ class Collector:
             if self.running is not None and await self.setup.current.edited(self.running.plugin):
                 return
 
+    async def _take_turn(self, tick: float) -> RunRecord | None:
+        """Run the plugin when no other run is under way; None if the collector stops before."""
+        async with self._one_at_a_time:
+            return None if self._stage is Stage.STOPPING else await self._execute(tick)
+
     async def _execute(self, tick: float) -> RunRecord:
         """Run the plugin once and record how it went."""
-        async with self._one_at_a_time:
-            services, clock = self._services, self._clock
-            record = RunRecord(collector=self.name, tick=tick, started=clock.now())
-            began = clock.monotonic()
-            self._move(Stage.WAITING, Stage.RUNNING)
-            services.metrics.start_lag.observe(max(0.0, record.started - tick))
-            try:
-                run = self.running = await self._prepare()
-                await run.collect()
-                record.outcome = Outcome.DEGRADED if run.counts.degraded else Outcome.OK
-                if run.counts.all_unusable:
-                    record.outcome, record.error = Outcome.FAILED, run.counts.unusable_text()
-            except (asyncio.CancelledError, GeneratorExit) as end:
-                if isinstance(end, GeneratorExit) or is_being_cancelled():
-                    record.outcome, record.error = Outcome.CANCELLED, "the daemon stopped it"
-                    raise
-                self._met_a_bug(record, end)
-            except PluginError as error:
-                timed_out = isinstance(error, RunTimeout)
-                record.outcome = Outcome.TIMEOUT if timed_out else Outcome.FAILED
-                record.error, record.details, record.output = (
-                    str(error),
-                    error.details,
-                    error.output,
-                )
-            # Border: what the plugin gave is looked at here, and its objects may raise anything.
-            except BaseException as bug:  # noqa: BLE001
-                self._met_a_bug(record, bug)
-            finally:
-                record.seconds = clock.monotonic() - began
-                self._complete(record, self.running.counts if self.running else RunCounts())
-                self.running = None
-                self._move(Stage.RUNNING, Stage.WAITING)
-            return record
+        services, clock = self._services, self._clock
+        record = RunRecord(collector=self.name, tick=tick, started=clock.now())
+        began = clock.monotonic()
+        self._move(Stage.WAITING, Stage.RUNNING)
+        services.metrics.start_lag.observe(max(0.0, record.started - tick))
+        try:
+            run = self.running = await self._prepare()
+            await run.collect()
+            record.outcome = Outcome.DEGRADED if run.counts.degraded else Outcome.OK
+            if run.counts.all_unusable:
+                record.outcome, record.error = Outcome.FAILED, run.counts.unusable_text()
+        except (asyncio.CancelledError, GeneratorExit) as end:
+            if isinstance(end, GeneratorExit) or is_being_cancelled():
+                record.outcome, record.error = Outcome.CANCELLED, "the daemon stopped it"
+                raise
+            self._met_a_bug(record, end)
+        except PluginError as error:
+            record.outcome = Outcome.TIMEOUT if isinstance(error, RunTimeout) else Outcome.FAILED
+            record.error, record.details, record.output = str(error), error.details, error.output
+        # Border: what the plugin gave is looked at here, and its objects may raise anything.
+        except BaseException as bug:  # noqa: BLE001
+            self._met_a_bug(record, bug)
+        finally:
+            record.seconds = clock.monotonic() - began
+            self._complete(record, self.running.counts if self.running else RunCounts())
+            self.running = None
+            self._move(Stage.RUNNING, Stage.WAITING)
+        return record
 
     def _met_a_bug(self, record: RunRecord, bug: BaseException) -> None:
         self.setup.log.error("a run met a bug of the daemon", exc_info=bug)
