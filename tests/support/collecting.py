@@ -74,15 +74,18 @@ class Site:
 
     async def restart(self, name: str = "probe", **options: Any) -> Collector:
         """Start a collector anew, as a reload with other options does."""
+        collector = await self.make(name, **options)
+        self.collectors.start(collector)
+        return collector
+
+    async def make(self, name: str = "probe", **options: Any) -> Collector:
+        """Make a collector that is not started."""
         if "stream" in options:
             del options["stream"]
         else:
             options.setdefault("every", 10.0)
         config = CollectorConfig(name=name, **{"plugin": name, **options})
-        self.collectors.start(
-            await self.collectors.make(config, catalogue=Catalogue(), services=self.services)
-        )
-        return self.collectors.by_name[name]
+        return await self.collectors.make(config, catalogue=Catalogue(), services=self.services)
 
     async def remove(self, name: str = "probe") -> None:
         """Remove a collector, and wait for its end."""

@@ -107,6 +107,7 @@ class Collectors:
     def start(self, collector: Collector) -> None:
         """Start a collector, in the place of the one of that name."""
         name = collector.name
+        self._paces.pop(name, None)
         before, stopping = self.by_name.get(name), self._stop(name)
         if before is not None:
             collector.follow(before)
@@ -191,6 +192,7 @@ class Collectors:
             forgot = committer.reset(masks=masks)
             await committer.committed()
             return forgot
+        self._forget_found(name)
         return await self._states.reset(name, masks=masks)
 
     async def keep_hidden(self, name: str, hidden: Mapping[str, Any]) -> None:
@@ -208,6 +210,7 @@ class Collectors:
         if committer := self._committer(name):
             await committer.amend(change).wait()
         else:
+            self._forget_found(name)
             await self._states.commit(name, change((await self._states.load(name)).memory))
 
     async def committed(self) -> None:
@@ -222,8 +225,10 @@ class Collectors:
         Raises:
             StateError: The database failed.
         """
-        collector = self.by_name.get(name)
+        collector, paces = self.by_name.get(name), self._paces.get(name, {})
         known = collector is not None and collector.forget_series(key)
+        if key in paces:  # of a collector that may come back
+            self._paces[name] = {each: pace for each, pace in paces.items() if each != key}
         return await self._states.forget_series(name, key) or known
 
     def keep_paces(self) -> None:
@@ -233,7 +238,7 @@ class Collectors:
 
     def _vitals(self, config: CollectorConfig, schedule: Schedule | None, clock: Clock) -> Vitals:
         watch = SeriesWatch(config.cadence)
-        watch.resume(self._paces.pop(config.name, {}), now=clock.monotonic())
+        watch.resume(self._paces.get(config.name, {}), now=clock.monotonic())
         first_started = self._first_started.get(config.name)
         return Vitals(config, schedule, watch=watch, clock=clock, first_started=first_started)
 
@@ -258,6 +263,11 @@ class Collectors:
             self._commit_with(place, committer)
             return committer
         return place.committer
+
+    def _forget_found(self, name: str) -> None:
+        """Have what is on disk read again when it is wanted: it is about to change."""
+        if name in self._places:
+            self._places[name].found = None
 
     def _commit_with(self, place: Place, committer: StateCommitter) -> None:
         """Begin to commit what collectors of a name remember."""
