@@ -1,5 +1,7 @@
 """What waits in memory to be written is listed and forgotten like the rest, and bounded."""
 
+import asyncio
+
 import pytest
 
 from ingestd.disk.database import Database
@@ -85,6 +87,18 @@ async def test_a_series_is_forgotten_before_it_was_written(store: StateStore) ->
     await store.flush()
     assert await store.series("lab") == [key("b")]
     assert not await store.forget_series("lab", key("a"))
+
+
+async def test_a_series_is_forgotten_while_it_is_written(database: Database) -> None:
+    """The write goes on with what else waits, and the series is gone."""
+    notes = SeriesNotes()
+    for name in "ab":
+        notes.add("lab", Series(name))
+        notes.keep("lab", {key(name): MOVED}, seen_at=START)
+
+    await asyncio.gather(notes.write(database), notes.forget(database, "lab", key("a")))
+
+    assert await notes.listed(database, "lab") == ([key("b")], [])
 
 
 async def test_collectors_without_room_stay_known(

@@ -76,7 +76,7 @@ class SeriesNotes:
         while notes := list(islice(self._waiting, AT_ONCE)):
             self._full |= await database.write(partial(insert_series, notes=notes))
             for note in notes:
-                del self._waiting[note]
+                self._waiting.pop(note, None)  # it may have been forgotten meanwhile
         while paces := list(islice(self._paces.items(), AT_ONCE)):
             await database.write(partial(upsert_paces, paces=paces))
             for note, pace in paces:
