@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,33 @@ async def test_horizon_is_gone_when_the_queue_is_empty(spool: Spool) -> None:
     await spool.replace((await spool.oldest(100))[0], None)
 
     assert spool.holds == Contents()
+    assert spool.is_beyond_horizon(0)
+
+
+async def test_nothing_overtakes_what_is_about_to_join_a_queue_that_runs_empty(
+    spool: Spool, database: Database, clock: VirtualClock
+) -> None:
+    """The last body of its own may leave before that has come, and after it is on its way."""
+    other = Spool(database, "other", limit_bytes=LIMIT, clock=clock)
+    await add(spool, body("a", last=50))
+    await add(other, body("b", last=90))
+    found, _ = await spool.oldest(100)
+
+    with spool.expecting(other.holds.horizon_us):
+        await spool.replace(found, None)
+        before = spool.is_beyond_horizon(90_000_000)
+        spool.joined(other.holds)
+
+    assert not before
+    assert not spool.is_beyond_horizon(90_000_000)
+    assert spool.holds == other.holds
+
+
+async def test_nothing_is_expected_any_more_when_it_does_not_come(spool: Spool) -> None:
+    """The database may have failed."""
+    with suppress(DiskFull), spool.expecting(50_000_000):
+        raise DiskFull
+
     assert spool.is_beyond_horizon(0)
 
 

@@ -137,11 +137,12 @@ class Delivery:
             StateError: The database failed.
         """
         await self._check_readable(name)
-        self.spool.expect(await self.database.read(lambda db: contents(db, name)))
-        found = await self.database.write(
-            lambda db: adopt(db, self.name, [name], overwrite=overwrite)
-        )
-        self.spool.joined(found.spooled)
+        waiting = await self.database.read(lambda db: contents(db, name))
+        with self.spool.expecting(waiting.horizon_us):
+            found = await self.database.write(
+                lambda db: adopt(db, self.name, [name], overwrite=overwrite)
+            )
+            self.spool.joined(found.spooled)
         self.dead.removed(-found.dead)
         self.account.inherited += found.spooled.points + found.dead
         self.drain.look()
@@ -290,7 +291,8 @@ class Delivery:
         # Every point that comes from now on may correct them, so it has to queue behind them.
         now_us = int(self.clock.now() * MICROSECONDS)
         body = Body(data, len(good), EARLIEST_US, now_us)
-        await self.spool.append(body, droppable=False, also=lambda db: delete(db, ids))
+        with self.spool.expecting(now_us):
+            await self.spool.append(body, droppable=False, also=lambda db: delete(db, ids))
         self.dead.removed(len(good))
         self.drain.look()
         return len(good)
@@ -369,7 +371,7 @@ class Delivery:
             flight.batch.points,
             size_bytes=self.limits.size_bytes,
             # With write_ahead nothing overtakes, and everything goes to the spool in its turn.
-            horizon_us=None if self.limits.write_ahead else self.spool.holds.horizon_us,
+            horizon_us=None if self.limits.write_ahead else self.spool.horizon_us,
             ahead=flight.points_ahead,
         )
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)

@@ -18,7 +18,8 @@ import asyncio
 import random
 import sqlite3
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -78,6 +79,7 @@ class Spool:
         self._database, self.store, self._clock = database, store, clock
         self.limit_bytes = limit_bytes
         self.holds = Contents()
+        self._expected_us: int | None = None
         self._checked_out: frozenset[int] = frozenset()
         self._choosing = asyncio.Lock()
 
@@ -85,21 +87,33 @@ class Spool:
         """Learn what a former daemon left."""
         self.holds = await self._database.read(lambda db: contents(db, self.store))
 
-    def expect(self, waiting: Contents) -> None:
-        """Let nothing overtake what is about to join the queue."""
-        if waiting.horizon_us is not None:
-            horizon_us = _latest(self.holds.horizon_us, waiting.horizon_us)
-            self.holds = replace(self.holds, horizon_us=horizon_us)
+    @contextmanager
+    def expecting(self, horizon_us: int | None) -> Iterator[None]:
+        """Let nothing overtake what is about to join the queue, which may run empty before.
+
+        Args:
+            horizon_us: The latest time of any point in it, or None if it is nothing.
+        """
+        self._expected_us = horizon_us
+        try:
+            yield
+        finally:
+            self._expected_us = None
+
+    @property
+    def horizon_us(self) -> int | None:
+        """The latest time of any point that waits here or is about to, or None."""
+        return _latest(self.holds.horizon_us, self._expected_us)
 
     def joined(self, others: Contents) -> None:
         """Count bodies that another store's queue has given to this one."""
         held = self.holds
         times = [each for each in (held.oldest_at, others.oldest_at) if each is not None]
-        self.holds = replace(
-            held,
+        self.holds = Contents(
             bodies=held.bodies + others.bodies,
             points=held.points + others.points,
             size_bytes=held.size_bytes + others.size_bytes,
+            horizon_us=_latest(held.horizon_us, others.horizon_us),
             oldest_at=min(times, default=None),
         )
 
@@ -109,7 +123,7 @@ class Spool:
 
     def is_beyond_horizon(self, time_us: int) -> bool:
         """Say whether a point of that time may go before what waits here."""
-        return self.holds.horizon_us is None or time_us > self.holds.horizon_us
+        return self.horizon_us is None or time_us > self.horizon_us
 
     async def append(
         self,
@@ -284,8 +298,8 @@ class Spool:
         )
 
 
-def _latest(one_us: int | None, other_us: int) -> int:
-    return other_us if one_us is None else max(one_us, other_us)
+def _latest(*times_us: int | None) -> int | None:
+    return max((each for each in times_us if each is not None), default=None)
 
 
 def contents(db: sqlite3.Connection, store: str) -> Contents:
