@@ -232,6 +232,24 @@ def test_what_is_no_reading_is_counted(daemon: DaemonProcess, cli: CommandLine) 
     )
 
 
+def test_times_that_no_meter_means_are_counted(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """Those of clocks that were not set are left out; `not_before` says from when on."""
+    old = 900_000_000  # 1998
+    path = readings_database(
+        daemon.folder / "readings.sqlite", {"a": [(86_400, 1), (old, 2), (START, 3), (LATER - 1, 4)]}
+    )
+    times = {"not_before": "2000-01-01", "not_after": "7300d"}
+    older = {"plugin": "system", "every": "1h", "not_before": "1990-01-01"}
+    daemon.configure(stores=HERE, collectors={"older": older}, daemon=times)
+    usual = cli("import", "bmon-history", str(path))
+    first = stored(daemon)["a", ()]
+    cli("import", "bmon-history", str(path), "--collector", "older")
+
+    assert usual.err == "2 readings cannot be stored:\n  2: too_early\n"
+    assert first == {START: 3, LATER - 1: 4}
+    assert stored(daemon)["a", ()] == {old: 2, START: 3, LATER - 1: 4}
+
+
 @pytest.mark.parametrize("content", [b"no database", b"", None])
 def test_other_files_are_refused(
     content: bytes | None, daemon: DaemonProcess, cli: CommandLine

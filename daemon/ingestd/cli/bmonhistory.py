@@ -21,6 +21,7 @@ from ingestd.cli.progress import bar
 from ingestd.cli.settings import MOMENT, config_option, known, load
 from ingestd.cli.statedir import refuse_foreign_root
 from ingestd.cli.writing import tell_reasons
+from ingestd.collecting import TimeLimits
 from ingestd.config import Config, SeriesDescription
 
 NAMED: Final = 5  # sensors in a message
@@ -51,7 +52,7 @@ NOT_TAKEN_BACK: Final = (
 @click.option(
     "--collector",
     metavar="NAME",
-    help="What reads the sensors now: its measurement, field and tags are taken.",
+    help="What reads the sensors now: its measurement, field, tags and limits of times are taken.",
 )
 @click.option(
     "--transforms",
@@ -157,6 +158,10 @@ def _wanted(
         field=(now and now.field) or "value",
         tags=now.tags if now else {},
         series=series,
+        limits=TimeLimits(
+            (now or config.daemon).not_before,
+            (now or config.daemon).not_after,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ that the same command reads everything again, with what BMON has stored meanwhil
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from ingestd.cli import show
 from ingestd.cli.bmonposition import Position, PositionFile
 from ingestd.cli.progress import Bar
 from ingestd.cli.writing import Written, write
-from ingestd.collecting import Naming
+from ingestd.collecting import Naming, TimeLimits
 from ingestd.config import Catalogue, Config, SeriesDescription
 from ingestd.errors import StoreUnavailable
 from ingestd.model import Point
@@ -39,6 +40,7 @@ class HistoryImport:
         field: Theirs, likewise.
         tags: Theirs, likewise.
         series: What becomes of each sensor, by its id.
+        limits: Which times are believed.
     """
 
     file: tuple[str, int, int]
@@ -47,6 +49,7 @@ class HistoryImport:
     field: str
     tags: Mapping[str, str]
     series: Mapping[str, SeriesDescription]
+    limits: TimeLimits
 
     @property
     def naming(self) -> Naming:
@@ -56,6 +59,7 @@ class HistoryImport:
             field=self.field,
             tags=self.tags,
             catalogue=Catalogue(self.series),
+            limits=self.limits,
         )
 
 
@@ -114,7 +118,8 @@ class Transfer:
             start=-inf if position.start is None else position.start,
             end=inf if position.end is None else position.end,
         ):
-            found = self._naming.sort([(ts, table.name, value) for ts, value in rows], now=0.0)
+            readings = [(ts, table.name, value) for ts, value in rows]
+            found = self._naming.sort(readings, now=time.time())
             await self._store(found.points, sinks)
             position.after = rows[-1][0]
             position.readings += len(rows)

@@ -3,6 +3,7 @@
 from ingestd.collecting.collector import Collector
 from ingestd.collecting.collectors import Collectors, naming_of, schedule_of
 from ingestd.collecting.committer import StateCommitter
+from ingestd.collecting.instants import TimeLimits
 from ingestd.collecting.points import Conversion, Naming
 from ingestd.collecting.run import SLICE, Run
 from ingestd.collecting.services import Services
@@ -20,6 +21,7 @@ __all__ = [
     "RunSetup",
     "Services",
     "StateCommitter",
+    "TimeLimits",
     "Vitals",
     "naming_of",
     "schedule_of",
