@@ -89,12 +89,15 @@ def zoned(text: str, moment: datetime, zone: tzinfo | None) -> tzinfo:
 
     Raises:
         Told: It could mean several zones.
+        ValueError: It is no offset.
     """
     name = text.upper()
     if name in UTC_NAMES:
         return UTC
     if name[0] in "+-":
         sign, digits = name[0], name[1:].replace(":", "")
+        if int(digits[2:] or 0) > 59:
+            raise ValueError(text)
         ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
         return timezone(ahead if sign == "+" else -ahead)
     known = {} if zone is None else offsets(moment, zone)

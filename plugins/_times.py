@@ -9,14 +9,16 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 
 import re
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
+from ingestd.plugins._isotimes import iso_time
 from ingestd.plugins._limits import LONGEST_NUMBER, MILLISECONDS
-from ingestd.plugins._patterns import LONGEST, Pattern, Told, month_of, whole, zoned
+from ingestd.plugins._patterns import LONGEST, UTC_NAMES, Pattern, Told, month_of, whole, zoned
 from ingestd.plugins._walltime import (
     NO_BOUNDS,
     Bounds,
@@ -64,11 +66,6 @@ ISO: Final = re.compile(
     r"(?P<year>\d{4})(?P<dash>[-/.])(?P<month>\d{1,2})(?P=dash)(?P<day>\d{1,2})"
     rf"(?:(?:[T_]|,?\s+){_CLOCK}\s*{_ZONE}\s*(?:\[(?P<zone>[\w/+-]+)\])?)?",
     re.IGNORECASE | re.ASCII,
-)
-BASIC: Final = re.compile(r"\d{8}T\d{2,6}(?:[.,]\d+)?(?:Z|[+-]\d{2}(?::?\d{2})?)?|\d{4}-?W\d\d.*")
-# As XML has dates: the midnight that begins it there. Python would take the zone for a clock time.
-DATED: Final = re.compile(
-    r"(?P<day>\d{4}-(?:\d\d-\d\d|W\d\d-\d))(?P<zone>Z|[+-]\d\d:?\d\d)", re.ASCII
 )
 # As mails, and HTTP, have it; as JavaScript's Date; as C's asctime and the command date.
 WORDED: Final = tuple(
@@ -118,7 +115,7 @@ class Notation:
                 if kind is float or kind is int:
                     return value
                 if kind is str and value[4:5] == "-" and value[-1] == "Z":
-                    moment = datetime.fromisoformat(value)
+                    moment = iso_time(value)
                     if moment.tzinfo is not None:
                         return moment.timestamp()
         except ValueError:
@@ -143,7 +140,7 @@ class Notation:
         kind = self.time_format
         if type(value) is str and value[4:5] == "-" and kind in (None, "iso"):
             try:
-                return self._placed(datetime.fromisoformat(from_midnight(value)))
+                return self._placed(iso_time(value))
             except ValueError:
                 pass
         if kind in UNIX:
@@ -172,8 +169,9 @@ class Notation:
             raise _digits(text)
         if kind in (None, "dotnet") and (found := DOTNET.fullmatch(text)):
             return int(found[1]) / 1000
-        if kind in (None, "iso") and (BASIC.fullmatch(text) or DATED.fullmatch(text)):
-            return self._placed(datetime.fromisoformat(from_midnight(text)))
+        if kind in (None, "iso"):
+            with suppress(ValueError):
+                return self._placed(iso_time(text))
         known = (
             *((ISO,) if kind in (None, "iso") else ()),
             *(WORDED if kind in (None, "rfc2822") else ()),
@@ -190,8 +188,11 @@ class Notation:
             fraction=part["fraction"] or "",
         )  # fmt: skip
         name = part["name"]
-        if part.get("offset"):  # what else is said only explains it
-            return moment.replace(tzinfo=zoned(part["offset"], moment, None))
+        if offset := part.get("offset"):  # what else is said only explains it
+            placed = moment.replace(tzinfo=zoned(offset, moment, None))
+            if "zone" in part:
+                check_agreement(placed, offset, letters=name, zone=part["zone"])
+            return placed
         if part.get("zone"):
             return moment.replace(tzinfo=time_zone(part["zone"]))
         if name and self.time_format == "rfc2822" and name.upper() in MAIL_ZONES:
@@ -284,11 +285,31 @@ def notation(
         raise ValueError(f"{where}: {error}, got {time_format!r:.80}") from None
 
 
-def from_midnight(text: str) -> str:
-    """Return a date that has a zone behind it with the clock time that it means."""
-    if text[10:11] in {"+", "-", "Z"} and (found := DATED.fullmatch(text)):
-        return f"{found['day']}T00:00{found['zone']}"
-    return text
+def check_agreement(
+    moment: datetime, offset: str, *, letters: str | None, zone: str | None
+) -> None:
+    """Refuse a time that says two things of its zone: `+02:00Z`, `+05:00[Europe/Berlin]`.
+
+    Args:
+        moment: The time, with its offset.
+        offset: As it is written; `Z` and `-00:00` leave open where the clock stands.
+        letters: What stands behind it, or None.
+        zone: The name of the zone behind that, or None.
+
+    Raises:
+        ValueError: They contradict each other.
+    """
+    ahead, bare = moment.utcoffset(), moment.replace(tzinfo=None)
+    if letters in ("Z", "z") or (letters and letters.upper() in UTC_NAMES and ahead):
+        raise ValueError(letters)
+    if zone is None or offset in {"Z", "z", "-00:00", "-0000"}:
+        return
+    try:
+        known = time_zone(zone)
+    except ValueError:  # of no use to anybody, and of no harm
+        return
+    if ahead not in {bare.replace(tzinfo=known, fold=fold).utcoffset() for fold in (0, 1)}:
+        raise ValueError(zone)
 
 
 def _epoch(value: Any, unit: int) -> float:

@@ -47,6 +47,7 @@ RULES: Final = frozenset(
         "_files",
         "_limits",
         "_listening",
+        "_isotimes",
         "_patterns",
         "_retryafter",
         "_times",

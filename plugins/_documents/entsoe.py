@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]
 
+from ingestd.plugins._isotimes import iso_time
+
 from .errors import DocumentError
 
 REPEATED: Final = "A03"  # the curve type in which a missing position repeats the value before
@@ -94,7 +96,7 @@ def span_of(period: Any, zone: tzinfo | None) -> tuple[datetime, datetime, Any]:
     """
     try:
         interval = period["timeInterval"]
-        begin, end = (datetime.fromisoformat(interval[name]) for name in ("start", "end"))
+        begin, end = (iso_time(interval[name]) for name in ("start", "end"))
         resolution = period["resolution"]
         exact, step = step_of(resolution)
     except (TypeError, KeyError, ValueError, AttributeError):

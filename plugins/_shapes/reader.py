@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, Final
 
 from ingestd.plugins._documents import Listed
+from ingestd.plugins._isotimes import iso_time
 from ingestd.plugins._times import Notation
 
 from .layouts import Layout, one_by_one
@@ -127,7 +128,7 @@ class Reader:
         def moment(told: Any) -> Any:
             if iso and type(told) is str and told[-1:] == "Z" and told[4:5] == "-":
                 try:  # most are written like this, and are read without asking further
-                    return datetime.fromisoformat(told).timestamp()
+                    return iso_time(told).timestamp()
                 except ValueError:
                     pass
             if isinstance(told, datetime):  # the format has read it already

@@ -11,6 +11,8 @@ from itertools import repeat
 from operator import itemgetter, sub
 from typing import Any, Final
 
+from ingestd.plugins._isotimes import alike
+
 from .lookups import Lookup
 from .numbers import is_quick, plain_numbers
 from .templates import Template
@@ -131,11 +133,11 @@ def read_times(told: Sequence[Any], moment: Callable[[Any], Any], *, iso: bool) 
     """Return times as readings have them; ``moment`` reads one, and any."""
     if iso and set(map(type, told)) == {str}:
         try:
-            if set(map(itemgetter(4), told)) == {"-"}:
+            if alike(told):
                 moments = map(datetime.fromisoformat, told)
                 # As ``timestamp`` does it, but a time without a zone is no time here.
                 return list(map(timedelta.total_seconds, map(sub, moments, repeat(EPOCH))))
-        except (IndexError, TypeError, ValueError):
+        except (TypeError, ValueError):
             pass
     return list(map(moment, told))
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
 from math import isnan, nan
+from operator import itemgetter
 from typing import Any, Final
+
+from ingestd.plugins._isotimes import alike, iso_time
 
 from .options import GENERATED
 from .periods import Window
@@ -93,9 +96,10 @@ class Reader:
             return Chunk([], [])
         try:
             keys = self._spelling(elements[0])
-            parse, at = datetime.fromisoformat, keys[0]
+            told = list(map(itemgetter(keys[0]), elements))
+            parse = datetime.fromisoformat if alike(told) else iso_time
             # A time without a zone cannot be subtracted from one that has one.
-            times = [(parse(each[at]) - EPOCH).total_seconds() for each in elements]
+            times = [(parse(each) - EPOCH).total_seconds() for each in told]
             return self._chunk(elements, times, keys)
         except (AttributeError, KeyError, TypeError, ValueError):
             plain = [self._plain(each) for each in elements]
@@ -153,7 +157,7 @@ def seconds(time: Any) -> Any:
     A time without a zone is in UTC, as the server's calendar is.
     """
     try:
-        found = datetime.fromisoformat(time)
+        found = iso_time(time)
     except (TypeError, ValueError):
         # None would mean "now", so what is missing becomes no number instead.
         return nan if time is None else str(time)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from yarl import URL
 
 from ingestd.plugins._answers import bare
+from ingestd.plugins._isotimes import iso_time
 from ingestd.plugins._params import duration, whole
 from ingestd.plugins._problems import Gathering
 
@@ -255,7 +256,7 @@ def beginning(since: Any) -> Callable[[datetime], datetime]:
     moment = since
     if isinstance(since, str):
         try:
-            moment = datetime.fromisoformat(since)
+            moment = iso_time(since)
         except ValueError:
             moment = None
     if isinstance(moment, date) and not isinstance(moment, datetime):

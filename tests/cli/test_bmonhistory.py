@@ -236,7 +236,8 @@ def test_times_that_no_meter_means_are_counted(daemon: DaemonProcess, cli: Comma
     """Those of clocks that were not set are left out; `not_before` says from when on."""
     old = 900_000_000  # 1998
     path = readings_database(
-        daemon.folder / "readings.sqlite", {"a": [(86_400, 1), (old, 2), (START, 3), (LATER - 1, 4)]}
+        daemon.folder / "readings.sqlite",
+        {"a": [(86_400, 1), (old, 2), (START, 3), (LATER - 1, 4)]},
     )
     times = {"not_before": "2000-01-01", "not_after": "7300d"}
     older = {"plugin": "system", "every": "1h", "not_before": "1990-01-01"}

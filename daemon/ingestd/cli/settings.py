@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from ingestd.cli.exitcodes import CommandError
+from ingestd.plugins._isotimes import iso_time
 
 if TYPE_CHECKING:
     from ingestd.config import Config
@@ -61,7 +62,7 @@ class Moment(click.ParamType[datetime]):
         text = str(value).strip()
         try:
             found = spoken(text.lower(), now=datetime.now().astimezone())
-            return datetime.fromisoformat(text).astimezone() if found is None else found
+            return iso_time(text).astimezone() if found is None else found
         except (ValueError, OverflowError):
             wanted = (
                 "expected a time such as 2026-01-31 or 2026-01-31T12:00+01:00, a duration back"
