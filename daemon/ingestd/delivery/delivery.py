@@ -396,11 +396,19 @@ class Delivery:
                 self.account.to_spool(left.points)
                 self.drain.look()
                 return
-            # What may correct a point in the spool must not get ahead of it, even now.
-            if not self._may_correct(left) and self.outage.probe():
+            if self._may_be_sent(left) and self.outage.probe():
                 left = (await self.sender.send(left, Origin.FLIGHT)).left
             elif droppable and attempt is SpoolAttempt.FULL:
                 self.space.drop(left)
                 return
+            elif self.outage.up:
+                await self.space.pause()
             else:
                 await wait_at_most(self.outage.is_up, self.limits.disk_retry, clock=self.clock)
+
+    def _may_be_sent(self, body: Body) -> bool:
+        """Say whether a body for which there is no room may go to the store in its stead.
+
+        What may correct a point in the spool must not get ahead of it, even now.
+        """
+        return not (self._may_correct(body) or self.sender.cancelled.is_set())

@@ -33,6 +33,7 @@ from ingestd.delivery.outage import Outage
 from ingestd.delivery.spool import Spool
 from ingestd.errors import DiskFull, StateError
 from ingestd.model import Body
+from ingestd.tasks import first_of
 
 T = TypeVar("T")
 
@@ -100,7 +101,9 @@ class SpoolSpace:
                 await self._has_want.wait()
             if until.is_set():
                 return
-            await wait_at_most(self._nudge, self._limits.disk_retry, clock=self._clock)
+            await first_of(self.pause(), until)
+            if until.is_set():
+                return
             await self._look_at_disk()
             self.look_again()
 
@@ -110,10 +113,14 @@ class SpoolSpace:
         self._nudge.clear()
         self.look_again()
 
+    async def pause(self) -> None:
+        """Wait before the disk is tried again, until something changes or for a while."""
+        await wait_at_most(self._nudge, self._limits.disk_retry, clock=self._clock)
+
     def wake(self) -> None:
         """Let ``run`` notice that its event has come."""
+        self.try_now()
         self._has_want.set()
-        self._nudge.set()
 
     async def spool(self, body: Body, *, droppable: bool) -> SpoolAttempt:
         """Spool a body if there is room, making some if it is droppable."""
@@ -161,7 +168,7 @@ class SpoolSpace:
                     failed = True
                     self._ran_out(Want.PERSISTING, error)
                     self._account.progress()
-                await wait_at_most(self._nudge, self._limits.disk_retry, clock=self._clock)
+                await self.pause()
         finally:
             self._persisting -= failed
             if failed and not self._persisting:
