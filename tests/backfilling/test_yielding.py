@@ -1,9 +1,29 @@
 """A backfill is behind everything else: outages, a full buffer, and what is collected now."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from ingestd.backfilling.records import Status
 from tests.support.backfilling import HOUR, HOURLY, START, hours, past
+
+# Gives local times, one in a result, so slowly that the schedule has its runs in between.
+LOCAL: Final = """
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    def shown(time):
+        return datetime.fromtimestamp(time, ZoneInfo("Europe/Berlin")).replace(tzinfo=None, fold=0)
+
+    async def run(*, ctx, start=None, end=None, **_):
+        if start is None:
+            yield {"readings": [(shown(ctx.now().timestamp()), "level", 0)]}
+            return
+        for time in range(int(start.timestamp()), int(end.timestamp()), 1800):
+            await ctx._clock.sleep(10)
+            yield {"readings": [(shown(time), "level", 1)]}
+"""
 
 
 async def test_backfill_waits_while_a_store_is_behind(tmp_path: Path) -> None:
@@ -150,3 +170,17 @@ async def test_large_result_of_a_backfill_comes_in_as_its_part_of_the_buffer(
 
         assert held == 100
         assert len(it.here.stored) == 1000
+
+
+async def test_scheduled_runs_say_nothing_of_the_local_times_of_a_backfill(tmp_path: Path) -> None:
+    """The hour that came twice is told by the order of its own readings."""
+    change = int(datetime(2023, 10, 29, 1, tzinfo=UTC).timestamp())
+    span = change - 7200, change + 7200
+    async with past(tmp_path) as it:
+        await it.here.start(LOCAL, every=5.0, timezone=ZoneInfo("Europe/Berlin"))
+
+        await it.ended(await it.ask(span))
+
+        assert it.here.values().count(0) > 8
+        found = [time_us // 1_000_000 for _, time_us, value in it.here.stored if value]
+        assert found == list(range(*span, 1800))

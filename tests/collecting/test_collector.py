@@ -285,9 +285,9 @@ async def test_newest_record_is_at_hand(tmp_path: Path) -> None:
 class FaultyNaming(Naming):
     """A naming with a bug."""
 
-    def sort(self, readings: Sequence[Any], *, now: float) -> Conversion:
+    def sort(self, readings: Sequence[Any], *, now: float, turn: str = "") -> Conversion:
         """Raise an error that is none of ours."""
-        raise LookupError(f"on purpose, at {now} with {len(readings)}")
+        raise LookupError(f"on purpose, at {now} with {len(readings)} of {turn}")
 
 
 async def test_bug_of_the_daemon_fails_the_run_and_no_other(tmp_path: Path) -> None:

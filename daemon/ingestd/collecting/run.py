@@ -326,12 +326,12 @@ class Run:
 
     def _sort(self, readings: Sequence[Any]) -> Conversion:
         """Make points of readings, by the rules of the plugin's host first if it has one."""
-        now = self.setup.services.clock.now()
-        host = self.options.host
+        now, naming = self.setup.services.clock.now(), self.setup.naming()
+        host, turn = self.options.host, self.options.name
         if host is None:
-            return self.setup.naming().sort(readings, now=now)
+            return naming.sort(readings, now=now, turn=turn)
         converted = host.convert(map(reading_as_builtins, readings), now=now)
-        found = self.setup.naming().sort(converted.readings, now=now)
+        found = naming.sort(converted.readings, now=now, turn=turn)
         found.unusable += converted.unusable
         found.samples = [*converted.samples, *found.samples]
         for note in converted.notes:
