@@ -175,6 +175,18 @@ async def test_since_tells_when_it_changed() -> None:
     assert watched.outage.is_up.is_set()
 
 
+async def test_a_step_of_the_clock_makes_no_outage_longer() -> None:
+    """A machine that has just started may be put from 1970 to today."""
+    watched = Watched()
+    before = watched.outage.down_for
+    watched.outage.failed("no")
+    await watched.clock.advance(10)
+    watched.clock.step(1e9)
+    watched.outage.failed("no")
+
+    assert (before, watched.outage.down_for) == (None, 10)
+
+
 @given(st.lists(st.sampled_from(["failed", "succeeded", "probe", "give_back"]), max_size=30))
 def test_at_most_one_probe_is_out(steps: list[str]) -> None:
     """In no order of events is a store that is down sent two bodies at once."""

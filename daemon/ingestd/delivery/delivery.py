@@ -222,10 +222,9 @@ class Delivery:
 
     def facts(self) -> StoreFacts:
         """Return what is known of how the store is."""
-        down_for = max(0.0, self.clock.now() - self.outage.since)
         return StoreFacts(
             name=self.name,
-            down_for=None if self.outage.up else down_for,
+            down_for=self.outage.down_for,
             error=self.outage.message,
             full=self.space.full,
             spool_error=self.space.failure,

@@ -81,6 +81,11 @@ class Outage:
         return self.health is Health.UP
 
     @property
+    def down_for(self) -> float | None:
+        """For how many seconds the store has taken nothing, or None if it is up."""
+        return None if self.up else self._clock.monotonic() - self._down_at
+
+    @property
     def retry_in(self) -> float:
         """Seconds until the store may be probed; 0 or less when it may be now."""
         return 0.0 if self.up else self._retry_at - self._clock.monotonic()
