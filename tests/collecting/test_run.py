@@ -204,6 +204,13 @@ def test_run_without_a_usable_reading_says_why() -> None:
     )
 
 
+def test_unusable_readings_are_told_beside_usable_ones() -> None:
+    """A stream that has gone well for a year may give nothing usable from now on."""
+    counts = RunCounts(readings=1003, points=1000, unusable=Counter({"value": 3}))
+
+    assert counts.unusable_text() == "3 of 1003 readings are unusable: 3 by value"
+
+
 async def test_plugin_may_ask_which_times_are_believed(tmp_path: Path) -> None:
     """Its senders wait to hear whether their readings are taken."""
     async with site(tmp_path) as here:

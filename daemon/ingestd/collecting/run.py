@@ -77,12 +77,18 @@ class RunCounts:
         return not self.points and self.unusable.total() > self.unusable[NO_VALUE]
 
     def unusable_text(self) -> str:
-        """Tell how many readings are unusable, by reason, with one of each."""
+        """Tell how many readings are unusable, by reason, with one of each.
+
+        A stream has perhaps given usable ones before.
+        """
         reasons = [
             f"{number} by {reason}" + (f" ({self.first[reason]})" if reason in self.first else "")
             for reason, number in self.unusable.most_common()
         ]
-        return f"not one of {self.readings} readings is usable: {', '.join(reasons)}"
+        which = f"{self.unusable.total()} of {self.readings} readings are unusable"
+        if not self.points:
+            which = f"not one of {self.readings} readings is usable"
+        return f"{which}: {', '.join(reasons)}"
 
 
 @dataclass(slots=True, kw_only=True)
