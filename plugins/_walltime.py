@@ -164,12 +164,14 @@ class Bounds:
         now: When it came, in Unix seconds.
         live: Whether what was pushed tells how things are when it comes.
         read: Up to when was read before, in Unix seconds; None: that is not known.
+        lag: How old the newest time was when it came, in seconds; None: that is not known.
     """
 
     after: float = -inf
     now: float = inf
     live: bool = False
     read: float | None = None
+    lag: float | None = None
 
 
 NO_BOUNDS: Final = Bounds()
@@ -219,7 +221,7 @@ class _Way:
     """One way to read sequences: the instants by place, and what speaks against it."""
 
     times: list[tuple[int, float]]
-    cost: tuple[int, float]
+    cost: tuple[int, int, float]
 
 
 def _sequences(
@@ -241,20 +243,24 @@ def _sequences(
 
 def _read(sequences: Sequence[Sequence[_Step]], *, newest_first: bool) -> _Way:
     times: list[tuple[int, float]] = []
-    back, holes = 0, 0.0
+    back, odd, holes = 0, 0, 0.0
     for each in sequences:
         steps = each[::-1] if newest_first else each
-        instants, widest = _instants(steps)
+        instants, against, widest = _instants(steps)
         back += sum(after < one for one, after in pairwise(instants))
-        holes += widest
+        odd, holes = odd + against, holes + widest
         times += [(step.at, t) for step, t in zip(steps, instants, strict=True) if step.at >= 0]
-    return _Way(times, (back, holes))
+    return _Way(times, (back, odd, holes))
 
 
-def _instants(steps: Sequence[_Step]) -> tuple[list[float], float]:
-    """Return the instants of a sequence, the oldest first, and the widest holes around changes."""
+def _instants(steps: Sequence[_Step]) -> tuple[list[float], int, float]:
+    """Return the instants of a sequence, the oldest first, and what speaks against them.
+
+    That is how many of them are odd, as no one has asked for them or they are still to come,
+    and the widest holes around changes.
+    """
     found: list[float] = []
-    widest = 0.0
+    odd, widest = 0, 0.0
     for begin, end in _runs(steps):
         if type(steps[begin].time) is not Twice:
             found.append(float(steps[begin].time))
@@ -262,10 +268,11 @@ def _instants(steps: Sequence[_Step]) -> tuple[list[float], float]:
         earlier = found[-1] if found else None
         following = steps[end].time if end < len(steps) else None
         later = following.first if type(following) is Twice else following
-        switch, hole = _switch(steps[begin:end], earlier, later)
+        again = begin == 1 and steps[0].at < 0  # an answer may repeat what the one before had
+        switch, against, hole = _switch(steps[begin:end], earlier, later, again=again)
         found += [step.time[at >= switch] for at, step in enumerate(steps[begin:end])]
-        widest += hole
-    return found, widest
+        odd, widest = odd + against, widest + hole
+    return found, odd, widest
 
 
 def _runs(steps: Sequence[_Step]) -> Iterator[tuple[int, int]]:
@@ -283,9 +290,16 @@ def _same_night(one: Any, other: Any) -> bool:
 
 
 def _switch(
-    steps: Sequence[_Step], earlier: float | None, later: float | None
-) -> tuple[int, float]:
-    """Return how many times of a run are of the first pass, and the widest hole that leaves."""
+    steps: Sequence[_Step], earlier: float | None, later: float | None, *, again: bool
+) -> tuple[int, int, float]:
+    """Return how many times of a run are of the first pass, how many are odd, and the widest hole.
+
+    Args:
+        steps: The run.
+        earlier: The time before it, or None.
+        later: The time behind it, or None.
+        again: Whether the time before is of another answer.
+    """
     firsts = [step.time.first for step in steps]
     gaps = [after - one for one, after in pairwise(firsts)]
     apart, size = steps[0].time.apart, len(steps)
@@ -296,20 +310,23 @@ def _switch(
     widest_to = [0.0, 0.0, *accumulate(gaps, max)]
     widest_from = [*[*accumulate(reversed(gaps), max)][::-1], 0.0, 0.0]
 
-    def cost(switch: int) -> tuple[int, int, float]:
+    def cost(switch: int) -> tuple[int, int, int, float]:
         begin = firsts[0] + (apart if switch == 0 else 0.0)
         end = firsts[-1] + (apart if switch < size else 0.0)
         hole, back = _around(steps[-1], begin, end, earlier, later)
-        unasked = too_early[switch] + too_late[size] - too_late[switch]
+        to_come = too_late[size] - too_late[switch]
         inside = max(widest_to[switch], widest_from[switch])
         if 0 < switch < size:
             inside = max(inside, gaps[switch - 1] + apart)
             back -= gaps[switch - 1] < 0
         # A source may give more than it was asked for, so its order says more.
-        return back, unasked, max(hole, inside)
+        odd = too_early[switch] + to_come
+        if again:
+            return 0, to_come, back + odd, max(hole, inside)
+        return back, 0, odd, max(hole, inside)
 
     best = min(options, key=cost)
-    return best, cost(best)[-1]
+    return best, *cost(best)[-2:]
 
 
 def _too_early(step: _Step, earlier: float | None) -> bool:
@@ -332,15 +349,19 @@ def _around(
     fresh = last.bounds.live and late < last.time.apart
     if fresh or (earlier is None and later is None):
         return _alone(last.bounds, begin, end), back
-    before = 0.0 if earlier is None else begin - earlier
+    # What was read before may come again, so that a run begins ahead of it, and ends behind it.
+    before = 0.0 if earlier is None else max(begin - earlier, earlier - end)
     return max(before, 0.0 if later is None else later - end), back
 
 
 def _alone(bounds: Bounds, begin: float, end: float) -> float:
     """Return the narrower of the holes between a run and what else is known: now, and then.
 
-    A source that is behind has nothing near now, but goes on where it was read before.
+    A source that is behind has nothing near now, but goes on where it was read before. If it is
+    known how far it is behind, that says most.
     """
+    if bounds.lag is not None:
+        return abs(bounds.now - bounds.lag - end)
     holes = [max(0.0, bounds.now - end)] if bounds.now < inf else []
     if bounds.read is not None:
         holes.append(max(0.0, begin - bounds.read, bounds.read - end))

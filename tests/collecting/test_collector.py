@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ingestd.collecting.instants import Past
 from ingestd.collecting.points import Conversion, Naming
 from ingestd.config.catalogue import Catalogue
 from ingestd.contract.memory import Memory
@@ -285,9 +286,9 @@ async def test_newest_record_is_at_hand(tmp_path: Path) -> None:
 class FaultyNaming(Naming):
     """A naming with a bug."""
 
-    def sort(self, readings: Sequence[Any], *, now: float, turn: str = "") -> Conversion:
+    def sort(self, readings: Sequence[Any], *, now: float, past: Past | None = None) -> Conversion:
         """Raise an error that is none of ours."""
-        raise LookupError(f"on purpose, at {now} with {len(readings)} of {turn}")
+        raise LookupError(f"on purpose, at {now} with {len(readings)} behind {past}")
 
 
 async def test_bug_of_the_daemon_fails_the_run_and_no_other(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Which times of readings are believed, and what local ones mean."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingestd.collecting.instants import RELEASED, TimeLimits
+from ingestd.collecting.instants import RELEASED, Past, TimeLimits
 from ingestd.collecting.points import Naming
 from ingestd.config import Catalogue
+from ingestd.health import SeriesWatch
 from ingestd.plugins._times import NoTime, Twice
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -54,14 +57,62 @@ def test_naive_times_through_the_hour_that_comes_twice(order: int, kind: type) -
 
 def test_an_order_goes_on_in_the_next_slice() -> None:
     """A long result is looked at piece by piece."""
-    names = naming()
+    names, past = naming(), Past()
     written = [CHANGE - 7200 + 900 * at for at in range(16)]
     found = []
     for at in range(0, 16, 3):
         part = [(shown(time), "a", 1.0) for time in written[at : at + 3]]
-        found += times(names.sort(part, now=NOW))
+        found += times(names.sort(part, now=NOW, past=past))
 
     assert found == written
+
+
+def answers(*, window: float, every: float, delay: float, step: int) -> Iterator[list[float]]:
+    """Yield what a source has of the last so many seconds each time that it is asked.
+
+    Args:
+        window: How far back each answer goes.
+        every: How far apart they are.
+        delay: How old the newest time is at least.
+        step: How far apart the times are.
+    """
+    begin, end = int(CHANGE - 10_800), int(CHANGE + 14_400)
+    for now in range(begin, end, int(every)):
+        behind = now + int(delay) // 900 * 900  # asked so much later
+        upto = behind - delay
+        yield [behind, *(t for t in range(begin, end, step) if upto - window < t <= upto)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("delay", [60, 900, 21_600])
+@pytest.mark.parametrize("step", [300, 900])
+@pytest.mark.parametrize(
+    ("window", "every"), [(900, 900), (1800, 900), (3600, 900), (5400, 900), (3600, 3600)]
+)
+def test_runs_that_ask_again_and_again_through_the_night(
+    window: float, every: float, step: int, delay: float, order: int
+) -> None:
+    """What was read before, and how old it was then, tell where order does not."""
+    watch = SeriesWatch(None)
+    for now, *written in answers(window=window, every=every, delay=delay, step=step):
+        readings = [(shown(time), "a", 1.0) for time in written[::order]]
+        past = Past(known=partial(watch.newest_of, wall=now))
+        found = naming().sort(readings, now=now, past=past)
+        if written:
+            watch.note(found.newest, found.newest_us or 0, now=now, wall=now)
+
+        assert sorted(times(found)) == written
+
+
+@pytest.mark.parametrize("start", [CHANGE - 3600, CHANGE - 1800, CHANGE, CHANGE + 1800])
+def test_a_window_of_the_past_lies_where_it_was_asked_for(start: float) -> None:
+    """However far away that is, and whatever was read last."""
+    past = Past(after=start, until=start + 1800)
+    written = [start, start + 600, start + 1200]
+
+    found = naming().sort([(shown(time), "a", 1.0) for time in written], now=NOW, past=past)
+
+    assert times(found) == written
 
 
 def test_a_naive_time_that_was_skipped_is_unusable() -> None:

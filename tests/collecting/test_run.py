@@ -1,7 +1,9 @@
 """One run: its results are handed over whole, in order, and counted."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +13,18 @@ from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.contract.memory import Memory
 from tests.support.collecting import site
 
+CHANGE = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()
+LOCAL = """
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    async def run(*, ctx, **_):
+        now, zone = int(ctx.now().timestamp()), ZoneInfo("Europe/Berlin")
+        times = range(now - 1800 + 300, now, 300)
+        return {"readings": [
+            (datetime.fromtimestamp(t, zone).replace(tzinfo=None), "level", t) for t in times
+        ]}
+"""
 ASKING = """
     async def run(*, ctx, **_):
         for time in (19, ctx.now().timestamp(), ctx.now().timestamp() + 1e9):
@@ -220,3 +234,18 @@ async def test_plugin_may_ask_which_times_are_believed(tmp_path: Path) -> None:
     early, late = record.notes
     assert early == "expected a time from 2000-01-01 on (not_before), got 1970-01-01T00:00:19Z"
     assert "(not_after), got " in late
+
+
+async def test_runs_through_the_hour_that_comes_twice(tmp_path: Path) -> None:
+    """A plugin that gives the last half hour by a local clock, each time that it runs."""
+    asked = [CHANGE - 5400 + 900 * at for at in range(13)]
+    async with site(tmp_path) as here:
+        collector = await here.start(LOCAL, every=1e9, timezone=ZoneInfo("Europe/Berlin"))
+        for now in asked:
+            here.clock.step(now - here.clock.now())
+            await here.clock.drive(collector.run_now())
+        await here.until(lambda: len(here.stored) == 5 * len(asked))
+        stored = [(time_us // 1_000_000, value) for _, time_us, value in here.stored]
+
+    assert {time for time, _ in stored} == {*range(int(CHANGE) - 6900, int(CHANGE) + 5400, 300)}
+    assert all(time == value for time, value in stored)

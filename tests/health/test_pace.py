@@ -132,6 +132,21 @@ def test_a_late_series_stays_late_over_a_restart() -> None:
     assert after.newest_us == round(START * 1e6)
 
 
+def test_how_old_a_reading_was_when_it_came_is_known_over_a_restart() -> None:
+    """Time in which no daemon ran makes it no older."""
+    before = SeriesWatch(60.0)
+    us = round((START + 40.0) * 1e6)
+    before.note({LEVEL: us}, us, now=10.0, wall=START + 100.0)
+    kept = before.moved(now=90.0, wall=START + 180.0)
+    after = SeriesWatch(60.0)
+    after.resume({LEVEL_KEY: (kept[LEVEL_KEY], 80.0)}, now=5.0)
+    known = (START + 40.0, 60.0)
+
+    assert before.newest_of(LEVEL, wall=START + 180.0) == known
+    assert after.newest_of(LEVEL, wall=START + 9999.0) == known
+    assert after.newest_of(FLOW, wall=START + 9999.0) is None
+
+
 def test_a_late_series_is_fresh_again_at_once() -> None:
     """What it gives counts when it is asked for."""
     found = watch()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ingestd.calling import PluginResult
-from ingestd.collecting import SLICE, Conversion, Run
+from ingestd.collecting import SLICE, Conversion, Past, Run
 from ingestd.contract import Result
 from ingestd.model import Point, Priority, Receipt
 
@@ -44,6 +44,10 @@ class WindowRun(Run):
 
     admission: Admission
     span: tuple[datetime, datetime]
+
+    def _known_past(self) -> Past:
+        start, end = self.span
+        return Past(after=start.timestamp(), until=end.timestamp())
 
     @property
     def _span(self) -> tuple[datetime | None, datetime | None]:

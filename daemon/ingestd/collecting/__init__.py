@@ -3,7 +3,7 @@
 from ingestd.collecting.collector import Collector
 from ingestd.collecting.collectors import Collectors, naming_of, schedule_of
 from ingestd.collecting.committer import StateCommitter
-from ingestd.collecting.instants import TimeLimits
+from ingestd.collecting.instants import Past, TimeLimits
 from ingestd.collecting.points import Conversion, Naming
 from ingestd.collecting.run import SLICE, Run
 from ingestd.collecting.services import Services
@@ -16,6 +16,7 @@ __all__ = [
     "Collectors",
     "Conversion",
     "Naming",
+    "Past",
     "Pulse",
     "Run",
     "RunSetup",

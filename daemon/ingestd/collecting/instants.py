@@ -4,7 +4,7 @@ Pure. A time that no live meter means comes from a clock that is not set, or fro
 was read in another unit: it would be stored where nobody looks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from math import inf
@@ -65,6 +65,37 @@ class TimeLimits:
         return None
 
 
+def nothing_known(_: Series) -> tuple[float, float] | None:
+    """Say of every series that nothing is known of it."""
+    return None
+
+
+@dataclass(slots=True)
+class Past:
+    """What is known of a run's readings before a slice of them comes.
+
+    Attributes:
+        after: Nothing before this was asked for, in Unix seconds.
+        until: Nothing behind this was asked for, likewise; now, if that is sooner.
+        known: Tells up to when a series was read before, likewise, and how old that was when it
+            came, in seconds; None if that is not known.
+        points: The points of the slice before.
+    """
+
+    after: float = -inf
+    until: float = inf
+    known: Callable[[Series], tuple[float, float] | None] = nothing_known
+    points: Sequence[Point] = ()
+
+    def bounds(self, series: Series, *, now: float) -> Bounds:
+        """Return what is known of the times of a series."""
+        now = min(now, self.until)
+        read, lag = self.known(series) or (None, None)
+        if read is None or read > now:  # forecasts tell nothing
+            return Bounds(after=self.after, now=now)
+        return Bounds(after=self.after, now=now, read=read, lag=lag)
+
+
 def instant_of(name: str, time: Any, *, zone: tzinfo | None) -> float | Twice:
     """Return the instant of a reading's time, in Unix seconds.
 
@@ -98,20 +129,22 @@ def _instant(name: str, time: datetime, *, zone: tzinfo | None) -> float | Twice
 
 
 def settled(
-    times: Sequence[Any], series: Sequence[Series], *, before: Sequence[Point], now: float
+    times: Sequence[Any], series: Sequence[Series], *, past: Past, now: float
 ) -> Sequence[float]:
     """Return times with an instant for each local one that came twice.
 
     Args:
         times: Of a slice of a result, in its order.
         series: The series of each.
-        before: The points of the slice before it.
+        past: What is known of those before it.
         now: In Unix seconds.
     """
     if not any(type(time) is Twice for time in times):
         return times
-    last: Mapping[Any, float] = {id(each): us / MICROSECONDS for each, us, _ in before}
-    return settle(times, list(map(id, series)), before=last, bounds=Bounds(now=now))
+    last: Mapping[Any, float] = {id(each): us / MICROSECONDS for each, us, _ in past.points}
+    known = {id(each): past.bounds(each, now=now) for each in series}
+    keys = list(map(id, series))
+    return settle(times, keys, before=last, bounds=list(map(known.__getitem__, keys)))
 
 
 def contradictions(

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, Final
 
 from ingestd.collecting.instants import (
+    Past,
     TimeLimits,
     contradiction,
     contradictions,
@@ -137,24 +138,24 @@ class Naming:
     ) -> None:
         self._measurement, self._field, self._tags = measurement, field, dict(tags)
         self._catalogue, self._zone, self._limits, self._met = catalogue, zone, limits, met
-        self._before: dict[str, Sequence[Point]] = {}  # the points of the slice before
         self._known: dict[tuple[str, Tags], ScaledSeries] = {}
         self._as_written: dict[str, Series] = {}
 
-    def sort(self, readings: Sequence[Any], *, now: float, turn: str = "") -> Conversion:
+    def sort(self, readings: Sequence[Any], *, now: float, past: Past | None = None) -> Conversion:
         """Turn readings into points, counting those that are unusable by reason.
 
         Args:
             readings: As the plugin wrote them.
             now: The time of readings that have none, in seconds since the Unix epoch.
-            turn: Whose slices follow one another. A backfill goes on beside scheduled runs, and
-                what these gave says nothing of its local times that came twice.
+            past: What is known of the run's readings before these; it learns of these.
         """
-        found = self._ordinary(readings, now=now) or self._one_by_one(readings, now=now, turn=turn)
-        self._before[turn] = found.points
+        past = past or Past()
+        found = self._ordinary(readings, now=now)
+        found = found or self._one_by_one(readings, now=now, past=past)
+        past.points = found.points
         return found
 
-    def _one_by_one(self, readings: Sequence[Any], *, now: float, turn: str) -> Conversion:
+    def _one_by_one(self, readings: Sequence[Any], *, now: float, past: Past) -> Conversion:
         result = Conversion()
         parts = []
         for reading in readings:
@@ -165,10 +166,8 @@ class Naming:
         if not parts:
             return result
         series, times, values = zip(*parts, strict=True)
-        before = self._before.get(turn, ())
-        times_us = [
-            round(time * MICROSECONDS) for time in settled(times, series, before=before, now=now)
-        ]
+        instants = settled(times, series, past=past, now=now)
+        times_us = [round(time * MICROSECONDS) for time in instants]
         result.points = list(zip(series, times_us, values, strict=True))
         result.newest, result.newest_us = newest_of(series, times_us)
         result.refuse_at(contradictions(series, times_us, values))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ingestd.calling import CallOptions, Plugin, PluginResult, results
 from ingestd.collecting.committer import StateCommitter
-from ingestd.collecting.instants import CONTRADICTION
+from ingestd.collecting.instants import CONTRADICTION, Past
 from ingestd.collecting.points import NO_VALUE, SAMPLES, Conversion
 from ingestd.collecting.setup import RunSetup
 from ingestd.collecting.vitals import Pulse
@@ -119,6 +119,15 @@ class Run:
     receipts: Receipts = field(default_factory=Receipts)
     stores: frozenset[str] = frozenset()
     hidden: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _past: Past = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Learn what is known of the readings before those of the run."""
+        self._past = self._known_past()
+
+    def _known_past(self) -> Past:
+        watch, clock = self.setup.watch, self.setup.services.clock
+        return Past(known=lambda each: watch.newest_of(each, wall=clock.now()))
 
     async def collect(self) -> None:
         """Call the plugin to its end.
@@ -159,6 +168,8 @@ class Run:
         """
         result = take_apart(given.result)
         self._hide(result.hidden)
+        if self._endless:  # each result of a stream tells how things are by then
+            self._past.points = ()
         self.counts.output = given.output
         self.counts.degrade(result)
         priority = self._priority(given, result)
@@ -333,11 +344,11 @@ class Run:
     def _sort(self, readings: Sequence[Any]) -> Conversion:
         """Make points of readings, by the rules of the plugin's host first if it has one."""
         now, naming = self.setup.services.clock.now(), self.setup.naming()
-        host, turn = self.options.host, self.options.name
+        host = self.options.host
         if host is None:
-            return naming.sort(readings, now=now, turn=turn)
+            return naming.sort(readings, now=now, past=self._past)
         converted = host.convert(map(reading_as_builtins, readings), now=now)
-        found = naming.sort(converted.readings, now=now, turn=turn)
+        found = naming.sort(converted.readings, now=now, past=self._past)
         found.unusable += converted.unusable
         found.samples = [*converted.samples, *found.samples]
         for note in converted.notes:

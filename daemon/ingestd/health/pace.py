@@ -56,6 +56,7 @@ class Pace:
     Attributes:
         newest_us: The time of the newest reading, in microseconds since the Unix epoch, or None.
         moved: When the newest reading moved last, in monotonic seconds.
+        lag: How old it was then, in seconds.
     """
 
     __slots__ = (
@@ -65,13 +66,14 @@ class Pace:
         "_moves",
         "_shortest",
         "_since",
+        "lag",
         "moved",
         "newest_us",
     )
 
     def __init__(self, now: float) -> None:
         self.newest_us: int | None = None
-        self.moved = now
+        self.moved, self.lag = now, 0.0
         self._fresh = True
         self._before: tuple[float, float] | None = None  # shortest and longest
         self._shortest, self._longest, self._moves, self._since = math.inf, 0.0, 0, now
@@ -87,6 +89,8 @@ class Pace:
         """
         pace = cls(now)
         pace.newest_us, pace.moved = kept.newest_us, now - silent
+        if kept.newest_us is not None and kept.moved_at is not None:
+            pace.lag = max(0.0, kept.moved_at - kept.newest_us / SECOND_US)
         if kept.shortest is not None and kept.longest is not None:
             pace._before = kept.shortest, kept.longest
         return pace
@@ -108,6 +112,7 @@ class Pace:
         if before is not None and not self._fresh:
             self._learn(max((time_us - before) / SECOND_US, now - self.moved), now)
         self.newest_us, self.moved, self._fresh = time_us, now, False
+        self.lag = (now_us - time_us) / SECOND_US
         return True
 
     def _learn(self, length: float, now: float) -> None:

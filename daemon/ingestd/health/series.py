@@ -90,6 +90,21 @@ class SeriesWatch:
         times = [pace.newest_us for pace in self._paces.values() if pace.newest_us is not None]
         return max(times, default=None)
 
+    def newest_of(self, series: Series, *, wall: float) -> tuple[float, float] | None:
+        """Return the newest time of a series, in Unix seconds, and how old it was when it came.
+
+        Args:
+            series: If it is not known, nothing is returned.
+            wall: The current time, likewise.
+        """
+        noted_us = self._noted.get(series)  # a moment ago
+        pace = self._paces.get(self._keys.get(series) or self._key(series))
+        if noted_us is not None and (pace is None or noted_us > (pace.newest_us or 0)):
+            return noted_us / MICROSECONDS, wall - noted_us / MICROSECONDS
+        if pace is None or pace.newest_us is None:
+            return None
+        return pace.newest_us / MICROSECONDS, pace.lag
+
     def resume(self, kept: Mapping[SeriesKey, tuple[PaceKept, float]], *, now: float) -> None:
         """Go on with what a former daemon left: what was kept, and the silence by then."""
         for key, (pace, silent) in kept.items():
