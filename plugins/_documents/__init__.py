@@ -6,5 +6,16 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 from .errors import DocumentError
 from .feeds import Feed
 from .formats import FORMATS, OPTIONS, Format, Listed, format_of
+from .tables import Table, joined
 
-__all__ = ["FORMATS", "OPTIONS", "DocumentError", "Feed", "Format", "Listed", "format_of"]
+__all__ = [
+    "FORMATS",
+    "OPTIONS",
+    "DocumentError",
+    "Feed",
+    "Format",
+    "Listed",
+    "Table",
+    "format_of",
+    "joined",
+]

@@ -3,16 +3,15 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from operator import contains
 from typing import Any, Final
 
 from ingestd.plugins._params import whole
 from ingestd.plugins._problems import Gathering
 
 from .errors import DocumentError
+from .tables import Table
 
 OPTIONS: Final = ("delimiter", "skip", "comment")
 # Where nothing is said, the one that is most often in the first line; of two the first.
@@ -50,7 +49,7 @@ class CsvRows:
         self._names = list(csv.names) if csv.names else None
         self._skip = csv.skip
 
-    def records(self, text: str) -> list[dict[str, Any] | str]:
+    def records(self, text: str) -> Sequence[dict[str, Any] | str]:
         """Return a record for each line of a text; an empty field is null.
 
         A line that has more fields than there are names is no record, since its values may have
@@ -59,6 +58,10 @@ class CsvRows:
         Raises:
             DocumentError: They are no CSV.
         """
+        if self._delimiter and self._names and not (self._skip or self._csv.comments):
+            columns = plain_columns(text, self._delimiter, len(self._names))
+            if columns is not None:
+                return table_of(self._names, columns)
         lines = self._kept(list(io.StringIO(text, newline="")))
         if self._delimiter is None:
             first = next((line for line in lines if line.strip()), None)
@@ -79,6 +82,23 @@ class CsvRows:
         return [line for line in kept if not line.startswith(comments)] if comments else kept
 
 
+def plain_columns(text: str, delimiter: str, count: int) -> list[list[str]] | None:
+    """Return the columns of a text, or None if not every line has as many fields, unquoted.
+
+    So it is nearly always, and takes a third of the time of asking for each letter.
+    """
+    # A blank line is no field, and no record; a field may be as long as ``csv`` lets it be.
+    if '"' in text or count == 1 or delimiter == WHITESPACE or len(text) > csv.field_size_limit():
+        return None
+    body = text.replace("\r\n", "\n").removesuffix("\n")
+    fields = body.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
+    ends = fields[count :: count + 1]
+    alike = len(fields) % (count + 1) == count and ends.count("\n") == len(ends)
+    if not alike or body.count("\n") != len(ends) or "\r" in body:
+        return None
+    return [fields[at :: count + 1] for at in range(count)]
+
+
 def rows_in(lines: list[str], delimiter: str) -> Iterator[list[str]]:
     """Return the fields of each line."""
     if delimiter == WHITESPACE:
@@ -93,11 +113,21 @@ def checked(names: list[str], row: list[str]) -> dict[str, Any] | str:
     return {name: text or None for name, text in zip(names, row, strict=False)}
 
 
-def records_of(names: list[str], rows: list[list[str]]) -> list[Any]:
+def records_of(names: list[str], rows: list[list[str]]) -> Sequence[Any]:
     """Return a record for each row; its empty fields are null."""
-    if any(map(contains, rows, repeat(""))) or max(map(len, rows), default=0) > len(names):
+    if set(map(len, rows)) != {len(names)}:
         return [checked(names, row) for row in rows]
-    return list(map(dict, map(zip, repeat(names), rows)))
+    return table_of(names, zip(*rows, strict=True))
+
+
+def table_of(names: list[str], columns: Iterable[Sequence[str]]) -> Table:
+    """Return the records of columns; empty fields are null."""
+    return Table({name: nulled(column) for name, column in zip(names, columns, strict=True)})
+
+
+def nulled(column: Sequence[str]) -> Sequence[str | None]:
+    """Return a column whose empty fields are null."""
+    return [text or None for text in column] if "" in column else column
 
 
 def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:

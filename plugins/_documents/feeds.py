@@ -32,14 +32,14 @@ FOLLOWS: Final = re.compile(rb"\s*,")
 class Feed(Protocol):
     """Reads a document while it arrives."""
 
-    def feed(self, data: bytes) -> list[Any]:
+    def feed(self, data: bytes) -> Sequence[Any]:
         """Return the records that some more of a body ends.
 
         Raises:
             DocumentError: It is no such document.
         """
 
-    def close(self) -> tuple[list[Any], Any]:
+    def close(self) -> tuple[Sequence[Any], Any]:
         """Return the records, or else the document, that are left at the end.
 
         Raises:
@@ -170,15 +170,15 @@ class CsvFeed:
         self._charset, self._said = charset, said
         self._decoder: codecs.IncrementalDecoder | None = None
 
-    def feed(self, data: bytes) -> list[Any]:
+    def feed(self, data: bytes) -> Sequence[Any]:
         """Return the records in the lines that are whole."""
         return self._read(data, last=False)
 
-    def close(self) -> tuple[list[Any], Any]:
+    def close(self) -> tuple[Sequence[Any], Any]:
         """Return the record in the last line."""
         return self._read(b"", last=True), None
 
-    def _read(self, data: bytes, *, last: bool) -> list[Any]:
+    def _read(self, data: bytes, *, last: bool) -> Sequence[Any]:
         if self._decoder is None:
             self._start += data
             if len(self._start) < LONGEST_MARK and not last:

@@ -15,7 +15,8 @@ from .jsontext import is_ndjson, is_utf8, json_in, ndjson_in
 from .members import chosen, pattern_of
 from .packing import GZIP, ZIP, unpacked
 from .texts import charset_of, decoded
-from .xmltext import XmlRecords, xml_in
+from .xmlfeed import XmlFeed
+from .xmltext import xml_in
 
 AUTO: Final = "auto"
 FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
@@ -105,7 +106,7 @@ class Format:
         if kind == "csv" and not steps:
             return CsvFeed(self.csv, charset=self.charset, said=said)
         if kind == "xml" and steps:
-            return XmlRecords(steps, self.charset or said)
+            return XmlFeed(steps, self.charset or said)
         if kind not in {"json", "ndjson"} or not is_utf8(self.charset or said or "utf-8"):
             return None
         if not steps and (kind == "ndjson" or (self.name == AUTO and is_ndjson(start))):

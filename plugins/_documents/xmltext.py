@@ -63,18 +63,32 @@ class XmlRecords:
     Args:
         steps: The names on the path; none for the root.
         charset: What the operator says of the encoding, or the sender; None: as the document.
+
+    Attributes:
+        encoding: How the document is encoded, as far as is known.
+        latest: Where the last element began and ended of those that ended in what was fed last,
+            in bytes from the beginning of that; negative if there is none, or it began before.
+        skipped: How many bytes of the document were not fed.
     """
 
     def __init__(self, steps: Sequence[str], charset: str | None) -> None:
+        self.encoding = charset or "utf-8"
+        self.latest, self.skipped = (-1, -1), 0
         self._parser = parser_of(charset)
         self._found: list[Any] = []
-        self._begun, self._seen = False, 0
+        self._fed, self._seen = 0, 0
         self._name = ".".join(steps)
         self._strangers: dict[str, None] = {}  # what stands where the path should go on
-        handlers = builder(tuple(steps), self._found, self._strangers)
+        self._span = [0, 0]  # where the tags of the last element begin, in bytes that were fed
+        if charset is None:
+            self._parser.XmlDeclHandler = self._declared
+        handlers = builder(tuple(steps), self._found, self._strangers, self._parser, self._span)
         self._parser.StartElementHandler = handlers[0]
         self._parser.EndElementHandler = handlers[1]
         self._parser.CharacterDataHandler = handlers[2]
+
+    def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        self.encoding = encoding or self.encoding
 
     def feed(self, data: bytes) -> list[Any]:
         """Return the elements that some more of a document ends.
@@ -82,14 +96,23 @@ class XmlRecords:
         Raises:
             DocumentError: It is no XML.
         """
-        if not self._begun:
-            data = data.lstrip()  # some senders begin with an empty line
-            self._begun = bool(data)
-        parse(self._parser, data, last=False)
+        # Some senders begin with an empty line.
+        blanks = 0 if self._fed else len(data) - len(data.lstrip())
+        self.skipped += blanks
+        parse(self._parser, data[blanks:], last=False, skipped=self.skipped)
+        begin = self._fed - blanks
+        self._fed += len(data) - blanks
         found = self._found[:]
         self._found.clear()
         self._seen += len(found)
+        self.latest = self._latest(data, begin) if found else (-1, -1)
         return found
+
+    def _latest(self, data: bytes, begin: int) -> tuple[int, int]:
+        first, last = (each - begin for each in self._span)
+        if last < 0 or data[last : last + 2] == b"</":  # not where an empty element ends
+            last = data.find(b">", max(0, last)) + 1
+        return first, last
 
     def close(self) -> tuple[list[Any], Any]:
         """Return the elements that are left.
@@ -97,7 +120,7 @@ class XmlRecords:
         Raises:
             DocumentError: The document broke off.
         """
-        parse(self._parser, b"", last=True)
+        parse(self._parser, b"", last=True, skipped=self.skipped)
         self._seen += len(self._found)
         if not self._seen and self._strangers:
             raise DocumentError(f"elements {self._name}", got=", ".join(self._strangers)[:200])
@@ -112,7 +135,11 @@ Handlers = tuple[
 
 
 def builder(  # noqa: C901 -- short functions that share variables
-    steps: tuple[str, ...], found: list[Any], strangers: dict[str, None]
+    steps: tuple[str, ...],
+    found: list[Any],
+    strangers: dict[str, None],
+    parser: expat.XMLParserType,
+    span: list[int],
 ) -> Handlers:
     """Return what puts the elements at a path into a list: at each start, end, and text.
 
@@ -125,10 +152,11 @@ def builder(  # noqa: C901 -- short functions that share variables
     given: dict[str, str] = {}
     said = ""
     depth = on_path = 0  # of what is open around a record, and of what lies on the path
+    began = 0  # where the record did
     room = DEEPEST - len(steps)
 
     def begins(name: str) -> bool:
-        nonlocal depth, on_path
+        nonlocal depth, on_path, began
         depth += 1
         if depth > DEEPEST:
             raise too_deep()
@@ -138,7 +166,10 @@ def builder(  # noqa: C901 -- short functions that share variables
             strangers[names[name]] = None
             return False
         on_path = depth
-        return depth > len(steps)
+        if depth <= len(steps):
+            return False
+        began = parser.CurrentByteIndex
+        return True
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal children, given, said
@@ -161,6 +192,7 @@ def builder(  # noqa: C901 -- short functions that share variables
             depth -= 1
             on_path = depth
             found.append(value)
+            span[:] = began, parser.CurrentByteIndex
         elif (plain := names[name]) in children:
             add(children, plain, value)
         else:
@@ -193,8 +225,8 @@ def parser_of(charset: str | None) -> expat.XMLParserType:
     return parser
 
 
-def parse(parser: expat.XMLParserType, data: bytes, *, last: bool) -> None:
-    """Parse some more of a document.
+def parse(parser: expat.XMLParserType, data: bytes, *, last: bool, skipped: int) -> None:
+    """Parse some more of a document, of which so many bytes were skipped.
 
     Raises:
         DocumentError: It is none.
@@ -203,7 +235,10 @@ def parse(parser: expat.XMLParserType, data: bytes, *, last: bool) -> None:
         parser.Parse(data, last)
     except DocumentError:
         raise
-    except (expat.ExpatError, LookupError, ValueError) as error:  # encodings, too
+    except expat.ExpatError as error:
+        place = f"{expat.ErrorString(error.code)}: byte {parser.ErrorByteIndex + skipped}"
+        raise DocumentError("XML", why=place if skipped else str(error)) from None
+    except (LookupError, ValueError) as error:  # of encodings
         raise DocumentError("XML", why=str(error)) from None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, Final
 
+import orjson
+
 from ingestd.plugins._limits import LONGEST_NUMBER
 from ingestd.plugins._values import ValueReader
 
@@ -33,12 +35,33 @@ def quick(meaning: ValueReader) -> Callable[[Any], Any]:
 
 
 def plain_numbers(texts: Sequence[str]) -> list[float] | None:
-    """Return the numbers in texts, or None if one is more, or less, than a plain number.
+    """Return the numbers in texts, or None if one is more, or less, than a plain number."""
+    if max(map(len, texts)) > LONGEST_NUMBER:
+        return None
+    written = ",".join(texts)
+    found = decimal_numbers(written, len(texts))
+    return any_numbers(texts, written) if found is None else found
 
-    ``float`` reads what sources do not write, and some of what they write as NaN.
+
+def decimal_numbers(written: str, count: int) -> list[float] | None:
+    """Return so many numbers that are written as in JSON and with a fraction, or else None.
+
+    Most are, and reading them so takes a sixth of the time. A whole number loses the sign of its
+    zero there.
     """
-    written = "".join(texts)
-    if not written.isascii() or "_" in written or max(map(len, texts)) > LONGEST_NUMBER:
+    try:
+        found: list[float] = orjson.loads(f"[{written}]")
+    except orjson.JSONDecodeError:
+        return None
+    return found if len(found) == count and set(map(type, found)) == {float} else None
+
+
+def any_numbers(texts: Sequence[str], written: str) -> list[float] | None:
+    """Return the numbers in texts as ``float`` reads them, or None if it reads more than it should.
+
+    That is what sources do not write, and some of what they write as NaN.
+    """
+    if not written.isascii() or "_" in written:
         return None
     try:
         found = list(map(float, texts))

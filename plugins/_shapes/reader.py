@@ -100,7 +100,7 @@ class Reader:
             if plan is not None and len(records) >= MANY:
                 columns = plan.read(records, moment=moment, iso=iso, now=now)
                 if columns is not None:
-                    return list(chain.from_iterable(zip(*columns, strict=True)))
+                    return in_turn(columns)
             time, rest = now, alike
             found: list[Reading] = []
             for record in records:
@@ -148,3 +148,10 @@ class Reader:
     def shown(self, records: Sequence[Any]) -> str:
         """Describe the first of some records, for people."""
         return look(None, records[0].value if self.scoped else records[0])
+
+
+def in_turn(columns: Sequence[list[Reading]]) -> list[Reading]:
+    """Return the first of each column, then the second, and so on; columns are of one length."""
+    return (
+        columns[0] if len(columns) == 1 else list(chain.from_iterable(zip(*columns, strict=True)))
+    )

@@ -4,13 +4,14 @@ Nearly all records are like that. Their fields are taken one after the other for
 that little has to be asked for each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from operator import itemgetter, sub
 from typing import Any, Final
 
+from ingestd.plugins._documents import Table
 from ingestd.plugins._isotimes import alike
 
 from .lookups import Lookup
@@ -100,9 +101,9 @@ class Plan:
             iso: Whether times may be as in ISO 8601.
             now: The time of readings whose records have none.
         """
-        if set(map(type, records)) != {dict}:
-            return None
         fields = columns(records, self.fields)
+        if fields is None:
+            return None
         times = [now] * len(records)
         if self.time is not None:
             times = read_times(fields[self.time], moment, iso=iso)
@@ -121,8 +122,16 @@ class Plan:
         return [*dict.fromkeys(part for part in parts if part is not None)]
 
 
-def columns(records: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:
-    """Return what each record has in some fields, by their names; None where it has none."""
+def columns(records: Sequence[Any], names: Sequence[str]) -> Mapping[str, Sequence[Any]] | None:
+    """Return what each record has in some fields, by their names; None where it has none.
+
+    There are no columns if some records are no objects.
+    """
+    if isinstance(records, Table):
+        nothing = [None] * len(records)
+        return {name: records.columns.get(name, nothing) for name in names}
+    if set(map(type, records)) != {dict}:
+        return None
     try:
         return {name: list(map(itemgetter(name), records)) for name in names}
     except KeyError:

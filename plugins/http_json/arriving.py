@@ -1,12 +1,12 @@
 """Records of an answer that are read while it arrives."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Final
 
 import aiohttp
 
 from ingestd.plugins._answers import NO_ANSWER, Answer, AnswerError, answer_of, problem_of
-from ingestd.plugins._documents import DocumentError, Feed, Format
+from ingestd.plugins._documents import DocumentError, Feed, Format, joined
 from ingestd.plugins._shapes import Reader
 
 CHUNK: Final = 128 * 1024
@@ -38,7 +38,7 @@ class Arriving:
         self._form, self._reader = form, reader
         self._start, self._came = b"", 0
 
-    async def records(self) -> AsyncGenerator[list[Any], None]:
+    async def records(self) -> AsyncGenerator[Sequence[Any], None]:
         """Yield the records, many at a time, and the last of them at the end, if only none.
 
         Raises:
@@ -53,7 +53,7 @@ class Arriving:
         except ValueError as error:
             raise AnswerError(f"{self._where}: page 1: {error}") from None
 
-    async def _records(self) -> AsyncGenerator[list[Any], None]:
+    async def _records(self) -> AsyncGenerator[Sequence[Any], None]:
         pieces = self._pieces()
         self._start = await anext(pieces, b"")
         feed = self._feed()
@@ -61,14 +61,15 @@ class Arriving:
             rest = [piece async for piece in pieces]
             yield self._whole(b"".join([self._start, *rest]))
             return
-        found = feed.feed(self._start)
+        found = [feed.feed(self._start)]
         async for piece in pieces:
-            found += feed.feed(piece)
-            if len(found) >= MANY:
-                yield found
+            found.append(feed.feed(piece))
+            if sum(map(len, found)) >= MANY:
+                yield joined(found)
                 found = []
         left, document = feed.close()
-        yield found + left + ([] if document is None else self._reader.records_of(document))
+        rest = [] if document is None else self._reader.records_of(document)
+        yield joined([each for each in (*found, left, rest) if each])
 
     def _feed(self) -> Feed | None:
         if self._reader.steps is None:

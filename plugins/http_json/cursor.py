@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf, isfinite
+from operator import itemgetter
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
@@ -75,11 +76,24 @@ class Cursor:
         return self.windows.cut(begin, now + self.ahead if end is None else end.timestamp())
 
 
-def are_plain(numbers: Sequence[Any]) -> bool:
-    """Say whether numbers are finite floats, and not far from 0; mostly they are."""
-    if set(map(type, numbers)) != {float}:
+def are_finite(numbers: Sequence[Any]) -> bool:
+    """Say whether all are finite numbers; mostly they are."""
+    if not set(map(type, numbers)) <= {float, int}:
         return False
-    return isfinite(sum(numbers)) and max(map(abs, numbers)) < MILLISECONDS
+    try:
+        return isfinite(sum(numbers))
+    except OverflowError:  # of whole numbers
+        return False
+
+
+def ends_of(times: Sequence[Any]) -> tuple[float, float]:
+    """Return the first and the last of times that can be compared; inf and -inf if none can."""
+    if times and set(map(type, times)) == {float} and isfinite(sum(times)):
+        first, last = min(times), max(times)
+        if first > -MILLISECONDS and last < MILLISECONDS:
+            return first, last
+    known = [each for time in times if (each := seconds(time)) is not None]
+    return min(known, default=inf), max(known, default=-inf)
 
 
 def seconds(time: Any) -> float | None:
@@ -151,18 +165,16 @@ class Position:
         """
         if not self._active:
             return
-        times = [reading[0] for reading in readings]
+        times = list(map(itemgetter(0), readings))
         if datetime in set(map(type, times)) and any(
             type(time) is datetime and time.tzinfo is None for time in times
         ):
             raise ValueError(
                 "timezone: expected, because since_param compares times without a zone"
             )
-        if not are_plain(times):
-            times = [known for time in times if (known := seconds(time)) is not None]
-        if times:
-            self._oldest, self._latest = min(self._oldest, *times), max(self._latest, *times)
-        if are_plain([reading[2] for reading in readings]):
+        first, last = ends_of(times)
+        self._oldest, self._latest = min(self._oldest, first), max(self._latest, last)
+        if are_finite(list(map(itemgetter(2), readings))):
             return
         for reading in readings:
             value = reading[2]

@@ -57,7 +57,7 @@ class Page:
     request: Request
     number: int
     document: Any
-    records: list[Any]
+    records: Sequence[Any]
     link: URL | None
     goes_on: bool = False
 

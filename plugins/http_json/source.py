@@ -1,6 +1,6 @@
 """The HTTP side: one request, its documents, or an error that says what came instead."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ class Source:
 
     async def records(
         self, http: Any, request: Request, reader: Reader
-    ) -> AsyncGenerator[list[Any], None]:
+    ) -> AsyncGenerator[Sequence[Any], None]:
         """Yield the records of an answer while it arrives, many at a time; nothing if it has none.
 
         Raises:

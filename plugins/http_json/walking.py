@@ -1,7 +1,7 @@
 """The walk over the windows of a run, the pages of each, and the parts of a page."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -149,7 +149,7 @@ class Walk:
         Raises:
             AnswerError: It is not what it should be.
         """
-        waiting: list[Any] = []
+        waiting: Sequence[Any] = []
         broken: AnswerError | None = None
         try:
             async with aclosing(

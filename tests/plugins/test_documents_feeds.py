@@ -51,7 +51,7 @@ def fed(feed: Feed, data: bytes, sizes: Iterator[int], reader: Any) -> list[Any]
         found += feed.feed(data[:size])
         data = data[size:]
     left, document = feed.close()
-    return found + left + ([] if document is None else reader.records_of(document))
+    return [*found, *left, *([] if document is None else reader.records_of(document))]
 
 
 @pytest.mark.parametrize("most", [1, 100, 65536])
