@@ -328,14 +328,16 @@ def test_ordinary_path_does_not_take_one_type_of_name_for_another() -> None:
 
 
 def one_by_one(named: Naming, some: list[Any]) -> list[tuple[str, Any, int, float]]:
-    """Return the points of readings, each looked at alone."""
+    """Return the points of readings, each looked at alone, without those that a later denies."""
     found = []
     for each in some:
         try:
             found.append(named.point(each, now=NOW))
         except ReadingError:
             continue
-    return bare(found)
+    told = bare(found)
+    last = {(name, tags, us): value for name, tags, us, value in told}
+    return [each for each in told if last[each[:3]] == each[3]]
 
 
 def bare(points: list[Point]) -> list[tuple[str, Any, int, float]]:

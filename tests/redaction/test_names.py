@@ -111,12 +111,12 @@ HARMLESS_PARAMS: Final = """
     http_json.time_format http_json.timezone http_json.series http_json.value http_json.values
     http_json.tags http_json.since_param http_json.until_param http_json.since_format
     http_json.overlap http_json.lookback http_json.order http_json.newest http_json.charset
-    http_json.hold http_json.revisit
+    http_json.hold http_json.revisit http_json.member
     http_json.csv http_json.decimal http_json.fields http_json.format http_json.layout
     http_json.nothing http_json.patience http_json.since_timezone http_json.span http_json.units
     http_json.words http_json.ahead http_json.time_plus http_json.error mqtt.time_plus
     http_push.routes http_push.timezone mqtt.charset mqtt.csv mqtt.fields
-    mqtt.format mqtt.layout mqtt.records http_push.listen
+    mqtt.format mqtt.layout mqtt.records mqtt.member http_push.listen
     http_push.path http_push.tls http_push.formats http_push.replies http_push.max_body
     http_push.max_waiting http_push.max_waiting_bytes http_push.rate http_push.answer_within
     http_push.read_within modbus.devices modbus.host modbus.port modbus.framing modbus.serial
