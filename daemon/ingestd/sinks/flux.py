@@ -7,7 +7,7 @@ a second, which a daemon that only writes never spends.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -101,7 +101,9 @@ class FluxClient:
             while chunk := await self._run(lambda: list(islice(found, ROWS_AT_ONCE)), QueryError):
                 yield chunk
         finally:
-            await self._run(found.close, QueryError)
+            # While a thread still waits for an answer it cannot be closed; it is when that ends.
+            with suppress(QueryError):
+                await self._run(found.close, QueryError)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
