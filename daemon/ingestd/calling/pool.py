@@ -118,16 +118,8 @@ class Workers:
         )
         key = self._key(plugin.source, options)
         async with self._slot(options.name, key), self._worker(key) as worker:
-            self._late.discard(options.name)
             try:
-                async with asyncio.timeout(options.timeout) as deadline:
-                    result = await worker.exchange(message, options.log)
-            except TimeoutError:
-                if not deadline.expired():
-                    raise
-                self._late.add(options.name)
-                text = f"run must end within {options.timeout:g} s; it was stopped"
-                raise RunTimeout(text, output=worker.output.take()) from None
+                result = await self._exchange(worker, message, options)
             except PluginError as exc:
                 exc.output = worker.output.take()
                 raise
@@ -135,6 +127,25 @@ class Workers:
                 if worker.fit:
                     tell_strays(await worker.end_strays(), options)
             return Finished(result or {}, worker.output.take(), nothing=result is None)
+
+    async def _exchange(
+        self, worker: WorkerProcess, message: Mapping[str, Any], options: CallOptions
+    ) -> dict[str, Any] | None:
+        """Return what a worker answers within the time of the call.
+
+        Raises:
+            PluginError: The run failed; RunTimeout if it took too long.
+        """
+        self._late.discard(options.name)
+        try:
+            async with asyncio.timeout(options.timeout) as deadline:
+                return await worker.exchange(message, options.log)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            self._late.add(options.name)
+            text = f"run must end within {options.timeout:g} s; it was stopped"
+            raise RunTimeout(text) from None
 
     @contextlib.asynccontextmanager
     async def _slot(self, name: str, key: Key) -> AsyncIterator[None]:

@@ -21,11 +21,9 @@ from ingestd.collecting.services import Services
 from ingestd.collecting.setup import RunSetup
 from ingestd.collecting.vitals import Course, Pulse, Vitals
 from ingestd.config import CollectorConfig
-from ingestd.context import LazySession
 from ingestd.contract import safe_repr
 from ingestd.errors import NotNow, PluginError, RunTimeout
 from ingestd.health import CollectorFacts, KnownSeries, PaceKept, SeriesKey
-from ingestd.loading import CurrentPlugin
 from ingestd.plugins._backoff import Backoff
 from ingestd.records import GOOD_OUTCOMES, Outcome, Paces, RunRecord
 from ingestd.tasks import is_being_cancelled
@@ -73,24 +71,12 @@ class Collector:
     ) -> None:
         self.config, self.schedule, self.naming, self.last = config, schedule, naming, last
         self._services, self._clock = services, services.clock
-        log = services.log.bind(collector=config.name)
-        self.setup = RunSetup(
-            config=config,
+        self.setup = RunSetup.of(
+            config,
             services=services,
             committer=committer,
             watch=vitals.watch,
             naming=lambda: self.naming,
-            current=CurrentPlugin(
-                config.plugin, loader=services.loader, blocking=services.blocking, log=log
-            ),
-            http=LazySession(
-                config.http,
-                clock=services.clock,
-                collector=config.name,
-                limits=services.shared.limits,
-                timeout=config.timeout,
-            ),
-            log=log,
         )
         self._vitals = vitals
         if last is not None and last.outcome in GOOD_OUTCOMES:
@@ -105,7 +91,7 @@ class Collector:
             states=services.states,
             metrics=services.metrics,
             redactor=services.redactor,
-            log=log,
+            log=self.setup.log,
         )
         services.metrics.expect(config.name, Outcome)
         self.running: Run | None = None

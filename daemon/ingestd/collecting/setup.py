@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from ingestd.calling import CallOptions, Isolation, Plugin
 from ingestd.collecting.committer import StateCommitter
@@ -44,6 +44,37 @@ class RunSetup:
     http: LazySession
     log: Any
     left_behind: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        config: CollectorConfig,
+        *,
+        services: Services,
+        committer: StateCommitter,
+        watch: SeriesWatch,
+        naming: Callable[[], Naming],
+    ) -> Self:
+        """Make what the runs of a collector have in common; the arguments are described above."""
+        log = services.log.bind(collector=config.name)
+        return cls(
+            config=config,
+            services=services,
+            committer=committer,
+            watch=watch,
+            naming=naming,
+            current=CurrentPlugin(
+                config.plugin, loader=services.loader, blocking=services.blocking, log=log
+            ),
+            http=LazySession(
+                config.http,
+                clock=services.clock,
+                collector=config.name,
+                limits=services.shared.limits,
+                timeout=config.timeout,
+            ),
+            log=log,
+        )
 
     @property
     def stream(self) -> bool:
