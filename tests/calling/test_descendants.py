@@ -84,11 +84,12 @@ def leaving(plugin_folder: PluginFolder) -> Plugin:
 async def test_survivors_end_with_a_run_that_is_stopped(
     leaving: Plugin, tmp_path: Path, how: str, end: str
 ) -> None:
-    """At a deadline, and when the run is cancelled."""
-    note = tmp_path / "note"
+    """At a deadline, and when the run is cancelled; the record names them."""
+    note, notes = tmp_path / "note", list[str]()
     kwargs = {"how": how, "note": str(note), "then": "time.sleep(600)"}
     async with Workers(1) as workers:
-        options = options_for(workers, timeout=2.0 if end == "timeout" else None)
+        seconds = 2.0 if end == "timeout" else None
+        options = options_for(workers, timeout=seconds, note=notes.append)
         calling = asyncio.create_task(workers.call(leaving, kwargs, options))
         if end == "timeout":
             with pytest.raises(RunTimeout):
@@ -99,6 +100,24 @@ async def test_survivors_end_with_a_run_that_is_stopped(
             await asyncio.wait({calling})
 
         assert not alive(note)
+        assert all(told in TOLD for told in notes)
+        # A deadline of a busy machine may be over before anything was started.
+        assert len(notes) == 1 or end == "timeout"
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_survivors_of_a_process_that_crashes_are_named(
+    leaving: Plugin, tmp_path: Path, how: str
+) -> None:
+    """What the process has printed is in the record, and so are they."""
+    note = tmp_path / "note"
+    kwargs = {"how": how, "note": str(note), "then": "print('so far'); os.kill(os.getpid(), 9)"}
+    async with Workers(1) as workers:
+        with pytest.raises(WorkerDied) as died:
+            await workers.call(leaving, kwargs, options_for(workers))
+
+        assert not alive(note)
+        assert died.value.output.splitlines()[-1] in TOLD
 
 
 @pytest.mark.parametrize("how", WAYS)

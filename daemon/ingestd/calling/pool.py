@@ -124,7 +124,7 @@ class Workers:
                 exc.output = worker.output.take()
                 raise
             finally:
-                if worker.fit:
+                if worker.alive:  # otherwise its supervisor ends them, and prints their names
                     tell_strays(await worker.end_strays(), options)
             return Finished(result or {}, worker.output.take(), nothing=result is None)
 

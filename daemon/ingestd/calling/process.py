@@ -167,7 +167,12 @@ class WorkerProcess:
     @property
     def fit(self) -> bool:
         """Whether the process can take another call."""
-        return self._fit and not self._exit.done() and not self._has_hung_up()
+        return self._fit and self.alive
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there, busy or not."""
+        return not self._exit.done() and not self._has_hung_up()
 
     @property
     def up_to_date(self) -> bool:

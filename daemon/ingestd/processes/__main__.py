@@ -25,6 +25,8 @@ PARENT_GONE = (
 # SIGCHLD is what it waits for. The others are its daemon's business.
 BLOCKED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+MOST_NAMED = 5  # processes in a line
+
 LIBC = ctypes.CDLL(None)
 
 
@@ -77,10 +79,21 @@ def supervise(pid: int, parent: int) -> int:
     if has_children():
         from ingestd.processes.descendants import kill_descendants  # noqa: PLC0415 (rarely needed)
 
-        kill_descendants(os.getpid(), None)
+        tell(kill_descendants(os.getpid(), None))
         while has_children():
             os.wait()
     return signal.SIGKILL if status is None else status
+
+
+def tell(names: list[str]) -> None:
+    """Print which processes were ended, where the output of the module's process goes."""
+    if names:
+        named = ", ".join(sorted(names)[:MOST_NAMED])
+        try:
+            os.set_blocking(1, False)  # nobody may read it any more
+            os.write(1, f"left processes behind, which were ended: {named}\n".encode())
+        except OSError:
+            return
 
 
 def reap(sought: int) -> int | None:
