@@ -9,6 +9,7 @@ settings.register_profile("ingestd", deadline=None, suppress_health_check=[Healt
 settings.load_profile("ingestd")
 
 pytest_plugins = [
+    "tests.support.forked",  # before those that import it
     "tests.support.archive",
     "tests.support.config",
     "tests.support.daemonprocess",

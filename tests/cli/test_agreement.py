@@ -6,7 +6,6 @@ processes; ``reload`` and ``run`` are daemons in the process of the test.
 
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +15,7 @@ import pytest
 
 from ingestd.errors import ConfigError
 from tests.support.daemon import DaemonFolder
+from tests.support.ingestdprocess import PIPE, IngestdProcess
 
 pytestmark = pytest.mark.slow  # two processes and two daemons for each configuration
 
@@ -204,14 +204,11 @@ class Judgement:
 
 async def command(folder: DaemonFolder, *args: str) -> Judgement:
     """Run a command to its end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ingestd", *args, "--config", str(folder.config_path),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name != "JOURNAL_STREAM"},
-    )  # fmt: skip
-    _, err = await process.communicate()
-    assert process.returncode is not None
-    return Judgement(process.returncode, err.decode().splitlines())
+    environ = {name: value for name, value in os.environ.items() if name != "JOURNAL_STREAM"}
+    config = ("--config", str(folder.config_path))
+    with IngestdProcess(*args, *config, environ=environ, stderr=PIPE) as process:
+        _, err = await asyncio.to_thread(process.read)
+        return Judgement(await asyncio.to_thread(process.wait), err.splitlines())
 
 
 async def run(folder: DaemonFolder) -> tuple[list[str], list[str]]:

@@ -3,18 +3,15 @@
 import re
 import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any, Final
 
 import pytest
 
 from tests.support.cli import CommandLine
 from tests.support.daemonprocess import DaemonProcess, eventually
-from tests.support.deadline import WITHIN
 from tests.support.halfhours import DAY, FIRST, HALF_HOURS
+from tests.support.ingestdprocess import IngestdProcess
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
@@ -51,28 +48,10 @@ def let_go(daemon: DaemonProcess) -> None:
     (daemon.folder / "hold").unlink()
 
 
-@contextmanager
-def started(cli: CommandLine, *args: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a command that will not end for a while."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell that runs the tests in the background makes them, and their children, ignore it.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ingestd", *args],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=cli.environ, cwd=cli.config_path.parent,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def ended(process: IngestdProcess) -> tuple[int, str, str]:
     """Wait for the end of a command; return its exit code and what it said."""
-    out, err = process.communicate(timeout=WITHIN)
-    return process.returncode, out, err
+    out, err = process.read()
+    return process.wait(), out, err
 
 
 def unfinished(cli: CommandLine) -> Any:
@@ -113,7 +92,7 @@ def test_interrupted_it_goes_on_in_the_daemon(halves: DaemonProcess, cli: Comman
     """Who followed it is told how to look, and how to give it up."""
     hold(halves, day=4)
     halves.start()
-    with started(cli, *BY_DAYS) as process:
+    with cli.started(*BY_DAYS) as process:
         reaches(cli, day=4)
         process.send_signal(signal.SIGINT)
         code, out, err = ended(process)
@@ -123,7 +102,7 @@ def test_interrupted_it_goes_on_in_the_daemon(halves: DaemonProcess, cli: Comman
     assert out.startswith("m: backfill 1 goes on in the daemon; see ingestd status")
     assert "ingestd backfill m --cancel" in out
     assert "m         running   40%  2024-01-05  2024-01-11       384" in status.lines
-    with started(cli, *BY_DAYS) as process:
+    with cli.started(*BY_DAYS) as process:
         let_go(halves)
         assert ended(process)[0] == 0
     assert holds_everything(cli)
@@ -134,7 +113,7 @@ def test_is_left_to_the_daemon_and_given_up(halves: DaemonProcess, cli: CommandL
     hold(halves, day=4)
     halves.start()
     detached = cli(*BY_DAYS, "--detach")
-    with started(cli, *BY_DAYS) as process:
+    with cli.started(*BY_DAYS) as process:
         reaches(cli, day=4)
         other = cli(*TEN_DAYS, "--chunk", "2d")
         cancelled = cli("backfill", "m", "--cancel")
@@ -158,7 +137,7 @@ def test_without_a_daemon_the_same_command_goes_on(
 ) -> None:
     """So does one without times; both begin at the position, however the first one ended."""
     hold(halves, day=4)
-    with started(cli, *BY_DAYS) as process:
+    with cli.started(*BY_DAYS) as process:
         reaches(cli, day=4)
         process.send_signal(how)
         if how != signal.SIGKILL:
@@ -198,7 +177,7 @@ def test_a_daemon_goes_on_with_what_was_begun_without_it(
 ) -> None:
     """What was begun in the daemon can also be given up without it."""
     hold(halves, day=4)
-    with started(cli, *BY_DAYS) as process:
+    with cli.started(*BY_DAYS) as process:
         reaches(cli, day=4)
         process.kill()
     let_go(halves)
@@ -218,7 +197,7 @@ def test_a_daemon_goes_on_with_what_was_begun_without_it(
 def test_a_single_run_leaves_it_alone(halves: DaemonProcess, cli: CommandLine) -> None:
     """A command that runs a collector once waits for no backfill."""
     hold(halves, day=4)
-    with started(cli, *BY_DAYS) as process:
+    with cli.started(*BY_DAYS) as process:
         reaches(cli, day=4)
         process.kill()
     let_go(halves)
@@ -236,9 +215,8 @@ def test_what_keeps_it_from_getting_on_is_told_once(
     (halves.folder / "fail").touch()
     if running:
         halves.start()
-    with started(cli, *BY_DAYS) as process:
-        assert process.stderr is not None
-        first = process.stderr.readline()
+    with cli.started(*BY_DAYS) as process:
+        first = process.stderr.readline().decode()
         (halves.folder / "fail").unlink()
         if running:
             status = cli("status")
@@ -260,9 +238,8 @@ def test_a_store_that_is_away_is_waited_for(halves: DaemonProcess, cli: CommandL
     away = {"type": "victoriametrics", "url": f"http://127.0.0.1:{free_port()}"}
     here = {"type": "embedded"}
     halves.configure(**halves.config, stores={"here": here, "away": away})
-    with started(cli, *BY_DAYS) as process:
-        assert process.stderr is not None
-        first = process.stderr.readline()
+    with cli.started(*BY_DAYS) as process:
+        first = process.stderr.readline().decode()
         process.send_signal(signal.SIGINT)
         code, out, _ = ended(process)
 

@@ -6,7 +6,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -29,7 +28,7 @@ from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.slow  # Python starts for each command
+pytestmark = pytest.mark.slow  # a process for each command
 
 START: Final = 1_400_000_000
 KILLS: Final = 12
@@ -88,10 +87,10 @@ def position(state_dir: Path) -> bytes:
     return found[0].read_bytes() if found else b""
 
 
-def killed_under_way(argv: Sequence[str], cli: CommandLine, state_dir: Path) -> None:
+def killed_under_way(command: Sequence[str], cli: CommandLine, state_dir: Path) -> None:
     """Begin an import, and kill it at a random instant after its position has moved."""
     before = position(state_dir)
-    with subprocess.Popen(argv, env=cli.environ, stdout=subprocess.DEVNULL) as process:
+    with cli.started(*command) as process:
         eventually(lambda: position(state_dir) != before or process.poll() is not None)
         with suppress(subprocess.TimeoutExpired):
             process.wait(random.uniform(0, 0.05))
@@ -121,7 +120,7 @@ def test_everything_comes_and_again_without_doubling_it(
     assert not list(daemon.state_dir.glob("bmon-history*"))
 
 
-@pytest.mark.slow(60)  # Python starts for each of a dozen kills
+@pytest.mark.slow(60)  # a process for each of a dozen kills
 @pytest.mark.parametrize("kind", ["embedded", "victoriametrics"])
 def test_kills_cost_no_reading(
     kind: str, daemon: DaemonProcess, cli: CommandLine, victoriametrics_url: str
@@ -134,10 +133,10 @@ def test_kills_cost_no_reading(
     collector = {"plugin": "system", "every": "365d", "tags": {"site": site}}
     daemon.configure(stores={"here": store}, collectors={"site": collector})
     path = readings_database(daemon.folder / "readings.sqlite", some(20, 1000))
-    argv = [sys.executable, "-m", "ingestd", "import", "bmon-history", str(path)]
+    command = ["import", "bmon-history", str(path), "--collector", "site"]
     for _ in range(KILLS):
-        killed_under_way([*argv, "--collector", "site"], cli, daemon.state_dir)
-    said = cli(*argv[3:], "--collector", "site")
+        killed_under_way(command, cli, daemon.state_dir)
+    said = cli(*command)
     tags = (("site", site),)
     wanted = {(name, tags): each for (name, _), each in in_database(path).items()}
 
@@ -167,12 +166,12 @@ def test_an_import_goes_on_where_it_was(daemon: DaemonProcess, cli: CommandLine)
     daemon.configure(stores=SMALL)
     cli("import", "bmon-history", str(readings_database(daemon.folder / "one.sqlite", some(1, 1))))
     path = readings_database(daemon.folder / "readings.sqlite", some(40, 250))
-    argv = [sys.executable, "-m", "ingestd", "import", "bmon-history", str(path)]
-    with subprocess.Popen(argv, env=cli.environ, stderr=subprocess.PIPE, text=True) as process:
+    with cli.started("import", "bmon-history", str(path)) as process:
         with held_up(daemon.state_dir / "readings.db") as let_some_pass:
             eventually(lambda: position(daemon.state_dir) or let_some_pass())
             process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=WITHIN)
+        _, err = process.read()
+        code = process.wait()
     kept = position(daemon.state_dir)
     with closing(sqlite3.connect(daemon.state_dir / "readings.db")) as db:
         db.execute("DELETE FROM readings")  # what is brought over now is what is read now
@@ -182,7 +181,7 @@ def test_an_import_goes_on_where_it_was(daemon: DaemonProcess, cli: CommandLine)
     found = stored(daemon)
     count = sum(map(len, found.values()))
 
-    assert (process.returncode, err.strip()) == (130, "interrupted; the same command goes on")
+    assert (code, err.strip()) == (130, "interrupted; the same command goes on")
     assert b'"after"' in kept
     assert said.out.startswith("goes on at 0")
     assert said.out.endswith("10,000 readings of 40 sensors brought into here\n")

@@ -49,7 +49,7 @@ def test_is_documented_with_its_options(name: str, command: click.Command) -> No
     assert command.help
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_help_and_samples_can_be_printed(cli: CommandLine) -> None:
     """They need no configuration."""
     assert "new-plugin" in cli("--help").out
@@ -58,7 +58,7 @@ def test_help_and_samples_can_be_printed(cli: CommandLine) -> None:
     assert "ExecStart=" in cli("systemd", "unit").out
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_a_misspelt_command_is_set_right(cli: CommandLine) -> None:
     """A command gets the same hint as an option of the configuration."""
     said = cli("statsu")
@@ -68,7 +68,7 @@ def test_a_misspelt_command_is_set_right(cli: CommandLine) -> None:
     assert "No such command 'frobnicate'" in cli("frobnicate").err
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_a_closed_pipe_is_no_error_to_talk_about(cli: CommandLine) -> None:
     """A reader such as ``head -1`` goes away before the last line."""
     process = subprocess.Popen(
@@ -84,7 +84,7 @@ def test_a_closed_pipe_is_no_error_to_talk_about(cli: CommandLine) -> None:
     process.wait()
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_the_version_is_the_same_however_it_is_asked(cli: CommandLine) -> None:
     """Alone it is told before the command line is imported, which tells it among other options."""
     alone, among_others = cli("--version"), cli("--version", "status")
@@ -93,7 +93,7 @@ def test_the_version_is_the_same_however_it_is_asked(cli: CommandLine) -> None:
     assert (among_others.code, among_others.out) == (alone.code, alone.out)
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_the_version_needs_nothing_of_the_command_line() -> None:
     """Scripts ask for it again and again, and the command line takes thrice the time."""
     loaded = modules_after(
@@ -108,7 +108,7 @@ def test_the_version_needs_nothing_of_the_command_line() -> None:
     assert not loaded & {"click", "importlib.metadata", "platform", "typing"}
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 @pytest.mark.parametrize("module", sorted({module for module, _ in COMMANDS.values()}))
 def test_only_run_imports_the_daemon(module: str) -> None:
     """The other commands start without it, and import it only to be one for a while."""
@@ -150,7 +150,7 @@ def test_shared_options_may_stand_before_the_verb(written: list[str], read: list
     assert behind_the_verb(written) == read
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_options_before_the_verb_are_taken(site: DaemonProcess, cli: CommandLine) -> None:
     """Of a command, of one in a group, and with the group between."""
     del cli.environ["INGESTD_CONFIG"]

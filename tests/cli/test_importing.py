@@ -99,7 +99,7 @@ def remembered(state_dir: Path, name: str) -> Memory:
         return decode(raw, crc)
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 @pytest.mark.parametrize("export", [as_dump, as_database], ids=["dump", "database"])
 def test_scripts_become_collectors(
     export: Callable[..., Path], cli: CommandLine, daemon_folder: DaemonFolder, tmp_path: Path
@@ -141,7 +141,7 @@ def test_scripts_become_collectors(
     assert cli("check").code == 0  # what cannot run is disabled
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_what_needs_a_person_is_told(cli: CommandLine, tmp_path: Path) -> None:
     """No secret is: those in params stand in a file that only its owner may read."""
     said = cli("import", "bmon", str(as_dump(tmp_path, ALL)), "--scripts", str(SCRIPTS))
@@ -175,7 +175,7 @@ def test_what_needs_a_person_is_told(cli: CommandLine, tmp_path: Path) -> None:
         assert hidden not in output.read_text()
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_again_changes_nothing(
     cli: CommandLine, daemon_folder: DaemonFolder, tmp_path: Path
 ) -> None:
@@ -196,7 +196,7 @@ def test_again_changes_nothing(
     assert remembered(daemon_folder.state_dir, "okofen-1") == Memory()
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_a_disk_that_fills_up_leaves_no_half_file(
     cli: CommandLine, small_disk: Path, tmp_path: Path
 ) -> None:
@@ -219,7 +219,7 @@ def test_a_disk_that_fills_up_leaves_no_half_file(
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_a_file_that_is_there_is_kept_also_where_nothing_can_be_written(
     cli: CommandLine, small_disk: Path, tmp_path: Path
 ) -> None:
@@ -235,7 +235,7 @@ def test_a_file_that_is_there_is_kept_also_where_nothing_can_be_written(
     assert output.read_text() == "collectors: {}\n"
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 @pytest.mark.parametrize(
     ("name", "message"),
     [("export.json/bmon.yaml", "cannot be written: File exists"), ("gone", "cannot be read: No")],
@@ -253,7 +253,7 @@ def test_a_place_for_no_file_is_told(
     assert f"{tmp_path / name}: {message}" in said.err
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 async def test_a_daemon_must_be_stopped_first(daemon_folder: DaemonFolder, tmp_path: Path) -> None:
     """It would write over what is imported; nothing is written then."""
     async with daemon_folder.daemon(""):
@@ -267,7 +267,7 @@ async def test_a_daemon_must_be_stopped_first(daemon_folder: DaemonFolder, tmp_p
     assert not (daemon_folder.config_path.parent / "conf.d").exists()
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_a_name_that_is_taken_is_told(
     cli: CommandLine, daemon_folder: DaemonFolder, tmp_path: Path
 ) -> None:
@@ -280,7 +280,7 @@ def test_a_name_that_is_taken_is_told(
     assert "has a collector 'okofen-1' already" in said.err
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -13,7 +13,7 @@ from tests.support.bmonexport import UNITS, as_database, as_dump, sensor_row
 from tests.support.cli import CommandLine
 from tests.support.daemon import DaemonFolder
 
-pytestmark = pytest.mark.slow  # Python starts for each command
+pytestmark = pytest.mark.slow  # a process for each command
 
 SCRIPTS: Final = Path(__file__).parents[1] / "samples" / "bmon_scripts"
 OKOFEN: Final = {

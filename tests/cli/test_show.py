@@ -100,7 +100,7 @@ def test_differences_tell_what_came_went_and_changed() -> None:
     assert differences(after, after, Redactor()) == ["state: unchanged"]
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_on_a_terminal_tables_fit_and_have_colours(site: DaemonProcess, cli: CommandLine) -> None:
     """NO_COLOR takes the colours away; in a pipe there are neither."""
     cli("once", "good")
@@ -117,7 +117,7 @@ def test_on_a_terminal_tables_fit_and_have_colours(site: DaemonProcess, cli: Com
     assert all(line == line.rstrip() for line in piped.lines)
 
 
-@pytest.mark.slow  # Python starts for each command
+@pytest.mark.slow  # a process for each command
 def test_json_is_for_programs(site: DaemonProcess, cli: CommandLine) -> None:
     """Nothing but JSON goes to standard output, on a terminal too."""
     cli("once", "good")

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
 KILLS: Final = 10
 BACKFILL_KILLS: Final = 8
-AFTER_START: Final = 0.4  # seconds in which a daemon starts on an idle machine
+AFTER_START: Final = 0.1  # seconds in which a forked daemon starts on a busy machine
 AFTER_READY: Final = 1.0
 AFTER_TERM: Final = 0.15
 

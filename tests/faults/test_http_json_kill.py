@@ -22,7 +22,7 @@ from tests.support.growing import MANY, GrowingServer
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
 KILLS: Final = 12
 STORE: Final = "embedded"
-AFTER_START: Final = 0.35  # seconds in which a daemon starts on an idle machine
+AFTER_START: Final = 0.1  # seconds in which a forked daemon starts on a busy machine
 AFTER_REQUEST: Final = 0.03
 AFTER_TERM: Final = 0.15
 MOST_REQUESTS: Final = 60

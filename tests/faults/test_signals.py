@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.ingestdprocess import AS_USERS_DO
 
 pytestmark = pytest.mark.slow
 
@@ -130,7 +131,7 @@ def test_a_hangup_at_the_start_is_a_reload_afterwards(life: Life) -> None:
 def test_a_hangup_before_there_is_anything_is_taken(daemon: DaemonProcess) -> None:
     """Python would end the process; what is imported takes most of the time of a start."""
     daemon.configure()
-    daemon.start(ready=False)
+    daemon.start(ready=False, program=AS_USERS_DO)
     comm = Path(f"/proc/{daemon.pid}/status")
 
     def takes_hangups() -> bool:
@@ -177,7 +178,7 @@ def test_a_signal_that_was_held_before_the_start_is_answered(daemon: DaemonProce
     """As with `env --block-signal=HUP`, which keeps it while Python itself starts."""
     daemon.configure()
     with blocked(signal.SIGHUP):
-        daemon.start(ready=False)
+        daemon.start(ready=False, program=AS_USERS_DO)
     daemon.send(signal.SIGHUP)
 
     daemon.wait_for("ready")

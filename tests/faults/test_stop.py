@@ -1,6 +1,7 @@
 """SIGTERM at the worst moments, and the exit codes that systemd looks at."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from ingestd.app import FLUSH
 from tests.support import ondisk
 from tests.support.daemonprocess import DaemonProcess, eventually
+from tests.support.ingestdprocess import AS_USERS_DO
 from tests.support.proxy import Mode, Proxy
 from tests.support.servers import victoria_metrics
 from tests.support.source import SHAPES, MeterServer, readings
@@ -45,7 +47,8 @@ def test_stopping_while_a_store_hangs(
     with victoria_metrics(tmp_path / "vm") as server, Proxy(server.port) as proxy:
         store = {"type": "victoriametrics", "url": proxy.url, "timeout": "10m"}
         daemon.configure(stores={"main": store}, collectors=meters.install(daemon))
-        daemon.start(first=f"from ingestd import app; app.FLUSH = {patience}")
+        impatient = f"from ingestd import app, cli; app.FLUSH = {patience}; cli.main()"
+        daemon.start(program=[sys.executable, "-c", impatient])
         proxy.set(Mode.HANGING)
         meters.head = 200
         eventually(lambda: daemon.store("main")["in_memory"] == 600)
@@ -119,7 +122,7 @@ def test_stopping_before_it_has_begun(
     its work.
     """
     daemon.configure()
-    daemon.start(ready=False)
+    daemon.start(ready=False, program=AS_USERS_DO)
     eventually(lambda: begun(daemon))
     # systemd takes both for a clean exit.
     assert daemon.stop() in (0, -signal.SIGTERM)

@@ -4,8 +4,6 @@ import json
 import os
 import pty
 import select
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import pytest
 
 from tests.support.daemonprocess import DaemonProcess
 from tests.support.deadline import WITHIN
+from tests.support.ingestdprocess import PIPE, IngestdProcess
 from tests.support.ports import free_port
 
 GOOD: Final = """
@@ -39,21 +38,26 @@ class Said:
 
 
 class CommandLine:
-    """Runs commands with the configuration of one daemon."""
+    """Runs commands with the configuration of one daemon; ``program`` as ``IngestdProcess``."""
 
-    def __init__(self, config_path: Path) -> None:
-        self.config_path = config_path
+    def __init__(self, config_path: Path, program: Sequence[str] = ()) -> None:
+        self.config_path, self.program = config_path, program
         self.environ = {**os.environ, "INGESTD_CONFIG": str(config_path), "COLUMNS": "80"}
 
     def __call__(self, *args: str, stdin: str = "") -> Said:
         """Run a command to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "ingestd", *args],
-            input=stdin, capture_output=True, text=True, check=False,
-            env=self.environ, timeout=WITHIN, cwd=self.config_path.parent,
+        with given(stdin) as descriptor, self.started(*args, stdin=descriptor) as process:
+            out, err = process.read()
+            code = process.wait()
+        assert "Traceback (most recent call last):\n" not in err, err
+        return Said(code, out, err)
+
+    def started(self, *args: str, stdin: int | None = None) -> IngestdProcess:
+        """Start a command, and have what it says come by pipes; to be used with ``with``."""
+        return IngestdProcess(
+            *args, environ=self.environ, folder=self.config_path.parent,
+            stdin=stdin, stdout=PIPE, stderr=PIPE, program=self.program,
         )  # fmt: skip
-        assert "Traceback (most recent call last):\n" not in done.stderr, done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
 
     def json(self, *args: str) -> Any:
         """Run a command that ends well; return the JSON it prints."""
@@ -63,21 +67,26 @@ class CommandLine:
 
     def on_terminal(self, *args: str, **environ: str) -> str:
         """Run a command on a terminal of 80 columns; return all that appears there."""
-        argv = [sys.executable, "-m", "ingestd", *args]
-        with _terminal(argv, {**self.environ, "TERM": "xterm", **environ}) as shown:
-            return "".join(shown)
+        environ = {**self.environ, "TERM": "xterm", **environ}
+        ours, theirs = pty.openpty()
+        process = IngestdProcess(
+            *args, environ=environ, stdin=theirs, stdout=theirs, stderr=theirs, program=self.program
+        )
+        os.close(theirs)
+        with os.fdopen(ours), process:
+            shown = "".join(_shown(ours))
+            process.wait()
+        return shown
 
 
 @contextmanager
-def _terminal(argv: Sequence[str], environ: dict[str, str]) -> Iterator[Iterator[str]]:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=environ)
-    os.close(theirs)
-    try:
-        yield _shown(ours)
-    finally:
-        process.wait(WITHIN)
-        os.close(ours)
+def given(text: str) -> Iterator[int]:
+    """Give a descriptor that a text can be read from; it must be shorter than a pipe holds."""
+    ours, theirs = os.pipe()
+    with os.fdopen(ours), os.fdopen(theirs, "w") as pipe:
+        pipe.write(text)
+        pipe.close()
+        yield ours
 
 
 def _shown(terminal: int) -> Iterator[str]:

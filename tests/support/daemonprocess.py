@@ -8,11 +8,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final, Self
@@ -21,6 +20,7 @@ import pytest
 import yaml
 
 from tests.support.deadline import WITHIN
+from tests.support.ingestdprocess import PIPE, IngestdProcess
 from tests.support.ports import free_port
 
 Line = dict[str, Any]
@@ -55,7 +55,7 @@ class DaemonProcess:
         self.bugs: list[Line] = []
         self._listen = f"127.0.0.1:{free_port()}"
         self._news = threading.Condition()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: IngestdProcess | None = None
         self._reader: threading.Thread | None = None
         (folder / "plugins").mkdir(parents=True, exist_ok=True)
 
@@ -94,22 +94,18 @@ class DaemonProcess:
 
     # -- its life
 
-    def start(self, *, ready: bool = True, first: str = "") -> Self:
+    def start(self, *, ready: bool = True, program: Sequence[str] = ()) -> Self:
         """Start it, and wait until it says that it is ready.
 
         Args:
             ready: Whether to wait.
-            first: What the process does before, in Python.
+            program: See ``IngestdProcess``.
         """
         assert not self.alive, "it is running already"
         self.lines = []
-        program = ["-c", f"{first}\nfrom ingestd.cli import main\nmain()"]
-        argv = [sys.executable, *(program if first else ["-m", "ingestd"]), "run"]
-        argv += ["--config", str(self.config_path)]
-        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        self._process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            env=environ,
+        self._process = IngestdProcess(
+            "run", "--config", str(self.config_path), stderr=PIPE, program=program,
+            environ={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, args=(self._process, self.lines))
         self._reader.start()
@@ -194,8 +190,7 @@ class DaemonProcess:
     def _following(self) -> bool:
         return self._reader is not None and self._reader.is_alive()
 
-    def _read(self, process: subprocess.Popen[bytes], lines: list[Line]) -> None:
-        assert process.stderr is not None
+    def _read(self, process: IngestdProcess, lines: list[Line]) -> None:
         with process.stderr as stream:
             for raw in stream:
                 try:
