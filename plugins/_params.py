@@ -34,6 +34,20 @@ def time_zone(value: Any, where: str) -> ZoneInfo:
     return _read(_times.time_zone, value, where)
 
 
+def zone_of(timezone: Any, around: str | None = None) -> ZoneInfo | None:
+    """Read the option ``timezone``; where it says nothing, that of the collector counts.
+
+    Args:
+        timezone: What was written, or None.
+        around: The name of the collector's zone, or None.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    name = around if timezone is None else timezone
+    return None if name is None else time_zone(name, "timezone")
+
+
 def http_url(value: Any, where: str) -> str:
     """Return the address of a server, without a slash at its end.
 

@@ -68,6 +68,7 @@ class TestContext(Context):
         time: datetime | None,
         collector: str,
         shared: Shared,
+        timezone: str | None = None,
     ) -> None:
         self.logs: list[MutableMapping[str, Any]] = []
         self.safe = asyncio.Event()
@@ -96,6 +97,7 @@ class TestContext(Context):
             note=self.notes.append,
             connection=lambda problem, _: self.connection.append(problem),
             time_problem=self._problem_of_time,
+            timezone=timezone,
         )
 
     def now(self) -> datetime:
@@ -138,6 +140,7 @@ async def context(
     *,
     now: datetime | None = None,
     collector: str = "test",
+    timezone: str | None = None,
     beside: TestContext | None = None,
 ) -> AsyncIterator[TestContext]:
     """Make a ``ctx`` whose session, without retries or limits, is closed afterwards.
@@ -145,11 +148,12 @@ async def context(
     Args:
         now: The time it shows, aware; without it, the machine's.
         collector: The collector's name.
+        timezone: The collector's zone, as an IANA name.
         beside: The ``ctx`` of another collector, with which it shares what plugins share.
     """
     shared = beside._shared if beside else Shared()  # noqa: SLF001 -- of one class
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        yield TestContext(http, time=now, collector=collector, shared=shared)
+        yield TestContext(http, time=now, collector=collector, shared=shared, timezone=timezone)
 
 
 @asynccontextmanager

@@ -37,12 +37,12 @@ from typing import Any, Final
 
 from ingestd.plugins._auth import auth_of, authorize_by
 from ingestd.plugins._checks import Given
-from ingestd.plugins._params import whole
+from ingestd.plugins._params import whole, zone_of
 from ingestd.plugins._shapes import check_shape
 
 from .paging import paging_of
 from .refusals import refusal_of
-from .setup import asked_zone_of, cursor_of, look_at, pages_of, setup_of, windows_of, zone_of
+from .setup import asked_zone_of, cursor_of, look_at, pages_of, setup_of, windows_of
 from .walking import Walk
 
 __all__ = ["authorize", "check", "run"]
@@ -103,7 +103,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
 ) -> AsyncIterator[dict[str, Any]]:
     """Read all pages, yielding a result for each."""
     params = SimpleNamespace(**locals())  # as `check` has them
-    walk = Walk(setup_of(params), ctx, tokens)
+    walk = Walk(setup_of(params, ctx.timezone), ctx, tokens)
     async with aclosing(walk.results(newest=newest, start=start, end=end)) as found:
         async for result in found:
             yield result
@@ -117,7 +117,7 @@ def check(**params: Any) -> list[str]:
     for name in ("url", "query", "body"):
         given.read(partial(look_at, name))
     given.read(lambda each: auth_of(each.auth))
-    given.read(zone_of)
+    given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: refusal_of(each.error))
     check_shape(given, run)
     given.durations("overlap", "lookback", "ahead", "span", "patience", "hold")

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from ingestd.plugins._auth import auth_of
 from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import format_of
-from ingestd.plugins._params import duration, time_zone, whole
+from ingestd.plugins._params import duration, time_zone, whole, zone_of
 from ingestd.plugins._shapes import OPTIONS as OF_SHAPES
 from ingestd.plugins._shapes import Reader, description_of
 
@@ -51,19 +51,23 @@ class Setup:
     max_pages: int
 
 
-def setup_of(params: Any) -> Setup:
+def setup_of(params: Any, around: str | None = None) -> Setup:
     """Read all params.
+
+    Args:
+        params: All of them.
+        around: The name of the collector's zone, or None.
 
     Raises:
         ValueError: Says which is wrong.
     """
     return Setup(
         max_pages=whole(params.max_pages, "max_pages", least=1),
-        opened=opened_by(params),
+        opened=opened_by(params, around),
         refusal=refusal_of(params.error),
-        shape=shape_of(params),
+        shape=shape_of(params, around),
         template=template_in(params),
-        cursor=cursor_of(params),
+        cursor=cursor_of(params, around),
         pages=pages_of(params),
     )
 
@@ -79,7 +83,7 @@ def pages_of(params: Any) -> Paging:
     return pages
 
 
-def opened_by(params: Any) -> Opened:
+def opened_by(params: Any, around: str | None = None) -> Opened:
     """Return what makes the source that params describe.
 
     Raises:
@@ -91,19 +95,19 @@ def opened_by(params: Any) -> Opened:
         headers=params.headers,
         body=params.body,
         max_bytes=whole(params.max_bytes, "max_bytes", least=1),
-        form=format_of(**some(params, *OF_DOCUMENTS), zone=zone_of(params)),
+        form=format_of(**some(params, *OF_DOCUMENTS), zone=zone_of(params.timezone, around)),
     )
     entered = auth_of(params.auth)
     return lambda ctx, tokens: asked(entry=entered(ctx, tokens))
 
 
-def shape_of(params: Any) -> Reader:
+def shape_of(params: Any, around: str | None = None) -> Reader:
     """Return what reads the documents that params describe.
 
     Raises:
         ValueError: Says which is wrong.
     """
-    return description_of(some(params, *OF_SHAPES), zone=zone_of(params)).reader()
+    return description_of(some(params, *OF_SHAPES), zone=zone_of(params.timezone, around)).reader()
 
 
 def template_in(params: Any) -> Template:
@@ -116,15 +120,22 @@ def template_in(params: Any) -> Template:
     return template_of(**some(params, *names))
 
 
-def cursor_of(params: Any) -> Cursor:
+def cursor_of(params: Any, around: str | None = None) -> Cursor:
     """Return how params say that runs go on.
 
     Raises:
         ValueError: Says which is wrong.
     """
     revisit = params.revisit
+    windows = windows_of(params, zone=asked_zone_of(params))
+    said = params.since_timezone or params.timezone
+    if said is None and around not in (None, "UTC") and windows.without_zone:
+        raise ValueError(
+            f"since_timezone: expected UTC or {around} for {{{windows.without_zone}}}, "
+            "which says no zone"
+        )
     return Cursor(
-        windows=windows_of(params, zone=asked_zone_of(params)),
+        windows=windows,
         overlap=duration(params.overlap, "overlap"),
         lookback=None if params.lookback is None else duration(params.lookback, "lookback"),
         ahead=duration(params.ahead, "ahead"),
@@ -165,15 +176,6 @@ def is_firm(where: str, place: Place) -> bool:
     return place.name == SINCE and not where.startswith("query.")
 
 
-def zone_of(params: Any) -> ZoneInfo | None:
-    """Return the zone of the times that a source gives.
-
-    Raises:
-        ValueError: There is none of this name.
-    """
-    return None if params.timezone is None else time_zone(params.timezone, "timezone")
-
-
 def asked_zone_of(params: Any) -> ZoneInfo | None:
     """Return the zone of the times that a source takes: that of those it gives, if none is said.
 
@@ -182,7 +184,7 @@ def asked_zone_of(params: Any) -> ZoneInfo | None:
     """
     if params.since_timezone is not None:
         return time_zone(params.since_timezone, "since_timezone")
-    return zone_of(params)
+    return zone_of(params.timezone)
 
 
 def look_at(name: str, params: Any) -> None:

@@ -94,6 +94,16 @@ class Windows:
         """Say whether requests name an end of a window in one of these ways."""
         return any(place.name in names for place in self.notations)
 
+    @property
+    def without_zone(self) -> str:
+        """What names an end in a notation that says no zone; empty if nothing does."""
+        found = (
+            place.name
+            for place, each in self.notations.items()
+            if each.pattern is not None and not each.pattern.tells_zone
+        )
+        return next(found, "")
+
     def cut(self, begin: float | None, end: float) -> Iterator[Window]:
         """Yield the windows from one time to another, the oldest first.
 

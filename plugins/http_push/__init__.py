@@ -25,7 +25,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ingestd.plugins._checks import Given
-from ingestd.plugins._params import duration, time_zone, whole
+from ingestd.plugins._params import duration, whole, zone_of
 
 from .answering import Answering, Rate
 from .bodies import Bodies
@@ -75,7 +75,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     check_together(listen, path, tls, replies)
     check_sizes(whole(max_body, "max_body"), whole(max_waiting_bytes, "max_waiting_bytes"))
     certificate, keys = certificate_of(tls), keys_of(store_keys)
-    zone = None if timezone is None else time_zone(timezone, "timezone")
+    zone = zone_of(timezone, ctx.timezone)
     inbox = Inbox(
         most=whole(max_waiting, "max_waiting"),
         most_bytes=max_waiting_bytes,
@@ -123,7 +123,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: certificate_of(each.tls))
     given.read(lambda each: keys_of(each.store_keys))
     given.read(lambda each: enabled(each.formats))
-    given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
+    given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: own_routes(each.routes, zone=None))
     given.read(lambda each: rate_of(each.rate))
     given.durations("answer_within", "read_within")

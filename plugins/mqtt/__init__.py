@@ -28,7 +28,7 @@ from typing import Any
 
 from ingestd.plugins._checks import Given
 from ingestd.plugins._documents import OPTIONS as DOCUMENT_OPTIONS
-from ingestd.plugins._params import duration, time_zone, whole
+from ingestd.plugins._params import duration, whole, zone_of
 from ingestd.plugins._values import OPTIONS as VALUE_OPTIONS
 from ingestd.plugins._values import value_reader
 
@@ -124,7 +124,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         retained=retained,
         presence=presence,
     )
-    zone = None if timezone is None else time_zone(timezone, "timezone")
+    zone = zone_of(timezone, ctx.timezone)
     routes = Routes(entries, zone=zone)
     inbox = Inbox(max_held=max_held, max_bytes=whole(max_held_bytes, "max_held_bytes"))
     wait, known = duration(linger, "linger"), list(subscribed or ())
@@ -137,7 +137,7 @@ def check(**params: Any) -> list[str]:
     """Return what is wrong with params, as a run would find it."""
     given = Given(run, params)
     given.durations("linger", "keepalive", "session_expiry")
-    given.read(lambda each: each.timezone is None or time_zone(each.timezone, "timezone"))
+    given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: whole(each.max_held_bytes, "max_held_bytes"))
     given.read(lambda each: whole(each.max_held, "max_held"))
     given.read(lambda each: value_reader(vars_of(each, *VALUE_OPTIONS)))

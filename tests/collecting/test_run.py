@@ -249,3 +249,16 @@ async def test_runs_through_the_hour_that_comes_twice(tmp_path: Path) -> None:
 
     assert {time for time, _ in stored} == {*range(int(CHANGE) - 6900, int(CHANGE) + 5400, 300)}
     assert all(time == value for time, value in stored)
+
+
+@pytest.mark.parametrize("zone", [None, ZoneInfo("Asia/Tokyo")])
+async def test_plugin_knows_the_zone_of_its_collector(
+    tmp_path: Path, zone: ZoneInfo | None
+) -> None:
+    """By its name, which it can use for what it asks as well."""
+    async with site(tmp_path) as here:
+        plugin = "async def run(*, ctx, **_):\n    ctx.note(repr(ctx.timezone))\n    return {}"
+        await here.start(plugin, timezone=zone)
+        (record,) = await here.ran()
+
+    assert record.notes == [repr(zone and zone.key)]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 import ingestd.plugins
-from ingestd.plugins._params import duration, time_zone, whole
+from ingestd.plugins._params import duration, time_zone, whole, zone_of
 from ingestd.testing import collect
 from tests.support.config import ConfigFolder
 
@@ -91,3 +91,12 @@ def test_whole_numbers_are_whole_and_large_enough(number: Any) -> None:
     """YAML knows more kinds of numbers, and truths that look like them."""
     with pytest.raises(ValueError, match="max_held: expected a whole number of at least 1"):
         whole(number, "max_held")
+
+
+def test_zone_of_the_collector_counts_where_a_plugin_has_none() -> None:
+    """What is written in the params goes before it."""
+    assert zone_of(None) is None
+    assert str(zone_of(None, "Europe/Berlin")) == "Europe/Berlin"
+    assert str(zone_of("Asia/Tokyo", "Europe/Berlin")) == "Asia/Tokyo"
+    with pytest.raises(ValueError, match="timezone: expected a time zone"):
+        zone_of("Europe/Brlin", "Europe/Berlin")

@@ -100,11 +100,13 @@ class Run:
         return next((r["newest"] for r in reversed(self.results) if "newest" in r), before)
 
 
-async def run_of(server: Recorded, each: Mapping[str, Any], params: Mapping[str, Any]) -> Run:
+async def run_of(
+    server: Recorded, each: Mapping[str, Any], params: Mapping[str, Any], *, zone: str | None = None
+) -> Run:
     """Return a recorded run of the plugin, at its time, with all addresses leading to a server."""
     server.exchanges, server.asked = each["exchanges"], []
     ends = dict(zip(("start", "end"), each.get("backfill", ()), strict=False))
-    async with context(now=each["at"]) as ctx:
+    async with context(now=each["at"], timezone=zone) as ctx:
         results = await collect(run, ctx=ctx, **moved({**params, **ends}, server.url))
         hidden = {name: value for kept in ctx.kept for name, value in kept["hidden"].items()}
         return Run(results, ctx.notes, hidden)

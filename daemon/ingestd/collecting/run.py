@@ -229,7 +229,7 @@ class Run:
         return extras
 
     def _context(self) -> Context:
-        services = self.setup.services
+        services, zone = self.setup.services, self.setup.config.timezone
         return Context(
             collector=self.setup.config.name,
             log=self.options.log,
@@ -243,6 +243,7 @@ class Run:
             note=self._note,
             connection=self._note_connection,
             time_problem=self._time_problem,
+            timezone=None if zone is None else zone.key,
         )
 
     def _time_problem(self, seconds: float) -> str:

@@ -100,6 +100,7 @@ class Context:
         collector: The collector's name.
         log: A logger that says which collector and run it speaks for.
         stopping: True once the daemon is stopping.
+        timezone: The IANA name of the collector's zone, or of the daemon's; None if none is known.
     """
 
     def __init__(  # noqa: PLR0913 -- what it lends are services of their own
@@ -117,12 +118,14 @@ class Context:
         note: Callable[[str], None],
         connection: Callable[[str, str], None],
         time_problem: Callable[[float], str] = lambda _: "",
+        timezone: str | None = None,
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
         self._http, self._shared, self._keep = http, shared, keep
         self._note = note
+        self.timezone = timezone
         self._connection, self._time_problem = connection, time_problem
 
     @property
