@@ -94,7 +94,10 @@ class Daemon:
         deadline = time.monotonic() + PATIENCE
         while not condition():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the daemon did not come to an end\n{log_of(self.state_dir)}")
+                raise RuntimeError(
+                    "the daemon did not come to an end\n"
+                    f"{log_of(self.state_dir)}\nits runs: {self.runs()}"
+                )
             time.sleep(0.01)
 
 
