@@ -209,6 +209,8 @@ def test_sensors_and_times_are_chosen(daemon: DaemonProcess, cli: CommandLine) -
     readings = {name: [(START + each, 1.5) for each in range(10)] for name in ("a_1", "a_2", "b")}
     path = readings_database(daemon.folder / "readings.sqlite", readings)
     command = ("import", "bmon-history", str(path))
+    reversed_span = cli(*command, "--from", "2020-01-02", "--to", "2020-01-01")
+    assert (reversed_span.code, "--from" in reversed_span.err) == (2, True)
     times = ("--from", "2014-05-13T16:53:22Z", "--to", "2014-05-13T16:53:25Z")
     said = cli(*command, "--sensor", "a_*", *times)
     wrong = cli(*command, "--sensor", "c")

@@ -55,6 +55,17 @@ def test_copies_everything_and_again_without_doubling_it(
     assert original[0]["tags"] == {"site": "hall 7"}
 
 
+@pytest.mark.parametrize("beyond", [("--to", "2023-01-01"), ()])
+def test_a_span_that_ends_before_it_begins_is_refused(
+    history: DaemonProcess, cli: CommandLine, beyond: tuple[str, ...]
+) -> None:
+    """There can be nothing in it; one that begins in the future is no other."""
+    said = cli("copy", "file", "other", "--from", "2024-01-01" if beyond else "9000-01-01", *beyond)
+
+    assert (said.code, said.out) == (2, "")
+    assert "--from" in said.err
+
+
 def test_copies_a_part_beside_a_running_daemon(history: DaemonProcess, cli: CommandLine) -> None:
     """The part begins at the first time and ends just before the second."""
     history.start()

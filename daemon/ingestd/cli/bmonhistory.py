@@ -18,7 +18,7 @@ from ingestd.cli.bmonposition import Position, PositionFile, alone_in
 from ingestd.cli.bmontransfer import HistoryImport, Transfer, dated
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.progress import bar
-from ingestd.cli.settings import MOMENT, config_option, known, load
+from ingestd.cli.settings import MOMENT, config_option, known, load, refuse_reversed
 from ingestd.cli.statedir import refuse_foreign_root
 from ingestd.cli.writing import tell_reasons
 from ingestd.collecting import TimeLimits
@@ -82,6 +82,7 @@ def bmon_history(  # noqa: PLR0913 -- each is an option
     here may run. An import that was interrupted or killed goes on with the same command,
     also without its times; what is there already is overwritten with itself.
     """
+    refuse_reversed(start, end)
     config = load(config_path)
     if plain and transforms:
         raise click.UsageError("expected --transforms or --as-stored, got both")

@@ -13,7 +13,7 @@ import click
 
 from ingestd.cli import show
 from ingestd.cli.exitcodes import FAILURE, CommandError
-from ingestd.cli.settings import MOMENT, config_option, known, load
+from ingestd.cli.settings import MOMENT, config_option, known, load, refuse_reversed
 from ingestd.cli.stores import opened
 from ingestd.cli.writing import Written, tell_reasons, write
 from ingestd.config import Catalogue, Config
@@ -38,6 +38,7 @@ def copy(
     It may be interrupted and run again: what is there already is overwritten with
     itself. Times without an offset are local.
     """
+    refuse_reversed(start, end or datetime.now(UTC))
     config = load(config_path)
     copied = asyncio.run(_copy(config, source, target, start, end))
     refused = sum(copied.refused.values())

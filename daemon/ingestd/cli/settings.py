@@ -71,6 +71,18 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{wanted}, got {value!r}", param, ctx)
 
 
+def refuse_reversed(start: datetime | None, end: datetime | None) -> None:
+    """Refuse a span that ends before it begins, in which there can be nothing.
+
+    Raises:
+        BadParameter: It does.
+    """
+    if start is not None and end is not None and start >= end:
+        wanted = end.isoformat(" ", "seconds")
+        text = f"expected a time before {wanted}, got {start.isoformat(' ', 'seconds')}"
+        raise click.BadParameter(text, param_hint="--from")
+
+
 def spoken(text: str, *, now: datetime) -> datetime | None:
     """Return the time that a word or a duration means, or None if it is neither.
 
