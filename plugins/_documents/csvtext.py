@@ -17,6 +17,8 @@ OPTIONS: Final = ("delimiter", "skip", "comment")
 # Where nothing is said, the one that is most often in the first line; of two the first.
 DELIMITERS: Final = (";", "\t", ",", "|")
 WHITESPACE: Final = "whitespace"  # the delimiter of columns that are aligned with blanks
+# How the head of a page, or an error in another format, begins, and no header.
+OTHER: Final = re.compile(r"\s*(?:<\?xml|<!doctype|<html|<[^>]*>.*</|\{|\[\s*\{)", re.IGNORECASE)
 QUOTED: Final = re.compile(r'"[^"]*"')
 
 
@@ -52,14 +54,17 @@ class CsvRows:
     def records(self, text: str) -> Sequence[dict[str, Any] | str]:
         """Return a record for each line of a text; an empty field is null.
 
-        A line that has more fields than there are names is no record, since its values may have
-        moved, as by a decimal comma: it is a text that says so.
+        Blanks that align fields are no part of them. A line that has more fields than there are
+        names is no record, since its values may have moved, as by a decimal comma: it is a text
+        that says so.
 
         Raises:
             DocumentError: They are no CSV.
         """
         if self._delimiter and self._names and not (self._skip or self._csv.comments):
             columns = plain_columns(text, self._delimiter, len(self._names))
+            if columns is not None and self._is_padded(text):
+                columns = [*map(stripped, columns)]
             if columns is not None:
                 return table_of(self._names, columns)
         lines = self._kept(list(io.StringIO(text, newline="")))
@@ -72,9 +77,15 @@ class CsvRows:
         try:
             names = self._names or header(next(rows, []))
             self._names = names or None
-            return records_of(names, list(rows))
+            return records_of(names, [*map(stripped, rows)] if self._is_padded(text) else [*rows])
         except csv.Error as error:
             raise DocumentError("CSV", why=str(error)) from None
+
+    def _is_padded(self, text: str) -> bool:
+        if self._delimiter == WHITESPACE:
+            return False
+        marks = (f"{self._delimiter} ", f" {self._delimiter}", "\n ", " \n", " \r")
+        return text[:1] == " " or any(mark in text for mark in marks)
 
     def _kept(self, lines: list[str]) -> list[str]:
         skipped, self._skip = self._skip, max(0, self._skip - len(lines))
@@ -104,6 +115,11 @@ def rows_in(lines: list[str], delimiter: str) -> Iterator[list[str]]:
     if delimiter == WHITESPACE:
         return map(str.split, lines)
     return csv.reader(lines, delimiter=delimiter)
+
+
+def stripped(fields: list[str]) -> list[str]:
+    """Return fields without the blanks that align them."""
+    return list(map(str.strip, fields))
 
 
 def checked(names: list[str], row: list[str]) -> dict[str, Any] | str:
@@ -188,7 +204,9 @@ def header(row: list[str]) -> list[str]:
     Raises:
         DocumentError: A name comes twice.
     """
-    names = [name.strip() for name in row]
+    names = stripped(row)
+    if OTHER.match(",".join(row)):
+        raise DocumentError("CSV", got="what begins like XML or JSON")
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         raise DocumentError("another name for each column", got=f"{twice[0]!r} twice")

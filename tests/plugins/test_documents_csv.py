@@ -7,7 +7,7 @@ import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import pytest
 from aiohttp import web
 
-from ingestd.plugins._documents import format_of
+from ingestd.plugins._documents import DocumentError, format_of
 from tests.support.jsonsource import answers
 
 ALIGNED = (
@@ -30,6 +30,55 @@ def test_columns_may_be_aligned_with_blanks() -> None:
     judge = pd.read_csv(io.StringIO(ALIGNED), sep=r"\s+", comment="#", names=NAMES, dtype=str)
     assert found == judge.to_dict("records")
     assert found[1] == {"YY": "2026", "MM": "07", "DD": "2", "WDIR": "MM", "WSPD": "10.5"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blanks_that_align_fields_are_no_part_of_them(end: str) -> None:
+    """As in the archives of DWD, with the lines that came in each part; pandas reads the same."""
+    lines = [
+        "ID;DATE;QN; TT",
+        "  44;2026070100;    3;  15.2",
+        "  44;2026070101;    3; \t ",
+        "44;1;3;4",
+    ]
+    text = end.join([*lines, ""])
+
+    found = records(text, csv={"delimiter": ";"})
+    below = records(
+        text.partition(end)[2], csv={"delimiter": ";"}, fields=["ID", "DATE", "QN", "TT"]
+    )
+
+    judge = pd.read_csv(io.StringIO(text), sep=r"\s*;\s*", dtype=str, engine="python")
+    same = judge.rename(columns=str.strip).apply(lambda column: column.str.strip())
+    assert found == [
+        {name: value if isinstance(value, str) and value else None for name, value in each.items()}
+        for each in same.to_dict("records")
+    ]
+    assert found[1] == {"ID": "44", "DATE": "2026070101", "QN": "3", "TT": None}
+    assert below == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"error": "quota exceeded", "code": 7}',
+        "[{}]",
+        "<?xml version='1.0'?><error/>",
+        "<html><body>",
+        "<r><e>no, nothing</e></r>",
+        "<!DOCTYPE html>",
+    ],
+)
+def test_what_begins_like_another_format_is_no_header(text: str) -> None:
+    """An error on one line would be names without lines, and nothing would be told."""
+    with pytest.raises(DocumentError, match="expected CSV, got what begins like XML or JSON"):
+        records(text)
+
+
+@pytest.mark.parametrize("header", ["<DATE>,<CLOSE>", "[t],[v]", "t,{v}", "a</b,c"])
+def test_names_may_have_brackets(header: str) -> None:
+    """As programs of traders and databases write them."""
+    assert list(records(f"{header}\n1,2\n")[0].values()) == ["1", "2"]  # type: ignore[attr-defined]
 
 
 def test_names_may_be_aligned_with_blanks_too() -> None:
