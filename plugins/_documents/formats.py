@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ingestd.plugins._problems import Gathering
 
-from . import entsoe
+from . import entsoe, influx, senml
 from .csvtext import Csv, CsvRows, csv_of
 from .errors import DocumentError
 from .feeds import CsvFeed, Feed, JsonFeed, NdjsonFeed
@@ -19,7 +19,8 @@ from .xmlfeed import XmlFeed
 from .xmltext import xml_in
 
 AUTO: Final = "auto"
-FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe")
+FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe", "influx", "senml")
+LISTS: Final = frozenset(["csv", "ndjson", "entsoe", "influx", "senml"])  # nothing but records
 JSON_BEGINS: Final = (b"{", b"[")
 MAYBE_JSON: Final = (AUTO, "json")
 # Every plugin that reads documents has them under these names.
@@ -33,7 +34,7 @@ ENDINGS: Final = {
 }  # fmt: skip
 
 PAGES: Final = (".htm", ".html")
-OF_KIND: Final = {"entsoe": "xml"}  # what the names of files call a format
+OF_KIND: Final = {"entsoe": "xml", "senml": "json"}  # what the names of files call a format
 
 
 class Listed(list[Any]):
@@ -125,20 +126,26 @@ class Format:
             DocumentError: It is no such document.
         """
         name = self.name if self.name != AUTO else kind or kind_in(data)
-        if name == "csv":
-            text = decoded(data, charset=self.charset, said=said)
-            return Listed(CsvRows(self.csv).records(text))
-        if name == "ndjson":
-            return Listed(ndjson_in(data, charset=self.charset, said=said))
-        if name in {"xml", "entsoe"}:
-            found = xml_in(data, charset=self.charset, said=said)
-            return Listed(entsoe.records(found, zone=self.zone)) if name == "entsoe" else found
+        if name in LISTS:
+            return Listed(self._listed(name, data, said))
+        if name == "xml":
+            return xml_in(data, charset=self.charset, said=said)
         try:
             return json_in(data, charset=self.charset, said=said)
         except DocumentError:
             if self.name == AUTO and is_ndjson(data):
                 return Listed(ndjson_in(data, charset=self.charset, said=said))
             raise
+
+    def _listed(self, name: str, data: bytes, said: str | None) -> Iterable[Any]:
+        if name == "ndjson":
+            return ndjson_in(data, charset=self.charset, said=said)
+        if name == "senml":
+            return senml.records(json_in(data, charset=self.charset, said=said))
+        if name == "entsoe":
+            return entsoe.records(xml_in(data, charset=self.charset, said=said), zone=self.zone)
+        text = decoded(data, charset=self.charset, said=said)
+        return influx.records(text) if name == "influx" else CsvRows(self.csv).records(text)
 
 
 def kind_of(said: str) -> str:

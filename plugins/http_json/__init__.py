@@ -7,11 +7,11 @@ address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` an
 ``password`` (with ``digest``), ``token``, ``oauth2`` or ``login``; ``paging`` -- how to
 find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page; ``error`` --
 path to what says in a document that the source has failed.
-Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``
-(default: as it looks); ``csv``, ``charset``; ``member`` -- which files of a zip; ``records``
--- path to the records (default: the document); ``layout`` -- ``records``, ``columns`` or
-``rows``; ``fields`` -- names of columns without a header; ``time`` -- path in a record
-(default: now);
+Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``,
+``influx``, ``senml`` (default: as it looks); ``csv``, ``charset``; ``member`` -- which files
+of a zip; ``records`` -- path to the records (default: the document); ``layout`` --
+``records``, ``columns`` or ``rows``; ``fields`` -- names of columns without a header;
+``time`` -- path in a record (default: now);
 ``time_plus`` -- path to seconds behind that; ``time_format``, ``timezone``; ``series``
 -- a template such as ``{site}_{name}`` -- with ``value``, or ``values`` -- series to
 path; ``tags`` -- name to template.

@@ -19,12 +19,14 @@ EXAMPLE: Final = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 EXAMPLES: Final = [found.groupdict() for found in EXAMPLE.finditer(PAGE.read_text())]
-TYPES: Final = {"json": "application/json", "csv": "text/csv", "xml": "application/xml"}
+TYPES: Final = {"json": "application/json", "csv": "text/csv", "xml": "application/xml"} | {
+    "influx": "text/plain"
+}
 
 
 def test_the_page_has_an_example_of_each_shape_and_format() -> None:
     """What has no example is hard to find out."""
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 10
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[each["title"] for each in EXAMPLES])
