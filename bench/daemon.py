@@ -93,11 +93,11 @@ class Daemon:
         """Wait for a condition, while the daemon lives."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(
-                    "the daemon did not come to an end\n"
-                    f"{log_of(self.state_dir)}\nits runs: {self.runs()}"
-                )
+            ended = self.process.poll()
+            if ended is not None or time.monotonic() > deadline:
+                why = "did not come to an end" if ended is None else f"ended with {ended}"
+                told = f"{log_of(self.state_dir)}\nits runs: {self.runs()}"
+                raise RuntimeError(f"the daemon {why}\n{told}")
             time.sleep(0.01)
 
 
