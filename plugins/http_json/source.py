@@ -17,7 +17,7 @@ from .paging import Request
 
 ACCEPTED: Final = {"auto": "application/json, */*;q=0.5", "json": "application/json"}
 NO_CONTENT: Final = 204
-NOT_FOUND: Final = 404
+BEYOND: Final = frozenset({404, 416})  # the answers to a page, or a range, that is not there
 NOTHING: Final = object()  # the document of an answer that says that there is none
 
 
@@ -59,7 +59,7 @@ class Source:
         Args:
             http: The session.
             request: What to ask.
-            may_be_missing: Whether 404 says that there is no document, as 204 always does.
+            may_be_missing: Whether 404 and 416 say that there is no document, as 204 always does.
 
         Raises:
             AnswerError: There is no document of the format.
@@ -67,7 +67,7 @@ class Source:
         where = f"{self.method} {bare(request.url)}"
         async with await self._ask(http, request, where) as reply:
             answer = await read(reply, where=where, limit=self.max_bytes, option="max_bytes")
-            if answer.status == NO_CONTENT or (may_be_missing and answer.status == NOT_FOUND):
+            if answer.status == NO_CONTENT or (may_be_missing and answer.status in BEYOND):
                 return NOTHING, None
             if not answer.good:
                 raise answer.unexpected()

@@ -28,6 +28,7 @@ TOKENS = {"type": "token", "path": "token", "param": "token"}
     "end",
     [
         {"status": 404, "text": '{"detail": "Invalid page."}'},  # Django REST framework
+        {"status": 416, "text": "Requested Range Not Satisfiable"},
         {"status": 204},
         {"status": 200, "text": '{"data": []}'},
     ],
