@@ -1,18 +1,23 @@
 """What a plugin in a worker process can reach of the daemon: it tries, on the real kernel."""
 
+import asyncio
+import contextlib
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ingestd.calling.access import Access, Protection
+from ingestd.calling.access import Access, Grants, Protection
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.pool import Workers
-from ingestd.calling.rulesets import confinement
+from ingestd.calling.process import Key, WorkerProcess
+from ingestd.calling.rulesets import Rulesets, confinement
 from tests.support.plugins import PluginFolder, state_of
 from tests.support.workers import options_for, until
 
@@ -288,3 +293,50 @@ async def test_process_lives_on_while_nothing_changes(plugin_folder: PluginFolde
     assert len(pids) == 1
     assert finished.result["pid"] not in pids
     await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+class SlowRulesets(Rulesets):
+    """Makes a ruleset and gives it only once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made, self.may_give = threading.Event(), threading.Event()
+
+    def get(
+        self, access: Access, protection: Protection, plugin: Path
+    ) -> tuple[Grants, int] | None:
+        """See ``Rulesets``."""
+        found = super().get(access, protection, plugin)
+        self.made.set()
+        self.may_give.wait()
+        return found
+
+
+async def test_a_start_that_is_cancelled_leaves_no_ruleset_open(
+    plugin_folder: PluginFolder,
+) -> None:
+    """A thread may still be making it, for nobody."""
+    source = plugin_folder.plugin(TRIES).source
+    key = Key(source.root, source.fingerprint, "", Access(), Protection())
+    rulesets = SlowRulesets()
+    before = rulesets_open()
+    with ThreadPoolExecutor(1) as pool:
+        start = WorkerProcess.start(key, rulesets=rulesets, mark="test", pool=pool)
+        starting = asyncio.create_task(start)
+        await asyncio.to_thread(rulesets.made.wait)
+        starting.cancel()
+        await asyncio.wait([starting])
+        rulesets.may_give.set()
+    rulesets.close()
+
+    assert starting.cancelled()
+    assert rulesets_open() == before
+
+
+def rulesets_open() -> int:
+    """Return how many descriptors of this process are Landlock rulesets."""
+    links = []
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of the listing itself
+            links.append(str(each.readlink()))
+    return links.count("anon_inode:[landlock-ruleset]")

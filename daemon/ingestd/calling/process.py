@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar, TypeVarTuple
@@ -133,17 +133,21 @@ class WorkerProcess:
             mark: What the marks of all processes of this daemon begin with.
             pool: Where what blocks is called.
         """
-        loop, mark = asyncio.get_running_loop(), f"{mark}.{next(_NUMBERS)}"
-        confined = await loop.run_in_executor(
-            pool, rulesets.get, key.access, key.protection, key.root
-        )
-        grants, ruleset = confined or (None, None)
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        reading, writing = os.pipe()
-        output = OutputTail(reading)
-        streams = await asyncio.open_connection(sock=ours, limit=1 << 20)
-        try:
+        mark = f"{mark}.{next(_NUMBERS)}"
+        grants, ruleset = await _confined(key, rulesets, pool)
+        with contextlib.ExitStack() as passed_on, contextlib.ExitStack() as kept:
+            if ruleset is not None:
+                passed_on.callback(os.close, ruleset)
+            ours, theirs = socket.socketpair()
+            passed_on.callback(theirs.close)
+            kept.callback(ours.close)
+            ours.setblocking(False)
+            reading, writing = os.pipe()
+            passed_on.callback(os.close, writing)
+            output = OutputTail(reading)
+            kept.callback(output.close)
+            streams = await asyncio.open_connection(sock=ours, limit=1 << 20)
+            kept.callback(streams[1].close)
             process = await asyncio.create_subprocess_exec(
                 *worker_command(theirs.fileno(), ruleset),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -153,15 +157,7 @@ class WorkerProcess:
                 pass_fds=[each for each in (theirs.fileno(), ruleset) if each is not None],
                 process_group=0,
             )
-        except BaseException:
-            streams[1].close()
-            output.close()
-            raise
-        finally:
-            theirs.close()
-            os.close(writing)
-            if ruleset is not None:
-                os.close(ruleset)
+            kept.pop_all()  # the worker closes that, from here on
         return cls(key, process, ours, streams, output, Confinement(mark, grants, pool))
 
     @property
@@ -317,3 +313,20 @@ class WorkerProcess:
         if not self._exit.done():  # or else the number may belong to another process by now
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGKILL)
+
+
+async def _confined(
+    key: Key, rulesets: Rulesets, pool: Executor
+) -> tuple[Grants, int] | tuple[None, None]:
+    """Return what a process may do, and a descriptor of its ruleset that the caller closes."""
+    asked = pool.submit(rulesets.get, key.access, key.protection, key.root)
+    try:
+        return await asyncio.wrap_future(asked) or (None, None)
+    except asyncio.CancelledError:  # then nobody takes what a thread may still be making
+        asked.add_done_callback(_close_ruleset)
+        raise
+
+
+def _close_ruleset(asked: "Future[tuple[Grants, int] | None]") -> None:
+    if not asked.cancelled() and not asked.exception() and (confined := asked.result()):
+        os.close(confined[1])
