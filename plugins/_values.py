@@ -86,7 +86,7 @@ class ValueReader:
         digits, factor = self._without_unit(bare)
         found = self.form.fullmatch(digits)
         if found is None:
-            return text
+            return text if self.form.fullmatch("1.5") else misfit(text)
         digits = _APART.sub("", found["whole"]) + "." + (found["rest"] or "")
         if digits.strip("+-\u2212") == ".":
             return text
@@ -98,6 +98,18 @@ class ValueReader:
             if text.endswith(unit):
                 return text.removesuffix(unit).rstrip(), factor
         return text, 1
+
+
+def misfit(text: str) -> str:
+    """Return a text that has no decimal comma, so that it is no number to others either.
+
+    The daemon would read 1.5 as it stands, while three digits behind the point are thousands.
+    """
+    try:
+        passes = isfinite(float(text))
+    except ValueError:
+        return text
+    return f"{text} (without a decimal comma)" if passes else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestd.collecting import Naming
+from ingestd.config import Catalogue
 from ingestd.plugins._values import value_reader
 
 
@@ -71,7 +73,6 @@ def test_value_is_a_number(options: dict[str, Any], written: Any, number: float)
         ({"decimal": ","}, "."),
         ({}, [1]),
         ({}, {"a": 1}),
-        ({"decimal": ","}, "21.5"),
         ({"decimal": ","}, "1.2345,6"),
         ({"decimal": ","}, "1.234 567"),
         ({"decimal": ","}, "12,3,4"),
@@ -83,6 +84,16 @@ def test_value_is_a_number(options: dict[str, Any], written: Any, number: float)
 def test_value_that_is_no_number_is_handed_on(options: dict[str, Any], written: Any) -> None:
     """The daemon counts it and shows it; a guess might be wrong by a factor of a thousand."""
     assert value_reader(options).number(written) == written
+
+
+@pytest.mark.parametrize("written", ["21.5", "-0.5", "1e-3.0", "1.2345", " 1.5 "])
+def test_point_where_a_comma_should_be_is_no_number_to_anybody(written: str) -> None:
+    """1.234 of the same source would be a thousand times too large; the daemon reads points."""
+    found = value_reader({"decimal": ","}).number(written)
+    naming = Naming(measurement="m", field="f", tags={}, catalogue=Catalogue())
+
+    assert naming.sort([(1e9, "a", found)], now=1e9).unusable == {"value": 1}
+    assert written.strip() in found
 
 
 @pytest.mark.parametrize(
