@@ -9,6 +9,7 @@ from ingestd.clock import Clock
 from ingestd.collecting import Collectors
 from ingestd.delivery import Deliveries
 from ingestd.disk import Ballast
+from ingestd.errors import StateError
 from ingestd.looplag import LoopWatch
 from ingestd.metrics import HourSummary, Metrics
 from ingestd.systemd import Notifier
@@ -59,9 +60,17 @@ class Upkeep:
     async def tend(self) -> None:
         """Look after the disk space kept back, and keep how far all series have come."""
         ticks = itertools.count(1)
+        problem, told = "", ""
         while True:
             await self.clock.sleep(TEND)
-            await self.blocking(self.ballast.make)
+            try:
+                await self.blocking(self.ballast.make)
+                problem = ""
+            except StateError as exc:
+                problem = str(exc)
+            if problem and problem != told:
+                self.log.error("no disk space can be kept back", problem=problem)
+            told = problem
             if next(ticks) % KEEP_PACES_EVERY == 0:
                 self.collectors.keep_paces()
 
