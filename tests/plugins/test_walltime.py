@@ -290,3 +290,33 @@ def test_arbitrary_text_is_a_zone_or_refused(text: str) -> None:
         assert time_zone(text).key == text
     except ValueError as error:
         assert str(error).startswith("expected")  # noqa: PT017 -- either way is fine
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("minutes", "now"),
+    [
+        ((-30, -15), -10),
+        ((-30, -15, 0), 1),
+        ((-15, 0), 2),
+        ((0, 15), 20),
+        ((-60, -45, -30, -15, 0, 15), 600),
+        ((-45, -30, -15, 0), 3000),
+        ((-75, -60), -58),
+        ((45, 60), 62),
+    ],
+)
+def test_first_answer_of_all_that_lies_in_the_hour(
+    minutes: tuple[int, ...], now: int, order: int
+) -> None:
+    """Its own order is what tells first, and then the time at which it came."""
+    change = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp())
+    how = notation(LOCAL, BERLIN)
+    written = [change + 60 * each for each in minutes][::order]
+    bounds = Bounds(now=change + 60 * now)
+
+    found = settle(
+        [how.read(how.write(time)) for time in written], ["a"] * len(written), bounds=bounds
+    )
+
+    assert found == written
