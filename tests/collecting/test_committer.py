@@ -1,6 +1,7 @@
 """What is on disk is never ahead of the readings."""
 
 import asyncio
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,9 +76,32 @@ class Kept:
         return memory
 
 
+class Position(dict[str, int]):
+    """What can be watched going away."""
+
+
 def receipt() -> Receipt:
     """Return a receipt for one point."""
     return Receipt(1, stores=1, hurry=lambda: None)
+
+
+async def test_states_without_readings_do_not_pile_up_behind_some() -> None:
+    """A source that tells its position often while a store is down costs no memory for it."""
+    async with Kept() as kept:
+        unsafe = receipt()
+        kept.keep(1, unsafe)
+        passed = Position(n=2)
+        seen = weakref.ref(passed)
+
+        kept.committer.commit_behind(Memory(state=passed), [])
+        del passed
+        last = kept.keep(3)
+        gone_early = seen() is None
+        unsafe.settle(1)
+        await kept.committer.committed()
+
+        assert gone_early
+        assert kept.shelf.kept == [last]
 
 
 async def test_state_is_committed_once_its_receipts_are_settled() -> None:

@@ -76,6 +76,9 @@ class StateCommitter:
             self._checkpoints.append(self._unchanged)
             self._unchanged = Checkpoint(memory, unsettled=0)
         self.memory = memory
+        if self._checkpoints and not receipts:  # it waits for nothing that the last one does not
+            self._checkpoints[-1].memory = memory
+            return
         checkpoint = Checkpoint(memory, unsettled=0)
         self._checkpoints.append(checkpoint)
         self._idle.clear()
