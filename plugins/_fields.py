@@ -63,6 +63,15 @@ def compile_path(expression: Any, *, where: str) -> Path:
     return search
 
 
+def is_path(expression: str) -> bool:
+    """Say whether a text is JMESPath."""
+    try:
+        compile_path(expression, where="")
+    except ValueError:
+        return False
+    return True
+
+
 def hint(expression: Any) -> str:
     """Return how to write what looks like a name that is none in JMESPath, for people."""
     if isinstance(expression, int | float) and not isinstance(expression, bool):

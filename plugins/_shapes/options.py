@@ -16,7 +16,7 @@ from .lookups import Lookup, lookup_of
 from .numbers import quick
 from .reader import Find, Reader
 from .records import EVERYTHING, WHOLE, Records, records_of
-from .templates import Fixed, Template, nothing_fixed, template_of
+from .templates import Fixed, Template, is_template, lookup_by, nothing_fixed, template_of
 from .together import plan_of
 
 # Every plugin that reads documents has them under these names.
@@ -178,13 +178,15 @@ def layout_in(options: Mapping[str, Any]) -> Layout:
 
 
 def time_of(options: Mapping[str, Any]) -> Lookup | None:
-    """Return what finds the time of a record, or None.
+    """Return what finds the time of a record, or None: a path, or a template that puts it together.
 
     Raises:
         ValueError: It is no path.
     """
     time = options.get("time")
     known = records_of(options.get("records"))
+    if is_template(time):
+        return lookup_by(template_of(time, known, fixed=nothing_fixed, where="time"))
     return None if time is None else lookup_of(time, known, where="time")
 
 

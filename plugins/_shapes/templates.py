@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ingestd.plugins._fields import is_path
+
 from .lookups import Lookup, lookup_of
 from .records import Node, Records
 
@@ -108,3 +110,18 @@ def template_of(text: Any, records: Records, *, fixed: Fixed, where: str) -> Tem
 
 def missing(_: Node | Any) -> None:
     """Find nothing."""
+
+
+def is_template(text: Any) -> bool:
+    """Say whether what may be a path is a template instead: it begins with a field."""
+    return isinstance(text, str) and FIELD.match(text) is not None and not is_path(text)
+
+
+def lookup_by(template: Template) -> Lookup:
+    """Return what finds a text by filling a template that has fields; nothing if one is missing."""
+
+    def found(*, scoped: bool) -> Callable[[Any], Any]:
+        fill = template.compiled(scoped=scoped)
+        return missing if isinstance(fill, str) else lambda record: fill(record) or None
+
+    return Lookup(None if template.scoped else found(scoped=False), found(scoped=True))

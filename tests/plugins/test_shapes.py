@@ -301,3 +301,28 @@ def test_options_that_are_wrong_are_named(options: dict[str, Any], message: str)
     """Before anything is read."""
     with pytest.raises(ValueError, match=message):
         description_of({"series": "s", "value": "v", **options}, zone=None)
+
+
+def test_time_is_put_together_by_a_template() -> None:
+    """Of fields, keys and what is around; a part that is missing leaves none."""
+    document = {"days": [{"d": "2026-07-01", "at": {"06:00": {"v": 5}, "24:00": {"v": 6}}}]}
+    options = {"records": "days.at.{clock}", "time": "{parent.parent.d}T{clock}Z"}
+
+    found = read(document, **options, series="a", value="v")
+    ((time, *_), (right, *_)) = read(
+        [{"d": "2026-07-01", "v": 5}, {"d": "2026-07-01", "c": "06:00Z", "v": 6}],
+        time="{d} {c}",
+        series="a",
+        value="v",
+    )
+
+    assert [time for time, *_ in found] == [SIX, SIX + 18 * 3600]
+    assert isinstance(time, NoTime)
+    assert (time.reason, right) == ("no_time", SIX)
+
+
+@pytest.mark.parametrize("time", ["{d", "{} {c}", "{a[} {b}"])
+def test_time_that_is_neither_path_nor_template_is_refused(time: str) -> None:
+    """Before anything is read; so is half of one."""
+    with pytest.raises(ValueError, match=r"^time: expected"):
+        read([], time=time, series="a", value="v")
