@@ -308,6 +308,30 @@ async def test_window_that_takes_too_long_is_halved(
         assert (done.status, done.chunk) == (Status.DONE, 10 * HOUR)
 
 
+async def test_windows_stay_small_for_a_while_after_one_that_held_too_much(
+    tmp_path: Path,
+) -> None:
+    """However fast they are read: the next long one would hold too much as well."""
+    async with past(tmp_path) as it:
+        await it.here.start(
+            """
+            from ingestd.errors import ResultTooLarge
+
+            async def run(*, ctx, start=None, end=None, **_):
+                ctx.log.info("window", start=int(start.timestamp()), end=int(end.timestamp()))
+                if (end - start).total_seconds() > 3600:
+                    raise ResultTooLarge("one hour at most")
+                yield {"readings": [(start.timestamp(), "level", 1)]}
+            """,
+            every=1e9,
+        )
+        done = await it.ended(await it.ask(hours(20), chunk=2 * HOUR))
+
+        assert done.status is Status.DONE
+        asked = [(end - start) / HOUR for start, end in it.windows()]
+        assert asked == [2, *[1] * 9, 2, *[1] * 9, 2, 1, 1]
+
+
 async def test_degraded_window_counts_as_done(tmp_path: Path) -> None:
     """What the plugin said is kept, without secrets."""
     async with past(tmp_path) as it:

@@ -15,6 +15,7 @@ is halved, until its pieces can be read.
 """
 
 import asyncio
+import math
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -40,6 +41,7 @@ BACKOFF: Final = Backoff(first=10.0, longest=300.0)
 LOOK_AT_STORES: Final = 1.0  # seconds
 STORE_PATIENCE: Final = 30.0  # seconds
 WITH_EASE: Final = 0.25  # of the timeout
+KEEP_SMALL: Final = 8  # windows after one that held too much; those beside it hold as much
 FAILED: Final = "failed, and is tried again every few minutes"
 TOO_LONG: Final = "is too long, and is tried again in shorter windows"
 
@@ -110,6 +112,7 @@ class Backfill:
         self._http = collector.setup.http.beside()
         self._pace = ReadingRate(record.rate, clock=services.clock)
         self._longest = record.chunk  # seconds that a window may be long to be read in time
+        self._keep_small = 0  # so many windows do not grow, however easily they are read
         self._again, self._stopping = asyncio.Event(), False
         self.running: WindowRun | None = None
 
@@ -200,6 +203,8 @@ class Backfill:
             self._stand(Status.PAUSED, str(error))
         except (RunTimeout, ResultTooLarge) as error:
             self._longest = max(SHORTEST_WINDOW, (window[1] - window[0]) / 2)
+            if isinstance(error, ResultTooLarge):
+                self._keep_small = KEEP_SMALL
             await self._failed(window, str(error), TOO_LONG)
         except PluginError as error:
             await self._failed(window, str(error))
@@ -260,7 +265,9 @@ class Backfill:
 
     def _reach_out(self, seconds: float) -> None:
         """Let windows that were halved grow again, if one has ended long before its deadline."""
-        if seconds < (self.collector.config.timeout or 0) * WITH_EASE:
+        if self._keep_small:
+            self._keep_small -= 1
+        elif seconds < (self.collector.config.timeout or math.inf) * WITH_EASE:
             self._longest = min(self.record.chunk, self._longest * 2)
 
     async def _move_on(self, run: WindowRun, window: Span) -> None:
