@@ -40,6 +40,14 @@ class Absence:
     end_us: int
     asked: float
 
+    @classmethod
+    def in_seconds(
+        cls, series: str, tags: Mapping[str, str], start: float, end: float, *, asked: float
+    ) -> Self:
+        """Return one whose times are told as those of the API, in seconds since the Unix epoch."""
+        pairs = tuple(sorted(tags.items()))
+        return cls(series, pairs, round(start * SECOND_US), round(end * SECOND_US), asked)
+
 
 class Absences:
     """Those of one collector, to be looked up."""
@@ -53,12 +61,12 @@ class Absences:
     def of_json(cls, found: Iterable[Mapping[str, Any]]) -> Self:
         """Return what the API lists."""
         return cls(
-            Absence(
+            Absence.in_seconds(
                 each["series"],
-                tuple(sorted(each["tags"].items())),
-                round(each["start"] * SECOND_US),
-                round(each["end"] * SECOND_US),
-                each.get("asked", 0.0),
+                each["tags"],
+                each["start"],
+                each["end"],
+                asked=each.get("asked", 0.0),
             )
             for each in found
         )

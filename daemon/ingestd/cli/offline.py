@@ -259,12 +259,8 @@ class Offline:
         """Keep what the source of a collector does not have."""
         asked = time.time()
         found = [
-            Absence(
-                each["series"],
-                tuple(sorted(each["tags"].items())),
-                round(each["start"] * MICROSECONDS),
-                round(each["end"] * MICROSECONDS),
-                asked,
+            Absence.in_seconds(
+                each["series"], each["tags"], each["start"], each["end"], asked=asked
             )
             for each in holes
         ]

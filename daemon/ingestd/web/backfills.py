@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ingestd.backfilling import DEFAULT_CHUNK, SECOND_US, Absence, absent
+from ingestd.backfilling import DEFAULT_CHUNK, Absence, absent
 from ingestd.web.call import Call, Nothing, Route, get, number_in, post
 from ingestd.web.problems import Refusal
 
@@ -71,13 +71,7 @@ async def note_absent(call: Call[Nothing, Absent]) -> dict[str, Any]:
     """Keep what the source of a collector does not have."""
     asked = call.daemon.clock.now()
     found = [
-        Absence(
-            each.series,
-            tuple(sorted(each.tags.items())),
-            round(each.start * SECOND_US),
-            round(each.end * SECOND_US),
-            asked,
-        )
+        Absence.in_seconds(each.series, each.tags, each.start, each.end, asked=asked)
         for each in call.body.holes
     ]
     await call.daemon.backfills.note_absent(_collector(call), found)
