@@ -230,6 +230,8 @@ class Position:
         behind, patience = self._window.behind, self._cursor.patience
         if self._cursor.windows.span is None or self._window.until > self._now - patience:
             return
+        if self.newest is not None and self.newest >= behind:
+            return
         if self._seen is None and self.newest is not None:
             self._passed.append((self.newest, behind))
         self._reach(behind)

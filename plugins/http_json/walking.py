@@ -55,12 +55,18 @@ class Walk:
         """
         cursor, now = self._setup.cursor, self._now
         position = Position(cursor, newest=newest, now=now, backfill=start is not None)
+        asked: Request | None = None
         for window in cursor.spans(newest=newest, now=now, start=start, end=end):
             if self._ctx.stopping:
                 break
+            request = self._setup.template.request(cursor.windows.writer(window))
             position.begin(window)
-            last = True
-            async with aclosing(self._window(window, position)) as found:
+            if request == asked:  # as of a file for each month, of which a window is a day
+                nothing = Page(request, 1, None, [], None)
+                yield {"readings": [], **position.after(nothing, last=True, full=False)}
+                continue
+            asked, last = request, True
+            async with aclosing(self._window(window, request, position)) as found:
                 async for result, ends in found:
                     yield result
                     last = ends
@@ -70,7 +76,7 @@ class Walk:
             self._ctx.note(note)
 
     async def _window(
-        self, window: Window, position: Position
+        self, window: Window, request: Request, position: Position
     ) -> AsyncGenerator[tuple[dict[str, Any], bool], None]:
         """Yield the results of a window, each with whether its page is the last one."""
         setup = self._setup
@@ -78,7 +84,6 @@ class Walk:
         begin = -inf if window.since is None else window.since
         bounds = Bounds(after=begin, now=self._now + setup.cursor.ahead, read=position.newest)
         missing = Missing(setup.shape)
-        request = setup.template.request(setup.cursor.windows.writer(window))
         async with aclosing(self._pages(request)) as pages:
             async for page, last in pages:
                 found = await readings_of(setup.shape, page)

@@ -107,3 +107,42 @@ def test_ahead_needs_an_end_to_ask_for() -> None:
     problems = check(url="http://h/", **PLAIN, since_param="from", ahead="2d")
 
     assert problems == ["ahead: expected {until} or {last} in url, query or body"]
+
+
+async def test_a_file_for_each_month_is_asked_for_once_in_a_run() -> None:
+    """However many days of it are asked for; one that is empty for long is passed."""
+    asked_for: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked_for.append(request.path)
+        data = rows(60, 86_400) if request.path.endswith("2026-07") else []
+        return web.json_response({"data": data})
+
+    window = {"span": "1d", "lookback": "100d", "patience": "30d"}
+    async with serving(handler) as url, context(now=NOW) as ctx:
+        where = f"{url}/{{since:%Y-%m}}"
+        results = await collect(run, ctx=ctx, url=where, **PLAIN, **window)
+        reached = [each["newest"] for each in results if "newest" in each]
+        months, asked_for = asked_for, []
+        await collect(run, ctx=ctx, url=where, newest=reached[-1], **PLAIN, **window)
+
+    assert [path.rpartition("/")[2] for path in months] == [
+        "2026-03",
+        "2026-04",
+        "2026-05",
+        "2026-06",
+        "2026-07",
+    ]
+    assert asked_for == months[-1:]
+    assert reached == sorted(reached)
+    assert reached[-1] == NOON - 60
+
+
+async def test_months_without_anything_are_passed_in_one_run() -> None:
+    """Up to where patience ends."""
+    window: dict[str, Any] = {"span": "1d", "lookback": "100d", "patience": "30d"}
+    queries, results = await asked([], **PLAIN, query={"month": "{since:%Y-%m}"}, **window)
+
+    reached = [each["newest"] for each in results if "newest" in each]
+    assert [each["month"][-1] for each in queries] == ["3", "4", "5", "6", "7"]
+    assert reached[-1] == datetime(2026, 6, 1, tzinfo=UTC).timestamp()
