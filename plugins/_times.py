@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isfinite
-from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.plugins._isotimes import iso_time
 from ingestd.plugins._limits import LONGEST_NUMBER, MILLISECONDS
 from ingestd.plugins._patterns import LONGEST, UTC_NAMES, Pattern, Told, month_of, whole, zoned
+from ingestd.plugins._readings import column
 from ingestd.plugins._walltime import (
     NO_BOUNDS,
     Bounds,
@@ -346,11 +346,11 @@ def _brief(value: Any) -> str:
 
 
 def settle_readings(
-    readings: list[tuple[Any, ...]],
+    readings: Sequence[tuple[Any, ...]],
     *,
     before: Sequence[tuple[Any, ...]] = (),
     bounds: Bounds | Sequence[Bounds] = NO_BOUNDS,
-) -> list[tuple[Any, ...]]:
+) -> Sequence[tuple[Any, ...]]:
     """Return readings with an instant for each time that came twice, as ``settle`` does.
 
     Args:
@@ -358,7 +358,7 @@ def settle_readings(
         before: Those of the answer before this one.
         bounds: Of all of them, or of each.
     """
-    if Twice not in set(map(type, map(itemgetter(0), readings))):
+    if Twice not in set(map(type, column(readings, 0))):
         return readings
     last = {_key(each): each[0] for each in before if type(each[0]) in {float, int}}
     keys = [_key(reading) for reading in readings]

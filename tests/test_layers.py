@@ -49,6 +49,7 @@ RULES: Final = frozenset(
         "_listening",
         "_isotimes",
         "_patterns",
+        "_readings",
         "_retryafter",
         "_times",
         "_units",

@@ -3,10 +3,12 @@
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
+from ingestd.plugins._readings import Reading
+
 from .checking import check_shape
 from .numbers import is_quick
 from .options import OPTIONS, Description, description_of
-from .reader import Reader, Reading
+from .reader import Reader
 from .records import WHOLE, look, shown
 from .templates import NOT_FIXED, Fixed
 

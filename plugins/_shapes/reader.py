@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from itertools import chain
 from typing import Any, Final
 
 from ingestd.plugins._documents import Listed
 from ingestd.plugins._isotimes import iso_time
+from ingestd.plugins._readings import Reading, by_turns
 from ingestd.plugins._times import Notation
 
 from .layouts import Layout, one_by_one
@@ -15,7 +15,6 @@ from .plus import later
 from .records import EVERYTHING, Node, Records, look
 from .together import Plan
 
-Reading = tuple[Any, ...]
 Find = Callable[[Any], Any]
 # From so many records on it pays to read them together.
 MANY: Final = 8
@@ -78,7 +77,7 @@ class Reader:
             return None
         return self.records.plain if self.records else None
 
-    def readings(self, records: Sequence[Any], *, now: Any = NOW) -> list[Reading]:
+    def readings(self, records: Sequence[Any], *, now: Any = NOW) -> Sequence[Reading]:
         """Return the readings of records, the unusable ones too: the daemon counts those.
 
         Args:
@@ -87,7 +86,7 @@ class Reader:
         """
         return self.compiled()(records, now)
 
-    def compiled(self) -> Callable[[Sequence[Any], Any], list[Reading]]:
+    def compiled(self) -> Callable[[Sequence[Any], Any], Sequence[Reading]]:
         """Return ``readings``, prepared to be called often."""
         moment, fixed, time_of, values = self._moment(), self._fixed_tags(), self.time, self.values
         plus = self.plus
@@ -96,11 +95,11 @@ class Reader:
         plan = None if self.tags else self.plan
         iso = self.notation.time_format in ISO
 
-        def read(records: Sequence[Any], now: Any) -> list[Reading]:
+        def read(records: Sequence[Any], now: Any) -> Sequence[Reading]:
             if plan is not None and len(records) >= MANY:
-                columns = plan.read(records, moment=moment, iso=iso, now=now)
-                if columns is not None:
-                    return in_turn(columns)
+                together = plan.read(records, moment=moment, iso=iso, now=now)
+                if together is not None:
+                    return by_turns(together)
             time, rest = now, alike
             found: list[Reading] = []
             for record in records:
@@ -148,10 +147,3 @@ class Reader:
     def shown(self, records: Sequence[Any]) -> str:
         """Describe the first of some records, for people."""
         return look(None, records[0].value if self.scoped else records[0])
-
-
-def in_turn(columns: Sequence[list[Reading]]) -> list[Reading]:
-    """Return the first of each column, then the second, and so on; columns are of one length."""
-    return (
-        columns[0] if len(columns) == 1 else list(chain.from_iterable(zip(*columns, strict=True)))
-    )

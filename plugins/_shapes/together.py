@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ingestd.plugins._documents import Table
 from ingestd.plugins._isotimes import alike
+from ingestd.plugins._readings import Readings
 
 from .lookups import Lookup
 from .numbers import is_quick, plain_numbers
@@ -92,7 +93,7 @@ class Plan:
 
     def read(
         self, records: Sequence[Any], *, moment: Callable[[Any], Any], iso: bool, now: Any
-    ) -> list[list[tuple[Any, Any, Any]]] | None:
+    ) -> list[Readings] | None:
         """Return the readings of records for each value, or None if they are not that simple.
 
         Args:
@@ -112,7 +113,7 @@ class Plan:
             names = each.names(fields[each.field or each.value])
             if names is None:
                 return None
-            found.append(list(zip(times, names, each.numbers(fields[each.value]), strict=True)))
+            found.append(Readings(times, names, each.numbers(fields[each.value])))
         return found
 
     @property

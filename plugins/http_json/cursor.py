@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf, isfinite
-from operator import itemgetter
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins._limits import MILLISECONDS
+from ingestd.plugins._readings import column
 
 from .paging import Page
 from .rounding import SECOND
@@ -165,7 +165,7 @@ class Position:
         """
         if not self._active:
             return
-        times = list(map(itemgetter(0), readings))
+        times = column(readings, 0)
         if datetime in set(map(type, times)) and any(
             type(time) is datetime and time.tzinfo is None for time in times
         ):
@@ -174,7 +174,7 @@ class Position:
             )
         first, last = ends_of(times)
         self._oldest, self._latest = min(self._oldest, first), max(self._latest, last)
-        if are_finite(list(map(itemgetter(2), readings))):
+        if are_finite(column(readings, 2)):
             return
         for reading in readings:
             value = reading[2]

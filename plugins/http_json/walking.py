@@ -10,6 +10,7 @@ from math import inf
 from typing import Any, Final
 
 from ingestd.plugins._answers import AnswerError, bare
+from ingestd.plugins._readings import Reading, behind_each_other
 from ingestd.plugins._shapes import Reader
 from ingestd.plugins._times import Bounds, settle_readings
 
@@ -22,7 +23,7 @@ from .source import NOTHING
 from .windows import Window
 
 # Between so many records others get their turn on the event loop.
-SLICE: Final = 500
+SLICE: Final = 1000
 
 
 class Walk:
@@ -80,7 +81,7 @@ class Walk:
     ) -> AsyncGenerator[tuple[dict[str, Any], bool], None]:
         """Yield the results of a window, each with whether its page is the last one."""
         setup = self._setup
-        before: list[tuple[Any, ...]] = []
+        before: Sequence[Reading] = []
         begin = -inf if window.since is None else window.since
         bounds = Bounds(after=begin, now=self._now + setup.cursor.ahead, read=position.newest)
         missing = Missing(setup.shape)
@@ -208,10 +209,11 @@ def records_in(document: Any, shape: Reader, refusal: Refusal | None) -> list[An
     return shape.records_of(document)
 
 
-async def readings_of(shape: Reader, page: Page) -> list[tuple[Any, ...]]:
+async def readings_of(shape: Reader, page: Page) -> Sequence[Reading]:
     """Return the readings of a page, letting others run in between."""
-    readings: list[tuple[Any, ...]] = []
+    parts: list[Sequence[Reading]] = []
+    read = shape.compiled()
     for at in range(0, len(page.records), SLICE):
-        readings += shape.readings(page.records[at : at + SLICE])
+        parts.append(read(page.records[at : at + SLICE], None))
         await asyncio.sleep(0)
-    return readings
+    return behind_each_other(parts)

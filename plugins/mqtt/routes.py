@@ -236,9 +236,9 @@ class Routes:
         self.entries = tuple(entries)
         self._zone = zone
         self._known: dict[str, Callable[[Message], list[Reading]]] = {}
-        self._before: list[Reading] = []  # the latest, if there is a zone
+        self._before: Sequence[Reading] = []  # the latest, if there is a zone
 
-    def readings(self, messages: Iterable[Message]) -> list[Reading]:
+    def readings(self, messages: Iterable[Message]) -> Sequence[Reading]:
         """Return the readings of messages, the unusable ones too: the daemon counts those."""
         found: list[Reading] = []
         arrivals: list[tuple[int, float]] = []
@@ -254,7 +254,7 @@ class Routes:
 
     def _settled(
         self, found: list[Reading], arrivals: Sequence[tuple[int, float]]
-    ) -> list[Reading]:
+    ) -> Sequence[Reading]:
         """Return readings with an instant for each local time that comes twice.
 
         Args:

@@ -7,6 +7,8 @@ import pytest
 
 from ingestd.config.catalogue import SeriesDescription
 from ingestd.plugins._limits import LATEST
+from ingestd.plugins._readings import Readings
+from ingestd.plugins._times import NoTime, Twice
 from tests.support.readings import NOW, naming, point
 
 
@@ -86,3 +88,34 @@ def test_series_is_described_by_the_catalogue_first() -> None:
 
     assert (series.measurement, series.field, series.unit, value) == ("power", "celsius", "C", 8.0)
     assert (plain.measurement, plain.field, plain.unit) == ("power", "kw", "")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [],
+        [(5, "flow", 7)],
+        [(5, "level", inf), (6, "level", "x"), (7, "level", None)],
+        [(nan, "level", 1), (NoTime("no time"), "level", 1), (None, "level", True)],
+        [(Twice(1_700_000_000.0, 1_700_003_600.0), "level", 1)],
+        [(5, "", 1), (5, 7, 1), (5, ["level"], 1)],
+        [(5, "level", 10**400), (5.5, "level", 1), (5.5, "level", 2)],
+    ],
+    ids=str,
+)
+def test_columns_become_the_points_of_their_readings(odd: list[Any]) -> None:
+    """Where all are ordinary and where some are not."""
+    rows = [*((n, name, n + 0.5) for n in range(10, 90) for name in ("level", "heat")), *odd]
+    columns = Readings(*map(list, zip(*rows, strict=True)))
+
+    found, judge = (naming().sort(readings, now=NOW) for readings in (columns, rows))
+
+    assert [(each.name, us, value) for each, us, value in found.points] == [
+        (each.name, us, value) for each, us, value in judge.points
+    ]
+    assert (found.newest_us, found.samples) == (judge.newest_us, judge.samples)
+
+
+def test_no_readings_are_no_points() -> None:
+    """As a list and as columns."""
+    assert naming().sort(Readings([], [], []), now=NOW).points == naming().sort([], now=NOW).points

@@ -12,6 +12,7 @@ from ingestd.contract.builtins import result_as_builtins
 from ingestd.contract.memory import Memory, remember
 from ingestd.contract.result import Result, take_apart
 from ingestd.errors import ResultError
+from ingestd.plugins._readings import Readings
 from ingestd.records import yamlvalues
 from ingestd.worker import wire
 from tests.support.deadline import WITHIN
@@ -169,6 +170,14 @@ def test_derived_types_become_plain_ones() -> None:
 def test_what_cannot_be_kept_is_refused_by_name(result: object, said: str) -> None:
     """The run fails with an error that says where to look."""
     assert refusal(result) == said
+
+
+def test_readings_may_be_columns() -> None:
+    """They stay so in this process, and are a list of tuples in what another one sends."""
+    readings = Readings([1, 2], ["a", "b"], [np.float64(5), 6])
+
+    assert take_apart({"readings": readings}).readings is readings
+    assert result_as_builtins({"readings": readings})["readings"] == [(1, "a", 5.0), (2, "b", 6)]
 
 
 def test_failure_of_lazy_readings_is_told() -> None:

@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = {"qos": 1}
 def readings(entry: Any, topic: str, payload: bytes, **defaults: Any) -> list[tuple[Any, ...]]:
     """Return the readings of one message that arrived at time 7."""
     routes = Routes([route(entry, {**DEFAULTS, **defaults})], zone=None)
-    return routes.readings([Message(topic, payload, 7.0, 1, 1)])
+    return [*routes.readings([Message(topic, payload, 7.0, 1, 1)])]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_messages_that_waited_come_in_several_batches() -> None:
     """The order goes on from one to the next."""
     late = NIGHT[-1] + 6 * 3600
     read = routes()
-    found = []
+    found: list[Any] = []
     for at in range(0, 16, 4):
         found += read.readings([message(shown(time), late) for time in NIGHT[at : at + 4]])
 

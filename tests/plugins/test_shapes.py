@@ -13,7 +13,7 @@ SIX = 1_782_885_600  # in the morning of 2026-07-01, in UTC
 def read(document: Any, **options: Any) -> list[Reading]:
     """Return the readings of a document."""
     reader = description_of(options, zone=None).reader()
-    return reader.readings(reader.records_of(document))
+    return [*reader.readings(reader.records_of(document))]
 
 
 def test_template_with_a_missing_part_is_empty() -> None:

@@ -17,7 +17,7 @@ VALUE: dict[str, Any] = {"series": "s", "value": "v"}
 def read(document: Any, zone: str = "UTC", **options: Any) -> list[Reading]:
     """Return the readings of a document."""
     reader = description_of(options, zone=ZoneInfo(zone)).reader()
-    return reader.readings(reader.records_of(document))
+    return [*reader.readings(reader.records_of(document))]
 
 
 def test_seconds_are_numbers_or_their_text() -> None:

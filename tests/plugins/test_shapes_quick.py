@@ -157,4 +157,4 @@ def test_many_records_are_read_as_one_by_one(options: dict[str, Any], records: l
     together = reader.readings(records, now=7)
 
     assert reader.plan is not None
-    assert repr(together) == repr(replace(reader, plan=None).readings(records, now=7))
+    assert repr([*together]) == repr(replace(reader, plan=None).readings(records, now=7))

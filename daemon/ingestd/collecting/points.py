@@ -6,7 +6,7 @@ reading, which also finds out what is wrong with it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from math import isfinite
@@ -26,6 +26,7 @@ from ingestd.contract import reading_as_builtins, safe_repr
 from ingestd.errors import ReadingError
 from ingestd.model import MICROSECONDS, Point, Series, Tags
 from ingestd.plugins._limits import is_name, is_tag, name_problem
+from ingestd.plugins._readings import Readings
 from ingestd.plugins._times import NoTime, Twice
 
 SAMPLES: Final = 5
@@ -210,10 +211,8 @@ class Naming:
 
     def _ordinary(self, readings: Sequence[Any], *, now: float) -> Conversion | None:
         """Return what becomes of readings that need no second look, or None."""
-        if not set(map(type, readings)) <= {tuple, list}:
-            return None
         try:
-            times, names, values = zip(*readings, strict=True)
+            times, names, values = columns_of(readings)
             kinds = set(map(type, values))
             if not kinds | set(map(type, times)) <= {float, int}:
                 return None
@@ -280,6 +279,19 @@ class Naming:
             unit=said.unit,
         )
         return ScaledSeries(series, said.scale, said.offset, said.low, said.high)
+
+
+def columns_of(readings: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Return the times, the series and the values of readings.
+
+    Raises:
+        ValueError: Not all are of three parts.
+    """
+    if type(readings) is Readings:
+        return readings.columns
+    if not set(map(type, readings)) <= {tuple, list}:
+        raise ValueError("expected tuples")
+    return zip(*readings, strict=True)
 
 
 def newest_of(

@@ -13,6 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from ingestd.errors import ResultError
+from ingestd.plugins._readings import Readings
 
 DEEPEST_RESULT: Final = 50  # levels of containers
 
@@ -188,13 +189,13 @@ def check_spelling(parts: Mapping[str, Any]) -> None:
             raise ResultError(f"expected 'readings' as the name of its readings, got {name!r}")
 
 
-def listed(readings: object) -> list[Any]:
-    """Return the readings of a result, which may be any iterable or None, as a list.
+def listed(readings: object) -> Sequence[Any]:
+    """Return the readings of a result, which may be any iterable or None, as a list or columns.
 
     Raises:
         ResultError: They are no such, or fail when they are listed.
     """
-    if type(readings) is list:
+    if type(readings) is list or type(readings) is Readings:
         return readings
     # An empty dict has nothing to store, as an empty list has; scripts of hosts begin with one.
     if readings is None or (isinstance(readings, Mapping) and not readings):

@@ -1,6 +1,6 @@
 """Documents in a shape and a format that the operator describes, sent to a path of their own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -70,7 +70,7 @@ def known(message: Message, field: str) -> Any:
     return NOT_FIXED
 
 
-def take(readings: list[Reading], found: Found, message: Message) -> None:
+def take(readings: Sequence[Reading], found: Found, message: Message) -> None:
     """Add readings to what was found; count those that cannot be stored.
 
     Raises:
