@@ -145,12 +145,12 @@ class NdjsonFeed:
         return self._read(self._rest), None
 
     def _read(self, block: bytes) -> list[Any]:
-        lines = [line for line in block.splitlines() if line.strip()]
+        lines = block.strip()
         try:
-            found: list[Any] = orjson.loads(b"[%b]" % b",".join(lines))
-        except orjson.JSONDecodeError:
+            found: list[Any] = orjson.loads(b"[%b]" % lines.replace(b"\n", b","))
+        except orjson.JSONDecodeError:  # also of lines that are empty, or end otherwise
             found = []
-        if len(found) != len(lines):
+        if len(found) != lines.count(b"\n") + bool(lines):
             found = ndjson_in(block, strict=not self._good)
         self._good = self._good or bool(found)
         return found

@@ -9,9 +9,9 @@ from ingestd.plugins._answers import NO_ANSWER, Answer, AnswerError, answer_of, 
 from ingestd.plugins._documents import DocumentError, Feed, Format, joined
 from ingestd.plugins._shapes import Reader
 
-CHUNK: Final = 128 * 1024
-# So many records make a result; fewer cost the daemon more for each.
-MANY: Final = 4000
+CHUNK: Final = 48 * 1024
+# So many records make a result; fewer cost the daemon more for each, and more take memory.
+MANY: Final = 1500
 
 
 class Arriving:
