@@ -120,6 +120,7 @@ def test_elements_that_are_alike_are_read_as_by_a_parser(head: str) -> None:
         alike(f"{head}{ROW * 9}{other}{ROW * 9}</list></d>".encode(), size=300)
 
 
+@pytest.mark.slow  # hundreds of documents
 def test_elements_that_only_look_like_some_are_read_as_by_a_parser() -> None:
     """In comments and the like, in other elements, or behind something that is wrong."""
     for begin, end in product(AROUND, AROUND):
