@@ -219,7 +219,7 @@ def _expression(tree: Mapping[str, Any]) -> str:
 
 
 def merged(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield spans in order, those that touch or overlap as one."""
+    """Yield spans in order, those that overlap as one."""
     last: tuple[int, int] | None = None
     for start, end in sorted(spans):
         if last is not None and start < last[1]:
