@@ -5,7 +5,8 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 
 from .errors import DocumentError
 from .feeds import Feed
-from .formats import FORMATS, OPTIONS, Format, Listed, format_of
+from .formats import FORMATS, OPTIONS, Format, format_of
+from .listed import Headed, Listed
 from .tables import Table, joined
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "DocumentError",
     "Feed",
     "Format",
+    "Headed",
     "Listed",
     "Table",
     "format_of",

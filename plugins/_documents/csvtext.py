@@ -81,6 +81,11 @@ class CsvRows:
         except csv.Error as error:
             raise DocumentError("CSV", why=str(error)) from None
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the columns, as far as they are known."""
+        return self._names or ()
+
     def _is_padded(self, text: str) -> bool:
         if self._delimiter == WHITESPACE:
             return False

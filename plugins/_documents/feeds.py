@@ -15,6 +15,7 @@ import orjson
 
 from .csvtext import Csv, CsvRows
 from .jsontext import json_in, ndjson_in
+from .listed import Headed
 from .texts import decoded_more, decoder_of
 
 # Keys before a list are few; what is longer is read as a whole.
@@ -169,6 +170,7 @@ class CsvFeed:
         self._rows, self._start, self._rest = CsvRows(csv), b"", ""
         self._charset, self._said = charset, said
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._seen = False  # whether there was a line
 
     def feed(self, data: bytes) -> Sequence[Any]:
         """Return the records in the lines that are whole."""
@@ -176,9 +178,15 @@ class CsvFeed:
 
     def close(self) -> tuple[Sequence[Any], Any]:
         """Return the record in the last line."""
-        return self._read(b"", last=True), None
+        found = self._read(b"", last=True)
+        return found, None if found or self._seen else Headed(self._rows.names)
 
     def _read(self, data: bytes, *, last: bool) -> Sequence[Any]:
+        found = self._records(data, last=last)
+        self._seen = self._seen or bool(found)
+        return found
+
+    def _records(self, data: bytes, *, last: bool) -> Sequence[Any]:
         if self._decoder is None:
             self._start += data
             if len(self._start) < LONGEST_MARK and not last:

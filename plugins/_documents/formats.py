@@ -12,6 +12,7 @@ from .csvtext import Csv, CsvRows, csv_of
 from .errors import DocumentError
 from .feeds import CsvFeed, Feed, JsonFeed, NdjsonFeed
 from .jsontext import is_ndjson, is_utf8, json_in, ndjson_in
+from .listed import Headed, Listed
 from .members import chosen, pattern_of
 from .packing import GZIP, ZIP, unpacked
 from .texts import charset_of, decoded
@@ -35,10 +36,6 @@ ENDINGS: Final = {
 
 PAGES: Final = (".htm", ".html")
 OF_KIND: Final = {"entsoe": "xml", "senml": "json"}  # what the names of files call a format
-
-
-class Listed(list[Any]):
-    """A document that is nothing but records, one behind the other, as in CSV."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +124,7 @@ class Format:
         """
         name = self.name if self.name != AUTO else kind or kind_in(data)
         if name in LISTS:
-            return Listed(self._listed(name, data, said))
+            return self._listed(name, data, said)
         if name == "xml":
             return xml_in(data, charset=self.charset, said=said)
         try:
@@ -137,15 +134,21 @@ class Format:
                 return Listed(ndjson_in(data, charset=self.charset, said=said))
             raise
 
-    def _listed(self, name: str, data: bytes, said: str | None) -> Iterable[Any]:
+    def _listed(self, name: str, data: bytes, said: str | None) -> Listed:
+        if name != "csv":
+            return Listed(self._records(name, data, said))
+        rows = CsvRows(self.csv)
+        found = Listed(rows.records(decoded(data, charset=self.charset, said=said)))
+        return found or Headed(rows.names)
+
+    def _records(self, name: str, data: bytes, said: str | None) -> Iterable[Any]:
         if name == "ndjson":
             return ndjson_in(data, charset=self.charset, said=said)
         if name == "senml":
             return senml.records(json_in(data, charset=self.charset, said=said))
         if name == "entsoe":
             return entsoe.records(xml_in(data, charset=self.charset, said=said), zone=self.zone)
-        text = decoded(data, charset=self.charset, said=said)
-        return influx.records(text) if name == "influx" else CsvRows(self.csv).records(text)
+        return influx.records(decoded(data, charset=self.charset, said=said))
 
 
 def kind_of(said: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from ingestd.plugins._documents import Listed
+from ingestd.plugins._documents import Headed, Listed
 from ingestd.plugins._isotimes import iso_time
 from ingestd.plugins._readings import Reading, by_turns
 from ingestd.plugins._times import Notation
@@ -64,11 +64,26 @@ class Reader:
         Raises:
             ValueError: They are not where, or how, they were said to be.
         """
+        if isinstance(document, Headed):
+            self._check_names(document.names)
         if self.records is None and not isinstance(document, Listed):
             return [Node(document, None, None)] if self.scoped else [document]
         holders = (self.records or EVERYTHING).holders(document)
         nodes = [node for holder in holders for node in self.layout(holder)]
         return nodes if self.scoped else [node.value for node in nodes]
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        """Refuse a table without lines that has none of the columns, since it is most likely none.
+
+        Raises:
+            ValueError: It is one.
+        """
+        wanted = [] if self.plan is None else [each.value for each in self.plan.values]
+        if names and wanted and not set(wanted) & set(names):
+            raise ValueError(
+                f"records: expected lines with {', '.join(wanted)}, got none below "
+                f"{', '.join(names)[:200]!r}"
+            )
 
     @property
     def steps(self) -> tuple[str, ...] | None:

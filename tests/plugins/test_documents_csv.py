@@ -7,6 +7,7 @@ import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import pytest
 from aiohttp import web
 
+from ingestd.plugins._answers import AnswerError
 from ingestd.plugins._documents import DocumentError, format_of
 from tests.support.jsonsource import answers
 
@@ -134,3 +135,29 @@ async def test_a_document_of_such_lines_is_told() -> None:
     )
 
     assert "4 fields for 2 names: ['1', '', '', '5']" in result["script_error"]
+
+
+@pytest.mark.parametrize("paging", [None, {"type": "page", "param": "page", "size": 100}])
+@pytest.mark.parametrize("text", ["Your API key is invalid\n", "error: key, invalid", "x;y\r\n"])
+async def test_names_without_lines_and_without_the_column_are_no_table(
+    text: str, paging: object
+) -> None:
+    """A text that says why there is none would be a table that has nothing new."""
+    reply = web.Response(text=text, content_type="text/csv")
+    with pytest.raises(AnswerError, match="records: expected lines with v, got none below"):
+        await answers(reply, format="csv", time="t", series="a", value="v", paging=paging)
+
+
+@pytest.mark.parametrize("paging", [None, {"type": "page", "param": "page", "size": 100}])
+@pytest.mark.parametrize("text", ["t,v\n", "t,v", "", "# none\nt,v\n"])
+async def test_names_without_lines_are_a_table_that_has_nothing_new(
+    text: str, paging: object
+) -> None:
+    """So it is each night for some, and for ever where nothing is measured."""
+    reply = web.Response(text=text, content_type="text/csv")
+
+    found = await answers(
+        reply, csv={"comment": "#"}, time="t", series="a", value="v", paging=paging
+    )
+
+    assert [each["readings"] for each in found] == [[]]
