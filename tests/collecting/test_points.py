@@ -437,3 +437,14 @@ def test_a_collector_names_its_measurement_and_field(
     series, _, _ = naming_of(config, Catalogue({})).point((1, "level", 1), now=NOW)
 
     assert (series.measurement, series.field) == expected
+
+
+@pytest.mark.parametrize("in_worker", [True, False])
+@pytest.mark.parametrize(("reading", "got"), [(None, "None"), ("abc", "'abc'"), (5, "5")])
+def test_what_is_no_reading_is_shown_as_it_was_written(
+    reading: Any, got: str, *, in_worker: bool
+) -> None:
+    """Also where it comes from a worker process, which describes what it cannot send."""
+    sent = result_as_builtins({"readings": [reading]})["readings"] if in_worker else [reading]
+
+    assert refused(*sent).first["shape"] == f"expected (time, series, value), got {got}"

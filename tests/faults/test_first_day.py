@@ -126,6 +126,7 @@ def collectors(urls: dict[str, str]) -> dict[str, Any]:
         "unscheduled": {"plugin": "good"},
         "off": {"plugin": "good", "every": "1s", "enabled": False},
         "seldom": {"plugin": "good", "cron": "0 0 1 1 *"},
+        "option": ours["hall"] | {"params": {"nn": 1}},
     }
 
 
@@ -160,6 +161,7 @@ def test_status_names_each_mistake(
         pytest.fail(f"status does not say {seen}:\n{cli('status').out}")
     status = cli("status").out
     assert "disabled    off\n" in status
+    assert "collectors.option.params: 'nn' is not declared by 'hall'; known here: n" in status
     assert "seldom is first due in " in status
     assert "blocks has held up the event loop at" in status
 

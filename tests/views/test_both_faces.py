@@ -53,7 +53,7 @@ QUESTIONS: Final[dict[str, Question]] = {
 # Only a running daemon knows these; the keys are there without one, too.
 MOVING: Final = frozenset(
     {
-        *("pid", "started", "uptime", "loaded_at"),
+        *("pid", "started", "uptime", "loaded_at", "warnings"),
         *("next_run", "running", "failures", "backing_off_for"),
         *("health", "since", "retry_in", "accepted", "inherited", "stored", "dropped"),
         *("in_memory", "suspect", "identity", "silent"),

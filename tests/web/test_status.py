@@ -23,6 +23,7 @@ async def test_status_says_how_everything_is(daemon_folder: DaemonFolder) -> Non
             "ok": True,
             "refused_at": None,
             "loaded_at": it.daemon.loaded_at,
+            "warnings": [],
         }
         assert status["buffer"] == {"points": 0, "capacity": 200_000, "paused": []}
         assert status["collectors"] == {
@@ -69,6 +70,7 @@ async def test_a_reload_names_everything_that_changed_and_what_looks_odd(
         assert "more" not in answer["changes"]
         (warning,) = answer["warnings"]
         assert "collectors.odd.plugin: no plugin 'nowhere'" in warning
+        assert (await it.get("status"))["config"]["warnings"] == [warning]
 
 
 async def test_a_refused_reload_changes_nothing(daemon_folder: DaemonFolder) -> None:

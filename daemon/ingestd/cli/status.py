@@ -47,6 +47,7 @@ def _show_status(found: Json) -> None:
             "daemon": ("stopping, " if found["stopping"] else "") + (running or "not running"),
             "version": found["version"],
             "config": f"{config['path']}{refused}",
+            "warnings": _warnings(config.get("warnings", ())),  # not of an older daemon
             "state": found["state_dir"],
             "workers": found["worker_processes"],
             "collectors": counts,
@@ -97,6 +98,14 @@ def _show_problems(found: Json) -> None:
         click.echo(f"  {show.clipped(show.visible(line), PROBLEM_SHOWN)}")
     if beyond := len(problems[MOST_PROBLEMS:]):
         click.echo(f"  and {beyond} more; see ingestd collectors")
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    """Return what looks suspicious in the configuration, each in a line."""
+    lines = [show.clipped(show.visible(each), PROBLEM_SHOWN) for each in warnings[:MOST_PROBLEMS]]
+    if beyond := len(warnings[MOST_PROBLEMS:]):
+        lines.append(f"and {beyond:,} more; see ingestd check")
+    return "\n".join(lines)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -199,7 +199,8 @@ class Naming:
         else:
             reading = reading_as_builtins(reading)
         if not isinstance(reading, tuple) or len(reading) not in {3, 4}:
-            raise ReadingError("shape", f"expected (time, series, value), got {safe_repr(reading)}")
+            got = reading.decode(errors="replace") if type(reading) is bytes else safe_repr(reading)
+            raise ReadingError("shape", f"expected (time, series, value), got {got:.80}")
         time, series, value, *rest = reading
         name = _name_of(series)
         known = self._look_up(name, _tags_of(name, rest[0] if rest else None))

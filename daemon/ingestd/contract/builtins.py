@@ -119,6 +119,8 @@ def reading_as_builtins(value: Any) -> Any:
     """
     if type(value) is tuple and all(type(part) in _SURE for part in value):
         return value
+    if type(value) is bytes:  # described before, where it was given
+        return value
     try:
         return _parts_of(value)
     except BaseException:  # noqa: BLE001 -- border: foreign methods may do anything

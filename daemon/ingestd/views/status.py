@@ -24,6 +24,7 @@ class Process:
         config_ok: Whether the configuration that was read last is the one in use.
         refused_at: When the newest reload failed, or None if it did not.
         loaded_at: When the configuration in use was read.
+        warnings: What looked suspicious in it.
         stopping: Whether it has begun to stop.
         buffered: How many points are in memory.
         paused: The stores whose spool takes no more.
@@ -37,6 +38,7 @@ class Process:
     config_ok: bool = True
     refused_at: float | None = None
     loaded_at: float | None = None
+    warnings: Sequence[str] = ()
     stopping: bool = False
     buffered: int = 0
     paused: Sequence[str] = ()
@@ -78,6 +80,7 @@ def status_json(
             "ok": process.config_ok,
             "refused_at": process.refused_at,
             "loaded_at": process.loaded_at,
+            "warnings": list(process.warnings),
         },
         "state_dir": str(config.daemon.state_dir),
         "worker_processes": confinement()[1],

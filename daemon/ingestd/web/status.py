@@ -21,6 +21,7 @@ async def status(call: Call[Nothing, Nothing]) -> dict[str, Any]:
         config_ok=daemon.config_ok,
         refused_at=daemon.refused_at,
         loaded_at=daemon.loaded_at,
+        warnings=daemon.warnings,
         stopping=daemon.stopping.is_set(),
         buffered=daemon.buffer.held,
         paused=list(daemon.buffer.paused),
