@@ -11,6 +11,8 @@ PYTHON ?= python3.13 python3.12 python3.11 python3
 JOBS ?= 6
 # Tests start ingestd hundreds of times; where PYTHONDONTWRITEBYTECODE is set, each would compile it.
 COMPILE = $(BIN)/python -m compileall -q daemon plugins
+# pytest compiles tests itself: here once, and not at the same time in each of its workers.
+COMPILE_TESTS = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --collect-only >/dev/null || true
 # Where there is room, databases of tests are in memory: what survives a kill does so there as well,
 # and a disk takes some milliseconds for each of their commits.
 ROOM_KIB := 4000000
@@ -39,6 +41,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	@$(COMPILE)
+	@$(COMPILE_TESTS)
 	$(TEMPROOT) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
 
 test-newest: BIN := $(NEWEST)/bin
@@ -50,6 +53,7 @@ test-newest:
 	    --upgrade --upgrade-strategy eager --requirement $(NEWEST)/requirements.txt
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@$(COMPILE)
+	@$(COMPILE_TESTS)
 	$(TEMPROOT) $(NEWEST)/bin/python -m pytest -q -n $(JOBS) --dist loadgroup
 
 check: $(VENV)/.installed-test
