@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from bench import daemon, peers
-from bench.dcs import BATCH, HEAD_START, position
+from bench.dcs import AGAIN, BATCH, HEAD_START, position
 from bench.figures import Pace, Row, Scale, compared, middle, pace, spread
 from bench.throughput import check, null_target
 
@@ -154,8 +154,8 @@ def polled(said: Mapping[str, Any], name: str, folder: Path, head_start: int) ->
     count = said["counts"][name]
     collector = {
         "plugin": "http_json",
-        "every": "3600s",
-        "offset": f"{(time.time() + head_start) % 3600:.3f}s",
+        "every": f"{AGAIN}s",
+        "offset": f"{(time.time() + head_start) % AGAIN:.3f}s",
         "params": {
             "url": f"{said['url']}/{name}",
             "max_bytes": 100_000_000,
@@ -175,7 +175,7 @@ def polled(said: Mapping[str, Any], name: str, folder: Path, head_start: int) ->
         ended, used = time.time(), running.cpu - cpu
         memory = daemon.memory_mib(running.process.pid, "VmHWM")
         running.wait_for(running.runs)
-        (run,) = running.runs()
+        run = running.runs()[0]
         check(target, count)
     return Read(pace(count, seconds=ended - run["started"], cpu=used), memory, memory - before)
 
