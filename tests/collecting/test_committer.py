@@ -152,6 +152,21 @@ async def test_state_waits_for_the_readings_of_results_that_changed_none() -> No
         assert kept.shelf.kept == [last]
 
 
+async def test_committed_waits_for_a_state_behind_the_readings_of_others() -> None:
+    """The readings of a result that changed none, and the state of one that has none."""
+    async with Kept() as kept:
+        unsafe = receipt()
+        kept.committer.commit_behind(Memory(), [unsafe])
+        kept.keep(1)
+        waiting = asyncio.create_task(kept.committer.committed())
+        await settle()
+        assert not waiting.done()
+
+        unsafe.settle(1)
+        await asyncio.wait_for(waiting, WITHIN)
+        assert kept.shelf.kept == [Memory(state={"n": 1})]
+
+
 async def test_commits_take_a_small_part_of_the_time() -> None:
     """A memory of thousands of registers is not written for every result."""
     async with Kept() as kept:

@@ -76,12 +76,12 @@ class StateCommitter:
             self._checkpoints.append(self._unchanged)
             self._unchanged = Checkpoint(memory, unsettled=0)
         self.memory = memory
+        self._idle.clear()
         if self._checkpoints and not receipts:  # it waits for nothing that the last one does not
             self._checkpoints[-1].memory = memory
             return
         checkpoint = Checkpoint(memory, unsettled=0)
         self._checkpoints.append(checkpoint)
-        self._idle.clear()
         self._wait_for(receipts, checkpoint)
 
     def amend(self, change: Callable[[Memory], Memory]) -> asyncio.Event:
