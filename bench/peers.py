@@ -117,7 +117,7 @@ def parsed(name: str, reply: Any) -> list[Any]:
     if name == "JSON":
         return list(reply.json()["data"])
     if name == "NDJSON":
-        return [json.loads(line) for line in reply.iter_lines()]
+        return [json.loads(line) for line in reply.text.splitlines()]
     if name == "CSV":
         return list(csv.DictReader(reply.text.splitlines()))
     root = ET.fromstring(reply.content)
