@@ -268,4 +268,5 @@ async def test_a_store_that_comes_back_at_once_keeps_nothing_back(
         await asyncio.gather(*putting)
 
         await it.until(lambda: len(held(server)) == 3)
+        await it.until(lambda: not it.daemon.deliveries.by_store["old"].spooled)
         assert await spooled(it) == {}
