@@ -91,8 +91,7 @@ def test_are_ended_with_the_test(site: DaemonProcess, program: Sequence[str]) ->
     ("environ", "forked"),
     [
         ({}, True),
-        ({"COLUMNS": "40", "PYTHONDONTWRITEBYTECODE": "1"}, True),
-        ({"TZ": "Asia/Kathmandu"}, False),
+        ({"COLUMNS": "40", "TZ": "Asia/Kathmandu", "PYTHONDONTWRITEBYTECODE": "1"}, True),
         ({"PYTHONUTF8": "0"}, False),
         ({"LC_ALL": "POSIX"}, False),
     ],

@@ -81,8 +81,7 @@ def read_at_start(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if name.startswith(("LANG", "LC_", "PYTHON", "SSL_", "TZ"))
-        and name != "PYTHONDONTWRITEBYTECODE"
+        if name.startswith(("LANG", "LC_", "PYTHON", "SSL_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
 
 

@@ -14,6 +14,7 @@ import runpy
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -61,6 +62,7 @@ def become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
+    time.tzset()
     sys.argv[1:], sys.path[0] = argv, folder
     sys.dont_write_bytecode = bool(environ.get("PYTHONDONTWRITEBYTECODE"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
