@@ -227,11 +227,20 @@ async def test_leaving_stops_every_process(
     )
     async with Workers(2) as workers:
         await workers.call(idle, {}, options_for(workers, worker_log, name="a"))
-        plugin = plugin_folder.plugin(HANG)
+        begun = plugin_folder.path / "begun"
+        plugin = plugin_folder.plugin(
+            f"""
+            import pathlib, time
+            def run(**_):
+                pathlib.Path({str(begun)!r}).touch()
+                time.sleep(600)
+            """
+        )
         busy = asyncio.create_task(
             workers.call(plugin, {}, options_for(workers, worker_log, name="b", timeout=None))
         )
-        await until(lambda: process_count() == 2)
+        await until(begun.exists)  # one that is there may not be busy yet
+        assert process_count() == 2
 
     assert isinstance(await failure(busy), WorkerDied)
     assert note.exists()
