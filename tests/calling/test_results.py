@@ -188,9 +188,10 @@ async def test_run_that_ignores_its_cancellation_is_left_behind(
 
 @pytest.mark.usefixtures("idle_time")
 async def test_run_that_loses_one_cancellation_is_cancelled_again(
-    plugin_folder: PluginFolder,
+    plugin_folder: PluginFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As ``asyncio.wait_for`` does before Python 3.12, in a library that a plugin uses."""
+    monkeypatch.setattr("ingestd.calling.coroutines.CANCEL_PATIENCE", 0.05)
     error = await failure(
         plugin_folder,
         """
@@ -201,7 +202,7 @@ async def test_run_that_loses_one_cancellation_is_cancelled_again(
             except asyncio.CancelledError:
                 await asyncio.sleep(3600)
         """,
-        limit=1,
+        limit=0.05,
     )
 
     assert isinstance(error, RunTimeout)

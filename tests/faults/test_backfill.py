@@ -169,6 +169,7 @@ def is_newest(daemon: DaemonProcess, at: int) -> bool:
     return [each["time"] for each in daemon.get("latest?series=live&within=1e9")] == [at]
 
 
+@pytest.mark.slow(10)  # the store is away for a while
 def test_backfill_waits_for_a_store_that_is_away(
     daemon: DaemonProcess, meters: MeterServer, archive: Archive, tmp_path: Path
 ) -> None:

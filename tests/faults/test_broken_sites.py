@@ -185,6 +185,7 @@ def to(url: str) -> dict[str, Any]:
     return {"type": "victoriametrics", "url": url, "gzip": False}
 
 
+@pytest.mark.slow(60)  # silence has to last for a while before it is one
 def test_collectors_in_trouble_are_named(site: DaemonProcess, tmp_path: Path) -> None:
     """One daemon has all of them at once, and a collector that is well, which no alert names."""
     every: dict[str, Any] = {name: {"plugin": name, "every": "1s"} for name in PLUGINS}
@@ -219,6 +220,7 @@ def test_collectors_in_trouble_are_named(site: DaemonProcess, tmp_path: Path) ->
     assert re.match(r"(9|10) of 11 collectors need attention: ", summary)
 
 
+@pytest.mark.slow(15)  # a spool fills, and the alerts have to fire
 def test_stores_and_their_spools_are_named(site: DaemonProcess, tmp_path: Path) -> None:
     """Stores that are away, fail and are choosy; then a wrong edit, and the end of the daemon."""
     with influxd(tmp_path / "choosy") as choosy, web(Failing) as failing:
@@ -251,6 +253,7 @@ def test_stores_and_their_spools_are_named(site: DaemonProcess, tmp_path: Path) 
             await_alerts(server, (END,))
 
 
+@pytest.mark.slow(15)  # the same
 def test_a_disk_that_takes_no_writes_is_named(site: DaemonProcess, tmp_path: Path) -> None:
     """The kernel refuses each write of the daemon to a file; that the disk is full is not said."""
     site.configure(

@@ -193,6 +193,7 @@ def window_of(text: str) -> str:
     )
 
 
+@pytest.mark.slow(10)  # workers start anew
 def test_each_way_to_end_is_a_failed_window(daemon: DaemonProcess) -> None:
     """A backfill says what it was and tries again; the daemon and the healthy backfill go on."""
     plugins = {"healthy": HEALTHY, **{name: text for name, (text, _) in (ENDINGS | ASIDE).items()}}

@@ -35,6 +35,7 @@ def test_a_file_that_is_empty_for_a_while_is_waited_for(daemon: DaemonProcess) -
     assert daemon.stop() == 0
 
 
+@pytest.mark.slow(15)  # an editor has to have had its time
 def test_a_file_that_stays_empty_is_refused(daemon: DaemonProcess) -> None:
     """It is told, and everything goes on; this waits for the patience with a slow editor."""
     daemon.plugin("tick", TICK)

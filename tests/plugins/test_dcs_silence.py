@@ -29,6 +29,7 @@ def collector(dcs: FakeDcs, *registers: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow(30)  # silence has to last
 def test_silent_registers_and_servers_are_named(daemon: DaemonProcess, dcs_apart: FakeDcs) -> None:
     """One register among others, all that a collector reads, and one that never gave anything."""
     # Behind the daemon's time, which the plugin reads up to: half an hour passes in half a second.
