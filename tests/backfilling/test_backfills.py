@@ -212,6 +212,7 @@ async def test_asking_again_goes_on_with_the_same(tmp_path: Path) -> None:
         await it.here.until(lambda: record.failures == 7)
         began = it.here.clock.monotonic()
         it.here.plugins.write("probe", FAILING.replace("broken=True", "broken=False"))
+        await it.here.clock.advance(1)  # as a person takes
         again = await it.ask(hours(10), chunk=5 * HOUR, rate=1000.0)
         await it.ended(record)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ingestd.loading.current import CurrentPlugin
+from tests.support.clock import VirtualClock
 from tests.support.plugins import COROUTINE, LogLines, PluginFolder
 
 T = TypeVar("T")
@@ -15,12 +16,20 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
     return await asyncio.to_thread(function, *args)
 
 
+def current_plugin(
+    folder: PluginFolder, log: LogLines, clock: VirtualClock | None = None
+) -> CurrentPlugin:
+    """Return the plugin of a collector."""
+    clock = clock or VirtualClock()
+    return CurrentPlugin("probe", loader=folder.loader, blocking=in_thread, clock=clock, log=log)
+
+
 async def test_an_edit_is_told_once_however_many_ask_at_the_same_time(
     plugin_folder: PluginFolder,
 ) -> None:
     """A run, a backfill and the watch of a stream may; they get the same version."""
     log = LogLines()
-    current = CurrentPlugin("probe", loader=plugin_folder.loader, blocking=in_thread, log=log)
+    current = current_plugin(plugin_folder, log)
     plugin_folder.write("probe", COROUTINE)
     before = await current.get()
     plugin_folder.write("probe", f"{COROUTINE}# edited\n")
@@ -36,7 +45,7 @@ async def test_a_broken_edit_is_told_once_however_many_ask_at_the_same_time(
 ) -> None:
     """All go on with the last good version."""
     log = LogLines()
-    current = CurrentPlugin("probe", loader=plugin_folder.loader, blocking=in_thread, log=log)
+    current = current_plugin(plugin_folder, log)
     plugin_folder.write("probe", COROUTINE)
     before = await current.get()
     plugin_folder.write("probe", "async def run(**_:\n")
@@ -45,3 +54,40 @@ async def test_a_broken_edit_is_told_once_however_many_ask_at_the_same_time(
 
     assert [each is before for each in after] == [True, True, True]
     assert len(log.lines) == 1
+
+
+async def test_files_are_looked_at_once_a_second_for_all_collectors(
+    plugin_folder: PluginFolder,
+) -> None:
+    """An edit is seen by what asks a second later, whoever looked last before it."""
+    clock, log = VirtualClock(), LogLines()
+    one, other = (current_plugin(plugin_folder, log, clock) for _ in range(2))
+    plugin_folder.write("probe", COROUTINE)
+    before = await one.get()
+    assert await other.get() is await one.get() is before
+
+    plugin_folder.write("probe", f"{COROUTINE}# edited\n")
+    await clock.advance(0.9)
+    assert await other.get() is before
+    await clock.advance(0.2)
+    after = await other.get()
+
+    assert after is not before
+    assert await one.get() is after
+
+
+async def test_a_version_that_one_collector_has_found_is_had_by_the_next_to_ask(
+    plugin_folder: PluginFolder,
+) -> None:
+    """However soon after the other it asks."""
+    clock, log = VirtualClock(), LogLines()
+    one, other = (current_plugin(plugin_folder, log, clock) for _ in range(2))
+    plugin_folder.write("probe", COROUTINE)
+    before = await one.get()
+    assert await other.get() is before
+    plugin_folder.write("probe", f"{COROUTINE}# edited\n")
+    await clock.advance(1.1)
+    after = await one.get()
+    assert await one.get() is after
+
+    assert await other.get() is after is not before

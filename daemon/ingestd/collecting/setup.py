@@ -64,7 +64,11 @@ class RunSetup:
             watch=watch,
             naming=naming,
             current=CurrentPlugin(
-                config.plugin, loader=services.loader, blocking=services.blocking, log=log
+                config.plugin,
+                loader=services.loader,
+                blocking=services.blocking,
+                clock=services.clock,
+                log=log,
             ),
             http=LazySession(
                 config.http,

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from ingestd.calling import Plugin
+from ingestd.clock import Clock
 from ingestd.errors import PluginLoadError
 from ingestd.loading.loader import Loader
 from ingestd.tasks import Blocking
@@ -14,11 +15,15 @@ class CurrentPlugin:
 
     Args:
         name: As the collector names it.
+        clock: Tells whether the files were looked at a moment ago.
         log: Told of new versions, and once of one that does not load.
     """
 
-    def __init__(self, name: str, *, loader: Loader, blocking: Blocking, log: Any) -> None:
+    def __init__(
+        self, name: str, *, loader: Loader, blocking: Blocking, clock: Clock, log: Any
+    ) -> None:
         self._name, self._loader, self._blocking, self._log = name, loader, blocking, log
+        self._clock = clock
         self._plugin: Plugin | None = None
         self._complained = ""
         self._one_at_a_time = asyncio.Lock()  # two that ask at once would both tell what is new
@@ -44,9 +49,11 @@ class CurrentPlugin:
         return await self.get() is not running
 
     async def _refreshed(self, plugin: Plugin) -> Plugin:
-        if plugin.source.module is not None:  # a shipped one; an upgrade needs a restart anyway
+        now = self._clock.monotonic()
+        if self._loader.is_fresh(plugin, now=now):
             return plugin
         if not await self._blocking(self._loader.changed, plugin):
+            self._loader.note_unchanged(plugin, at=now)
             return plugin
         try:
             refreshed = await self._blocking(self._loader.refresh, plugin)

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from ingestd.worker import (
 SHIPPED: Final = "ingestd.plugins"
 CHECK_PATIENCE: Final = 10.0  # seconds, for all collectors of a plugin
 NAME: Final = "check"
+LOOKS_APART: Final = 1.0  # seconds: thousands of collectors may share a file
 
 _NAME: Final = re.compile(r"[A-Za-z][\w-]*")
 
@@ -52,6 +54,7 @@ class LoadedPlugins:
         plugins: The last good version of each.
         broken: Those whose files do not import as they are now, and why.
         locks: One for each, because a plugin may take long to import.
+        looks: When the files of each were found unchanged last, in monotonic seconds.
     """
 
     plugins: dict[Path, Plugin] = field(default_factory=dict)
@@ -59,6 +62,7 @@ class LoadedPlugins:
     locks: defaultdict[Path, threading.Lock] = field(
         default_factory=partial(defaultdict, threading.Lock)
     )
+    looks: dict[Path, float] = field(default_factory=dict)
 
 
 class Loader:
@@ -112,6 +116,21 @@ class Loader:
             PluginLoadError: It cannot be found, or does not import.
         """
         return self._load(self._find(name_or_path, base), sure=False)
+
+    def is_fresh(self, plugin: Plugin, *, now: float) -> bool:
+        """Whether a plugin is known to be as its files are, without looking at these.
+
+        They were looked at a moment before ``now``, in monotonic seconds. A look waits for a
+        thread, which costs as much as a short run. A shipped plugin is fresh until a restart.
+        """
+        if plugin.source.module is not None:
+            return True
+        newest = self._loaded.plugins.get(plugin.path) is plugin
+        return newest and now - self._loaded.looks.get(plugin.path, -inf) < LOOKS_APART
+
+    def note_unchanged(self, plugin: Plugin, *, at: float) -> None:
+        """Note when a plugin's files were looked at, in monotonic seconds, and had not changed."""
+        self._loaded.looks[plugin.path] = at
 
     def changed(self, plugin: Plugin) -> bool:
         """Whether the plugin's files look different from when it was loaded."""
