@@ -373,7 +373,7 @@ class Collector:
         """Complete the record of a run, decide on the backoff, and tell of both."""
         if record.outcome in GOOD_OUTCOMES:
             self._vitals.went_well(self._clock.now())
-        self._report.complete(record, counts, late=self.facts().late)
+        self._report.complete(record, counts, late=self._vitals.late())
         record.told = {
             name: host.told(record) if name == self.config.compat else {}
             for name, host in self._services.hosts.items()

@@ -1,13 +1,13 @@
 """What shows how a collector is: the pulse of the run under way, and when runs went well."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ingestd.clock import Clock
 from ingestd.collecting.schedule import Schedule
 from ingestd.config import CollectorConfig
-from ingestd.health import CollectorFacts, KnownSeries, SeriesWatch
+from ingestd.health import CollectorFacts, KnownSeries, LateSeries, SeriesWatch
 from ingestd.records import RunRecord
 
 WAITS_LONG: Final = 5.0  # seconds; a buffer that is full for a moment is no trouble
@@ -136,6 +136,12 @@ class Vitals:
         now, wall = self._clock.monotonic(), self._clock.now()
         self.watch.look(now=now, wall=wall)
         return self.watch.listed(two_ticks=self._two_ticks or 0.0, now=now)
+
+    def late(self) -> Sequence[LateSeries]:
+        """Return the series that have given nothing for too long."""
+        now = self._clock.monotonic()
+        self.watch.look(now=now, wall=self._clock.now())
+        return self.watch.late(two_ticks=self._two_ticks or 0.0, now=now)
 
     def facts(self, course: Course) -> CollectorFacts:
         """Return what is known of the collector now."""
