@@ -280,6 +280,26 @@ async def test_plugin_refuses_params_that_know_no_window(tmp_path: Path) -> None
         assert record.status is Status.DONE
 
 
+async def test_what_a_plugin_has_hidden_is_in_no_refusal(tmp_path: Path) -> None:
+    """Its words for a param may be those of a secret that it was given for it."""
+    plugin = """
+        async def run(*, start=None, end=None, **_):
+            yield {"readings": [], "hidden": {"token": "kept-back-7"}}
+
+        def check(**params):
+            if params.get("start"):
+                yield "code: expected another one, got kept-back-7"
+    """
+    async with past(tmp_path) as it:
+        await it.here.start(plugin, every=10)
+        await it.here.ran()
+        with pytest.raises(NotPossible) as refusal:
+            await it.ask(hours(1))
+
+        assert "code: expected another one, got" in str(refusal.value)
+        assert "kept-back-7" not in str(refusal.value)
+
+
 async def test_stop_lets_the_window_end_within_the_grace_period(tmp_path: Path) -> None:
     """Its position is on disk then, and no other window begins."""
     async with past(tmp_path, grace=100.0) as it:

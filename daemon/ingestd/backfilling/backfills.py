@@ -309,7 +309,11 @@ class Backfills:
             known, found = await services.blocking(services.loader.problems, plugin, asked)
         except PluginLoadError as error:
             raise NotPossible(str(error)) from error
-        return [services.redactor.text(each) for each in found if each not in known]
+        return [
+            services.redactor.text(each, owner=collector.name)
+            for each in found
+            if each not in known
+        ]
 
     def _go_on(self, unfinished: Unfinished) -> bool:
         """Work on a backfill with its collector as it is now; return whether that begins anew."""
