@@ -145,8 +145,7 @@ class Vitals:
 
     def facts(self, course: Course) -> CollectorFacts:
         """Return what is known of the collector now."""
-        now, wall = self._clock.monotonic(), self._clock.now()
-        self.watch.look(now=now, wall=wall)
+        now, late = self._clock.monotonic(), self.late()
         pulse, last, stream = course.pulse, course.last, self._schedule is None
         failures, error = course.failures, last.error if last else ""
         if last is not None and last.failed:  # perhaps before the daemon started
@@ -176,7 +175,7 @@ class Vitals:
             due_in=self._first_due_in() if last is None and pulse is None else None,
             paused=course.full if waits else "",
             blocked=course.blocked,
-            late=self.watch.late(two_ticks=self._two_ticks or 0.0, now=now),
+            late=late,
             series=len(self.watch),
         )
 
