@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from ingestd.clock import Clock
+from ingestd.config import DROP_INS
 from ingestd.tasks import Blocking
 
 STILL: Final = 0.5  # seconds without a change, after which an editor has written all of a file
 # An editor that takes longer, or a file that is to stay empty, is read as it is.
 PATIENCE: Final = 10.0  # seconds
-DROP_INS: Final = "conf.d"
 
 Files = Callable[[], Sequence[Path]]
 # Of each file: when it was written, in nanoseconds, and its size, or None if it is not there.

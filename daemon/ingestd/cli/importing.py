@@ -17,7 +17,7 @@ from ingestd.cli.bmonhistory import bmon_history
 from ingestd.cli.bmonscripts import needs_of
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.settings import Verbs, config_option, load
-from ingestd.config import Config, format_duration
+from ingestd.config import DROP_INS, Config, format_duration
 from ingestd.contract import Memory
 from ingestd.errors import ResultError
 from ingestd.redaction import find_secrets
@@ -82,7 +82,7 @@ def bmon(
     """
     config = load(config_path)
     output = Path(
-        os.path.normpath((output or config_path.parent / "conf.d" / "bmon.yaml").absolute())
+        os.path.normpath((output or config_path.parent / DROP_INS / "bmon.yaml").absolute())
     )
     export = read_export(file)
     plans = [_plan(setup, scripts, config) for setup in setups(export[SCRIPTS])]

@@ -4,7 +4,7 @@ from ingestd.config import file, nodes
 from ingestd.config.catalogue import Catalogue, SeriesDescription
 from ingestd.config.changes import Plan, changes_of, plan, until_restart
 from ingestd.config.cron import CronExpression
-from ingestd.config.file import in_order, load
+from ingestd.config.file import DROP_INS, in_order, load
 from ingestd.config.findings import Findings
 from ingestd.config.model import (
     DIRECT,
@@ -27,6 +27,7 @@ from ingestd.plugins._units import duration, format_duration
 
 __all__ = [
     "DIRECT",
+    "DROP_INS",
     "BufferConfig",
     "Catalogue",
     "CatchUp",

@@ -18,9 +18,10 @@ from ingestd.errors import ConfigError, Problem
 from ingestd.plugins import _files
 from ingestd.redaction import Redactor
 
-# What is below these may come from several files; everything else is said once.
 SYSTEM: Final = Path("/etc/ingestd/ingestd.yaml")
+DROP_INS: Final = "conf.d"  # the folder beside the main file
 EMPTY: Final = "the file is empty, expected a section such as 'collectors:', or {} for none"
+# What is below these may come from several files; everything else is said once.
 _MERGED: Final = frozenset({"daemon", "buffer", "stores", "collectors", "series"})
 
 
@@ -44,7 +45,7 @@ def load(
     """
     path = Path(os.path.normpath(path.absolute()))
     reader = _Reader()
-    drop_ins, problems = _drop_ins(path.parent / "conf.d")
+    drop_ins, problems = _drop_ins(path.parent / DROP_INS)
     roots = []
     for each in (path, *drop_ins):
         try:

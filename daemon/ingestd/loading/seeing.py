@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ingestd.calling import Access, Protection
-from ingestd.config import CollectorConfig, Config, EmbeddedStore
+from ingestd.config import DROP_INS, CollectorConfig, Config, EmbeddedStore
 
 OWN_FOLDER = "ingestd"  # a folder of this name has no other purpose than to configure us
 
@@ -17,7 +17,7 @@ def protection_for(config: Config, environ: Mapping[str, str]) -> Protection:
     protected |= {store.path for store in stores if isinstance(store, EmbeddedStore)}
     if config.files:
         folder = config.files[0].parent
-        protected.add(folder if folder.name == OWN_FOLDER else folder / "conf.d")
+        protected.add(folder if folder.name == OWN_FOLDER else folder / DROP_INS)
     if credentials := environ.get("CREDENTIALS_DIRECTORY"):
         protected.add(Path(credentials))
     return Protection(
