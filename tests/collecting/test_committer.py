@@ -2,10 +2,8 @@
 
 import asyncio
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -14,75 +12,16 @@ from hypothesis import strategies as st
 from ingestd.collecting.committer import RETRY, StateCommitter
 from ingestd.contract.memory import Memory
 from ingestd.disk.database import Database
-from ingestd.errors import DiskFull
 from ingestd.model import Receipt
 from ingestd.records.store import StateStore
 from tests.support.clock import VirtualClock, settle
+from tests.support.committing import Kept, receipt
 from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines
 
 
-@dataclass
-class Shelf:
-    """Keeps memories in a list; may be full, or slow.
-
-    Attributes:
-        kept: All that were committed, in order.
-        full: Whether it refuses.
-        open: Set while it answers.
-        seconds: How long that takes, by the clock.
-    """
-
-    clock: VirtualClock
-
-    kept: list[Memory] = field(default_factory=list)
-    full: bool = False
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-    seconds: float = 0.0
-
-    async def commit(self, collector: str, memory: Memory) -> None:
-        """Keep a memory."""
-        await self.open.wait()
-        if self.seconds:
-            await self.clock.sleep(self.seconds)
-        if self.full:
-            raise DiskFull(f"{collector}: no room")
-        self.kept.append(memory)
-
-
-class Kept:
-    """A committer at work, with its shelf."""
-
-    def __init__(self) -> None:
-        self.clock, self.log = VirtualClock(), LogLines()
-        self.shelf = Shelf(self.clock)
-        self.shelf.open.set()
-        self.committer = StateCommitter(
-            "probe", Memory(), store=self.shelf, clock=self.clock, log=self.log
-        )
-        self.task = asyncio.create_task(self.committer.run())
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.wait({self.task})
-
-    def keep(self, number: int, *receipts: Receipt) -> Memory:
-        """Remember a number behind some receipts."""
-        memory = Memory(state={"n": number})
-        self.committer.commit_behind(memory, receipts)
-        return memory
-
-
 class Position(dict[str, int]):
     """What can be watched going away."""
-
-
-def receipt() -> Receipt:
-    """Return a receipt for one point."""
-    return Receipt(1, stores=1, hurry=lambda: None)
 
 
 async def test_states_without_readings_do_not_pile_up_behind_some() -> None:
@@ -290,117 +229,6 @@ async def test_committed_waits_for_the_last_state() -> None:
 
         last.settle(1)
         await asyncio.wait_for(committed, WITHIN)
-
-
-def token(name: str) -> Callable[[Memory], Memory]:
-    """Return what puts a token into a memory."""
-    return lambda memory: replace(memory, hidden={"token": name})
-
-
-async def test_amendment_waits_for_no_readings() -> None:
-    """It is on disk at once, with the state whose readings are safe."""
-    async with Kept() as kept:
-        kept.keep(1)
-        await settle()
-        late = receipt()
-        kept.keep(2, late)
-        kept.committer.amend(token("x"))
-        await settle()
-        assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
-        assert kept.committer.memory == Memory(state={"n": 2}, hidden={"token": "x"})
-
-        late.settle(1)
-        await kept.committer.committed()
-
-        assert kept.shelf.kept[-1] == Memory(state={"n": 2}, hidden={"token": "x"})
-
-
-async def test_amendment_while_another_is_written_is_added_to_it() -> None:
-    """What is on its way to the disk counts as being there."""
-    async with Kept() as kept:
-        kept.shelf.open.clear()
-        kept.keep(1)
-        await settle()
-        kept.committer.amend(token("x"))
-        kept.shelf.open.set()
-        await kept.committer.committed()
-
-        assert kept.shelf.kept[-1] == Memory(state={"n": 1}, hidden={"token": "x"})
-
-
-async def test_amendment_does_not_wait_until_the_disk_has_rested() -> None:
-    """The rest after a long commit is cut short for it, and for no other."""
-    async with Kept() as kept:
-        kept.shelf.seconds = 0.02
-        kept.keep(1)
-        await kept.clock.drive(kept.committer.committed())
-        last = receipt()
-        kept.keep(2, last)
-        kept.committer.amend(token("x"))
-        await kept.clock.drive(kept.clock.sleep(0.03))
-        assert kept.shelf.kept[-1].hidden == {"token": "x"}
-        number = len(kept.shelf.kept)
-
-        last.settle(1)
-        for number_of_state in range(3, 13):
-            kept.keep(number_of_state)
-            await kept.clock.drive(kept.clock.sleep(0.01))
-
-        assert len(kept.shelf.kept) <= number + 1
-
-
-async def test_amendment_is_waited_for() -> None:
-    """A daemon that stops does not go before it is on disk."""
-    async with Kept() as kept:
-        kept.shelf.open.clear()
-        kept.committer.amend(token("x"))
-        committed = asyncio.create_task(kept.committer.committed())
-        await settle()
-        assert not committed.done()
-
-        kept.shelf.open.set()
-        await asyncio.wait_for(committed, WITHIN)
-
-
-async def test_amendment_survives_a_commit_that_fails() -> None:
-    """It is tried again, as any other."""
-    async with Kept() as kept:
-        kept.shelf.full = True
-        kept.committer.amend(token("x"))
-        await settle()
-        kept.shelf.full = False
-        await kept.clock.advance(RETRY)
-        await kept.committer.committed()
-
-        assert kept.shelf.kept == [Memory(hidden={"token": "x"})]
-
-
-async def test_amendment_tells_when_it_is_on_disk() -> None:
-    """Not before, and not with what waits for readings."""
-    async with Kept() as kept:
-        kept.keep(1, receipt())
-        kept.shelf.open.clear()
-        written = kept.committer.amend(token("x"))
-        await settle()
-        assert not written.is_set()
-
-        kept.shelf.open.set()
-        await asyncio.wait_for(written.wait(), WITHIN)
-
-        assert kept.shelf.kept[-1].hidden == {"token": "x"}
-        assert not kept.committer.idle
-
-
-async def test_amendment_that_a_reset_voids_keeps_nobody_waiting() -> None:
-    """There is nothing left to wait for."""
-    async with Kept() as kept:
-        kept.shelf.open.clear()
-        kept.keep(1)
-        await settle()
-        written = kept.committer.amend(token("x"))
-        kept.committer.reset()
-
-        assert written.is_set()
 
 
 async def test_reset_voids_what_still_waits() -> None:

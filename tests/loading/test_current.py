@@ -24,6 +24,13 @@ def current_plugin(
     return CurrentPlugin("probe", loader=folder.loader, blocking=in_thread, clock=clock, log=log)
 
 
+def two_of_one_plugin(folder: PluginFolder) -> tuple[VirtualClock, CurrentPlugin, CurrentPlugin]:
+    """Return the plugin of two collectors that share its file, and their clock."""
+    folder.write("probe", COROUTINE)
+    clock, log = VirtualClock(), LogLines()
+    return clock, current_plugin(folder, log, clock), current_plugin(folder, log, clock)
+
+
 async def test_an_edit_is_told_once_however_many_ask_at_the_same_time(
     plugin_folder: PluginFolder,
 ) -> None:
@@ -60,9 +67,7 @@ async def test_files_are_looked_at_once_a_second_for_all_collectors(
     plugin_folder: PluginFolder,
 ) -> None:
     """An edit is seen by what asks a second later, whoever looked last before it."""
-    clock, log = VirtualClock(), LogLines()
-    one, other = (current_plugin(plugin_folder, log, clock) for _ in range(2))
-    plugin_folder.write("probe", COROUTINE)
+    clock, one, other = two_of_one_plugin(plugin_folder)
     before = await one.get()
     assert await other.get() is await one.get() is before
 
@@ -80,9 +85,7 @@ async def test_a_version_that_one_collector_has_found_is_had_by_the_next_to_ask(
     plugin_folder: PluginFolder,
 ) -> None:
     """However soon after the other it asks."""
-    clock, log = VirtualClock(), LogLines()
-    one, other = (current_plugin(plugin_folder, log, clock) for _ in range(2))
-    plugin_folder.write("probe", COROUTINE)
+    clock, one, other = two_of_one_plugin(plugin_folder)
     before = await one.get()
     assert await other.get() is before
     plugin_folder.write("probe", f"{COROUTINE}# edited\n")
