@@ -19,7 +19,8 @@ from tests.support.workers import options_for, until
 # Each waits for processes to start and to be gone.
 pytestmark = pytest.mark.slow
 
-# How a process leaves the group and the session of its parent, and then notes its number.
+# How a process leaves the group and the session of its parent, and then notes its number. The
+# last one of a double fork does so when the one between has gone, which else might be named, too.
 SURVIVOR: Final = """
 import os, signal, subprocess, sys, time
 
@@ -34,7 +35,10 @@ def survive(how, note):
     elif how == "double fork":
         if (child := os.fork()) == 0:
             os.setsid()
+            parent = os.getpid()
             if os.fork() == 0:
+                while os.getppid() == parent:
+                    time.sleep(0.001)
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 os.execvp("sh", ["sh", "-c", line])
             os._exit(0)
