@@ -102,10 +102,15 @@ def _below(path: str) -> re.Pattern[str]:
     return re.compile(rf"(?:/readingdb)?/reading/{path}/?")
 
 
+def _also(path: str, other: str) -> re.Pattern[str]:
+    """Return the pattern of one of BMON's paths, or of another that means the same."""
+    return re.compile(rf"(?:/readingdb)?/reading/{path}/?|{other}/?")
+
+
 BOTH: Final = ("GET", "POST")
 ROUTES: Final[tuple[Route, ...]] = (
     Route("batch", _below("store"), json_object, batch),
-    Route("things", _below("store-things"), json_object, things),
+    Route("things", _also("store-things", "/uplinks"), json_object, things),
     Route("radio_bridge", _below("store-rb"), json_object, radio_bridge),
     Route("beaded", _below("store-beaded"), raw, beaded, key_in_body=False),
     Route("notehub", _below("store-notehub"), json_object, notehub, packed=True),

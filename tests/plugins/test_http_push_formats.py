@@ -154,7 +154,7 @@ UPLINK_2: Final = {
     "dev_id": "roof-7",
     "hardware_serial": "A81758FFFE0523DB",
     "counter": 3,
-    "payload_fields": {"temperature": "21.5", "vdd": 3600, "event": "uplink", "note": {"a": 1}},
+    "payload_fields": {"temperature": "21.5", "vdd": 3600, "event": "uplink"},
     "metadata": {
         "time": "2026-02-03T02:35:43.883078268Z",
         "gateways": [{"snr": 8}, {"snr": 9.5}, {"rssi": -90}],
@@ -191,7 +191,8 @@ def test_an_uplink_that_is_not_decoded_says_what_to_do() -> None:
     silent = {**UPLINK_3, "uplink_message": {**UPLINK_3["uplink_message"], "decoded_payload": {}}}  # type: ignore[dict-item]  # mypy knows no shapes
 
     assert "payload formatter" in things(message(silent)).note
-    assert things(message({"join_accept": {}})).note == "No Data Found"
+    joined = {"end_device_ids": UPLINK_3["end_device_ids"], "join_accept": {}}
+    assert things(message(joined)).note == "No Data Found"
 
 
 @pytest.mark.parametrize(
