@@ -1,13 +1,14 @@
 """Readings that data loggers and other senders push over HTTP, answered when they are safe.
 
 Emits what the senders name: BMON's loggers, Monnit, Particle, The Things
-Network, Radio Bridge, beadedStream, Notehub, Influx line protocol, plain JSON, and
-documents that the parameters describe.
+Network, ChirpStack, Radio Bridge, beadedStream, Notehub, weather stations, Influx line
+protocol, plain JSON, and documents that the parameters describe.
 
 Parameters, where: ``listen`` -- ``host:port`` or ``unix:/path`` -- with ``tls`` --
 ``cert_file`` and ``key_file``; or ``path`` -- a prefix at the daemon's own address.
 Parameters, what: ``store_keys`` -- any of them opens; ``formats`` -- some instead
-of all; ``routes`` -- paths of your own, each with what is sent there; ``timezone`` -- of
+of all; ``weather`` -- ``stations`` by name and the ``units`` of what they measure;
+``routes`` -- paths of your own, each with what is sent there; ``timezone`` -- of
 their times that have no zone; ``replies`` -- ``honest``, or ``bmon`` for loggers that
 know 200 alone.
 Parameters, limits: ``max_body`` -- bytes of one request; ``max_waiting`` requests
@@ -38,6 +39,7 @@ from .options import (
     check_keys,
     check_sizes,
     check_together,
+    keys_for,
     keys_of,
     rate_of,
 )
@@ -45,6 +47,7 @@ from .ownroutes import own_routes
 from .refusallog import RefusalLog
 from .replies import Replies
 from .routes import enabled
+from .weather import weather_of
 
 __all__ = ["check", "run"]
 
@@ -60,6 +63,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     tls: Mapping[str, str] | None = None,
     store_keys: Sequence[str] | str | None = None,
     formats: Sequence[str] | None = None,
+    weather: Mapping[str, Any] | None = None,
     routes: Sequence[Mapping[str, Any]] | None = None,
     timezone: str | None = None,
     replies: str = "honest",
@@ -74,7 +78,9 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     """Yield what comes, and answer once it is safe."""
     check_together(listen, path, tls, replies)
     check_sizes(whole(max_body, "max_body"), whole(max_waiting_bytes, "max_waiting_bytes"))
-    certificate, keys = certificate_of(tls), keys_of(store_keys)
+    certificate = certificate_of(tls)
+    stations = weather_of(weather, Keys(keys_of(store_keys)))
+    keys = keys_for(store_keys, formats=formats, routes=routes, weather=stations)
     zone = zone_of(timezone, ctx.timezone)
     inbox = Inbox(
         most=whole(max_waiting, "max_waiting"),
@@ -84,7 +90,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     answering = Answering(
         ctx=ctx,
         prefix=path or "",
-        routes=(*own_routes(routes, zone=zone), *enabled(formats)),
+        routes=(*own_routes(routes, zone=zone), *enabled(formats, stations)),
         keys=Keys(keys),
         rate=Rate(rate_of(rate)),
         refusals=Rate(rate_of(rate)),
@@ -123,6 +129,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: certificate_of(each.tls))
     given.read(lambda each: keys_of(each.store_keys))
     given.read(lambda each: enabled(each.formats))
+    given.read(lambda each: weather_of(each.weather, Keys(())))
     given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: own_routes(each.routes, zone=None))
     given.read(lambda each: rate_of(each.rate))

@@ -8,6 +8,7 @@ from ingestd.plugins._problems import Gathering
 
 from .keys import is_this_machine
 from .listener import Address, Certificate
+from .weather import Weather
 
 REPLIES: Final = ("honest", "bmon")
 
@@ -46,6 +47,14 @@ def keys_of(store_keys: Any) -> list[str]:
     if not all(found):
         raise ValueError("store_keys: expected texts, got an empty one")
     return found
+
+
+def keys_for(store_keys: Any, *, formats: Any, routes: Any, weather: Weather) -> list[str]:
+    """Return the keys; where only weather stations send, and are named, theirs are enough."""
+    keys = keys_of(store_keys)
+    if keys or routes or formats not in ("weather", ["weather"]):
+        return keys
+    return [secret for each in weather.stations for secret in each.secrets.values()]
 
 
 def certificate_of(tls: Any) -> Certificate | None:

@@ -61,6 +61,8 @@ class Replies:
             counts = {"stored": stored, "rejected": rejected, "problems": found.samples}
             return web.json_response(counts, status=400 if bad else 200)
         success = "" if bad else route.success
+        if route.style == "station":
+            return _text(success or "; ".join(found.samples), status=400 if bad else 200)
         text = found.note or success or _bmonrules.message(stored, rejected)
         if self.like_bmon:
             return _text(found.note.partition(":")[0] or text)
@@ -76,7 +78,7 @@ class Replies:
         if route.style == "json":
             return web.json_response({"error": str(error)}, status=status, headers=headers)
         # BMON's senders take 200 for final and anything else for "again, later".
-        if self.like_bmon and retry_after is None:
+        if self.like_bmon and retry_after is None and route.style == "bmon":
             wrong_key = isinstance(error, KeyRefusedError)
             return _text("Invalid Key" if wrong_key else str(error))
         return _text(str(error), status=status, headers=headers)

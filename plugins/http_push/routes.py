@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -14,20 +15,23 @@ from .formats.notehub import notehub
 from .formats.plain import readings
 from .formats.radiobridge import radio_bridge
 from .formats.things import things
+from .keys import KeyRefusedError
+from .weather import Weather
 
 MOST_FIELDS: Final = 100
+MOST_FIELDS_OF_STATIONS: Final = 1000  # some have hundreds of sensors
 # Parses a body; what the address says besides wins over what is in it.
 Parse = Callable[[bytes, Mapping[str, str]], Any]
 
 
-def form(body: bytes, query: Mapping[str, str]) -> dict[str, str]:
+def form(body: bytes, query: Mapping[str, str], *, most: int = MOST_FIELDS) -> dict[str, str]:
     """Return the fields of a form.
 
     Raises:
         FormatError: It is none.
     """
     try:
-        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=most)
     except ValueError as error:
         raise FormatError(f"expected a form: {error}") from None
     return {**dict(fields), **query}
@@ -70,6 +74,7 @@ class Route:
         success: What BMON says instead of the number of readings.
         key_in_body: Whether its senders may have their key there alone.
         packed: Whether a small body may become a large one.
+        checks_keys: Whether its senders have keys of their own, which `find` checks.
     """
 
     name: str
@@ -81,6 +86,7 @@ class Route:
     success: str = ""
     key_in_body: bool = True
     packed: bool = False
+    checks_keys: bool = False
 
     def readings(self, message: Message) -> Found:
         """Find the readings in a message.
@@ -91,7 +97,7 @@ class Route:
         """
         try:
             return self.find(message)
-        except (FormatError, TooLargeError):
+        except (FormatError, KeyRefusedError, TooLargeError):
             raise
         except (OverflowError, TypeError, ValueError, RecursionError) as error:
             raise FormatError(f"{self.name}: expected another message: {error!s:.200}") from error
@@ -108,6 +114,23 @@ def _also(path: str, other: str) -> re.Pattern[str]:
 
 
 BOTH: Final = ("GET", "POST")
+# Ambient's consoles put what belongs behind a question mark right behind the path.
+REPORT: Final = r"/data/report(?:/(?P<key>[^/=]+)/?|/?(?P<fields>[^/]*=.*)?)"
+UPDATE: Final = r"/weatherstation/updateweatherstation\.php"
+
+
+def weather_routes(weather: Weather) -> tuple[Route, ...]:
+    """Return the routes of weather stations: those of Ecowitt and Ambient, and the others."""
+    fields = partial(form, most=MOST_FIELDS_OF_STATIONS)
+    return tuple(
+        Route(
+            "weather", re.compile(path), fields, weather.find, BOTH,
+            style="station", success=success, checks_keys=True,
+        )
+        for path, success in ((REPORT, '{"errcode":"0","errmsg":"ok"}'), (UPDATE, "success\n"))
+    )  # fmt: skip
+
+
 ROUTES: Final[tuple[Route, ...]] = (
     Route("batch", _below("store"), json_object, batch),
     Route("things", _also("store-things", "/uplinks"), json_object, things),
@@ -123,22 +146,29 @@ ROUTES: Final[tuple[Route, ...]] = (
         "readings", re.compile("/readings/?"), json_any, readings, style="json", key_in_body=False
     ),
 )
-FORMATS: Final = tuple(route.name for route in ROUTES)
+WEATHER: Final = "weather"
+FORMATS: Final = (*(route.name for route in ROUTES), WEATHER)
 
 
-def enabled(formats: Iterable[Any] | None) -> tuple[Route, ...]:
+def enabled(formats: Iterable[Any] | None, weather: Weather | None = None) -> tuple[Route, ...]:
     """Return the routes of some formats, or of all.
+
+    Args:
+        formats: Their names; None for all.
+        weather: What finds the readings of weather stations.
 
     Raises:
         ValueError: A format is unknown.
     """
     if formats is None:
-        return ROUTES
-    wanted = [formats] if isinstance(formats, str) else list(formats)
+        wanted = list(FORMATS)
+    else:
+        wanted = [formats] if isinstance(formats, str) else list(formats)
     for each in wanted:
         if each not in FORMATS:
             raise ValueError(f"formats: expected some of {', '.join(FORMATS)}, got {each!r}")
-    return tuple(route for route in ROUTES if route.name in wanted)
+    known = (*ROUTES, *weather_routes(weather or Weather()))
+    return tuple(route for route in known if route.name in wanted)
 
 
 def find(routes: Iterable[Route], path: str) -> tuple[Route, dict[str, str]] | None:

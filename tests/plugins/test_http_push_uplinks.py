@@ -216,4 +216,4 @@ async def test_chirpstack_sends_to_its_address(push: Push) -> None:
     joined = await push.post("/uplinks?event=join", json=CHIRPSTACK_4, key="k")
 
     assert (reply.status, joined.status, joined.text) == (200, 200, "No Data Found")
-    assert [name for _, name, _ in push.readings][0] == f"{EUI}_temperature"
+    assert push.readings[0][1] == f"{EUI}_temperature"
