@@ -99,6 +99,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         replies=Replies(like_bmon=replies == "bmon"),
         refusal_log=RefusalLog(ctx.log),
         pool=(pool := ThreadPoolExecutor(1, "ingestd-push")),
+        started=ctx.now().timestamp(),
     )
     try:
         async with open_at(answering, listen, certificate, keys), settling(ctx, inbox) as waits:

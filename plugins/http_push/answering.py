@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from .bodies import Bodies
 from .formats.message import Found, Message
+from .handshakes import PING, QUERY, State, handshake, ping, queried, statements_in
 from .inbox import BusyError, Inbox
 from .keys import ForeignPageError, KeyRefusedError, Keys, in_document, key_in_head
 from .refusallog import RefusalLog
@@ -20,7 +22,6 @@ from .routes import Route, find
 
 # Bodies larger than this are read in a thread, so that others get their turn.
 LARGE_BYTES: Final = 16 * 1024
-PING: Final = "/ping"
 
 
 class Rate:
@@ -62,6 +63,7 @@ class Answering:
         rate: Counts requests that may come.
         refusals: Counts the others, so that they are not at the cost of those.
         pool: Where large bodies are read.
+        started: When it began to answer, in Unix seconds.
     """
 
     ctx: Any
@@ -75,6 +77,7 @@ class Answering:
     replies: Replies
     refusal_log: RefusalLog
     pool: Executor
+    started: float
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; only who may send, and sends what can be taken, keeps a connection."""
@@ -85,8 +88,9 @@ class Answering:
 
     async def _answer(self, request: web.Request) -> tuple[web.StreamResponse, bool]:
         path = request.path.removeprefix(self.prefix)
-        if path == PING:
-            return web.Response(status=204), False
+        shaken = await self._handshake(request, path)
+        if shaken is not None:
+            return shaken, False
         found = find(self.routes, path)
         if found is None:
             text = f"nothing is taken here; try {self._paths()}"
@@ -97,12 +101,40 @@ class Answering:
         try:
             return self.replies.taken(route, await self._take(request, route, named)), True
         except tuple(STATUS) as error:
-            self.refusal_log.note(route.name, request.remote, error)
-            return self.replies.refused(route, error), isinstance(error, BusyError)
+            return self._refused(request, route, error), isinstance(error, BusyError)
         except Exception:  # border: whichever bug a request meets, the others go on
             self.ctx.log.exception("a request met a bug", format=route.name)
             text = "a bug; the log of the daemon has the traceback"
             return web.Response(status=500, text=text), False
+
+    async def _handshake(self, request: web.Request, path: str) -> web.Response | None:
+        """Return the answer to what libraries of InfluxDB ask before they write, or None."""
+        route = next((each for each in self.routes if each.style == "influx"), None)
+        if route is None:
+            return ping(verbose=False) if path == PING else None
+        if path != QUERY:
+            now = self.ctx.now().timestamp()
+            return handshake(path, request.query, State(self.started, now, self.inbox.problem()))
+        try:
+            with self._counting_refusals():
+                self.keys.check_origin(request)
+                self.keys.check(key_in_head(request, {}))
+            body = await self.bodies.read(request)
+        except tuple(STATUS) as error:
+            return self._refused(request, route, error)
+        return queried(statements_in(request.query, body, request.content_type))
+
+    def _refused(self, request: web.Request, route: Route, error: Exception) -> web.Response:
+        self.refusal_log.note(route.name, request.remote, error)
+        return self.replies.refused(route, error)
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except (ForeignPageError, KeyRefusedError):
+            self.refusals.check()
+            raise
 
     async def _take(self, request: web.Request, route: Route, named: Mapping[str, str]) -> Found:
         """Return what was found in a request, once it is safe.
@@ -110,11 +142,8 @@ class Answering:
         Raises:
             Exception: One of those that ``STATUS`` knows.
         """
-        try:
+        with self._counting_refusals():
             return await self._taken(request, route, named)
-        except (ForeignPageError, KeyRefusedError):
-            self.refusals.check()
-            raise
 
     async def _taken(self, request: web.Request, route: Route, named: Mapping[str, str]) -> Found:
         self.keys.check_origin(request)

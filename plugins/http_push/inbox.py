@@ -103,6 +103,14 @@ class Inbox:
         if len(self._held) >= self._most or self._held_bytes + size_bytes > self.most_bytes:
             raise BusyError("too many readings wait to become safe")
 
+    def problem(self) -> str:
+        """Say why no request may wait at the moment, or nothing."""
+        try:
+            self.check_room()
+        except BusyError as error:
+            return str(error)
+        return ""
+
     async def take(self, *, within: float) -> list[Delivery]:
         """Return what came first, as soon as there is something; nothing if that takes long."""
         with suppress(TimeoutError):

@@ -140,7 +140,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("single", _below("(?P<id>[^/]+)/store"), form, single, BOTH),
     Route("old", re.compile("/st8(?P<key>[^/]+)/?"), form, old, BOTH, success="OK"),
     Route(
-        "influx", re.compile("/write|/api/v2/write"), raw, lines, style="influx", key_in_body=False
+        "influx",
+        re.compile("/write|/api/v2/write|/api/v3/write_lp"),
+        raw,
+        lines,
+        style="influx",
+        key_in_body=False,
     ),
     Route(
         "readings", re.compile("/readings/?"), json_any, readings, style="json", key_in_body=False

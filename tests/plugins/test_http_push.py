@@ -270,7 +270,12 @@ async def test_good_lines_are_safe_before_bad_ones_are_told(push: Push) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", STORE, 405), ("PUT", "/write", 405), ("GET", "/", 404), ("POST", "/query", 404)],
+    [
+        ("GET", STORE, 405),
+        ("PUT", "/write", 405),
+        ("GET", "/", 404),
+        ("POST", "/api/v2/query", 404),
+    ],
 )
 async def test_other_addresses_and_methods(push: Push, method: str, path: str, status: int) -> None:
     """They say what there is."""

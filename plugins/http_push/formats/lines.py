@@ -7,10 +7,11 @@ from ingestd.plugins._lines import Line, parsed
 
 from .message import FormatError, Found, Message, Reading, sift
 
-# What one second is in the unit of the times. Both versions of the API in one table.
+# What one second is in the unit of the times. All versions of the API in one table.
 PRECISIONS: Final[Mapping[str, float]] = {
     "": 1e9, "n": 1e9, "ns": 1e9, "u": 1e6, "us": 1e6, "µ": 1e6, "ms": 1e3,
     "s": 1, "m": 1 / 60, "h": 1 / 3600,
+    "nanosecond": 1e9, "microsecond": 1e6, "millisecond": 1e3, "second": 1,
 }  # fmt: skip
 
 # The field that needs no name of its own.
@@ -21,7 +22,7 @@ def lines(message: Message) -> Found:
     """Find a reading for each numeric field of each line.
 
     Raises:
-        FormatError: The precision is none.
+        FormatError: The precision is none, or a line is bad and all should be refused then.
     """
     precision = message.query.get("precision", "")
     if precision not in PRECISIONS:
@@ -35,6 +36,8 @@ def lines(message: Message) -> Found:
         else:
             told = readings(line, per_second=PRECISIONS[precision], now=message.now)
             sift(told, found, message)
+    if found.rejected and message.query.get("accept_partial") == "false":
+        raise FormatError("; ".join(found.samples))
     return found
 
 
