@@ -140,13 +140,13 @@ class Notation:
         kind = self.time_format
         if type(value) is str and value[4:5] == "-" and kind in (None, "iso"):
             try:
-                return self._placed(iso_time(value))
+                return self.placed(iso_time(value))
             except ValueError:
                 pass
         if kind in UNIX:
             return _epoch(value, UNIX[kind])
         if self.pattern is not None:
-            return self._placed(self._by_pattern(value, self.pattern))
+            return self.placed(self._by_pattern(value, self.pattern))
         if kind is None and type(value) in {int, float}:
             return value
         if not isinstance(value, str) or len(value) > LONGEST:
@@ -171,14 +171,14 @@ class Notation:
             return int(found[1]) / 1000
         if kind in (None, "iso"):
             with suppress(ValueError):
-                return self._placed(iso_time(text))
+                return self.placed(iso_time(text))
         known = (
             *((ISO,) if kind in (None, "iso") else ()),
             *(WORDED if kind in (None, "rfc2822") else ()),
         )
         for each in known:
             if found := each.fullmatch(text):
-                return self._placed(self._made(found.groupdict()))
+                return self.placed(self._made(found.groupdict()))
         raise ValueError(text)
 
     def _made(self, part: dict[str, Any]) -> datetime:
@@ -199,7 +199,7 @@ class Notation:
             return moment.replace(tzinfo=timezone(timedelta(hours=MAIL_ZONES[name.upper()])))
         return moment.replace(tzinfo=zoned(name, moment, self.zone)) if name else moment
 
-    def _placed(self, moment: datetime) -> Any:
+    def placed(self, moment: datetime) -> Any:
         """Return the instant of a time, if its zone is known."""
         zone = moment.tzinfo
         if type(zone) is timezone:

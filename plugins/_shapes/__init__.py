@@ -6,6 +6,7 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 from ingestd.plugins._readings import Reading
 
 from .checking import check_shape
+from .missing import Missing
 from .numbers import is_quick
 from .options import OPTIONS, Description, description_of
 from .reader import Reader
@@ -18,6 +19,7 @@ __all__ = [
     "WHOLE",
     "Description",
     "Fixed",
+    "Missing",
     "Reader",
     "Reading",
     "check_shape",

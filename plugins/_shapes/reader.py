@@ -146,7 +146,7 @@ class Reader:
                 except ValueError:
                     pass
             if isinstance(told, datetime):  # the format has read it already
-                return told.timestamp() if told.tzinfo else told
+                return self.notation.placed(told)
             return read(told)
 
         return moment

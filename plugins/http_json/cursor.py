@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from math import inf, isfinite
+from datetime import datetime
+from math import inf
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
-from ingestd.plugins._limits import MILLISECONDS
+from ingestd.plugins._awaited import Awaited, ends_of, shown
 from ingestd.plugins._readings import column
 
 from .paging import Page
@@ -76,46 +76,6 @@ class Cursor:
         return self.windows.cut(begin, now + self.ahead if end is None else end.timestamp())
 
 
-def are_finite(numbers: Sequence[Any]) -> bool:
-    """Say whether all are finite numbers; mostly they are."""
-    if not set(map(type, numbers)) <= {float, int}:
-        return False
-    try:
-        return isfinite(sum(numbers))
-    except OverflowError:  # of whole numbers
-        return False
-
-
-def ends_of(times: Sequence[Any]) -> tuple[float, float]:
-    """Return the first and the last of times that can be compared; inf and -inf if none can."""
-    if times and set(map(type, times)) == {float} and isfinite(sum(times)):
-        first, last = min(times), max(times)
-        if first > -MILLISECONDS and last < MILLISECONDS:
-            return first, last
-    known = [each for time in times if (each := seconds(time)) is not None]
-    return min(known, default=inf), max(known, default=-inf)
-
-
-def seconds(time: Any) -> float | None:
-    """Return a reading's time in Unix seconds, or None if it has none that can be compared."""
-    if type(time) is float and -MILLISECONDS < time < MILLISECONDS:
-        return time
-    if isinstance(time, datetime):
-        return time.timestamp() if time.tzinfo else None
-    usable = type(time) in {int, float} and isfinite(time) and abs(time) < MILLISECONDS
-    return float(time) if usable else None
-
-
-def is_number(value: Any) -> bool:
-    """Say whether a value is one that the daemon can store."""
-    return isinstance(value, int | float) and isfinite(value)
-
-
-def shown(time: float) -> str:
-    """Return Unix seconds as people read them."""
-    return f"{datetime.fromtimestamp(time, UTC):%FT%TZ}"
-
-
 class Position:
     """Decides when the cursor may move.
 
@@ -140,9 +100,7 @@ class Position:
         self._oldest, self._latest = inf, -inf  # of the page
         self._window = Window(None, now, now)
         self._passed: list[tuple[float, float]] = []  # from when to when there was nothing
-        self._awaited = inf  # the first time whose value may still come
-        self._given_up = 0  # values that are missing since longer than that
-        self._given_up_from, self._given_up_to = inf, -inf
+        self._awaited = Awaited(hold=cursor.hold, now=now)
 
     @property
     def newest(self) -> float | None:
@@ -150,7 +108,7 @@ class Position:
         if self._reached is None:
             return self._start
         # A second before, so that it is asked for whether or not the ends count.
-        found = min(self._reached, self._awaited - SECOND)
+        found = min(self._reached, self._awaited.since - SECOND)
         return found if self._start is None else max(self._start, found)
 
     def begin(self, window: Window) -> None:
@@ -174,23 +132,7 @@ class Position:
             )
         first, last = ends_of(times)
         self._oldest, self._latest = min(self._oldest, first), max(self._latest, last)
-        if are_finite(column(readings, 2)):
-            return
-        for reading in readings:
-            value = reading[2]
-            if not is_number(value) and (at := seconds(reading[0])) is not None:
-                self._miss(at)
-
-    def _miss(self, time: float) -> None:
-        """Take note that a value is missing, unless that is no wonder: its time is to come."""
-        if time > self._now:
-            return
-        if time > self._now - self._cursor.hold:
-            self._awaited = min(self._awaited, time)
-        elif self._before is None or time > self._before:
-            self._given_up += 1
-            self._given_up_from = min(self._given_up_from, time)
-            self._given_up_to = max(self._given_up_to, time)
+        self._awaited.gather(readings, read=self._before)
 
     def after(self, page: Page, *, last: bool, full: bool) -> dict[str, Any]:
         """Return the state that may be kept after a page, whose readings were gathered.
@@ -217,13 +159,7 @@ class Position:
         if self._passed:
             gap = f"from {shown(self._passed[0][0])} to {shown(self._passed[-1][1])}"
             notes.append(f"no readings {gap}, which is beyond patience: not asked for again")
-        if self._given_up:
-            span = f"from {shown(self._given_up_from)} to {shown(self._given_up_to)}"
-            if self._given_up_from == self._given_up_to:
-                span = f"at {shown(self._given_up_to)}"
-            count = f"{self._given_up} value{'s' if self._given_up > 1 else ''}"
-            notes.append(f"{count} missing {span}, which is beyond hold: not waited for")
-        return notes
+        return [*notes, *self._awaited.notes()]
 
     def _pass(self) -> None:
         """Move beyond a window that was read and ended long ago."""

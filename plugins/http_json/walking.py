@@ -11,11 +11,10 @@ from typing import Any, Final
 
 from ingestd.plugins._answers import AnswerError, bare
 from ingestd.plugins._readings import Reading, behind_each_other
-from ingestd.plugins._shapes import Reader
+from ingestd.plugins._shapes import Missing, Reader
 from ingestd.plugins._times import Bounds, settle_readings
 
 from .cursor import Position
-from .missing import Missing
 from .paging import Page, Paging, Request
 from .refusals import Refusal
 from .setup import Setup
@@ -95,7 +94,7 @@ class Walk:
                     yield {"readings": readings}, last
                     continue
                 state = position.after(page, last=last, full=page.number == setup.max_pages)
-                problem = state.pop("script_error", "") or missing.after(page.number)
+                problem = state.pop("script_error", "") or missing.after(f"page {page.number}")
                 told = {"script_error": problem} if problem else {}
                 yield {"readings": readings, **state, **told}, last
 

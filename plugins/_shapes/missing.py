@@ -1,10 +1,11 @@
-"""What no record of a page has."""
+"""What no record of a page, or of another part of a source, has."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from ingestd.plugins._shapes import Reader
 from ingestd.plugins._times import NO_TIME, NoTime
+
+from .reader import Reader
 
 
 class Missing:
@@ -41,11 +42,15 @@ class Missing:
         told = any(value is not None for _, _, value, *_ in readings)
         return told or any(map(self._reader.has_nothing, records))
 
-    def after(self, page: int) -> str:
-        """Say what is missing in all of a page, if anything is, and begin with the next one."""
+    def after(self, where: str) -> str:
+        """Say what is missing in all of a part, if anything is, and begin with the next one.
+
+        Args:
+            where: What to call that part, such as "page 1".
+        """
         missing = next((what for what, left in self._left.items() if left), "")
         count, shown = self._count, self._shown
         self._begin()
         if not count or not missing:
             return ""
-        return f"page {page}: {missing}: missing in all of {count} records: {shown}"
+        return f"{where}: {missing}: missing in all of {count} records: {shown}"
