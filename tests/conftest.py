@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.support.influx2",
     "tests.support.plugins",
     "tests.support.servers",
+    "tests.support.databases",  # behind what it imports
     "tests.support.source",
     "tests.support.workers",
 ]

@@ -8,8 +8,10 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
+from tests.support.databases import folder_of, mariadb, postgresql
 from tests.support.deadline import WITHIN
 from tests.support.ports import free_port
 from tests.support.servers import RealServer, accepts, influxd, mosquitto, victoria_metrics
@@ -29,6 +31,22 @@ def test_killed_server_comes_back_where_it_was(
 
         assert server.url == url
         assert accepts(url)
+    assert not accepts(url)
+
+
+@pytest.mark.slow  # a database is made, and its server starts twice
+@pytest.mark.parametrize("make", [postgresql, mariadb])
+def test_killed_database_comes_back_where_it_was(make: Callable[..., RealServer]) -> None:
+    """It runs as a user who may do little, on the same port with the same data."""
+    with folder_of("nobody") as (folder, user), make(folder, user) as server:
+        url = server.url
+        owner = psutil.Process(server.pid).username()
+        server.kill()
+        assert not accepts(url)
+        server.start()
+
+        assert accepts(url)
+        assert owner != "root"
     assert not accepts(url)
 
 

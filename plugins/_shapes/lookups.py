@@ -11,7 +11,7 @@ from .records import EVERYTHING, WHOLE, Node, Records
 
 KEY: Final = "key"
 PARENT: Final = re.compile(r"((?:parent\.)+)(.+)", re.DOTALL)
-FIELD: Final = re.compile(r"[A-Za-z_]\w*")
+FIELD: Final = re.compile(r'[A-Za-z_]\w*|"(?P<quoted>[^"\\]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ def lookup_of(expression: Any, records: Records, *, where: str) -> Lookup:
         if found := PARENT.fullmatch(expression):
             return parent_lookup(found[1].count("."), found[2], where=where)
     own = itself if expression == WHOLE else compile_path(expression, where=where)
-    field = expression if FIELD.fullmatch(expression) else None
+    found = FIELD.fullmatch(expression)
+    field = None if found is None else found["quoted"] or expression
     return Lookup(own, lambda node: own(node.value), field)
 
 

@@ -75,6 +75,8 @@ class Description:
             tags = [(name, template(text, f"tags.{name}")) for name, text in self.tags]
         templates = [*(name for name, *_ in series), *(text for _, text in tags)]
         scoped = self._scoped(templates, [value for _, value, _ in series])
+        found = [value for _, value, _ in series] + [each for t in templates for each in t.lookups]
+        found += [each for each in (self.time, self.plus) if each]
         return Reader(
             records=self.records,
             layout=self.layout,
@@ -89,6 +91,7 @@ class Description:
             nulls=tuple(null_finder(each.path) for each in self.values),
             notation=self.notation,
             plan=None if scoped or self.plus else plan_of(self.time, series),
+            fields=tuple(dict.fromkeys(each.field for each in found)),
         )
 
     def _where(self, value: DescribedValue) -> str:

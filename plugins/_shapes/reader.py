@@ -41,6 +41,8 @@ class Reader:
         nulls: For each value, says whether a record has null in its place.
         notation: How times are written.
         plan: Where the parts of readings are, if each is a field of its record.
+        fields: The fields of a record that are needed; None among them stands for others, which
+            only paths tell.
     """
 
     records: Records | None
@@ -53,6 +55,7 @@ class Reader:
     nulls: tuple[Callable[[Any], bool], ...]
     notation: Notation
     plan: Plan | None = None
+    fields: tuple[str | None, ...] = ()
 
     def in_zone(self, zone: tzinfo | None) -> "Reader":
         """Return a reader of times that are in a zone, where they carry none."""

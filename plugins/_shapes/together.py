@@ -24,14 +24,14 @@ MOST_TEXTS: Final = 10_000  # that are kept; there are about as many as series
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Texts(dict[str, str]):
+class Texts(dict[str | int, str]):
     """A text with one field, by what is put into it."""
 
     def __init__(self, before: str, behind: str) -> None:
         super().__init__()
         self._before, self._behind = before, behind
 
-    def __missing__(self, field: str) -> str:
+    def __missing__(self, field: str | int) -> str:
         if len(self) >= MOST_TEXTS:
             self.clear()
         found = self[field] = f"{self._before}{field}{self._behind}"
@@ -57,14 +57,14 @@ class Value:
     quick: bool
 
     def names(self, fields: Sequence[Any]) -> list[str] | None:
-        """Return the name of each record's series, or None if they are more than texts.
+        """Return the name of each record's series, or None if it takes more than fields.
 
         Args:
             fields: What the record has in that field.
         """
         if isinstance(self.series, str):
             return [self.series] * len(fields)
-        if set(map(type, fields)) != {str}:
+        if not set(map(type, fields)) <= {str, int}:
             return None
         return list(map(self.series.__getitem__, fields))
 

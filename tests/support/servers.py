@@ -46,12 +46,19 @@ class RealServer:
         host: Its address.
         port: Its port.
         folder: Where it keeps its data and its log.
+        user: Who runs it; None: whoever runs the tests.
     """
 
     def __init__(
-        self, argv: Sequence[str], *, url: str, folder: Path, ready: Callable[[str], bool]
+        self,
+        argv: Sequence[str],
+        *,
+        url: str,
+        folder: Path,
+        ready: Callable[[str], bool],
+        user: str | None = None,
     ) -> None:
-        self.url, self.folder = url, folder
+        self.url, self.folder, self.user = url, folder, user
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "", parts.port or 0
         self.argv, self._ready = list(argv), ready
@@ -77,7 +84,9 @@ class RealServer:
         """Start the process and return once it answers."""
         assert not self.running(), f"{self.argv[0]} is running already"
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(self.argv, stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(
+                self.argv, stdout=log, stderr=log, cwd=self.folder, user=self.user
+            )
         deadline = time.monotonic() + WITHIN
         while not (self._listens() and self._ready(self.url)):
             if not self.running() or time.monotonic() > deadline:
