@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def check(path: Path | str) -> None:
     Raises:
         OSError: It does not.
     """
-    within(path, lambda: os.close(_open(path)))
+    within(path, lambda: os.close(opened(path)))
 
 
 def within(path: Path | str, function: Callable[[], T], *, patience: float = PATIENCE) -> T:
@@ -89,68 +89,88 @@ def within(path: Path | str, function: Callable[[], T], *, patience: float = PAT
         Unresponsive: It did not come back in time, or waits still since it was asked last.
         Exception: What the function raises.
     """
-    folder = Path(path).parent
-    if _stuck.get(folder):
-        raise _unresponsive(path, patience)
-    try:
-        thread = _idle.pop()
-    except IndexError:
-        thread = _Thread()
-    answer: list[Any] = []
-    error: list[BaseException] = []
-    state = _State()
+    done = threading.Event()
+    call = Call(path, function, when_done=done.set)
+    done.wait(patience)
+    return call.result(patience)
 
-    def ask() -> None:
+
+class Call(Generic[T]):
+    """A function that asks the kernel about a path, called in a thread that may be left behind.
+
+    Args:
+        path: As for ``within``.
+        function: What may hang.
+        when_done: Called in that thread when the function has come back.
+
+    Raises:
+        Unresponsive: Another one waits still for something in the folder.
+    """
+
+    def __init__(
+        self, path: Path | str, function: Callable[[], T], *, when_done: Callable[[], None]
+    ) -> None:
+        self._path, self._function, self._when_done = path, function, when_done
+        self._folder = Path(path).parent
+        self._answer: list[T] = []
+        self._error: list[BaseException] = []
+        self._lock, self._done, self._abandoned = threading.Lock(), False, False
+        if _stuck.get(self._folder):
+            raise _unresponsive(path)
         try:
-            answer.append(function())
+            self._thread = _idle.pop()
+        except IndexError:
+            self._thread = _Thread()
+        self._thread.do(self._ask)
+
+    def result(self, patience: float) -> T:
+        """Return what the function has returned; whoever asks has waited for it.
+
+        Args:
+            patience: How long that was, in seconds.
+
+        Raises:
+            Unresponsive: It has not come back: it is left behind.
+            Exception: What the function raises.
+        """
+        with self._lock:
+            self._abandoned = not self._done
+            if self._abandoned:
+                _stuck[self._folder] = _stuck.get(self._folder, 0) + 1
+                raise _unresponsive(self._path, patience)
+        if self._error:
+            raise self._error[0]
+        return self._answer[0]
+
+    def _ask(self) -> None:
+        try:
+            self._answer.append(self._function())
         except BaseException as exc:  # noqa: BLE001 -- it is raised where it was asked for
-            error.append(exc)
-        if state.finish():
-            _forget(folder)
-
-    thread.do(ask)
-    if not state.done.wait(patience) and state.abandon():
-        _stuck[folder] = _stuck.get(folder, 0) + 1
-        raise _unresponsive(path, patience)
-    if len(_idle) < MOST_IDLE:
-        _idle.append(thread)
-    if error:
-        raise error[0]
-    result: T = answer[0]
-    return result
-
-
-class _State:
-    """Whether something was done, or given up before."""
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self._lock = threading.Lock()
-        self._abandoned = False
-
-    def finish(self) -> bool:
-        """Note that the call was done; return whether it was given up before."""
+            self._error.append(exc)
         with self._lock:
-            self.done.set()
-            return self._abandoned
-
-    def abandon(self) -> bool:
-        """Give the call up; return whether it had not been done at the last moment."""
-        with self._lock:
-            self._abandoned = not self.done.is_set()
-            return self._abandoned
+            self._done = True
+        if self._abandoned:
+            _forget(self._folder)
+        if len(_idle) < MOST_IDLE:
+            _idle.append(self._thread)
+        self._when_done()
 
 
 def _forget(folder: Path) -> None:
     _stuck[folder] = _stuck.get(folder, 1) - 1
 
 
-def _unresponsive(path: Path | str, patience: float) -> Unresponsive:
+def _unresponsive(path: Path | str, patience: float = PATIENCE) -> Unresponsive:
     text = f"does not answer within {patience:g} s"
     return Unresponsive(errno.ETIMEDOUT, text, str(path))
 
 
-def _open(path: Path | str) -> int:
+def opened(path: Path | str) -> int:
+    """Return the descriptor of a regular file that is open for reading.
+
+    Raises:
+        OSError: It is none, or cannot be read.
+    """
     # Without waiting for the other end of a pipe, or for a terminal's line.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     mode = os.fstat(file).st_mode
@@ -164,7 +184,7 @@ def _open(path: Path | str) -> int:
 
 
 def _read(path: Path | str, most_bytes: int) -> bytes:
-    with os.fdopen(_open(path), "rb") as file:
+    with os.fdopen(opened(path), "rb") as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         text = f"expected at most {most_bytes} bytes, got more"
