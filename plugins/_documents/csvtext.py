@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from ingestd.plugins._params import whole
@@ -13,7 +14,7 @@ from ingestd.plugins._problems import Gathering
 from .errors import DocumentError
 from .tables import Table
 
-OPTIONS: Final = ("delimiter", "skip", "comment")
+OPTIONS: Final = ("delimiter", "skip", "comment", "header", "below")
 # Where nothing is said, the one that is most often in the first line; of two the first.
 DELIMITERS: Final = (";", "\t", ",", "|")
 WHITESPACE: Final = "whitespace"  # the delimiter of columns that are aligned with blanks
@@ -31,12 +32,16 @@ class Csv:
         skip: Lines before the header that are none.
         comments: What lines begin with that are none.
         names: The fields' names where there is no header.
+        header: Names that the header has, and no line before it; empty: it is the first line.
+        below: Lines below the header that are none, such as one of units.
     """
 
     delimiter: str | None
     skip: int
     comments: tuple[str, ...]
     names: tuple[str, ...] | None
+    header: tuple[str, ...] = ()
+    below: int = 0
 
 
 class CsvRows:
@@ -49,7 +54,23 @@ class CsvRows:
     def __init__(self, csv: Csv) -> None:
         self._csv, self._delimiter = csv, csv.delimiter
         self._names = list(csv.names) if csv.names else None
-        self._skip = csv.skip
+        self._skip, self._below = csv.skip, csv.below
+        self._sought = frozenset(csv.header)  # empty once the header is found
+
+    @property
+    def ready(self) -> bool:
+        """Whether what follows is nothing but records."""
+        return bool(self._delimiter and self._names and not (self._skip or self._below))
+
+    def close(self) -> None:
+        """Say that no more lines come.
+
+        Raises:
+            DocumentError: There was no header.
+        """
+        if self._sought:
+            names = ", ".join(sorted(self._sought))
+            raise DocumentError(f"a header with {names} (csv.header)", got="none")
 
     def records(self, text: str) -> Sequence[dict[str, Any] | str]:
         """Return a record for each line of a text; an empty field is null.
@@ -61,7 +82,7 @@ class CsvRows:
         Raises:
             DocumentError: They are no CSV.
         """
-        if self._delimiter and self._names and not (self._skip or self._csv.comments):
+        if self._delimiter and self._names and self.ready and not self._csv.comments:
             columns = plain_columns(text, self._delimiter, len(self._names))
             if columns is not None and self._is_padded(text):
                 columns = [*map(stripped, columns)]
@@ -77,6 +98,7 @@ class CsvRows:
         try:
             names = self._names or header(next(rows, []))
             self._names = names or None
+            self._below -= len(list(islice(rows, self._below))) if names else 0
             return records_of(names, [*map(stripped, rows)] if self._is_padded(text) else [*rows])
         except csv.Error as error:
             raise DocumentError("CSV", why=str(error)) from None
@@ -95,7 +117,17 @@ class CsvRows:
     def _kept(self, lines: list[str]) -> list[str]:
         skipped, self._skip = self._skip, max(0, self._skip - len(lines))
         kept, comments = lines[skipped:], self._csv.comments
-        return [line for line in kept if not line.startswith(comments)] if comments else kept
+        if comments:
+            kept = [line for line in kept if not line.startswith(comments)]
+        return self._from_header(kept) if self._sought else kept
+
+    def _from_header(self, lines: list[str]) -> list[str]:
+        for at, line in enumerate(lines):
+            delimiter = self._delimiter or delimiter_in(line)
+            if self._sought <= set(stripped(next(rows_in([line], delimiter), []))):
+                self._sought, self._delimiter = frozenset(), delimiter
+                return lines[at:]
+        return []
 
 
 def plain_columns(text: str, delimiter: str, count: int) -> list[list[str]] | None:
@@ -164,8 +196,12 @@ def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:
             wrong.problems.append(f"csv: expected some of {known}, got {given!r:.80}")
         delimiter = wrong.read(lambda: delimiter_of(given.get("delimiter")))
         skip = wrong.read(lambda: whole(given.get("skip", 0), "csv.skip", least=0))
-        comments = wrong.read(lambda: comments_of(given.get("comment")))
-    return Csv(delimiter, skip, comments, names)
+        comments = wrong.read(lambda: texts_of(given, "comment", "what a comment begins with"))
+        header = wrong.read(lambda: texts_of(given, "header", "names that the header has"))
+        below = wrong.read(lambda: whole(given.get("below", 0), "csv.below", least=0))
+        if names and (header or below):
+            wrong.problems.append("csv.header, csv.below: expected no `fields` beside them")
+    return Csv(delimiter, skip, comments, names, header, below)
 
 
 def delimiter_of(delimiter: Any) -> str | None:
@@ -185,15 +221,16 @@ def delimiter_of(delimiter: Any) -> str | None:
     return delimiter
 
 
-def comments_of(comment: Any) -> tuple[str, ...]:
-    """Return what comments begin with: a text, or a list of them.
+def texts_of(options: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
+    """Return what an option says: a text, or a list of them.
 
     Raises:
         ValueError: It is neither.
     """
-    found = comment if isinstance(comment, list | tuple) else [] if comment is None else [comment]
+    given = options.get(name)
+    found = given if isinstance(given, list | tuple) else [] if given is None else [given]
     if not all(isinstance(each, str) and each for each in found):
-        raise ValueError(f"csv.comment: expected what a comment begins with, got {comment!r:.80}")
+        raise ValueError(f"csv.{name}: expected {what}, got {given!r:.80}")
     return tuple(found)
 
 

@@ -126,11 +126,15 @@ def list_at(head: bytes, steps: Sequence[bytes]) -> int | None:
 
 
 class NdjsonFeed:
-    """Reads lines of JSON."""
+    """Reads lines of JSON.
 
-    def __init__(self) -> None:
+    Args:
+        strict: Whether to refuse what does not begin with such lines.
+    """
+
+    def __init__(self, *, strict: bool = True) -> None:
         self._rest = b""
-        self._good = False
+        self._good = not strict
 
     def feed(self, data: bytes) -> list[Any]:
         """Return the records in the lines that are whole."""
@@ -179,6 +183,7 @@ class CsvFeed:
     def close(self) -> tuple[Sequence[Any], Any]:
         """Return the record in the last line."""
         found = self._read(b"", last=True)
+        self._rows.close()
         return found, None if found or self._seen else Headed(self._rows.names)
 
     def _read(self, data: bytes, *, last: bool) -> Sequence[Any]:
@@ -207,5 +212,5 @@ def end_of_lines(text: str) -> int:
     cut = text.rfind("\n") + 1
     if '"' in text:
         while cut and text.count('"', 0, cut) % 2:
-            cut = text.rfind("\n", 0, cut - 1) + 1
+            cut = text.rfind("\n", 0, text.rfind('"', 0, cut)) + 1
     return cut

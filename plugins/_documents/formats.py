@@ -139,6 +139,7 @@ class Format:
             return Listed(self._records(name, data, said))
         rows = CsvRows(self.csv)
         found = Listed(rows.records(decoded(data, charset=self.charset, said=said)))
+        rows.close()
         return found or Headed(rows.names)
 
     def _records(self, name: str, data: bytes, said: str | None) -> Iterable[Any]:

@@ -235,7 +235,10 @@ def test_what_unpacks_to_too_much_or_nothing_is_refused(data: bytes, message: st
             "^format: expected one of auto, json, ndjson, csv, xml, entsoe, influx, senml, got",
         ),
         ({"charset": "utf-9"}, "^charset: expected a name such as utf-8 or cp1252, got 'utf-9'"),
-        ({"csv": {"sep": ";"}}, "^csv: expected some of delimiter, skip, comment, got"),
+        (
+            {"csv": {"sep": ";"}},
+            "^csv: expected some of delimiter, skip, comment, header, below, got",
+        ),
         (
             {"csv": {"delimiter": ";;"}},
             "^csv.delimiter: expected one character, or whitespace, got",

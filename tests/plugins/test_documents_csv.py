@@ -161,3 +161,51 @@ async def test_names_without_lines_are_a_table_that_has_nothing_new(
     )
 
     assert [each["readings"] for each in found] == [[]]
+
+
+PREAMBLE = "Anlage 17; Mittelwerte\nvon;bis\n\n"
+
+
+@pytest.mark.parametrize("header", ["Zeit", ["Zeit", "kWh"]])
+@pytest.mark.parametrize("before", ["", PREAMBLE, '"Zeit, kWh","x"\n'])
+def test_a_header_is_found_by_its_names(header: Any, before: str) -> None:
+    """Whatever stands above it, with whatever between fields."""
+    form = format_of("csv", csv={"header": header}, zone=None)
+    data = f"{before}Zeit;kWh\n10:00;5\n".encode()
+
+    assert list(form.document(data)) == [{"Zeit": "10:00", "kWh": "5"}]
+
+
+@pytest.mark.parametrize("size", range(1, 40))
+def test_a_header_is_found_while_a_document_arrives(size: int) -> None:
+    """In pieces of any size, with lines below it that are none."""
+    form = format_of("csv", csv={"header": "Zeit", "below": 2}, zone=None)
+    data = f"{PREAMBLE}Zeit;kWh\nh;kWh\n;\n10:00;5\n10:15;6\n".encode()
+    feed = form.feed(data, ())
+    assert feed is not None
+    found = [each for at in range(0, len(data), size) for each in feed.feed(data[at : at + size])]
+    left, _ = feed.close()
+
+    assert [*found, *left] == [{"Zeit": "10:00", "kWh": "5"}, {"Zeit": "10:15", "kWh": "6"}]
+
+
+def test_a_header_that_is_not_there_is_told() -> None:
+    """The names may be misspelt, or the letters be in another encoding."""
+    form = format_of("csv", csv={"header": "Zeit"}, zone=None)
+
+    with pytest.raises(
+        DocumentError, match=r"expected a header with Zeit \(csv.header\), got none"
+    ):
+        form.document(b"Time;kWh\n10:00;5\n")
+    feed = form.feed(b"Time;kWh\n", ())
+    assert feed is not None
+    feed.feed(b"Time;kWh\n10:00;5\n")
+    with pytest.raises(DocumentError, match="expected a header with Zeit"):
+        feed.close()
+
+
+@pytest.mark.parametrize("option", [{"header": "a"}, {"below": 1}])
+def test_a_header_and_names_for_its_columns_contradict_each_other(option: dict[str, Any]) -> None:
+    """One of them is meant."""
+    with pytest.raises(ValueError, match=r"^csv\.header, csv\.below: expected no `fields` beside"):
+        format_of("csv", csv=option, fields=["a", "b"], zone=None)
