@@ -1,6 +1,6 @@
 """The options that describe a shape, as the operator writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
@@ -32,7 +32,7 @@ class Description:
     Attributes:
         records: Where the records are; None: the document is one.
         layout: How they are laid out there.
-        time: Finds the time, or None.
+        time: Finds the time for what is fixed, or None if there is none.
         plus: Finds by how many seconds the time is later than that, or None.
         values: Template of a series, path to its value, and what that means.
         one: Whether the option for them is ``value``.
@@ -42,7 +42,7 @@ class Description:
 
     records: Records | None
     layout: Layout
-    time: Lookup | None
+    time: Callable[[Fixed], Lookup] | None
     plus: Lookup | None
     values: tuple[DescribedValue, ...]
     one: bool
@@ -59,7 +59,7 @@ class Description:
         Raises:
             ValueError: A template or a path is none.
         """
-        known = self.records or EVERYTHING
+        known, time = self.records or EVERYTHING, self.time and self.time(fixed)
 
         def template(text: str, where: str) -> Template:
             return wrong.read(lambda: template_of(text, known, fixed=fixed, where=where))
@@ -74,14 +74,15 @@ class Description:
             ]
             tags = [(name, template(text, f"tags.{name}")) for name, text in self.tags]
         templates = [*(name for name, *_ in series), *(text for _, text in tags)]
-        scoped = self._scoped(templates, [value for _, value, _ in series])
-        found = [value for _, value, _ in series] + [each for t in templates for each in t.lookups]
-        found += [each for each in (self.time, self.plus) if each]
+        parts = [value for _, value, _ in series]
+        parts += [each for each in (time, self.plus) if each]
+        scoped = is_scoped(templates, parts)
+        found = [*parts, *(each for template in templates for each in template.lookups)]
         return Reader(
             records=self.records,
             layout=self.layout,
             scoped=scoped,
-            time=None if self.time is None else find(self.time, scoped=scoped),
+            time=None if time is None else find(time, scoped=scoped),
             plus=None if self.plus is None else find(self.plus, scoped=scoped),
             values=tuple(
                 (name.compiled(scoped=scoped), find(value, scoped=scoped), number)
@@ -90,16 +91,17 @@ class Description:
             tags=tuple((name, text.compiled(scoped=scoped)) for name, text in tags),
             nulls=tuple(null_finder(each.path) for each in self.values),
             notation=self.notation,
-            plan=None if scoped or self.plus else plan_of(self.time, series),
+            plan=None if scoped or self.plus else plan_of(time, series),
             fields=tuple(dict.fromkeys(each.field for each in found)),
         )
 
     def _where(self, value: DescribedValue) -> str:
         return "value" if self.one else f"value of {value.series!r}"
 
-    def _scoped(self, templates: list[Template], values: list[Lookup]) -> bool:
-        lookups = [*values, *(each for each in (self.time, self.plus) if each)]
-        return any(each.own is None for each in lookups) or any(each.scoped for each in templates)
+
+def is_scoped(templates: list[Template], lookups: list[Lookup]) -> bool:
+    """Say whether some parts of readings need more than the records themselves."""
+    return any(each.own is None for each in lookups) or any(each.scoped for each in templates)
 
 
 def find(lookup: Lookup, *, scoped: bool) -> Find:
@@ -180,7 +182,7 @@ def layout_in(options: Mapping[str, Any]) -> Layout:
     return layout_of(options.get("layout") or RECORDS, options.get("fields"))
 
 
-def time_of(options: Mapping[str, Any]) -> Lookup | None:
+def time_of(options: Mapping[str, Any]) -> Callable[[Fixed], Lookup] | None:
     """Return what finds the time of a record, or None: a path, or a template that puts it together.
 
     Raises:
@@ -189,8 +191,12 @@ def time_of(options: Mapping[str, Any]) -> Lookup | None:
     time = options.get("time")
     known = records_of(options.get("records"))
     if is_template(time):
-        return lookup_by(template_of(time, known, fixed=nothing_fixed, where="time"))
-    return None if time is None else lookup_of(time, known, where="time")
+        template_of(time, known, fixed=nothing_fixed, where="time")
+        return lambda fixed: lookup_by(template_of(time, known, fixed=fixed, where="time"))
+    if time is None:
+        return None
+    found = lookup_of(time, known, where="time")
+    return lambda _: found
 
 
 def plus_of(options: Mapping[str, Any]) -> Lookup | None:

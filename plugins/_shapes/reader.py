@@ -140,7 +140,8 @@ class Reader:
 
     def _moment(self) -> Find:
         """Return what reads a time: the one place where that is done."""
-        read, iso = self.notation.read, self.notation.time_format in ISO
+        read, placed = self.notation.read, self.notation.placed
+        iso = self.notation.time_format in ISO
 
         def moment(told: Any) -> Any:
             if iso and type(told) is str and told[-1:] == "Z" and told[4:5] == "-":
@@ -149,7 +150,7 @@ class Reader:
                 except ValueError:
                     pass
             if isinstance(told, datetime):  # the format has read it already
-                return self.notation.placed(told)
+                return told.timestamp() if told.tzinfo else placed(told)
             return read(told)
 
         return moment

@@ -122,6 +122,8 @@ def lookup_by(template: Template) -> Lookup:
 
     def found(*, scoped: bool) -> Callable[[Any], Any]:
         fill = template.compiled(scoped=scoped)
-        return missing if isinstance(fill, str) else lambda record: fill(record) or None
+        if isinstance(fill, str):
+            return lambda _: fill or None
+        return lambda record: fill(record) or None
 
     return Lookup(None if template.scoped else found(scoped=False), found(scoped=True))
