@@ -12,6 +12,7 @@ from .csvtext import Csv, CsvRows, csv_of
 from .errors import DocumentError
 from .feeds import CsvFeed, Feed, JsonFeed, NdjsonFeed
 from .jsontext import is_ndjson, is_utf8, json_in, ndjson_in
+from .lines import BY_LINES, Lines
 from .listed import Headed, Listed
 from .members import chosen, pattern_of
 from .packing import GZIP, ZIP, unpacked
@@ -74,10 +75,15 @@ class Format:
             return (self.document(data, kind="json", said=said),)  # as nearly all messages are
         return (
             self.document(each, kind=kind_of(name) or kind_of(content_type), said=said)
-            for name, each in unpacked(data, most_bytes=most_bytes, choose=self._chosen)
+            for name, each in unpacked(data, most_bytes=most_bytes, choose=self.chosen)
         )
 
-    def _chosen(self, names: Sequence[str]) -> Sequence[str]:
+    def chosen(self, names: Sequence[str]) -> Sequence[str]:
+        """Return which of the files in a zip are documents, by their names.
+
+        Raises:
+            DocumentError: None is, or that cannot be told.
+        """
         return chosen(names, pattern=self.member, says=self._is_said_by)
 
     def _is_said_by(self, name: str) -> bool:
@@ -110,6 +116,23 @@ class Format:
         if not steps and (kind == "ndjson" or (self.name == AUTO and is_ndjson(start))):
             return NdjsonFeed()
         return JsonFeed(steps) if kind == "json" else None
+
+    def by_lines(self, start: bytes, *, name: str, growing: bool) -> Lines | None:
+        """Return what reads the lines of a file; None: lines are no records there.
+
+        Args:
+            start: How it begins.
+            name: What it is called.
+            growing: Whether lines are added to it, so that they are records in any case.
+        """
+        kind = self.name if self.name != AUTO else kind_of(name)
+        text = bare(start)
+        if kind in {"", "json"} and text[:1] in JSON_BEGINS and self.name == AUTO:
+            kind = "ndjson" if growing or is_ndjson(start) else "json"
+        kind = kind or ("xml" if text.startswith(b"<") else "csv")
+        if kind not in BY_LINES:
+            return None
+        return Lines(kind, csv=self.csv, charset=self.charset, start=start)
 
     def document(self, data: bytes, *, kind: str = "", said: str | None = None) -> Any:
         """Return the document in a body that is not compressed.
@@ -160,8 +183,12 @@ def kind_of(said: str) -> str:
 
 def kind_in(data: bytes) -> str:
     """Return the format that a body begins like."""
-    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-    return "xml" if start.startswith(b"<") else "json"
+    return "xml" if bare(data).startswith(b"<") else "json"
+
+
+def bare(data: bytes) -> bytes:
+    """Return how a body begins, without what does not count."""
+    return data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
 def format_of(

@@ -1,0 +1,212 @@
+"""Files that come as a whole: each content is read once, whatever it is called."""
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from hashlib import sha256
+from typing import Any, Final
+
+from ingestd.plugins._readings import Reading
+
+from .asking import answer, each_of
+from .batches import Place, batches
+from .gathered import Gathered, has_usable, why_unusable
+from .known import MOST, WIDTH, Known
+from .listing import Found, Listing, again
+from .opening import opened
+from .options import Setup
+from .scanning import listed
+
+CHUNK: Final = 1024 * 1024
+MOST_REFUSED: Final = 100
+LONGEST_REASON: Final = 200  # characters
+NOWHERE: Final = (0, 0)
+
+
+class Once:
+    """One run over files that come as a whole.
+
+    Args:
+        setup: What the params say.
+        ctx: The context of the run.
+        state: What the run before has left.
+    """
+
+    def __init__(self, setup: Setup, ctx: Any, state: Mapping[str, Any]) -> None:
+        self._setup, self._ctx = setup, ctx
+        self._now = ctx.now().timestamp()
+        self._known = Known(state["read"], state["earlier"])
+        self._begun = begun_of(state["reading"])
+        same = state["shape"] == setup.mark
+        self._refused = dict(state["refused"] or {}) if same else {}
+        self._gathered = Gathered()
+        # Contents that this daemon has read, and cannot yet be sure of.
+        self._unsafe: set[bytes] = ctx.shared(no_contents, ctx.collector)
+        self._known.forget(self._unsafe)
+        self._first: Reading | None = None  # of the file that is being read
+        self._usable = False
+
+    async def results(self) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield what is new.
+
+        Raises:
+            OSError: No file can be seen, and that should not be.
+        """
+        listing = await listed(self._setup)
+        looks = {file.look: file for file in listing.files}
+        if not listing.problems:
+            self._known.keep(looks)
+        self._refused = {
+            path: said for path, said in self._refused.items() if bytes.fromhex(said[0]) in looks
+        }
+        await self._end([file for look, file in looks.items() if self._known.of(look)])
+        for file in self._due(listing):
+            async with aclosing(self._file(file)) as results:
+                async for result in results:
+                    yield result
+            if self._ctx.stopping:
+                break
+        yield {**self._result(), **self._gathered.problem()}
+        if self._unsafe:
+            await self._ctx.settled()
+            self._unsafe.clear()
+            await self._end([file for look, file in looks.items() if self._known.of(look)])
+            if problem := self._gathered.problem():
+                yield {"readings": [], **problem}
+
+    def _due(self, listing: Listing) -> Iterator[Found]:
+        """Yield the files that are to be read, first the one that was begun."""
+        for problem in listing.problems:
+            self._gathered.complain(problem)
+        resting = [each for each in listing.files if each.rests(self._now) >= self._setup.settle]
+        if len(resting) < len(listing.files):
+            count = len(listing.files) - len(resting)
+            self._ctx.note(f"{count} files were touched within {self._setup.settle:g} s: later")
+        if len(listing.files) > MOST:
+            text = f"expected at most {MOST} files, got {len(listing.files)}: `after` moves them"
+            self._gathered.complain(f"path: {text}")
+            return
+        for file in sorted(resting, key=lambda each: each.look != self._begun[0]):
+            said = self._refused.get(str(file.path))
+            if said is not None and bytes.fromhex(said[0]) == file.look:
+                self._gathered.complain(f"{file.path}: {said[1]}")
+            elif self._known.of(file.look) is None:
+                yield file
+
+    async def _file(self, file: Found) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield the results of a file; what is wrong with it is noted."""
+        try:
+            content = await self._content(file)
+            if self._known.has(content):
+                self._known.add(file.look, content)
+                return
+            async with aclosing(self._readings(file, content)) as results:
+                async for result in results:
+                    yield result
+            await self._close(file, content)
+        except FileNotFoundError:
+            return
+        except OSError as error:  # it may be read another time
+            self._gathered.complain(f"{file.path}: {error.strerror or error}")
+        except ValueError as error:
+            self._refuse(file, str(error))
+
+    async def _content(self, file: Found) -> bytes:
+        if self._begun[0] == file.look:
+            return self._begun[1]
+        async with aclosing(each_of(file.path, lambda: digests(file))) as steps:
+            return [each async for each in steps][-1]
+
+    async def _readings(self, file: Found, content: bytes) -> AsyncGenerator[dict[str, Any], None]:
+        place, usable = self._begun[2:] if self._begun[1] == content else (NOWHERE, False)
+        self._usable, self._first = usable, None
+        work = self._setup.work(file, place, now=self._now)
+        async with aclosing(each_of(file.path, lambda: batches(work))) as found:
+            async for batch in found:
+                self._take(file, batch.readings, batch.problems)
+                self._begun = (file.look, content, batch.end, self._usable)
+                if self._gathered.full:
+                    yield self._result()
+
+    def _take(self, file: Found, readings: Sequence[Reading], problems: Sequence[str]) -> None:
+        self._gathered.add(readings)
+        for problem in problems:
+            self._gathered.complain(f"{file.path}: {problem}")
+        self._usable = self._usable or has_usable(readings, self._ctx.time_problem)
+        if readings and self._first is None:
+            self._first = readings[0]
+
+    async def _close(self, file: Found, content: bytes) -> None:
+        """Note that a file was read, if it is still the same and was what it should be."""
+        self._begun = NOTHING_BEGUN
+        if (await answer(file.path, lambda: again(file))).look != file.look:
+            self._ctx.note(f"{file.path}: changed while it was read, and is read again")
+            return
+        if self._first is not None and not self._usable:
+            why = why_unusable(self._first, self._ctx.time_problem)
+            self._refuse(file, f"expected readings, got none that can be used; the first: {why}")
+            return
+        self._known.add(file.look, content)
+        self._unsafe.add(content)
+
+    def _refuse(self, file: Found, why: str) -> None:
+        self._begun = NOTHING_BEGUN
+        self._gathered.complain(f"{file.path}: {why}")
+        if len(self._refused) < MOST_REFUSED:
+            self._refused[str(file.path)] = [file.look.hex(), why[:LONGEST_REASON]]
+
+    async def _end(self, files: Sequence[Found]) -> None:
+        """Move or delete files whose readings are safe."""
+        ending = self._setup.ending
+        if ending is None:
+            return
+        for file in files:
+            try:
+                await answer(file.path, lambda file=file: ending(file))  # type: ignore[misc]
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                text = f"read, but stays: {error.strerror or error}"
+                self._gathered.complain(f"{file.path}: {text}")
+
+    def _result(self) -> dict[str, Any]:
+        look, content, place, usable = self._begun
+        begun = [look.hex(), content.hex(), *place, usable] if look else None
+        return {
+            "readings": self._gathered.take(),
+            "reading": begun,
+            "refused": dict(self._refused),
+            "shape": self._setup.mark,
+            **self._known.news(),
+        }
+
+
+Begun = tuple[bytes, bytes, Place, bool]
+NOTHING_BEGUN: Final[Begun] = (b"", b"", NOWHERE, False)
+
+
+def begun_of(reading: Any) -> Begun:
+    """Return which file was begun: how it looks, its content, how far, and whether it is good."""
+    try:
+        look, content, number, at, usable = reading
+        return bytes.fromhex(look), bytes.fromhex(content), (int(number), int(at)), bool(usable)
+    except (TypeError, ValueError):
+        return NOTHING_BEGUN
+
+
+def no_contents(_collector: str) -> set[bytes]:
+    """Return an empty set, for ``ctx.shared``."""
+    return set()
+
+
+def digests(file: Found) -> Iterator[bytes]:
+    """Yield the hash of what was read so far, the last one of all; may block.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digest = sha256()
+    with opened(file.path) as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            yield b""
+    yield digest.digest()[:WIDTH]
