@@ -2,15 +2,16 @@
 
 Emits what the senders name: BMON's loggers, Monnit, Particle, The Things
 Network, ChirpStack, Radio Bridge, beadedStream, Notehub, weather stations, Influx line
-protocol, plain JSON, and documents that the parameters describe.
+protocol, plain JSON, metrics of OpenTelemetry and of Prometheus, and documents that the
+parameters describe.
 
 Parameters, where: ``listen`` -- ``host:port`` or ``unix:/path`` -- with ``tls`` --
 ``cert_file`` and ``key_file``; or ``path`` -- a prefix at the daemon's own address.
 Parameters, what: ``store_keys`` -- any of them opens; ``formats`` -- some instead
 of all; ``weather`` -- ``stations`` by name and the ``units`` of what they measure;
-``routes`` -- paths of your own, each with what is sent there; ``timezone`` -- of
-their times that have no zone; ``replies`` -- ``honest``, or ``bmon`` for loggers that
-know 200 alone.
+``otlp`` -- which attributes become tags; ``routes`` -- paths of your own, each with what
+is sent there; ``timezone`` -- of their times that have no zone; ``replies`` --
+``honest``, or ``bmon`` for loggers that know 200 alone.
 Parameters, limits: ``max_body`` -- bytes of one request; ``max_waiting`` requests
 and ``max_waiting_bytes`` that are not safe yet; ``rate`` -- requests a second;
 ``answer_within`` -- how long a sender waits for safety, ``read_within`` -- and we
@@ -30,6 +31,7 @@ from ingestd.plugins._params import duration, whole, zone_of
 
 from .answering import Answering, Rate
 from .bodies import Bodies
+from .formats.otlpoptions import otlp_options
 from .inbox import Inbox, settling
 from .keys import Keys
 from .listener import Certificate, serving
@@ -67,6 +69,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     routes: Sequence[Mapping[str, Any]] | None = None,
     timezone: str | None = None,
     replies: str = "honest",
+    otlp: Mapping[str, Any] | None = None,
     max_body: int = 1024 * 1024,
     max_waiting: int = 1000,
     max_waiting_bytes: int = 32 * 1024 * 1024,
@@ -90,7 +93,10 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     answering = Answering(
         ctx=ctx,
         prefix=path or "",
-        routes=(*own_routes(routes, zone=zone), *enabled(formats, stations)),
+        routes=(
+            *own_routes(routes, zone=zone),
+            *enabled(formats, stations, otlp_options(otlp)),
+        ),
         keys=Keys(keys),
         rate=Rate(rate_of(rate)),
         refusals=Rate(rate_of(rate)),
@@ -131,6 +137,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: keys_of(each.store_keys))
     given.read(lambda each: enabled(each.formats))
     given.read(lambda each: weather_of(each.weather, Keys(())))
+    given.read(lambda each: otlp_options(each.otlp))
     given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: own_routes(each.routes, zone=None))
     given.read(lambda each: rate_of(each.rate))

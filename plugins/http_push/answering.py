@@ -97,15 +97,17 @@ class Answering:
             return web.Response(status=404, text=text), False
         route, named = found
         if request.method not in route.methods:
-            return web.Response(status=405, headers={"Allow": ", ".join(route.methods)}), False
+            allowed = ", ".join(route.methods)
+            text = f"expected {allowed}, got {request.method}"
+            return self.replies.wrong(route, 405, text, request, Allow=allowed), False
         try:
-            return self.replies.taken(route, await self._take(request, route, named)), True
+            return self.replies.taken(route, await self._take(request, route, named), request), True
         except tuple(STATUS) as error:
             return self._refused(request, route, error), isinstance(error, BusyError)
         except Exception:  # border: whichever bug a request meets, the others go on
             self.ctx.log.exception("a request met a bug", format=route.name)
             text = "a bug; the log of the daemon has the traceback"
-            return web.Response(status=500, text=text), False
+            return self.replies.wrong(route, 500, text, request), False
 
     async def _handshake(self, request: web.Request, path: str) -> web.Response | None:
         """Return the answer to what libraries of InfluxDB ask before they write, or None."""
@@ -126,7 +128,7 @@ class Answering:
 
     def _refused(self, request: web.Request, route: Route, error: Exception) -> web.Response:
         self.refusal_log.note(route.name, request.remote, error)
-        return self.replies.refused(route, error)
+        return self.replies.refused(route, error, request)
 
     @contextmanager
     def _counting_refusals(self) -> Iterator[None]:
@@ -155,7 +157,7 @@ class Answering:
             self.keys.check(given)
             self.rate.check()
         self.inbox.check_room()
-        body = await self.bodies.read(request)
+        body = await self.bodies.read(request, beside=route.compression)
         with self.inbox.holding(len(body)):
             read = partial(self._read, route, named, request, body, given)
             if len(body) > LARGE_BYTES or route.packed or "Content-Encoding" in request.headers:
@@ -190,6 +192,7 @@ class Answering:
             most_held=self.inbox.most_bytes,
             content_type=request.content_type if "Content-Type" in request.headers else "",
             charset=request.charset,
+            headers=request.headers,
             time_problem=self.ctx.time_problem,
         )
         return route.readings(message)

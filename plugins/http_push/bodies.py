@@ -52,8 +52,12 @@ class Bodies:
         self.most_bytes, self._within = most_bytes, within
         self._on_their_way: dict[asyncio.Timeout, None] = {}
 
-    async def read(self, request: web.Request) -> bytes:
+    async def read(self, request: web.Request, *, beside: str = "") -> bytes:
         """Return a body, inflated.
+
+        Args:
+            request: What it is of.
+            beside: The one compression that its format undoes, in place of those known here.
 
         Raises:
             TooLargeError: It is or becomes too large.
@@ -64,7 +68,8 @@ class Bodies:
         """
         if (request.content_length or 0) > self.most_bytes:
             raise self._too_large()
-        inflate = inflation(request.headers.get("Content-Encoding", ""))
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        inflate = inflation(encoding, beside)
         deadline = asyncio.timeout(self._within)
         try:
             async with deadline:
@@ -138,15 +143,19 @@ class Inflate:
             raise FormatError("expected a whole compressed body, got the beginning of one")
 
 
-def inflation(encoding: str) -> Inflate | None:
-    """Return what undoes an encoding, or None if there is nothing to undo.
+def inflation(encoding: str, beside: str) -> Inflate | None:
+    """Return what undoes an encoding, or None if there is nothing to undo here.
+
+    Args:
+        encoding: As the request says it.
+        beside: The one that its format undoes, in place of those known here, or nothing.
 
     Raises:
         EncodingError: It is unknown.
     """
-    encoding = encoding.strip().lower()
-    if encoding in {"", "identity"}:
+    if encoding in {"", beside or "identity"}:
         return None
-    if encoding not in ENCODINGS:
-        raise EncodingError(f"Content-Encoding: expected gzip or deflate, got {encoding!r:.40}")
+    if beside or encoding not in ENCODINGS:
+        expected = beside or "gzip or deflate"
+        raise EncodingError(f"Content-Encoding: expected {expected}, got {encoding!r:.40}")
     return Inflate(ENCODINGS[encoding])

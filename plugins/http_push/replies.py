@@ -9,7 +9,8 @@ from aiohttp import web
 from ingestd.plugins import _bmonrules
 
 from .bodies import BrokenError, EncodingError, TooSlowError
-from .formats.message import FormatError, Found, TooLargeError
+from .formats.extras import MissingError
+from .formats.message import FormatError, Found, MediaTypeError, TooLargeError
 from .inbox import BusyError
 from .keys import ForeignPageError, KeyRefusedError
 from .routes import Route
@@ -28,8 +29,10 @@ STATUS: Final[dict[type[Exception], tuple[int, int | None]]] = {
     TooSlowError: (408, 1),
     TooLargeError: (413, None),
     EncodingError: (415, None),
+    MediaTypeError: (415, None),
     RateError: (429, 1),
     BusyError: (503, 5),
+    MissingError: (503, 60),
 }
 # The words that InfluxDB's clients know.
 CODES: Final = {400: "invalid", 401: "unauthorized", 403: "forbidden", 408: "request timeout"} | {
@@ -48,15 +51,14 @@ class Replies:
 
     like_bmon: bool
 
-    def taken(self, route: Route, found: Found) -> web.Response:
+    def taken(self, route: Route, found: Found, request: web.Request) -> web.Response:
         """Return the answer to readings that are safe; those that were rejected never will be."""
+        if route.answers is not None:
+            return route.answers.taken(request, found)
         stored, rejected = len(found.readings), found.rejected
         bad = rejected > 0 and stored == 0
         if route.style == "influx":
-            if not rejected:
-                return web.Response(status=204)
-            problems = "; ".join(found.samples)
-            return _influx(400, f"partial write: {problems} dropped={rejected}", None)
+            return _influx_taken(found)
         if route.style == "json":
             counts = {"stored": stored, "rejected": rejected, "problems": found.samples}
             return web.json_response(counts, status=400 if bad else 200)
@@ -69,9 +71,12 @@ class Replies:
         said = "".join(f"\n{problem}" for problem in found.samples)
         return _text(f"{text}{said}", status=400 if bad else 200)
 
-    def refused(self, route: Route, error: Exception) -> web.Response:
+    def refused(self, route: Route, error: Exception, request: web.Request) -> web.Response:
         """Return the answer to readings that are not taken, or not safe yet."""
         status, retry_after = STATUS[type(error)]
+        if route.answers is not None:
+            headers = _headers(status, retry_after)
+            return route.answers.refused(request, status, str(error), headers)
         if route.style == "influx":
             return _influx(status, str(error), retry_after)
         headers = _headers(status, retry_after)
@@ -83,6 +88,14 @@ class Replies:
             return _text("Invalid Key" if wrong_key else str(error))
         return _text(str(error), status=status, headers=headers)
 
+    def wrong(
+        self, route: Route, status: int, text: str, request: web.Request, **headers: str
+    ) -> web.Response:
+        """Return the answer to a request that never came to its readings."""
+        if route.answers is not None:
+            return route.answers.refused(request, status, text, headers)
+        return web.Response(status=status, text=text, headers=headers)
+
 
 def _text(
     text: str, *, status: int = 200, headers: Mapping[str, str] | None = None
@@ -92,6 +105,13 @@ def _text(
     return web.Response(
         body=body, status=status, headers=headers, content_type="text/plain", charset="utf-8"
     )
+
+
+def _influx_taken(found: Found) -> web.Response:
+    if not found.rejected:
+        return web.Response(status=204)
+    problems = "; ".join(found.samples)
+    return _influx(400, f"partial write: {problems} dropped={found.rejected}", None)
 
 
 def _influx(status: int, text: str, retry_after: int | None) -> web.Response:

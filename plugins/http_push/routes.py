@@ -4,16 +4,34 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from ingestd.plugins._problems import Problems
 
 from .formats.beaded import beaded
 from .formats.bmon import batch, old, single
+from .formats.extras import Extra
 from .formats.lines import lines
-from .formats.message import FormatError, Found, Message, TooLargeError, mapping, parse_json
+from .formats.message import (
+    FormatError,
+    Found,
+    MediaTypeError,
+    Message,
+    TooLargeError,
+    mapping,
+    parse_json,
+)
 from .formats.notehub import notehub
+from .formats.otlp import OTLP, finder
+from .formats.otlpanswers import OtlpAnswers
+from .formats.otlpoptions import Options, otlp_options
 from .formats.plain import readings
 from .formats.radiobridge import radio_bridge
+from .formats.remoteanswers import RemoteAnswers
+from .formats.remotewrite import REMOTE_WRITE, SNAPPY, remote_write
 from .formats.things import things
 from .keys import KeyRefusedError
 from .weather import Weather
@@ -60,6 +78,18 @@ def raw(body: bytes, _: Mapping[str, str]) -> bytes:
     return body
 
 
+class Answers(Protocol):
+    """How the senders of a format want to be answered."""
+
+    def taken(self, request: web.Request, found: Found) -> web.Response:
+        """Answer that readings are safe; those that were rejected never will be."""
+
+    def refused(
+        self, request: web.Request, status: int, error: str, headers: Mapping[str, str]
+    ) -> web.Response:
+        """Answer that readings are not taken, or not safe yet: these have a Retry-After."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A path that is answered.
@@ -75,6 +105,9 @@ class Route:
         key_in_body: Whether its senders may have their key there alone.
         packed: Whether a small body may become a large one.
         checks_keys: Whether its senders have keys of their own, which `find` checks.
+        compression: What its bodies are compressed with and ``find`` undoes, if HTTP does not.
+        answers: How it is answered, if it has a style of its own.
+        extra: What has to be installed for it, or None.
     """
 
     name: str
@@ -87,17 +120,24 @@ class Route:
     key_in_body: bool = True
     packed: bool = False
     checks_keys: bool = False
+    compression: str = ""
+    answers: Answers | None = None
+    extra: Extra | None = None
 
     def readings(self, message: Message) -> Found:
         """Find the readings in a message.
 
         Raises:
             FormatError: It is not what the format expects.
+            MediaTypeError: It says that it is something else.
             TooLargeError: It becomes larger than we take.
+            MissingError: What the format needs is not installed.
         """
+        if self.extra is not None:
+            self.extra.check()
         try:
             return self.find(message)
-        except (FormatError, KeyRefusedError, TooLargeError):
+        except (FormatError, KeyRefusedError, MediaTypeError, TooLargeError):
             raise
         except (OverflowError, TypeError, ValueError, RecursionError) as error:
             raise FormatError(f"{self.name}: expected another message: {error!s:.200}") from error
@@ -151,29 +191,69 @@ ROUTES: Final[tuple[Route, ...]] = (
         "readings", re.compile("/readings/?"), json_any, readings, style="json", key_in_body=False
     ),
 )
+
+
+def of_agents(otlp: Options) -> tuple[Route, ...]:
+    """Return the routes of what agents for metrics send."""
+    return (
+        Route(
+            "otlp",
+            re.compile("/v1/metrics"),
+            raw,
+            finder(otlp),
+            key_in_body=False,
+            packed=True,
+            answers=OtlpAnswers(),
+            extra=OTLP,
+        ),
+        Route(
+            "remote_write",
+            re.compile("/api/v1/write"),
+            raw,
+            remote_write(),
+            key_in_body=False,
+            packed=True,
+            compression=SNAPPY,
+            answers=RemoteAnswers(),
+            extra=REMOTE_WRITE,
+        ),
+    )
+
+
 WEATHER: Final = "weather"
-FORMATS: Final = (*(route.name for route in ROUTES), WEATHER)
+AGENTS: Final = tuple(route.name for route in of_agents(otlp_options(None)))
+FORMATS: Final = (*(route.name for route in ROUTES), WEATHER, *AGENTS)
 
 
-def enabled(formats: Iterable[Any] | None, weather: Weather | None = None) -> tuple[Route, ...]:
+def enabled(
+    formats: Iterable[Any] | None, weather: Weather | None = None, otlp: Options | None = None
+) -> tuple[Route, ...]:
     """Return the routes of some formats, or of all.
 
     Args:
         formats: Their names; None for all.
         weather: What finds the readings of weather stations.
+        otlp: The options of that format.
 
     Raises:
-        ValueError: A format is unknown.
+        ValueError: A format is unknown, or what one needs is not installed.
     """
+    known = (
+        *ROUTES,
+        *weather_routes(weather or Weather()),
+        *of_agents(otlp or otlp_options(None)),
+    )
     if formats is None:
-        wanted = list(FORMATS)
-    else:
-        wanted = [formats] if isinstance(formats, str) else list(formats)
+        return known
+    wanted = [formats] if isinstance(formats, str) else list(formats)
     for each in wanted:
         if each not in FORMATS:
             raise ValueError(f"formats: expected some of {', '.join(FORMATS)}, got {each!r}")
-    known = (*ROUTES, *weather_routes(weather or Weather()))
-    return tuple(route for route in known if route.name in wanted)
+    chosen = tuple(route for route in known if route.name in wanted)
+    missing = [each.extra.problem() for each in chosen if each.extra is not None]
+    if any(missing):
+        raise Problems([f"formats: {each}" for each in missing if each])
+    return chosen
 
 
 def find(routes: Iterable[Route], path: str) -> tuple[Route, dict[str, str]] | None:

@@ -233,17 +233,31 @@ def prometheus(folder: Path, *, target: str, rules: str) -> RealServer:
         target: The ``host:port`` to scrape, as the job ``ingestd``.
         rules: The text of a file of rules.
     """
-    argv0 = program("prometheus", "prometheus")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yaml").write_text(rules)
-    config = folder / "prometheus.yml"
-    config.write_text(f"""
+    return prometheus_with(
+        folder,
+        f"""
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [{folder}/rules.yaml]
 scrape_configs:
   - job_name: ingestd
     static_configs: [{{targets: ["{target}"]}}]
-""")
+""",
+    )
+
+
+def prometheus_with(folder: Path, text: str) -> RealServer:
+    """Return a Prometheus, not started.
+
+    Args:
+        folder: An empty folder.
+        text: Its configuration.
+    """
+    argv0 = program("prometheus", "prometheus")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "prometheus.yml"
+    config.write_text(text)
     url = f"http://127.0.0.1:{free_port()}"
     argv = [
         argv0, f"--config.file={config}", f"--storage.tsdb.path={folder}/data",

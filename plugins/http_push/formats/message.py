@@ -30,6 +30,10 @@ class TooLargeError(ValueError):
     """What came is, or would become, larger than we take."""
 
 
+class MediaTypeError(ValueError):
+    """What came is, by its Content-Type, nothing that the address takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A request, as a format sees it.
@@ -43,6 +47,7 @@ class Message:
         most_held: How much memory its readings may take, in bytes.
         content_type: What its sender says that the body is, or an empty text.
         charset: How its sender says that the body is encoded.
+        headers: All that its sender says of it.
         time_problem: Says why a time, in Unix seconds, is not believed, or nothing.
     """
 
@@ -54,6 +59,7 @@ class Message:
     most_held: int
     content_type: str = ""
     charset: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     time_problem: Callable[[float], str] = lambda _: ""
 
 
@@ -67,6 +73,7 @@ class Found:
         samples: A few of those, told for the sender.
         note: What to say if there was nothing to read.
         size_bytes: How much memory the readings take, roughly.
+        counts: What the format's own answer says besides, by the name that it has there.
     """
 
     readings: list[Reading] = field(default_factory=list)
@@ -74,6 +81,7 @@ class Found:
     samples: list[str] = field(default_factory=list)
     note: str = ""
     size_bytes: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     def reject(self, problem: str, *, count: int = 1) -> None:
         """Count what cannot be stored."""
@@ -100,12 +108,21 @@ def sift(readings: Iterable[Reading], found: Found, message: Message) -> None:
         problem = problem_of(reading, message)
         if problem:
             found.reject(problem)
-            continue
-        found.readings.append(reading)
-        found.size_bytes += size_of(reading)
-        if found.size_bytes > message.most_held:
-            wanted = f"readings of at most {message.most_held} bytes"
-            raise TooLargeError(f"expected {wanted}; send fewer")
+        else:
+            keep(reading, found, message)
+
+
+def keep(reading: Reading, found: Found, message: Message) -> None:
+    """Add a reading to what was found.
+
+    Raises:
+        TooLargeError: They take more memory than they may; a body says little of that.
+    """
+    found.readings.append(reading)
+    found.size_bytes += size_of(reading)
+    if found.size_bytes > message.most_held:
+        wanted = f"readings of at most {message.most_held} bytes"
+        raise TooLargeError(f"expected {wanted}; send fewer")
 
 
 def size_of(reading: Reading) -> int:
@@ -120,11 +137,16 @@ def problem_of(reading: Reading, message: Message) -> str:
     time, name, *_ = reading
     if not is_name(name):
         return name_problem(f"{name!r:.80}")
+    doubt = doubt_of(time, message)
+    return f"{name}: {doubt}" if doubt else ""
+
+
+def doubt_of(time: float, message: Message) -> str:
+    """Say why the daemon will not store a reading of a time, in Unix seconds, or nothing."""
     if not is_time(time):
         _, problem = time_problem(time, f"{time!r:.80}")
-        return f"{name}: {problem}"
-    doubt = message.time_problem(time)
-    return f"{name}: {doubt}" if doubt else ""
+        return problem
+    return message.time_problem(time)
 
 
 def parse_json(body: bytes) -> Any:
