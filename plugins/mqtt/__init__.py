@@ -7,18 +7,19 @@ Parameters, connecting: ``url`` -- ``mqtt://host``, ``mqtts://host``, or ``ws`` 
 ``wss`` with a path; ``username``, ``password``; ``ca_file``, ``cert_file``, ``key_file``,
 ``insecure``; ``protocol`` -- 5 or 3.1.1; ``client_id``; ``keepalive``;
 ``session_expiry``; ``presence`` -- a topic that says whether we are there.
-Parameters, reading: ``topics`` -- filters, or dicts with a ``filter`` and any of
-the following; ``qos``; ``series`` -- a template such as ``{1}_{3}``; ``value`` --
-JMESPath in the payload -- or ``values`` -- template to JMESPath, or to ``path`` and what
-the value means; ``format``, ``csv``, ``charset``, ``member``, ``records``, ``layout``,
-``fields`` -- what a payload with several records looks like; ``time``, ``time_plus``,
-``time_format``, ``timezone``; ``tags`` -- name to template;
-``words`` -- word to number; ``nothing`` -- what says that there is no value; ``decimal`` --
-what stands before the fraction; ``units`` -- what may follow a number; ``retained`` --
-``ignore`` or ``once``.
+Parameters, reading: ``topics`` -- filters, or dicts with the ``type`` of a ready route, such
+as ``tasmota``, or with a ``filter`` and any of the following; ``qos``; ``series`` -- a
+template such as ``{1}_{3}``; ``value`` -- JMESPath in the payload -- or ``values`` --
+template to JMESPath, or to ``path`` and what the value means; ``format``, ``csv``,
+``charset``, ``member``, ``records``, ``layout``, ``fields`` -- what a payload with several
+records looks like; ``time``, ``time_plus``, ``time_format``, ``timezone``; ``tags`` -- name
+to template; ``words`` -- word to number; ``nothing`` -- what says that there is no value;
+``decimal`` -- what stands before the fraction; ``units`` -- what may follow a number;
+``retained`` -- ``ignore`` or ``once``.
 Parameters, limits: ``max_held`` messages and ``max_held_bytes`` in memory;
 ``linger`` -- how long a batch waits for more.
-State: ``subscribed`` -- the filters that the broker keeps for us.
+State: ``subscribed`` -- the filters that the broker keeps for us; ``described`` -- what
+devices have said of their values.
 """
 
 import socket
@@ -82,6 +83,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     max_held_bytes: int = 32 * 1024 * 1024,
     linger: str = "200ms",
     subscribed: Sequence[str] | None = None,
+    described: Mapping[str, Any] | None = None,
     **_: Any,
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield what arrives, in batches, and ack each batch once it is safe."""
@@ -126,6 +128,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     )
     zone = zone_of(timezone, ctx.timezone)
     routes = Routes(entries, zone=zone)
+    routes.ready.recall(described)
     inbox = Inbox(max_held=max_held, max_bytes=whole(max_held_bytes, "max_held_bytes"))
     wait, known = duration(linger, "linger"), list(subscribed or ())
     async with aclosing(stream(ctx, settings, routes, inbox, linger=wait, known=known)) as found:

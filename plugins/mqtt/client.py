@@ -1,10 +1,11 @@
 """The client that connects: its settings, and what may be wrong with them."""
 
+import json
 import logging
 import ssl
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
@@ -50,6 +51,7 @@ class Settings:
         window: How many messages without an ack the broker may send.
         retained: Whether to take retained messages.
         presence: Topic that says whether we are there, or None.
+        state_topic: Topic that says so in the words of Sparkplug, or None.
         timeout: Seconds for one answer of the broker.
     """
 
@@ -66,6 +68,7 @@ class Settings:
     window: int
     retained: bool
     presence: str | None
+    state_topic: str | None = None
     timeout: float = 10
 
     @property
@@ -75,12 +78,39 @@ class Settings:
         return f"{kind}{'s' if self.tls else ''}://{self.host}:{self.port}{self.path or ''}"
 
 
-def make_client(settings: Settings) -> aiomqtt.Client:
+class Presence(NamedTuple):
+    """Where we say whether we are there, and how: retained, and as last will.
+
+    Attributes:
+        topic: Where.
+        here: What is said when we are there.
+        gone: What is said when we are not.
+    """
+
+    topic: str
+    here: bytes
+    gone: bytes
+
+
+def presence_of(settings: Settings, now: float) -> Presence | None:
+    """Return how a connection that begins now, in Unix seconds, says that it is there, or None."""
+    if settings.state_topic is not None:
+        here, gone = (
+            json.dumps({"online": online, "timestamp": round(now * 1000)}).encode()
+            for online in (True, False)
+        )
+        return Presence(settings.state_topic, here, gone)
+    if settings.presence is None:
+        return None
+    return Presence(settings.presence, b"online", b"offline")
+
+
+def make_client(settings: Settings, presence: Presence | None = None) -> aiomqtt.Client:
     """Return aiomqtt's client, with a session that outlives connection and process."""
     modern = settings.protocol >= 5
     will = None
-    if settings.presence is not None:
-        will = aiomqtt.Will(settings.presence, b"offline", qos=1, retain=True)
+    if presence is not None:
+        will = aiomqtt.Will(presence.topic, presence.gone, qos=1, retain=True)
     return aiomqtt.Client(
         settings.host,
         settings.port,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .routes import Message
+from .ready import Message
 
 
 class Inbox:

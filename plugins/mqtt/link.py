@@ -34,9 +34,9 @@ import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .client import Settings, hung_up, inner, make_client, refusal
+from .client import Presence, Settings, hung_up, inner, make_client, presence_of, refusal
 from .inbox import Inbox
-from .routes import Message
+from .ready import Message, Outgoing, Subscription
 
 # Messages read in one turn of the event loop.
 BURST: Final = 64
@@ -54,9 +54,14 @@ class Link:
         *,
         now: Callable[[], float],
         log: Any,
+        presence: Presence | None = None,
+        describes: Callable[[str], bool] | None = None,
     ) -> None:
         self._client, self._settings, self._inbox = client, settings, inbox
         self._now, self._log = now, log
+        self._presence, self._describes = presence, describes
+        self._following: asyncio.Task[None] | None = None
+        self.filters: list[str] = []
         self._loop = asyncio.get_running_loop()
         self._something = asyncio.Event()
         self._enough = asyncio.Event()
@@ -99,36 +104,79 @@ class Link:
             over.cancel()
             await asyncio.gather(entering, over, return_exceptions=True)
 
-    async def subscribe(self, wanted: Sequence[tuple[str, int]], *, gone: Sequence[str]) -> None:
-        """Subscribe to filters, each with its QoS, and end the subscriptions that are gone.
+    async def subscribe(self, wanted: Sequence[Subscription], *, gone: Sequence[str]) -> None:
+        """Subscribe to what is wanted, and end the subscriptions that are gone.
 
         Messages come before the answers do, in any number, so this runs beside
         those who take them; what goes wrong ends the connection.
         """
         try:
-            for each, qos in wanted:
-                codes = await self._client.subscribe(each, **self._subscription(qos))
-                code: Any = codes[0]
-                if (code if isinstance(code, int) else code.value) >= 128:
-                    self.refused = f"{each!r}: expected to be subscribed, got {code}"
-                    self._lose(self.refused)
+            for each in wanted:
+                refused = await self._subscribe(each)
+                if refused:
+                    self.refused = refused
+                    self._lose(refused)
                     return
-            for each in gone:
-                await self._client.unsubscribe(each)
-            if self._settings.presence is not None:
-                await self._client.publish(self._settings.presence, b"online", qos=1, retain=True)
+            for name in gone:
+                await self._client.unsubscribe(name)
+            if self._presence is not None:
+                topic, here, _ = self._presence
+                await self._client.publish(topic, here, qos=1, retain=True)
         except aiomqtt.MqttError as error:
             self._lose(str(error))
             return
         self.subscribed = True
         self._something.set()
 
-    def _subscription(self, qos: int) -> dict[str, Any]:
+    async def _subscribe(self, wanted: Subscription) -> str:
+        """Subscribe to something; return why the broker does not grant it, or an empty text.
+
+        Raises:
+            MqttError: The connection is lost.
+        """
+        codes = await self._client.subscribe(wanted.filter, **self._options(wanted))
+        code: Any = codes[0]
+        if (code if isinstance(code, int) else code.value) >= 128:
+            return f"{wanted.filter!r}: expected to be subscribed, got {code}"
+        self.filters.append(wanted.filter)
+        return ""
+
+    def _options(self, wanted: Subscription) -> dict[str, Any]:
         if self._settings.protocol < 5:
-            return {"qos": qos}
-        # 1: send what is retained when the subscription is new; 2: never.
-        handling = 1 if self._settings.retained else 2
-        return {"options": SubscribeOptions(qos=qos, retainHandling=handling)}
+            return {"qos": wanted.qos}
+        # 0: send what is retained; 1: only when the subscription is new; 2: never.
+        handling = 0 if wanted.describes else 1 if self._settings.retained else 2
+        return {"options": SubscribeOptions(qos=wanted.qos, retainHandling=handling)}
+
+    def follow(self, wanted: Sequence[Subscription]) -> None:
+        """Begin to subscribe to what is new, and to end what is gone, if nothing is under way."""
+        if not self.subscribed or (self._following is not None and not self._following.done()):
+            return
+        new = [each for each in wanted if each.filter not in self.filters]
+        gone = sorted(set(self.filters) - {each.filter for each in wanted})
+        if new or gone:
+            self._following = asyncio.create_task(self._follow(new, gone), name="mqtt.follow")
+
+    async def _follow(self, new: Sequence[Subscription], gone: Sequence[str]) -> None:
+        """Subscribe to topics that others have named; one that is forbidden costs no other."""
+        try:
+            for each in new:
+                refused = await self._subscribe(each)
+                if refused:
+                    self.filters.append(each.filter)  # it is not asked for again
+                    self._log.warning("a topic is not read", error=refused)
+            for name in gone:
+                await self._client.unsubscribe(name)
+                self.filters.remove(name)
+        except aiomqtt.MqttError as error:
+            self._lose(str(error))
+            return
+        self._something.set()
+
+    def publish(self, outgoing: Outgoing) -> None:
+        """Publish something at QoS 0."""
+        if self.lost is None:
+            self._paho.publish(outgoing.topic, outgoing.payload, qos=0)
 
     async def batch(self, *, linger: float, within: float) -> list[Message]:
         """Return what has arrived, or nothing once the time is over or the connection lost.
@@ -171,8 +219,11 @@ class Link:
         """Say goodbye; nothing that is not acked is lost by it."""
         if self._paused is not None:
             self._paused.cancel()
-        if self._settings.presence is not None and self.lost is None:
-            self._paho.publish(self._settings.presence, b"offline", qos=1, retain=True)
+        if self._following is not None:
+            self._following.cancel()
+        if self._presence is not None and self.lost is None:
+            topic, _, gone = self._presence
+            self._paho.publish(topic, gone, qos=1, retain=True)
 
     def _read(self) -> None:
         """Read until nothing is there, we are full, or others have waited long enough."""
@@ -276,7 +327,7 @@ class Link:
         except UnicodeDecodeError:  # no broker should let it through, and nothing can be named so
             self._paho.ack(mid, qos)
             return
-        if (message.retain and not self._settings.retained) or (
+        if (message.retain and not self._takes_retained(topic)) or (
             message.dup and self._inbox.is_repeat(mid, topic, payload)
         ):
             self._paho.ack(mid, qos)
@@ -286,33 +337,41 @@ class Link:
         if self._inbox.plenty:
             self._enough.set()
 
+    def _takes_retained(self, topic: str) -> bool:
+        """Say whether a retained message is wanted: its age is unknown."""
+        described = self._describes is not None and self._describes(topic)
+        return self._settings.retained or described
+
 
 @asynccontextmanager
 async def connected(
     settings: Settings,
     inbox: Inbox,
     *,
-    wanted: Sequence[tuple[str, int]],
+    wanted: Sequence[Subscription],
     gone: Sequence[str],
     now: Callable[[], float],
     log: Any,
+    describes: Callable[[str], bool] | None = None,
 ) -> AsyncIterator[Link]:
     """Connect and subscribe; disconnect in good order afterwards.
 
     Args:
         settings: How to connect.
         inbox: Where messages go.
-        wanted: Filters to subscribe to, each with its QoS.
+        wanted: What to subscribe to.
         gone: Filters that the broker keeps for us, and need not any more.
         now: Gives the time in Unix seconds.
         log: The collector's logger.
+        describes: Says which topics describe others, so that what is retained of them is taken.
 
     Raises:
         BrokerError: The broker cannot be reached.
         BrokerRefused: It will not have us.
     """
-    client = make_client(settings)
-    link = Link(client, settings, inbox, now=now, log=log)
+    presence = presence_of(settings, now())
+    client = make_client(settings, presence)
+    link = Link(client, settings, inbox, now=now, log=log, presence=presence, describes=describes)
     await link.connect()
     link.watch()
     subscribing = asyncio.create_task(link.subscribe(wanted, gone=gone), name="mqtt.subscribe")

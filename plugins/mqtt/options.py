@@ -1,7 +1,7 @@
 """What the operator wrote about the connection, checked."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from ingestd.plugins._params import duration, whole
 from ingestd.plugins._problems import Gathering
 
 from .client import Settings
+from .ready import Ready, ready
 from .routes import Route, route
 
 PROTOCOLS: Final = {"5": 5, "3.1.1": 4}
@@ -20,7 +21,7 @@ WEBSOCKETS: Final = ("ws", "wss")
 USUAL_PATH: Final = "/mqtt"
 
 
-def entries_of(topics: Any, **defaults: Any) -> list[Route]:
+def entries_of(topics: Any, **defaults: Any) -> list[Route | Ready]:
     """Read ``topics``; the defaults are for entries that do not say otherwise.
 
     Raises:
@@ -29,10 +30,20 @@ def entries_of(topics: Any, **defaults: Any) -> list[Route]:
     if not isinstance(topics, list | tuple) or not topics:
         raise ValueError(f"topics: expected a list of filters, got {topics!r}")
     with Gathering() as wrong:
-        return [wrong.read(partial(route, entry, defaults)) for entry in topics]
+        return [wrong.read(partial(entry_of, entry, defaults)) for entry in topics]
 
 
-def settings_of(*, entries: Iterable[Route], **options: Any) -> Settings:
+def entry_of(entry: Any, defaults: Mapping[str, Any]) -> Route | Ready:
+    """Read one entry of ``topics``: a route, or a ready one by its ``type``.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    typed = isinstance(entry, Mapping) and "type" in entry
+    return ready(entry, defaults) if typed else route(entry, defaults)
+
+
+def settings_of(*, entries: Sequence[Route | Ready], **options: Any) -> Settings:
     """Read how to connect.
 
     Args:
@@ -57,7 +68,20 @@ def settings_of(*, entries: Iterable[Route], **options: Any) -> Settings:
         window=whole(options["max_held"], "max_held"),
         retained=takes_retained(options["retained"], dated=all(each.dated for each in entries)),
         presence=options["presence"],
+        state_topic=state_topic_of(entries, presence=options["presence"]),
     )
+
+
+def state_topic_of(entries: Sequence[Route | Ready], *, presence: str | None) -> str | None:
+    """Return the topic at which a Sparkplug host says that it is there, or None.
+
+    Raises:
+        ValueError: There are two, or ``presence`` besides: a client has one last will.
+    """
+    topics = {each.state_topic for each in entries if isinstance(each, Ready)} - {None}
+    if len(topics) + (presence is not None) > 1:
+        raise ValueError("topics: expected one `host`, and no `presence` beside it, got more")
+    return topics.pop() if topics else None
 
 
 class Address(NamedTuple):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ingestd.plugins._documents import OPTIONS as DOCUMENT_OPTIONS
 from ingestd.plugins._documents import DocumentError, Format, format_of
@@ -26,6 +26,8 @@ from ingestd.plugins._shapes import (
 from ingestd.plugins._shapes import OPTIONS as DESCRIBED
 from ingestd.plugins._times import Bounds, Twice, settle_readings
 
+from .ready import Message, Ready, ReadyRoutes, Subscription, fits
+
 LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 OPTIONS: Final = frozenset({"filter", "qos", *DESCRIBED, *DOCUMENT_OPTIONS})
 # What is only said of payloads that are more than a value.
@@ -37,24 +39,6 @@ LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value
 PLAIN: Final = re.compile(rb"-?\d{1,15}(?:\.\d{1,15})?").fullmatch
 TOPICS_CACHED: Final = 100_000
 MOST_UNPACKED: Final = 16 * 1024 * 1024  # bytes of a payload that was compressed
-
-
-class Message(NamedTuple):
-    """What arrived.
-
-    Attributes:
-        topic: Where it was published.
-        payload: What was published.
-        time: When it arrived, in Unix seconds.
-        mid: The broker's number for it; 0 if it needs no ack.
-        qos: How it was delivered: 0 or 1.
-    """
-
-    topic: str
-    payload: bytes
-    time: float
-    mid: int
-    qos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +68,12 @@ class Route:
 
     def matches(self, topic: str) -> bool:
         """Say whether the broker would deliver a topic for this filter."""
-        levels = topic.split("/")
-        if topic.startswith("$") and self.levels[0] in {"+", "#"}:
-            return False
-        for at, wanted in enumerate(self.levels):
-            if wanted == "#":
-                return True
-            if at >= len(levels) or wanted not in ("+", levels[at]):
-                return False
-        return len(levels) == len(self.levels)
+        return fits(self.levels, topic)
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """What the broker is asked for."""
+        return [Subscription(self.filter, self.qos)]
 
     def reader(self, topic: str) -> Reader:
         """Return what reads the payloads of a topic."""
@@ -232,11 +213,20 @@ def check_levels(levels: Sequence[str], wanted: str) -> None:
 class Routes:
     """All the entries of ``topics``; the first that fits a message is the one that counts."""
 
-    def __init__(self, entries: Iterable[Route], *, zone: tzinfo | None) -> None:
+    def __init__(self, entries: Iterable[Route | Ready], *, zone: tzinfo | None) -> None:
         self.entries = tuple(entries)
+        ready = [each for each in self.entries if isinstance(each, Ready)]
+        for each in ready:
+            each.in_zone(zone)
+        self.ready = ReadyRoutes(ready)
         self._zone = zone
         self._known: dict[str, Callable[[Message], list[Reading]]] = {}
         self._before: Sequence[Reading] = []  # the latest, if there is a zone
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return what the broker is asked for; with ready routes it may change."""
+        wanted = [each for entry in self.entries for each in entry.subscriptions]
+        return list({each.filter: each for each in reversed(wanted)}.values())[::-1]
 
     def readings(self, messages: Iterable[Message]) -> Sequence[Reading]:
         """Return the readings of messages, the unusable ones too: the daemon counts those."""
@@ -279,8 +269,10 @@ class Routes:
             self._known.clear()
         fitting = next((each for each in self.entries if each.matches(topic)), None)
         reader: Callable[[Message], list[Reading]]
-        if fitting is None:  # a subscription that is about to end
-            reader = nothing
+        if fitting is None:  # a subscription that is about to end, or is not described any more
+            return nothing
+        if isinstance(fitting, Ready):
+            reader = fitting.read
         elif fitting.form is not None:
             reader = self._document_reader(topic, fitting, fitting.form)
         else:

@@ -37,14 +37,21 @@ async def stream(
     Raises:
         BrokerError: There was no connection at all, or there will be none.
     """
-    wanted = [(each.filter, each.qos) for each in routes.entries]
-    outage = Outage(ctx, settings, [each.filter for each in routes.entries])
+    outage = Outage(ctx, settings, [each.filter for each in routes.subscriptions()])
     while not ctx.stopping:
-        gone = sorted(set(known) - {each for each, _ in wanted})
+        wanted = routes.subscriptions()
+        gone = sorted(set(known) - {each.filter for each in wanted})
         try:
             async with connected(
-                settings, inbox, wanted=wanted, gone=gone, now=time.time, log=ctx.log
+                settings,
+                inbox,
+                wanted=wanted,
+                gone=gone,
+                now=time.time,
+                log=ctx.log,
+                describes=routes.ready.describes if routes.ready else None,
             ) as link:
+                routes.ready.connected()
                 outage.over(session_lost=bool(known) and not link.session_present)
                 async with aclosing(received(ctx, link, routes, linger=linger)) as found:
                     async for result in found:
@@ -69,16 +76,28 @@ async def received(
 
     ``linger`` is how long a batch waits for more, in seconds.
     """
-    told = False
+    told: list[str] = []
     while link.lost is None and not ctx.stopping:
-        if link.subscribed and not told:
-            told = True
-            yield {"readings": [], "subscribed": [each.filter for each in routes.entries]}
+        if link.subscribed and link.filters != told:
+            told = list(link.filters)
+            yield {"readings": [], "subscribed": told}
         batch = await link.batch(linger=linger, within=GLANCE)
         if batch:
-            yield {"readings": routes.readings(batch)}
+            readings = routes.readings(batch)
+            yield {"readings": readings, **routes.ready.state()}
             await ctx.settled()
             link.finish(batch)
+        if routes.ready:
+            attend(ctx, link, routes)
+
+
+def attend(ctx: Any, link: Link, routes: Routes) -> None:
+    """Do what ready routes want besides: requests, warnings, and topics that others have named."""
+    for each in routes.ready.outgoing():
+        link.publish(each)
+    for line in routes.ready.warnings():
+        ctx.log.warning(**line)
+    link.follow(routes.subscriptions())
 
 
 async def left_over(ctx: Any, inbox: Inbox, routes: Routes) -> AsyncGenerator[dict[str, Any], None]:
@@ -88,7 +107,8 @@ async def left_over(ctx: Any, inbox: Inbox, routes: Routes) -> AsyncGenerator[di
     never come again.
     """
     while rest := inbox.take():
-        yield {"readings": routes.readings(rest)}
+        readings = routes.readings(rest)
+        yield {"readings": readings, **routes.ready.state()}
         await ctx.settled()
         inbox.remember(rest)
         inbox.release(rest)

@@ -17,7 +17,8 @@ from aiohttp.test_utils import TestServer
 from ingestd.loading.loader import Loader
 from ingestd.plugins import dcs, http_json
 from ingestd.plugins.mqtt.options import entries_of
-from ingestd.plugins.mqtt.routes import Message, Routes
+from ingestd.plugins.mqtt.ready import Message
+from ingestd.plugins.mqtt.routes import Routes
 from ingestd.testing import collect, context
 
 PAGES: Final = Path(__file__).parents[2] / "docs" / "plugins"

@@ -8,7 +8,8 @@ import pytest
 from ingestd.plugins._documents import DocumentError, format_of
 from ingestd.plugins._documents.senml import records as resolved
 from ingestd.plugins.mqtt.options import entries_of
-from ingestd.plugins.mqtt.routes import Message, Routes
+from ingestd.plugins.mqtt.ready import Message
+from ingestd.plugins.mqtt.routes import Routes
 
 NOW = 1_782_900_900.0
 

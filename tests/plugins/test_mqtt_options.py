@@ -8,7 +8,7 @@ import pytest
 from ingestd.plugins.mqtt import BrokerError, run
 from ingestd.plugins.mqtt.client import inner
 from ingestd.plugins.mqtt.inbox import Inbox
-from ingestd.plugins.mqtt.routes import Message
+from ingestd.plugins.mqtt.ready import Message
 from ingestd.testing import context, results
 
 

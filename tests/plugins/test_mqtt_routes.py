@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ingestd.plugins._times import NoTime
-from ingestd.plugins.mqtt.routes import Message, Routes, route
+from ingestd.plugins.mqtt.ready import Message
+from ingestd.plugins.mqtt.routes import Routes, route
 
 DEFAULTS: dict[str, Any] = {"qos": 1}
 

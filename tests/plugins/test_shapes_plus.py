@@ -9,7 +9,8 @@ import pytest
 from ingestd.plugins import http_json, mqtt
 from ingestd.plugins._shapes import Reading, description_of
 from ingestd.plugins.mqtt.options import entries_of
-from ingestd.plugins.mqtt.routes import Message, Routes
+from ingestd.plugins.mqtt.ready import Message
+from ingestd.plugins.mqtt.routes import Routes
 
 VALUE: dict[str, Any] = {"series": "s", "value": "v"}
 

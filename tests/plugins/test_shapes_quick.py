@@ -12,7 +12,8 @@ from ingestd.plugins._shapes import description_of
 from ingestd.plugins._shapes.numbers import quick
 from ingestd.plugins._times import notation
 from ingestd.plugins._values import value_reader
-from ingestd.plugins.mqtt.routes import Message, Routes, route
+from ingestd.plugins.mqtt.ready import Message
+from ingestd.plugins.mqtt.routes import Routes, route
 
 OPTIONS: list[dict[str, Any]] = [
     {},

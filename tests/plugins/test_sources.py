@@ -12,7 +12,8 @@ from aiohttp import web
 
 from ingestd.plugins.http_json import check
 from ingestd.plugins.mqtt.options import entries_of
-from ingestd.plugins.mqtt.routes import Message, Routes
+from ingestd.plugins.mqtt.ready import Message
+from ingestd.plugins.mqtt.routes import Routes
 from tests.support.jsonsource import answers
 from tests.support.recorded import line
 

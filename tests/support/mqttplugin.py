@@ -1,7 +1,7 @@
 """The mqtt plugin in the background, and what publishes to it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -22,6 +22,16 @@ async def publish(url: str, topic: str, *payloads: object, retain: bool = False)
             await client.publish(topic, str(payload), qos=1, retain=retain)
 
 
+async def publish_each(
+    url: str, messages: Sequence[tuple[str, str | bytes]], *, retain: bool = False
+) -> None:
+    """Publish messages at QoS 1, one after the other."""
+    parts = urlsplit(url)
+    async with aiomqtt.Client(parts.hostname or "", parts.port or 1883) as client:
+        for topic, payload in messages:
+            await client.publish(topic, payload, qos=1, retain=retain)
+
+
 async def publish_fast(url: str, topic: str, count: int) -> None:
     """Publish many numbers without waiting for each."""
     parts = urlsplit(url)
@@ -39,12 +49,14 @@ class Running:
         self._found = results(run, ctx=ctx, **{"linger": "10ms", **params})
         self._results: asyncio.Queue[dict[str, Any] | Exception | None] = asyncio.Queue()
         self.subscribed = asyncio.Event()
+        self.state: dict[str, Any] = {}
 
     async def pump(self) -> None:
         """Take results, and what ends them, until cancelled."""
         try:
             async with aclosing(self._found) as found:
                 async for result in found:
+                    self.state |= {n: each for n, each in result.items() if n != "readings"}
                     if "subscribed" in result:
                         self.subscribed.set()
                     else:
@@ -69,6 +81,23 @@ class Running:
             seen += [value for _, _, value, *_ in (await self.next())["readings"]]
         assert len(seen) == count
         return seen
+
+    async def readings(self, count: int) -> list[tuple[Any, ...]]:
+        """Return that many readings, and not one more."""
+        seen: list[tuple[Any, ...]] = []
+        while len(seen) < count:
+            seen += (await self.next())["readings"]
+        assert len(seen) == count
+        return seen
+
+    async def follows(self, topics: Sequence[str], *, without: str = "") -> None:
+        """Return when the plugin has subscribed to these, and perhaps to others, but not to one."""
+        while True:
+            now = {*self.state.get("subscribed", ())}
+            if {*topics} <= now and without not in now:
+                return
+            self.subscribed.clear()
+            await asyncio.wait_for(self.subscribed.wait(), WITHIN)
 
     async def all_of(self, wanted: set[float]) -> None:
         """Return when all of these values have come; at least once is what QoS 1 promises."""

@@ -1,0 +1,89 @@
+"""What the ready routes of the mqtt plugin make of what devices publish; no broker is needed."""
+
+import time
+from typing import Any
+
+import pytest
+
+from ingestd.plugins.mqtt import check
+from tests.support.readyroutes import SAMPLES, readings_of, ready_routes, told
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_ready_route_reads_what_its_devices_publish(name: str) -> None:
+    """One word in the configuration, and the readings have names, units, times and values."""
+    since, sample = time.time(), SAMPLES[name]
+    routes = ready_routes(sample["entry"])
+
+    found = readings_of(routes, *described(sample), *sample["messages"])
+
+    assert [told(each, since=since) for each in found] == sample["readings"].splitlines()
+
+
+def described(sample: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is retained and describes; the age of what else is retained is unknown."""
+    routes = ready_routes(sample["entry"])
+    return [each for each in sample.get("retained", ()) if routes.ready.describes(each[0])]
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({"type": "tasmotta"}, "topics: expected a type among tasmota, zigbee2mqtt"),
+        ({"type": "tasmota", "filter": "a"}, "beside `type: tasmota`, got 'filter'"),
+        ({"type": "tasmota", "qos": 2}, "qos: expected 0 or 1, got 2"),
+        ({"type": "tasmota", "base": "a/#"}, "base: expected whole levels of '+' and no '#'"),
+        ({"type": "homie", "base": 5}, "base: expected a topic such as 'home/attic', got 5"),
+        ({"type": "homie", "series": "{device}"}, "series: expected a template of {device} and"),
+        ({"type": "shelly", "words": 5}, "words: expected words and numbers"),
+    ],
+)
+def test_wrong_entry_says_what_is_right(entry: dict[str, Any], problem: str) -> None:
+    """`check` tells it before the first run."""
+    (found,) = check(url="mqtt://h", topics=[entry])
+
+    assert problem in found
+
+
+def test_tasmota_needs_a_zone() -> None:
+    """Its times do not say where its clock stands; the run fails rather than lose readings."""
+    routes = ready_routes({"type": "tasmota"})
+    (route,) = routes.entries
+
+    with pytest.raises(ValueError, match="timezone: expected the zone in which the Tasmota"):
+        route.in_zone(None)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("entry", "topic", "series"),
+    [
+        ({"type": "tasmota", "base": "+/tele"}, "attic/tele/LWT", "attic_online"),
+        ({"type": "tasmota", "base": "home/tele"}, "home/tele/attic/LWT", "attic_online"),
+        ({"type": "esphome", "base": "home"}, "home/attic/status", "attic_online"),
+        ({"type": "esphome", "series": "n_{device}.{name}"}, "a/status", "n_a.online"),
+    ],
+)
+def test_base_and_series_can_be_told(entry: dict[str, Any], topic: str, series: str) -> None:
+    """Devices may publish elsewhere, and two houses may have devices of one name."""
+    (reading,) = readings_of(ready_routes(entry), (topic, "online"))
+
+    assert reading[1:] == (series, 1)
+
+
+def test_words_hold_for_ready_routes() -> None:
+    """A state in words becomes the number that the operator has given it."""
+    routes = ready_routes({"type": "shelly1", "words": {"open": 1, "close": 0}})
+
+    (reading,) = readings_of(routes, ("shellies/a/roller/0", "open"))
+
+    assert reading[1:] == ("a_roller_0", 1)
+
+
+def test_the_first_entry_that_fits_counts() -> None:
+    """A ready route and one of the operator's own may stand side by side."""
+    own = {"filter": "zigbee2mqtt/attic", "series": "mine", "value": "t"}
+    routes = ready_routes(own, {"type": "zigbee2mqtt"})
+
+    found = readings_of(routes, ("zigbee2mqtt/attic", '{"t": 1}'), ("zigbee2mqtt/b", '{"t": 2}'))
+
+    assert [each[1:] for each in found] == [("mine", 1), ("b_t", 2)]
