@@ -36,6 +36,8 @@ def described(sample: dict[str, Any]) -> list[tuple[str, str]]:
         ({"type": "homie", "base": 5}, "base: expected a topic such as 'home/attic', got 5"),
         ({"type": "homie", "series": "{device}"}, "series: expected a template of {device} and"),
         ({"type": "shelly", "words": 5}, "words: expected words and numbers"),
+        ({"type": "sparkplug", "groups": "a"}, "groups: expected a list of names, got 'a'"),
+        ({"type": "sparkplug", "host": "a/b"}, "host: expected a name without '/'"),
     ],
 )
 def test_wrong_entry_says_what_is_right(entry: dict[str, Any], problem: str) -> None:

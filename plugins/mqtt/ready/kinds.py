@@ -11,6 +11,7 @@ from .homeassistant import HomeAssistant
 from .homie import Homie
 from .kind import COMMON, Ready
 from .shelly import Shelly, ShellyFirst
+from .sparkplug import Sparkplug
 from .tasmota import Tasmota
 from .zigbee2mqtt import Zigbee2Mqtt
 
@@ -22,6 +23,7 @@ KINDS: Final[dict[str, type[Ready]]] = {
     "homie": Homie,
     "esphome": EspHome,
     "homeassistant": HomeAssistant,
+    "sparkplug": Sparkplug,
 }
 # What may stand around the entries of ``topics`` and holds for these, too.
 AROUND: Final = ("qos", *VALUE_OPTIONS)
