@@ -29,9 +29,8 @@ class MSSQL(Dialect):
         import pymssql  # noqa: PLC0415 -- an extra
 
         limit = max(1, round(patience))
-        return pymssql.connect(
+        connection = pymssql.connect(
             autocommit=False,
-            conn_properties=[f"SET LOCK_TIMEOUT {limit * 1000}"],
             **known(
                 address.options,
                 server=address.host,
@@ -44,6 +43,13 @@ class MSSQL(Dialect):
                 appname="ingestd",
             ),
         )
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCK_TIMEOUT {limit * 1000}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def told(self, error: Exception) -> str:
         """Return what an error says; the driver has numbers and bytes in it."""
