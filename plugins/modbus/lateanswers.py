@@ -15,15 +15,41 @@ How it works
     only while a run listens to it, so the next one listens before it asks
     if an answer was missing to the last. It is not known what was asked before
     the daemon started; hence a line owes something from the start.
+
+    An answer that takes far longer than any before it comes when the line has been
+    still. So a request is remembered that was never answered, and the next other
+    answer of that device is taken only once nothing has come behind it: devices
+    answer in turn, so had the late answer come in its place, its own would follow.
 """
 
 import asyncio
-from collections import deque
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 SPARE: Final = 1.5  # how much longer a line must be still than an answer takes
 STEPS: Final = 10  # in so many it is waited for, since a busy daemon may sleep through one
 MOST: Final = 4  # how many times as long the wait may last, and once more for each open request
+# How many times as long as an answer can take a late one is listened for behind another, and
+# remembered at all.
+HEED: Final = 4
+MEMORY: Final = 10
+
+
+@dataclass(slots=True)
+class Open:
+    """A request that has no answer.
+
+    Attributes:
+        unit: Of which device.
+        what: What it asks for; equal for requests that any answer to either is right for.
+        time: When it went out, in seconds of the event loop.
+        before: Whether that was in an earlier run.
+    """
+
+    unit: int
+    what: Any
+    time: float
+    before: bool = False
 
 
 class Wire:
@@ -46,7 +72,8 @@ class Wire:
         self._longest = 0.0
         self._took = 0.0  # the longest since the line was still; too long if requests were lost
         self._came = 0.0
-        self._open: deque[float] = deque()
+        self._age = 0.0  # of the request that the latest answer is counted for
+        self._open: list[Open] = []
         self._heard = 0
 
     def opened(self, *, patience: float) -> None:
@@ -58,30 +85,55 @@ class Wire:
         self.owes = self.owes or self._missing
         self._missing = False
         self._longest = max(self._longest, patience)
-        self._open.clear()
+        for each in self._open:
+            each.before = True
 
-    def sent(self) -> None:
+    def sent(self, unit: int, what: Any) -> None:
         """Note that a request goes out."""
         self.owes = True
         self._requests += 1
-        self._open.append(asyncio.get_running_loop().time())
+        self._open.append(Open(unit, what, _now()))
 
     def heard(self) -> None:
         """Note that something comes, be it noise."""
         self._heard += 1
 
-    def came(self) -> float | None:
-        """Note that a whole answer comes, and return how long one took, in seconds.
+    def came(self, unit: int) -> float | None:
+        """Note that a whole answer of a device comes, and return how long one took, in seconds.
 
         It belongs to the first request that is open, since devices answer in turn, and
         its time begins when the answer before it came; None if no request is open.
         """
-        if not self._open:
+        found = next((each for each in self._open if each.unit == unit), None)
+        if found is None:
             return None
-        now = asyncio.get_running_loop().time()
-        self._took = max(self._took, now - max(self._open.popleft(), self._came))
+        self._open.remove(found)
+        now = _now()
+        self._age = now - found.time
+        if not found.before:
+            self._took = max(self._took, now - max(found.time, self._came))
         self._came = now
         return self._took
+
+    def doubts(self, unit: int, what: Any) -> bool:
+        """Say whether an answer of a device may be one to something else that it was asked."""
+        since = _now() - MEMORY * self._longest
+        self._open = [each for each in self._open if each.time > since]
+        return any(each.unit == unit and each.what != what for each in self._open)
+
+    async def confirmed(self, unit: int) -> bool:
+        """Wait whether something comes behind the answer of a device that is in doubt."""
+        heard = self._heard
+        slow = max(self._longest, self._took, min(self._age, HEED * self._longest))
+        # Each that is open may be answered yet, one behind the other.
+        seconds = SPARE * slow * max(1, sum(each.unit == unit for each in self._open))
+        for _ in range(STEPS):
+            await asyncio.sleep(seconds / STEPS)
+            if heard != self._heard:
+                return False
+        self._open = [each for each in self._open if each.unit != unit]
+        self._rest()
+        return True
 
     def answered(self) -> None:
         """Note that the answer to a request is taken; nothing is owed if it was the only one."""
@@ -111,9 +163,12 @@ class Wire:
 
     def _rest(self) -> None:
         self.owes, self._requests, self._took = False, 0, 0.0
-        self._open.clear()
 
     @property
     def reach(self) -> float:
         """How long the line must be still, in seconds."""
         return SPARE * max(self._longest, self._took)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import Any, Final, Never, Self
 
+from .clients import client_of, connect
 from .devices import Line
 from .lateanswers import Wire
 from .problems import BEHIND_GATEWAY, BUSY, DeviceError, LineError, ModbusError, Refused
@@ -34,7 +35,6 @@ CALLS: Final = {
     "discrete": ("read_discrete_inputs", 2),
 }
 FAILED: Final = 0x80
-MANY: Final = 1_000_000
 MISSING: Final = "modbus: expected {} to be installed; pip install 'ingestd[modbus]'"
 
 _ours: ContextVar[bool] = ContextVar("ours", default=False)
@@ -55,6 +55,7 @@ class Link:
         self._patience, self._retries = patience, retries
         self._client: Any = None
         self._awaited = False
+        self._asking: tuple[int, Any] = 0, None
         self._late: dict[int, float] = {}  # seconds that each unit took at most; 0 if unknown
 
     async def __aenter__(self) -> Self:
@@ -124,24 +125,11 @@ class Link:
             self._close()
 
     async def _ask_once(self, request: Request, *, unit: int) -> Sequence[int]:
-        from pymodbus.exceptions import ModbusException  # noqa: PLC0415 -- an extra, see require
-
-        client = await self._connected()
-        name, code = CALLS[request.table]
-        call = getattr(client, name)
-        try:
-            answer = await call(request.address, count=request.count, device_id=unit)
-        except (ModbusException, OSError) as error:
-            lost = not client.connected
-            if lost or self._line.numbered:
-                self._close()
-            if lost:
-                raise DeviceError("expected an answer, but the connection was closed") from error
-            raise DeviceError(
-                f"expected an answer within {self._patience:g} s, got none"
-            ) from error
-        finally:
-            self._awaited = False
+        await self._connected()
+        if not self._line.numbered and self._wire.doubts(unit, request.place):
+            await self._catch_up(request, unit=unit)
+        answer = await self._call(request, unit=unit)
+        _, code = CALLS[request.table]
         if answer.function_code == code | FAILED:
             self._refuse(answer.exception_code)
         found: Sequence[int] = answer.bits if request.table in BITS else answer.registers
@@ -154,16 +142,53 @@ class Link:
             )
         return found
 
+    async def _catch_up(self, request: Request, *, unit: int) -> None:
+        """Ask once for nothing but to see that a device has answered all that it was asked before.
+
+        Raises:
+            DeviceError: It has not.
+        """
+        try:
+            await self._call(request, unit=unit)
+            confirmed = await self._wire.confirmed(unit)
+        except DeviceError:
+            await self._settle()
+            raise
+        if not confirmed:
+            await self._settle()
+            raise DeviceError("expected one answer, got another behind it")
+        await self._connected()
+
+    async def _call(self, request: Request, *, unit: int) -> Any:
+        from pymodbus.exceptions import ModbusException  # noqa: PLC0415 -- an extra, see require
+
+        client = self._client
+        name, _ = CALLS[request.table]
+        self._asking = unit, request.place
+        try:
+            return await getattr(client, name)(request.address, count=request.count, device_id=unit)
+        except (ModbusException, OSError) as error:
+            lost = not client.connected
+            if lost or self._line.numbered:
+                self._close()
+            if lost:
+                raise DeviceError("expected an answer, but the connection was closed") from error
+            raise DeviceError(
+                f"expected an answer within {self._patience:g} s, got none"
+            ) from error
+        finally:
+            self._awaited = False
+
     def _refuse(self, code: int) -> Never:
         refused = Refused(code)
         if code in BEHIND_GATEWAY:
             raise DeviceError(str(refused))
         raise refused
 
-    async def _connected(self) -> Any:
-        """Return a client that is connected, to a line on which nothing else may come."""
+    async def _connected(self) -> None:
+        """Have a client that is connected, to a line on which nothing else may come."""
         if self._client is not None and self._client.connected:
-            return self._client
+            return
         self._close()
         self._client = client_of(
             self._line,
@@ -180,13 +205,12 @@ class Link:
                 f"expected {self._wire.reach:g} s without anything on the line before the next "
                 "request, got bytes all the time, or a connection that was closed"
             )
-        return self._client
 
     def _packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 -- pymodbus calls it
         """Note that bytes go out or come in."""
         if sending:
             self._awaited = True
-            self._wire.sent()
+            self._wire.sent(*self._asking)
         else:
             self._wire.heard()
         return data
@@ -194,7 +218,7 @@ class Link:
     def _pdu(self, sending: bool, pdu: Any) -> Any:  # noqa: FBT001 -- pymodbus calls it
         """Note that an answer comes in whole."""
         if not sending:
-            took = self._wire.came() or 0.0
+            took = self._wire.came(pdu.dev_id) or 0.0
             if not self._awaited:
                 self._late[pdu.dev_id] = max(took, self._late.get(pdu.dev_id, 0.0))
             self._awaited = False
@@ -209,64 +233,6 @@ class Link:
 def size_of(request: Request) -> int:
     """Return how many values an answer holds; bits come in whole bytes."""
     return -(-request.count // 8) * 8 if request.table in BITS else request.count
-
-
-def client_of(line: Line, *, patience: float, **traces: Any) -> Any:
-    """Return a client of pymodbus that neither repeats nor connects again by itself.
-
-    Args:
-        line: Where it leads.
-        patience: How long to wait for a connection or an answer, in seconds.
-        traces: What pymodbus calls with the bytes and answers that pass.
-    """
-    from pymodbus.client import (  # noqa: PLC0415 -- an extra, see require
-        AsyncModbusSerialClient,
-        AsyncModbusTcpClient,
-    )
-    from pymodbus.framer import FramerType  # noqa: PLC0415 -- the same
-
-    if line.host is None:
-        return AsyncModbusSerialClient(
-            line.address,
-            baudrate=line.baudrate,
-            parity=line.parity[0].upper(),
-            stopbits=line.stopbits,
-            timeout=patience,
-            retries=0,
-            reconnect_delay=0,
-            **traces,
-        )
-    client = AsyncModbusTcpClient(
-        line.host,
-        port=line.port,
-        framer=FramerType.SOCKET if line.numbered else FramerType.RTU,
-        timeout=patience,
-        retries=0,
-        reconnect_delay=0,
-        **traces,
-    )
-    client.set_max_no_responses(MANY)  # to hang up is up to us
-    return client
-
-
-async def connect(client: Any) -> str:
-    """Connect, and return what went wrong, or nothing.
-
-    pymodbus logs why it could not connect and says no more than that. The reason
-    is what an operator can mend, so it is overheard on its way.
-    """
-    reasons: list[str] = []
-    create = client.ctx.call_create
-
-    async def overheard() -> Any:
-        try:
-            return await create()
-        except Exception as error:  # the border to drivers of serial lines, which raise anything
-            reasons.append(str(error) or type(error).__name__)
-            raise OSError(str(error)) from error  # what pymodbus expects
-
-    client.ctx.call_create = overheard
-    return "" if await client.connect() else " ".join(reasons) or "none"
 
 
 def require(*, serial: bool) -> None:

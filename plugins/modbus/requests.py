@@ -38,6 +38,11 @@ class Request:
         return max(map(end, self.registers)) - self.address
 
     @property
+    def place(self) -> tuple[str, int, int]:
+        """What tells it apart from requests that have other answers."""
+        return self.table, self.address, self.count
+
+    @property
     def label(self) -> str:
         """What the request is called in errors."""
         last = self.address + self.count - 1

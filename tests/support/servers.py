@@ -225,6 +225,28 @@ max_queued_messages 0
     return RealServer(argv, url=urls[0], folder=folder, ready=lambda _: all(map(accepts, urls)))
 
 
+def ser2net(folder: Path, lines: Sequence[str]) -> tuple[RealServer, list[int]]:
+    """Return a converter for serial lines, not yet started, and the TCP port of each.
+
+    Args:
+        folder: An empty folder.
+        lines: The paths of the serial lines.
+    """
+    argv0 = program("ser2net", "ser2net")
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = [free_port() for _ in lines]
+    config = folder / "ser2net.yaml"
+    config.write_text("%YAML 1.1\n---\n" + "".join(
+        f"connection: &line{number}\n  accepter: tcp,127.0.0.1,{port}\n  enable: on\n"
+        f"  options: {{kickolduser: true}}\n  connector: serialdev,{path},9600n81,local\n"
+        for number, (path, port) in enumerate(zip(lines, ports, strict=True))
+    ))  # fmt: skip
+    url = f"tcp://127.0.0.1:{ports[0]}"
+    # It exits if any of its ports is taken, so one that listens stands for all.
+    argv = [argv0, "-n", "-c", str(config), "-P", str(folder / "ser2net.pid")]
+    return RealServer(argv, url=url, folder=folder, ready=lambda _: True), ports
+
+
 def prometheus(folder: Path, *, target: str, rules: str) -> RealServer:
     """Return a Prometheus that scrapes a daemon and judges its rules every second, not started.
 
