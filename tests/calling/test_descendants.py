@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import signal
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,7 @@ from ingestd.calling.pool import Workers
 from ingestd.calling.results import results
 from ingestd.calling.threads import Threads
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
+from ingestd.processes import MARK, kill_descendants, mark_below, new_mark
 from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.plugins import LogLines, PluginFolder
 from tests.support.workers import options_for, until
@@ -161,6 +164,23 @@ async def test_a_run_that_is_stopped_before_its_process_is_there_never_begins(
             await workers.call(plugin, {"note": str(note)}, options_for(workers, timeout=0))
 
         assert not note.exists()
+
+
+def test_the_processes_of_one_worker_are_not_those_of_another() -> None:
+    """Also of one whose number begins with the same digits."""
+    mark = new_mark()
+    sleeping = {
+        number: subprocess.Popen(["sleep", "600"], env={MARK: mark_below(mark, number)})
+        for number in (1, 10, 11)
+    }
+    try:
+        assert kill_descendants(None, mark_below(mark, 1)) == ["sleep"]
+        assert sleeping[1].wait() == -signal.SIGKILL
+        assert (sleeping[10].poll(), sleeping[11].poll()) == (None, None)
+    finally:
+        kill_descendants(None, mark)
+        ended = [each.wait() for each in sleeping.values()]
+    assert ended == 3 * [-signal.SIGKILL]
 
 
 async def test_helpers_serve_the_next_run(plugin_folder: PluginFolder) -> None:

@@ -27,7 +27,7 @@ from ingestd.errors import (
     ResultTooLarge,
     WorkerDied,
 )
-from ingestd.processes import kill_descendants, kill_strays, strays
+from ingestd.processes import kill_descendants, kill_strays, mark_below, strays
 from ingestd.worker import Fingerprint, wire
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class WorkerProcess:
             mark: What the marks of all processes of this daemon begin with.
             pool: Where what blocks is called.
         """
-        mark = f"{mark}.{next(_NUMBERS)}"
+        mark = mark_below(mark, next(_NUMBERS))
         grants, ruleset = await _confined(key, rulesets, pool)
         with contextlib.ExitStack() as passed_on, contextlib.ExitStack() as kept:
             if ruleset is not None:

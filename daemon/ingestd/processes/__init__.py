@@ -1,6 +1,13 @@
 """Starts processes under a supervisor, and ends what they have started and left behind."""
 
-from ingestd.processes.descendants import MARK, kill_descendants, kill_strays, new_mark, strays
+from ingestd.processes.descendants import (
+    MARK,
+    kill_descendants,
+    kill_strays,
+    mark_below,
+    new_mark,
+    strays,
+)
 from ingestd.processes.noting import kill_started, note_processes
 
 __all__ = [
@@ -8,6 +15,7 @@ __all__ = [
     "kill_descendants",
     "kill_started",
     "kill_strays",
+    "mark_below",
     "new_mark",
     "note_processes",
     "strays",

@@ -24,6 +24,11 @@ def new_mark() -> str:
     return os.urandom(8).hex()
 
 
+def mark_below(mark: str, number: int) -> str:
+    """Return a mark that begins with another one, and with which that of no other number begins."""
+    return f"{mark}.{number}."
+
+
 def kill_descendants(root: int | None, mark: str | None) -> list[str]:
     """Kill processes until none is left; return their names. It blocks for some milliseconds.
 
