@@ -33,6 +33,7 @@ def described(sample: dict[str, Any]) -> list[tuple[str, str]]:
         ({"type": "tasmota", "filter": "a"}, "beside `type: tasmota`, got 'filter'"),
         ({"type": "tasmota", "qos": 2}, "qos: expected 0 or 1, got 2"),
         ({"type": "tasmota", "base": "a/#"}, "base: expected whole levels of '+' and no '#'"),
+        ({"type": "homie", "base": "+/h"}, "base: expected a topic without '+' and '#'"),
         ({"type": "homie", "base": 5}, "base: expected a topic such as 'home/attic', got 5"),
         ({"type": "homie", "series": "{device}"}, "series: expected a template of {device} and"),
         ({"type": "shelly", "words": 5}, "words: expected words and numbers"),

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ingestd.plugins._limits import is_word
+
 from .naming import word
 
 # The short names that matter here.
@@ -66,7 +68,7 @@ def lengthened(config: Mapping[str, Any]) -> dict[str, Any]:
 def entity(component: str, told: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
     """Yield what matters of an entity, if it has a state that may be a number."""
     topic = told.get("state_topic")
-    if component not in NUMBERS + SWITCHED or not isinstance(topic, str) or not topic:
+    if component not in NUMBERS + SWITCHED or not is_topic(topic):
         return
     found = {
         "topic": topic,
@@ -79,6 +81,11 @@ def entity(component: str, told: Mapping[str, Any], name: str) -> Iterator[dict[
         on, off = told.get("payload_on", "ON"), told.get("payload_off", "OFF")
         found |= {"on": str(told.get("state_on", on)), "off": str(told.get("state_off", off))}
     yield {key: each for key, each in found.items() if each is not None}
+
+
+def is_topic(topic: Any) -> bool:
+    """Say whether a broker can be asked for a topic; it ends the connection for what is none."""
+    return is_word(topic) and not set(topic) & set("+#")
 
 
 def names(told: Mapping[str, Any], name: str) -> dict[str, str]:

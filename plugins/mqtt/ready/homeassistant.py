@@ -46,6 +46,7 @@ class HomeAssistant(Described):
     """
 
     base = "homeassistant"
+    wild = False
 
     def look_at(self, options: Any) -> None:
         """Begin without having heard of any entity."""
@@ -61,7 +62,7 @@ class HomeAssistant(Described):
     def named(self) -> list[str]:
         """Return the topics of the states of all entities."""
         self.refresh()
-        return [topic for topic in self._entities if not set(topic) & set("+#")]
+        return list(self._entities)
 
     def matches(self, topic: str) -> bool:
         """Say whether a topic describes, or is that of a state."""

@@ -39,6 +39,7 @@ class Homie(Described):
     """Reads the properties of devices."""
 
     base = "homie"
+    wild = False
 
     def look_at(self, options: Any) -> None:
         """Begin without having heard any device."""
@@ -86,7 +87,7 @@ class Homie(Described):
         if not message.topic.endswith(DOCUMENT):
             return text_of(message.payload)
         return {
-            f"{node}/{name}": [each.get("datatype", ""), each.get("unit", "")]
+            f"{node}/{name}": [str(each.get("datatype")), each.get("unit")]
             for node, nodes in members(object_in(message.payload), "nodes")
             for name, each in members(nodes, "properties")
         }

@@ -35,6 +35,7 @@ class Ready:
     """
 
     base: ClassVar[str]  # the topic below which such devices publish
+    wild: ClassVar[bool] = True  # whether a level of the base may be `+`
     series: ClassVar[str] = "{device}_{name}"
     options: ClassVar[tuple[str, ...]] = ()  # what it may be told besides
     dated: ClassVar[bool] = False  # whether payloads have the time of their readings
@@ -43,7 +44,9 @@ class Ready:
     def __init__(self, options: Mapping[str, Any]) -> None:
         with Gathering() as wrong:
             self.qos = wrong.read(lambda: qos_of(options.get("qos", 1)))
-            self.base_topic = wrong.read(lambda: base_of(options.get("base", self.base)))
+            self.base_topic = wrong.read(
+                lambda: base_of(options.get("base", self.base), wild=self.wild)
+            )
             self._series = wrong.read(lambda: series_of(options.get("series", self.series)))
             values = {name: options.get(name) for name in VALUE_OPTIONS}
             number = wrong.read(lambda: value_reader(values).number)
@@ -142,8 +145,12 @@ def qos_of(qos: Any) -> int:
     return int(qos)
 
 
-def base_of(base: Any) -> str:
-    """Return the topic below which devices publish; a level may be `+`.
+def base_of(base: Any, *, wild: bool) -> str:
+    """Return the topic below which devices publish.
+
+    Args:
+        base: What the operator wrote.
+        wild: Whether a level may be `+`.
 
     Raises:
         ValueError: It is none.
@@ -151,8 +158,9 @@ def base_of(base: Any) -> str:
     if not isinstance(base, str) or base.startswith("$"):
         raise ValueError(f"base: expected a topic such as 'home/attic', got {base!r:.80}")
     levels = base.strip("/").split("/")
-    if any(each != "+" and set(each) & set("+#{}") for each in levels):
-        raise ValueError(f"base: expected whole levels of '+' and no '#', got {base!r:.80}")
+    if any((each != "+" or not wild) and set(each) & set("+#{}") for each in levels):
+        plus = "whole levels of '+' and no '#'" if wild else "a topic without '+' and '#'"
+        raise ValueError(f"base: expected {plus}, got {base!r:.80}")
     return "/".join(levels)
 
 

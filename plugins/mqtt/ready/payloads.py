@@ -125,7 +125,8 @@ def number_of(metric: Any, datatype: int) -> Any:
         metric: As the payload has it.
         datatype: The number of its type, which the birth may have said.
     """
-    if metric.is_null or dict(properties_of(metric)).get("Quality", GOOD) != GOOD:
+    quality = dict(properties_of(metric)).get("Quality", GOOD)
+    if metric.is_null or (isinstance(quality, int) and quality != GOOD):
         return None
     whole = metric.long_value if metric.HasField("long_value") else metric.int_value
     if datatype in BITS:

@@ -126,7 +126,7 @@ class Shelly(Ready):
         self._tells.add(device)
         document = object_in(message.payload)
         parts = document.get("params")
-        if document.get("method") in STATES and isinstance(parts, dict):
+        if str(document.get("method")) in STATES and isinstance(parts, dict):
             yield from self.parts(device, self.moment(parts.get("ts"), message), parts)
 
     def parts(self, device: str, time: Any, parts: dict[str, Any]) -> Iterator[Reading]:

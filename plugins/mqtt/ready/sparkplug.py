@@ -113,6 +113,7 @@ class Sparkplug(Ready):
     """Reads all nodes of some groups, or of all."""
 
     base = "spBv1.0"
+    wild = False
     series = "{device}/{name}"
     options: ClassVar[tuple[str, ...]] = ("groups", "host")
 

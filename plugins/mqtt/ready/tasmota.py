@@ -78,7 +78,7 @@ class Tasmota(Ready):
         Raises:
             DocumentError: It should hold a JSON object, and does not.
         """
-        *levels, kind = self.levels(message.topic)
+        *levels, kind = self.levels(message.topic) or [""]
         device = "/".join(levels)
         if kind == "LWT" and device:
             yield message.time, self.name(device, "online"), online(message.payload)
@@ -102,8 +102,8 @@ def unit_of(path: tuple[str, ...], told: Mapping[str, Any]) -> str:
     """Return the unit of a value as series have it, or an empty text."""
     named = [each for each in path if not each.isdecimal()]
     if named[-1] in SAID:
-        unit = told.get(SAID[named[-1]], "")
-        return DEGREES.get(unit) or unit_word(unit)
+        unit = unit_word(told.get(SAID[named[-1]]))
+        return DEGREES.get(unit, unit)
     return UNITS.get(".".join(named[-2:])) or UNITS.get(named[-1], "")
 
 

@@ -20,6 +20,7 @@ TOKEN: Final = re.compile(
       | '(?P<text>[^'\\]*)' | "(?P<quoted>[^"\\]*)" | (?P<mark>[.|()\[\],*/+-]))""",
     re.VERBOSE,
 )
+MOST_DIGITS: Final = 15  # of a float
 BRACES: Final = re.compile(r"\s*\{\{-?(.*?)-?\}\}\s*", re.DOTALL)
 # What is said of a value that is missing: there is none then.
 NO_CHANGE: Final = {"is_defined", "default", "d", "string"}
@@ -194,7 +195,7 @@ def number_of(value: Any) -> float | None:
     """Return a value as a number, or None."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if isfinite(number) else None
 
@@ -230,6 +231,8 @@ def filtered(found: Value, name: str, arguments: list[str]) -> Value:
     if name not in {"float", "int", "round"} or len(arguments) > 1:
         raise not_simple()
     digits = int(arguments[0]) if name == "round" and arguments else 0
+    if abs(digits) > MOST_DIGITS:
+        raise not_simple()
 
     def change(payload: Any) -> Any:
         number = number_of(found(payload))
