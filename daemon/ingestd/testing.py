@@ -48,8 +48,9 @@ class TestContext(Context):
 
     Attributes:
         logs: What the plugin logged: dicts with ``event``, ``log_level`` and values.
-        safe: ``settled`` returns while it is set, which it is to begin with;
+        safe: ``settled`` and ``committed`` return while it is set, which it is to begin with;
             clear it to hold the plugin back, as a store that is away would.
+        keeps: What ``committed`` says: False is a dry run.
         stored: What ``query`` looks through.
         kept: What ``keep_hidden`` was given: dicts with ``hidden`` and ``delete_params``.
         on_disk: What that returns can be awaited while it is set, which it is to begin with.
@@ -75,6 +76,7 @@ class TestContext(Context):
         self.safe.set()
         self.on_disk = asyncio.Event()
         self.on_disk.set()
+        self.keeps = True
         self.stored: Iterable[StoredPoint] = ()
         self.kept: list[dict[str, Any]] = []
         self.notes: list[str] = []
@@ -107,6 +109,11 @@ class TestContext(Context):
     async def settled(self) -> None:
         """Return once the test calls everything so far safe."""
         await self.safe.wait()
+
+    async def committed(self) -> bool:
+        """Return once the test calls everything so far safe; say whether it is kept."""
+        await self.safe.wait()
+        return self.keeps
 
     def _problem_of_time(self, seconds: float) -> str:
         if self.not_before is None or seconds >= self.not_before.timestamp():

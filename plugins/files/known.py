@@ -37,14 +37,6 @@ class Known:
         self._contents.add(content)
         self._changed = True
 
-    def forget(self, contents: Collection[bytes]) -> None:
-        """Have some contents read again."""
-        if contents:
-            self._read = {look: each for look, each in self._read.items() if each not in contents}
-            self._earlier = dict.fromkeys(each for each in self._earlier if each not in contents)
-            self._contents -= set(contents)
-            self._changed = True
-
     def keep(self, looks: Collection[bytes]) -> None:
         """Keep only the contents of files that are not there any more, the newest of them."""
         gone = self._read.keys() - set(looks)

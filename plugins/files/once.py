@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -39,9 +40,6 @@ class Once:
         same = state["shape"] == setup.mark
         self._refused = dict(state["refused"] or {}) if same else {}
         self._gathered = Gathered()
-        # Contents that this daemon has read, and cannot yet be sure of.
-        self._unsafe: set[bytes] = ctx.shared(no_contents, ctx.collector)
-        self._known.forget(self._unsafe)
         self._first: Reading | None = None  # of the file that is being read
         self._usable = False
 
@@ -58,7 +56,7 @@ class Once:
         self._refused = {
             path: said for path, said in self._refused.items() if bytes.fromhex(said[0]) in looks
         }
-        await self._end([file for look, file in looks.items() if self._known.of(look)])
+        await self._end(listing.files)  # what an earlier run has read
         for file in self._due(listing):
             async with aclosing(self._file(file)) as results:
                 async for result in results:
@@ -66,12 +64,9 @@ class Once:
             if self._ctx.stopping:
                 break
         yield {**self._result(), **self._gathered.problem()}
-        if self._unsafe:
-            await self._ctx.settled()
-            self._unsafe.clear()
-            await self._end([file for look, file in looks.items() if self._known.of(look)])
-            if problem := self._gathered.problem():
-                yield {"readings": [], **problem}
+        await self._end(listing.files)
+        if problem := self._gathered.problem():
+            yield {"readings": [], **problem}
 
     def _due(self, listing: Listing) -> Iterator[Found]:
         """Yield the files that are to be read, first the one that was begun."""
@@ -146,7 +141,6 @@ class Once:
             self._refuse(file, f"expected readings, got none that can be used; the first: {why}")
             return
         self._known.add(file.look, content)
-        self._unsafe.add(content)
 
     def _refuse(self, file: Found, why: str) -> None:
         self._begun = NOTHING_BEGUN
@@ -155,13 +149,14 @@ class Once:
             self._refused[str(file.path)] = [file.look.hex(), why[:LONGEST_REASON]]
 
     async def _end(self, files: Sequence[Found]) -> None:
-        """Move or delete files whose readings are safe."""
+        """Move or delete those files that were read, once that is on disk with their readings."""
         ending = self._setup.ending
-        if ending is None:
+        read = [file for file in files if self._known.of(file.look) is not None]
+        if ending is None or not read or not await self._ctx.committed():
             return
-        for file in files:
+        for file in read:
             try:
-                await answer(file.path, lambda file=file: ending(file))  # type: ignore[misc]
+                await answer(file.path, partial(ending, file))
             except FileNotFoundError:
                 pass
             except OSError as error:
@@ -191,11 +186,6 @@ def begun_of(reading: Any) -> Begun:
         return bytes.fromhex(look), bytes.fromhex(content), (int(number), int(at)), bool(usable)
     except (TypeError, ValueError):
         return NOTHING_BEGUN
-
-
-def no_contents(_collector: str) -> set[bytes]:
-    """Return an empty set, for ``ctx.shared``."""
-    return set()
 
 
 def digests(file: Found) -> Iterator[bytes]:

@@ -237,3 +237,19 @@ def test_ctx_query_reads_the_first_store(daemon: DaemonProcess, cli: CommandLine
 
     assert empty["readings"] == []
     assert [(each["series"], each["value"]) for each in found["readings"]] == [("b", 40.0)]
+
+
+def test_a_dry_run_moves_no_files(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """What it reads is stored nowhere; a run moves it."""
+    path = daemon.folder / "in" / "a.csv"
+    path.parent.mkdir()
+    path.write_text("time,kwh\n2026-07-01T00:00:00Z,5\n")
+    params = {"path": f"{path.parent}/*", "settle": "0s", "time": "time", "values": {"kwh": "kwh"}}
+    params |= {"after": "move", "move_to": f"{daemon.folder}/done"}
+    daemon.configure(collectors={"m": {"plugin": "files", "every": "1d", "params": params}})
+
+    assert [each["value"] for each in cli.json("once", "m", "-n")["readings"]] == [5.0]
+    assert path.exists()
+    cli("once", "m")
+    assert not path.exists()
+    assert (daemon.folder / "done" / "a.csv").exists()

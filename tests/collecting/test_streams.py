@@ -185,6 +185,29 @@ async def test_settled_waits_until_everything_yielded_is_safe(tmp_path: Path) ->
         assert here.values() == [1.0, 2.0]
 
 
+async def test_committed_waits_until_the_state_of_what_was_yielded_is_on_disk(
+    tmp_path: Path,
+) -> None:
+    """A file may be moved then: a restart knows that it was read."""
+    async with site(tmp_path) as here:
+        here.store_up.clear()
+        await here.start(
+            """
+            async def run(*, ctx, **_):
+                yield {"readings": [(1, "level", 1)], "read": "a"}
+                ctx.log.info("moved", kept=await ctx.committed())
+            """
+        )
+        await here.until(lambda: here.buffer.held == 1)
+        await here.clock.advance(3)
+        assert here.logged("moved") == []
+
+        here.store_up.set()
+        await here.ran()
+
+        assert [each["kept"] for each in here.logged("moved")] == [True]
+
+
 @pytest.mark.parametrize(
     ("result", "droppable"),
     [

@@ -129,10 +129,21 @@ async def test_a_file_leaves_when_its_readings_are_safe(
 
     assert path.exists()
     runs.ctx.safe.set()
-    assert await runs.values() == [1]  # that they were safe is not known, so they come again
+    assert await runs.values() == []
     assert not path.exists()
     assert (tmp_path / "done" / "a.csv").exists() == (after == "move")
     assert await runs.run() == []
+
+
+async def test_a_dry_run_leaves_files_where_they_are(runs: FilesRuns) -> None:
+    """It stores nothing."""
+    runs.params |= {"after": "delete"}
+    path = runs.write("a.csv", 1)
+    runs.ctx.keeps = False
+
+    assert await runs.values() == [1]
+    assert await runs.values() == []
+    assert path.exists()
 
 
 async def test_a_file_that_was_known_when_the_daemon_started_leaves(

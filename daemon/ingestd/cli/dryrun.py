@@ -121,6 +121,7 @@ async def dry_run(
             shared=shared,
             hosts=HOSTS,
             log=log,
+            keeps=False,
         )
         committing = asyncio.create_task(committer.run(), name="ingestd[dry-run].commit")
         stack.push_async_callback(_cancelled, committing)

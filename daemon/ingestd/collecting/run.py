@@ -240,11 +240,17 @@ class Run:
             http=self.http,
             shared=services.shared,
             keep=self.keep_hidden,
+            commit=self._committed,
             note=self._note,
             connection=self._note_connection,
             time_problem=self._time_problem,
             timezone=None if zone is None else zone.key,
         )
+
+    async def _committed(self) -> bool:
+        """Return when all that is remembered is on disk; say whether it stays there."""
+        await self._committer.committed()
+        return self.setup.services.keeps
 
     def _time_problem(self, seconds: float) -> str:
         return self.setup.naming().time_problem(seconds, now=self.setup.services.clock.now())

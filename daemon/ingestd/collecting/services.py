@@ -27,6 +27,7 @@ class Services:
         blocking: Calls what blocks, in a thread of ours.
         shared: What plugins share between their collectors.
         hosts: The systems whose plugins run as they are, by the name that ``compat:`` has.
+        keeps: Whether anything is stored and remembered at all.
     """
 
     clock: Clock
@@ -43,3 +44,4 @@ class Services:
     shared: Shared
     hosts: Mapping[str, Host]
     log: Any
+    keeps: bool = True

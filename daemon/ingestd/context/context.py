@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,13 +118,14 @@ class Context:
         note: Callable[[str], None],
         connection: Callable[[str, str], None],
         time_problem: Callable[[float], str] = lambda _: "",
+        commit: Callable[[], Awaitable[bool]] | None = None,
         timezone: str | None = None,
     ) -> None:
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
         self._http, self._shared, self._keep = http, shared, keep
-        self._note = note
+        self._note, self._commit = note, commit
         self.timezone = timezone
         self._connection, self._time_problem = connection, time_problem
 
@@ -140,6 +141,18 @@ class Context:
     async def settled(self) -> None:
         """Return when everything yielded so far is safe: the place to ack a broker."""
         await self._receipts.settled()
+
+    async def committed(self) -> bool:
+        """Return when everything yielded so far is safe, and so is what is remembered after it.
+
+        So is what earlier runs have yielded. It is the place to change a source in a way that
+        could not be repeated, such as moving a file.
+
+        Returns:
+            Whether it is kept at all: False in a dry run, which must leave its source alone.
+        """
+        await self._receipts.settled()
+        return self._commit is not None and await self._commit()
 
     def keep_hidden(
         self, hidden: Mapping[str, Any], *, delete_params: Iterable[str] = ()
