@@ -13,12 +13,13 @@ T = TypeVar("T")
 PATIENCE: Final = 30.0  # seconds: a large folder at a slow server takes this long at most
 
 
-async def answer(path: Path, function: Callable[[], T]) -> T:
+async def answer(path: Path, function: Callable[[], T], *, patience: float = PATIENCE) -> T:
     """Return what a function returns that is called in a thread, which may be left behind.
 
     Args:
         path: What it asks about.
         function: What may take a while, or never come back.
+        patience: How long it may take, in seconds.
 
     Raises:
         OSError: It did not come back in time.
@@ -32,9 +33,9 @@ async def answer(path: Path, function: Callable[[], T]) -> T:
 
     call = _files.Call(path, function, when_done=tell)
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             await came.wait()
-    return call.result(PATIENCE)
+    return call.result(patience)
 
 
 async def each_of(path: Path, make: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:

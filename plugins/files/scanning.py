@@ -1,5 +1,9 @@
 """Listing files beside the event loop."""
 
+from functools import partial
+
+from ingestd.plugins import _files
+
 from .asking import answer
 from .listing import Listing, list_files
 from .options import Setup
@@ -13,11 +17,11 @@ async def listed(setup: Setup) -> Listing:
     """
     listing = Listing()
     for pattern in setup.patterns:
+        inside = pattern.folder / "*"
         try:
-            found = await answer(
-                pattern.folder / "*",
-                lambda pattern=pattern: list_files([pattern], setup.ignored),  # type: ignore[misc]
-            )
+            # A server that has gone is told soon; a large folder may take longer.
+            await answer(inside, pattern.folder.exists, patience=_files.PATIENCE)
+            found = await answer(inside, partial(list_files, [pattern], setup.ignored))
         except OSError as error:
             found = Listing(problems=[f"{pattern.folder}: {error.strerror or error}"])
         listing.files += found.files

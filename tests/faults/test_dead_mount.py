@@ -1,4 +1,4 @@
-"""A state directory on a mount whose server is gone: told in bounded time, never waited for."""
+"""A directory on a mount whose server is gone: told in bounded time, never waited for."""
 
 from pathlib import Path
 
@@ -36,3 +36,23 @@ def test_commands_do_not_wait(
 
     assert f"{daemon.state_dir}: {TOLD}" in said.err
     assert "Traceback" not in said.err
+
+
+def test_a_daemon_does_not_wait_for_files(daemon: DaemonProcess, dead_mount: Path) -> None:
+    """Their runs fail when it has not answered; others go on, and it stops at once."""
+    shape = {"time": "time", "values": {"kwh": "kwh"}}
+    params = {"path": f"{dead_mount}/**/*.csv", **shape}
+    there = {"path": f"{daemon.folder}/{{name}}.csv", "follow": True, **shape}
+    (daemon.folder / "a.csv").write_text("time,kwh\n2026-07-01T00:00:00Z,5\n")
+    daemon.configure(
+        collectors={
+            "dead": {"plugin": "files", "every": "100ms", "params": params},
+            "there": {"plugin": "files", "every": "100ms", "params": there},
+        }
+    )
+    daemon.start()
+
+    daemon.wait_for("run ok", collector="there", readings=1)
+    failed = daemon.wait_for("run failed", collector="dead")
+    assert f"{dead_mount}: does not answer" in failed["error"]
+    assert daemon.stop(within=10) == 0
