@@ -35,6 +35,10 @@ class RunTasks:
         self._over = False
         _RUNS.add(self)
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._tasks)
+
     def context(self) -> Context:
         """Return a copy of the current context, for code whose tasks are to be noted here."""
         context = copy_context()
@@ -55,10 +59,15 @@ class RunTasks:
     def cancel(self) -> set[asyncio.Task[Any]]:
         """Cancel those that are left, note no more, and return them."""
         self._over = True
+        self.fail = _too_late  # else the run, its tasks and this would be a circle
         left = {each for each in self._tasks if not each.done()}
         for task in left:
             task.cancel()
         return left
+
+
+def _too_late(_: BaseException) -> None:
+    """Leave a run alone that is over."""
 
 
 _SHARED: Final = object()

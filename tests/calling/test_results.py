@@ -1,6 +1,7 @@
 """Results come out in one way from all kinds of run, and so do their failures."""
 
 import asyncio
+import gc
 from contextlib import aclosing
 from typing import Any
 
@@ -15,6 +16,7 @@ from ingestd.context import Shared
 from ingestd.errors import PluginError, RunTimeout
 from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines, PluginFolder
+from tests.support.workers import options_for
 
 
 async def given(
@@ -54,6 +56,23 @@ async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None
 
 
 @pytest.mark.slow  # a worker process starts
+@pytest.mark.parametrize("gives", ["return {'n': 1}", "yield {'n': 1}"])
+async def test_a_run_leaves_no_circles_of_objects(plugin_folder: PluginFolder, gives: str) -> None:
+    """At hundreds of runs a second, the garbage collection would cost more than they do."""
+    plugin = plugin_folder.plugin(f"async def run(**_):\n    {gives}\n")
+    await given(plugin_folder, "async def run(**_): return {}")  # imports what it needs
+    gc.collect()
+    gc.disable()
+    try:
+        async with aclosing(results(plugin, {}, options_for(Threads()))) as everything:
+            async for _ in everything:
+                pass
+        left = gc.collect()
+    finally:
+        gc.enable()
+    assert left == 0
+
+
 async def test_function_gets_everything_but_the_context_of_the_loop(
     plugin_folder: PluginFolder,
 ) -> None:

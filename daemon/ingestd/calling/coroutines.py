@@ -108,7 +108,8 @@ class CoroutineRun:
         """
         try:
             await self._cancel()
-            await asyncio.sleep(0)  # those that are about to end are not left behind
+            if self._tasks:
+                await asyncio.sleep(0)  # those that are about to end are not left behind
         finally:
             left = self._tasks.cancel() - self._left_behind
         if left:
@@ -177,7 +178,9 @@ class CoroutineRun:
             raise PluginError(f"{self._plugin.path}: was not imported")
         called = self._plugin.run(**self._kwargs)
         if not inspect.isasyncgen(called):  # a decorated run tells its shape only now
-            await self._hand_over(PluginResult(await called, yielded=False))
+            result = PluginResult(await called, yielded=False)
+            self._refuse_if_ending()
+            self._give(result)
             return
         async with aclosing(called) as checkpoints:
             async for each in checkpoints:
@@ -185,11 +188,15 @@ class CoroutineRun:
 
     async def _hand_over(self, result: PluginResult) -> None:
         """Give the daemon a result, and return when it wants the next one."""
-        if self._ending:  # the plugin has swallowed its cancellation
-            raise asyncio.CancelledError
+        self._refuse_if_ending()
         self._wanted = self._loop.create_future()
         self._give(result)
         await self._wanted
+
+    def _refuse_if_ending(self) -> None:
+        """End a plugin that has swallowed its cancellation."""
+        if self._ending:
+            raise asyncio.CancelledError
 
     def _give(self, result: PluginResult | None) -> None:
         if not self._given.done():

@@ -30,8 +30,10 @@ async def results(
     )
     left = options.timeout
     try:
-        while (each := await _next(run, left, options.timeout)) is not None:
+        more = True
+        while more and (each := await _next(run, left, options.timeout)) is not None:
             result, seconds = each
+            more = result.yielded
             if left is not None:
                 left -= seconds
             yield result

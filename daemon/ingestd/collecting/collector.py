@@ -78,6 +78,12 @@ class Collector:
             watch=vitals.watch,
             naming=lambda: self.naming,
         )
+        self._options = self.setup.call_options(
+            name=config.name,
+            timeout=config.timeout or (None if schedule is None else SCHEDULED_TIMEOUT),
+            processes=services.processes,
+            log=self.setup.log,
+        )
         self._vitals = vitals
         if last is not None and last.outcome in GOOD_OUTCOMES:
             vitals.succeeded_at = last.started + last.seconds
@@ -348,17 +354,10 @@ class Collector:
 
     async def _prepare(self) -> Run:
         setup = self.setup
-        scheduled = self.schedule is not None
-        options = setup.call_options(
-            name=self.name,
-            timeout=self.config.timeout or (SCHEDULED_TIMEOUT if scheduled else None),
-            processes=self._services.processes,
-            log=setup.log,
-        )
         return Run(
             plugin=await setup.plugin(),
             setup=setup,
-            options=options,
+            options=self._options,
             http=setup.http,
             started=self._clock.now(),
             pulse=Pulse(began=self._clock.monotonic()),

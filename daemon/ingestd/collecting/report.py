@@ -60,11 +60,15 @@ class Report:
 
     def note(self, counts: RunCounts) -> None:
         """Add to the metrics what a run has given since it was noted last."""
+        self._count(counts)
+        self._noted = replace(counts, unusable=Counter(counts.unusable))
+
+    def _count(self, counts: RunCounts) -> None:
         metrics, before = self._metrics, self._noted
         metrics.readings.labels(self._collector).inc(counts.readings - before.readings)
-        for reason, number in (counts.unusable - before.unusable).items():
-            metrics.unusable.labels(self._collector, reason).inc(number)
-        self._noted = replace(counts, unusable=Counter(counts.unusable))
+        if counts.unusable:
+            for reason, number in (counts.unusable - before.unusable).items():
+                metrics.unusable.labels(self._collector, reason).inc(number)
 
     def complete(self, record: RunRecord, counts: RunCounts, *, late: Sequence[LateSeries]) -> None:
         """Fill in what a run that ended has given, without any secrets.
@@ -95,7 +99,7 @@ class Report:
         """
         self._metrics.runs.labels(self._collector, record.outcome).inc()
         self._metrics.run_seconds.labels(self._collector).observe(record.seconds)
-        self.note(counts)
+        self._count(counts)
         self._noted = RunCounts()
         record.id = self._states.add_run(record)
         self._log_line(record, failures)

@@ -182,7 +182,8 @@ class Run:
         up_to_date = reconciled(result, began=self.hidden, now=self._committer.memory.hidden)
         self.hidden = {**self.hidden, **result.hidden}
         self._keep(given, up_to_date, receipts)
-        await asyncio.sleep(0)  # a stream that never waits must not keep the others from running
+        if given.yielded:
+            await asyncio.sleep(0)  # one that never waits must not keep the others from running
 
     def _check_stores(self, result: Result, receipts: Sequence[Receipt]) -> None:
         """Refuse to go on from points that some store did not take; keep the secrets alone.

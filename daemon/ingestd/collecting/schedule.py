@@ -9,6 +9,7 @@ and catching up are written down, with their reasons, in docs/scheduling.md.
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Protocol
 
@@ -85,6 +86,7 @@ def checked(jitter: float) -> int:
     return to_us(jitter)
 
 
+@lru_cache(256)  # each tick is asked for several times around it
 def delay_us(key: str, tick_us: int, limit_us: int) -> int:
     """Return how late a tick is: random in [0, limit), but the same in every process."""
     digest = blake2b(f"{key}@{tick_us}".encode(), digest_size=8).digest()

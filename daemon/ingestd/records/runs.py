@@ -9,7 +9,7 @@ each with its own would wear out a disk for little.
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -89,13 +89,13 @@ class RunRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record for a listing, with what each host tells under the host's own name."""
-        values = asdict(self)
-        told = values.pop("told")
-        return {**values, **told}
+        values = {name: getattr(self, name) for name in _OWN_FIELDS}
+        return {**values, **self.told}
 
 
 # Everything else in a stored record was told by a host.
 _FIELDS: Final = frozenset(each.name for each in fields(RunRecord))
+_OWN_FIELDS: Final = tuple(each.name for each in fields(RunRecord) if each.name != "told")
 
 
 # Records as they were found, and the rows that cannot be right.
