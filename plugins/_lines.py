@@ -1,29 +1,47 @@
 """Influx line protocol, taken apart: ``cpu,host=a usage=1.5,idle=3i 1700000000000000000``.
 
+It is read as InfluxDB 1.6 reads it. Most lines have neither backslashes nor quotes, and are cut
+with few calls; the others are scanned (``_linescan``).
+
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final
+from typing import Final
 
-from ingestd.plugins._limits import LONGEST_NUMBER, is_word
-
-# A backslash takes the special meaning from what follows.
-MEASUREMENT: Final = re.compile(r"((?:[^\\, \n]|\\.)+)")
-TAG: Final = re.compile(r",((?:[^\\,= \n]|\\.)+)=((?:[^\\,= \n]|\\.)+)")
-FIELD: Final = re.compile(
-    r'((?:[^\\,= \n]|\\.)+)=(?:"((?:[^"\\]|\\[\s\S])*)"|([^", \r\n]+))(,|[ ]+|(?=\r?\n)|(?=\r?\Z))'
+from ingestd.plugins._limits import LONGEST_NAME, LONGEST_NUMBER, is_word
+from ingestd.plugins._linescan import (
+    COMMA,
+    FIELD,
+    IN_FIELDS,
+    IN_NAMES,
+    TEXTS,
+    WHITE,
+    fields_end,
+    fields_in,
+    head_end,
+    lines_of,
+    pair_of,
+    unescaped,
 )
-TIME: Final = re.compile(r"(-?\d{1,20})?[ \t]*(?:\r?\n|\r?\Z)")
-NUMBER: Final = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)([iu]?)")
+
+TIME: Final = re.compile(r"(-?[0-9]{1,20})? *")
+FLOAT: Final = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+WHOLE: Final = re.compile(r"(-?[0-9]+)i|([0-9]+)u")
+SIGNED: Final = 2**63
+UNSIGNED: Final = 2**64
 BOOLEANS: Final = {
     **dict.fromkeys(("t", "T", "true", "True", "TRUE"), 1.0),
     **dict.fromkeys(("f", "F", "false", "False", "FALSE"), 0.0),
 }
-ESCAPED: Final = re.compile(r"\\([,= \\])")
+LONGEST_TIME: Final = 20  # characters; 63 bits have less
+TEXT: Final = '"'  # what a value begins with that is none for us
+TIME_NAME: Final = "time"  # InfluxDB's own: such a tag is refused, such a field left out
+# Heads kept while one text is read: lines of a series often follow each other.
+HEADS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,71 +61,184 @@ class Line:
     time: int | None
 
 
-def parsed(text: str) -> Iterator[tuple[int, Line | str]]:
-    """Yield each line with its number; one that cannot be read as what is wrong with it."""
-    at, number = 0, 1
-    while at < len(text):
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        start = text[at : min(end, at + 1)]
-        if not text[at:end].strip() or start == "#":
-            at, number = end + 1, number + 1
+class BadLineError(ValueError):
+    """A line cannot be read."""
+
+
+Head = tuple[str, dict[str, str]]
+
+
+def parsed(text: str, *, unsigned: bool = True) -> Iterator[tuple[int, Line | str]]:
+    """Yield each line with its number; one that cannot be read as what is wrong with it.
+
+    Args:
+        text: Any number of lines.
+        unsigned: Whether ``7u`` is a number; to InfluxDB 1.6 it is none.
+    """
+    heads: dict[str, Head] = {}
+    for number, line in lines_of(text):
+        bare = line.lstrip(WHITE).removesuffix("\r")
+        if not bare or bare[0] == "#":
             continue
-        line, after = parse(text, at)
-        yield number, line
-        if isinstance(line, str):
-            after = end + 1
-        number += text.count("\n", at, after)
-        at = after
+        try:
+            yield number, parse(bare, heads, unsigned=unsigned)
+        except BadLineError as error:
+            yield number, str(error)
 
 
-def parse(text: str, at: int) -> tuple[Line | str, int]:
-    """Return the line that begins there, and where the next one does; a text may span lines."""
-    head = MEASUREMENT.match(text, at)
-    if head is None:
-        return f"expected a measurement, got {text[at : at + 40]!r}", at
-    position, tags = head.end(), {}
-    while (tag := TAG.match(text, position)) is not None:
-        tags[plain(tag[1])], position = plain(tag[2]), tag.end()
-    if text[position : position + 1] != " ":
-        return f"expected tags and a space, got {text[position : position + 40]!r}", at
-    while text[position : position + 1] == " ":
-        position += 1
-    fields, position, problem = parse_fields(text, position)
-    time = TIME.match(text, position)
-    if problem or time is None:
-        return problem or f"expected a time, got {text[position : position + 40]!r}", at
-    if not all(map(is_word, (*tags, *tags.values()))):
-        return f"expected printable tags, got {tags!r:.80}", at
-    stamp = None if time[1] is None else int(time[1])
-    return Line(plain(head[1]), tags, fields, stamp), time.end()
+def parse(line: str, heads: dict[str, Head], *, unsigned: bool) -> Line:
+    """Take a line apart.
+
+    Raises:
+        BadLineError: It is none.
+    """
+    at = head_end(line)
+    if at < 0:
+        raise BadLineError(f"expected tags and a space, got {line[:40]!r}")
+    head = line[:at]
+    known = heads.get(head)
+    if known is None:
+        if len(heads) >= HEADS:
+            heads.clear()
+        known = heads[head] = head_of(head) if "\\" not in head else odd_head_of(head)
+    fields, rest = fields_of(line[at:].lstrip(WHITE), unsigned=unsigned)
+    return Line(*known, fields, time_of(rest))
 
 
-def parse_fields(text: str, at: int) -> tuple[dict[str, float], int, str]:
-    """Return the numeric fields, where they end, and what is wrong with them."""
-    fields: dict[str, float] = {}
-    while True:
-        field = FIELD.match(text, at)
-        if field is None:
-            return fields, at, f"expected a field, got {text[at : at + 40]!r}"
-        name, quoted, bare, follows = field.groups()
-        if quoted is None:
-            value = number_of(bare)
-            if value is None:
-                return fields, at, f"{plain(name)}: expected a number or a text, got {bare!r:.40}"
-            fields[plain(name)] = value
-        at = field.end()
-        if follows != ",":
-            return fields, at, ""
+def time_of(rest: str) -> int | None:
+    """Return the time that a line ends with, or None if it has none.
+
+    Raises:
+        BadLineError: It ends otherwise.
+    """
+    bare = rest.strip(" ")
+    if bare.isdigit() and bare.isascii() and len(bare) <= LONGEST_TIME:
+        return int(bare)
+    found = TIME.fullmatch(rest.lstrip(WHITE))
+    if found is None:
+        raise BadLineError(f"expected a time, got {rest[:40]!r}")
+    return None if found[1] is None else int(found[1])
 
 
-def number_of(text: str) -> float | None:
+def head_of(head: str) -> Head:
+    """Return the measurement and the tags that a line without backslashes begins with.
+
+    Raises:
+        BadLineError: They are none, or cannot be kept.
+    """
+    measurement, *written = head.split(",")
+    tags = {}
+    for each in written:
+        name, _, value = each.partition("=")
+        if not name or not value or "=" in value[1:]:
+            raise BadLineError(f"expected tags and a space, got {head[:80]!r}")
+        tags[name] = value
+    return checked(measurement, tags, len(written), head)
+
+
+def odd_head_of(head: str) -> Head:
+    """Return the measurement and the tags that a line with backslashes begins with.
+
+    Raises:
+        BadLineError: They are none, or cannot be kept.
+    """
+    measurement, *written = COMMA.split(head)
+    pairs = [pair_of(each) for each in written]
+    if None in pairs:
+        raise BadLineError(f"expected tags and a space, got {head[:80]!r}")
+    tags = {
+        unescaped(IN_NAMES, name): unescaped(IN_NAMES, value) for name, value in filter(None, pairs)
+    }
+    return checked(unescaped(IN_FIELDS, measurement), tags, len(written), head)
+
+
+def checked(measurement: str, tags: dict[str, str], count: int, head: str) -> Head:
+    """Return a measurement and its tags if they can be kept.
+
+    Args:
+        measurement: The first word.
+        tags: What follows it.
+        count: How many tags were written.
+        head: Where these stood.
+
+    Raises:
+        BadLineError: They cannot.
+    """
+    if not measurement:
+        raise BadLineError(f"expected a measurement, got {head[:40]!r}")
+    if len(tags) < count:
+        raise BadLineError(f"expected each tag once, got {head[:80]!r}")
+    if TIME_NAME in tags:
+        raise BadLineError(f"expected another name than time for a tag, got {head[:80]!r}")
+    short = len(head) <= LONGEST_NAME and head.isprintable()
+    if not short and not all(map(is_word, (*tags, *tags.values()))):
+        raise BadLineError(f"expected printable tags, got {tags!r:.80}")
+    return measurement, tags
+
+
+def fields_of(text: str, *, unsigned: bool) -> tuple[dict[str, float], str]:
+    """Return the numeric fields that a text begins with, and what follows them.
+
+    Raises:
+        BadLineError: One is none.
+    """
+    end = 0
+    if '"' not in text and "\\" not in text:
+        written, _, rest = text.partition(" ")
+        pairs = [each.partition("=")[::2] for each in written.split(",")]
+        end = len(text) - len(rest)
+    elif (found := TEXTS.match(text)) is not None:
+        pairs, end = FIELD.findall(found[0]), found.end()
+        pairs = [(name, bare or TEXT) for name, bare in pairs]
+    else:
+        end, problem = fields_end(text, lambda each: number_of(each, unsigned=unsigned) is not None)
+        if problem:
+            raise BadLineError(f"{problem}, got {text[:40]!r}")
+        pairs = [(unescaped(IN_FIELDS, name), each) for name, each in fields_in(text[:end])]
+    fields = {
+        name: value_of(name, each, unsigned=unsigned) for name, each in pairs if each[:1] != TEXT
+    }
+    if TIME_NAME in fields or not fields:
+        check_names(name for name, _ in pairs)
+        fields.pop(TIME_NAME, None)
+    return fields, text[end:]
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Check that a field has another name than the time.
+
+    Raises:
+        BadLineError: None has.
+    """
+    if all(name == TIME_NAME for name in names):
+        raise BadLineError("expected a field with another name than time")
+
+
+def value_of(name: str, written: str, *, unsigned: bool) -> float:
+    """Return the value of a field that is no text.
+
+    Raises:
+        BadLineError: It is none.
+    """
+    value = number_of(written, unsigned=unsigned)
+    if not name or not written:
+        raise BadLineError(f"expected a field, got {f'{name}={written}'[:40]!r}")
+    if value is None:
+        raise BadLineError(f"{name:.40}: expected a number or a text, got {written[:40]!r}")
+    return value
+
+
+def number_of(text: str, *, unsigned: bool) -> float | None:
     """Return the number that a field's value is, or None if it is none or too large."""
-    found = NUMBER.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
-    number = float(found[1]) if found else BOOLEANS.get(text)
-    return number if number is not None and isfinite(number) else None
-
-
-def plain(text: Any) -> str:
-    """Return a name without the backslashes before special characters."""
-    return ESCAPED.sub(r"\1", text) if "\\" in text else text
+    if len(text) > LONGEST_NUMBER:
+        return None
+    if FLOAT.fullmatch(text):
+        number = float(text)
+        return number if isfinite(number) else None
+    found = WHOLE.fullmatch(text)
+    if found is None:
+        return BOOLEANS.get(text)
+    if found[1] is not None:
+        whole = int(found[1])
+        return float(whole) if -SIGNED <= whole < SIGNED else None
+    return float(found[2]) if unsigned and int(found[2]) < UNSIGNED else None

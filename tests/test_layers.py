@@ -46,6 +46,7 @@ RULES: Final = frozenset(
         "_bmonrules",
         "_files",
         "_limits",
+        "_linescan",
         "_listening",
         "_isotimes",
         "_patterns",

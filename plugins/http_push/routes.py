@@ -181,7 +181,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("old", re.compile("/st8(?P<key>[^/]+)/?"), form, old, BOTH, success="OK"),
     Route(
         "influx",
-        re.compile("/write|/api/v2/write|/api/v3/write_lp"),
+        re.compile("(?P<first>/write)|/api/v2/write|/api/v3/write_lp"),
         raw,
         lines,
         style="influx",

@@ -17,6 +17,7 @@ import orjson
 
 from ingestd.errors import ReadingError
 from ingestd.model import Point, Series
+from ingestd.plugins._linescan import ends_by_itself
 
 # The letter that stands for a precision -> microseconds in one unit of it.
 UNITS: Final[Mapping[bytes, int]] = {b"s": 1_000_000, b"m": 1_000, b"u": 1}
@@ -103,7 +104,7 @@ def prefix(series: Series, dialect: Dialect) -> str:
     ]
     measurement = escaped(series.measurement, ", ", dialect)
     made = f"{measurement}{''.join(said)} {escaped(series.field, ',= ', dialect)}="
-    for problem in too_long([made], dialect.max_line_bytes):
+    for problem in (*too_long([made], dialect.max_line_bytes), *endless(made, dialect)):
         raise ReadingError("unsendable", f"{series.name!r:.80}: its line: {problem}")
     return made
 
@@ -133,6 +134,18 @@ def misread(role: str, name: str, dialect: Dialect) -> Iterator[str]:
         yield f'a field must not have a ", got {name!r:.80}'
     if role == "measurement" and name.startswith("#"):
         yield "a measurement must not start with #, which begins a comment"
+
+
+def endless(made: str, dialect: Dialect) -> Iterator[str]:
+    """Yield a reason if the store would take a line, and the next, for one.
+
+    InfluxDB looks for the ends of lines before it looks for tags, by other rules: a blank behind
+    two backslashes begins the fields there, and a quote behind them a text.
+    """
+    if dialect.doubles_backslashes or '"' not in made or "\\\\ " not in made:
+        return
+    if not ends_by_itself(f"{made}0 0"):
+        yield "a quote behind a backslash and a blank cannot be sent"
 
 
 def too_long(texts: Iterable[str], limit_bytes: float) -> Iterator[str]:
