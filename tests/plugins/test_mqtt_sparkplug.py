@@ -154,6 +154,17 @@ def test_another_birth_may_number_anew(routes: Routes) -> None:
     assert found[-1] == f"2026-07-01T10:15:00Z  {PRESS}/Motor/Speed_rpm  1500.0"
 
 
+def test_birth_may_have_longer_names_than_data(routes: Routes) -> None:
+    """As a well-known library publishes them; the name of the birth is that of the series."""
+    born = payload({**RUNS, "name": "DATA/runs"}, seq=1)
+    readings_of(routes, NBIRTH, (topic("DBIRTH", "press"), born))
+
+    found = shown(routes, data({"name": "runs", "boolean_value": False}, seq=2))
+
+    assert found == [f"2026-07-01T10:15:00Z  {PRESS}/DATA/runs  False"]
+    assert asked(routes) == []
+
+
 def test_sequence_goes_round(routes: Routes) -> None:
     """After 255 comes 0, and a message that comes twice is no gap."""
     readings_of(routes, NBIRTH, DBIRTH)

@@ -31,6 +31,8 @@ ASK_AGAIN: Final = 10.0  # seconds until a node that does not answer is asked on
 # Metrics that are not measured.
 CONTROL: Final = ("Node Control/", "Device Control/")
 BD_SEQ: Final = "bdSeq"
+# What mqtt-spb-wrapper puts before the names of metrics in births, and not in data.
+DATA: Final = "DATA/"
 COMPRESSED: Final = "SPBV1.0_COMPRESSED"
 
 
@@ -76,7 +78,7 @@ class Born:
     def find(self, metric: Any) -> Metric | None:
         """Return what is known of a metric, or None."""
         if metric.HasField("name"):
-            return self.names.get(metric.name)
+            return self.names.get(metric.name) or self.names.get(DATA + metric.name)
         return self.aliases.get(metric.alias)
 
 
