@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from ingestd.plugins._protobuf import classes
+
 from .message import Found
 from .otlp import JSON, PROTOBUF
-from .schemas import classes
 
 AGAIN: Final = frozenset({429, 503})
 STATUS: Final = {"Status": {"code": (1, "int32"), "message": (2, "string")}}

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate, chain
 from typing import Any, Final
 
+from ingestd.plugins._protobuf import Tables, classes
+
 from .histograms import Bucket, between, exponential
-from .schemas import Tables, classes
 
 SAMPLE: Final = {"value": (1, "double"), "timestamp": (2, "int64")}
 SPAN: Final = {"offset": (1, "sint32"), "length": (2, "uint32")}

@@ -5,52 +5,41 @@ Only the fields that are read are declared; protobuf skips the others. It comes 
 """
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, Final
+
+from ingestd.plugins._protobuf import Tables, classes
 
 MISSING: Final = (
     "topics: expected protobuf to be installed for `type: sparkplug`; "
     "pip install 'ingestd[sparkplug]'"
 )
-UINT32, UINT64, FLOAT, DOUBLE, BOOL, STRING, BYTES, MESSAGE = 13, 4, 2, 1, 8, 9, 12, 11
-OPTIONAL, REPEATED = 1, 3
-Field = tuple[str, int, int, int, str]
-# Name, number, type, label and, if it is a message, of which kind.
-SHAPES: Final[dict[str, tuple[Field, ...]]] = {
-    "Payload": (
-        ("timestamp", 1, UINT64, OPTIONAL, ""),
-        ("metrics", 2, MESSAGE, REPEATED, "Metric"),
-        ("seq", 3, UINT64, OPTIONAL, ""),
-        ("uuid", 4, STRING, OPTIONAL, ""),
-    ),
-    "Metric": (
-        ("name", 1, STRING, OPTIONAL, ""),
-        ("alias", 2, UINT64, OPTIONAL, ""),
-        ("timestamp", 3, UINT64, OPTIONAL, ""),
-        ("datatype", 4, UINT32, OPTIONAL, ""),
-        ("is_historical", 5, BOOL, OPTIONAL, ""),
-        ("is_null", 7, BOOL, OPTIONAL, ""),
-        ("properties", 9, MESSAGE, OPTIONAL, "Properties"),
-        ("int_value", 10, UINT32, OPTIONAL, ""),
-        ("long_value", 11, UINT64, OPTIONAL, ""),
-        ("float_value", 12, FLOAT, OPTIONAL, ""),
-        ("double_value", 13, DOUBLE, OPTIONAL, ""),
-        ("boolean_value", 14, BOOL, OPTIONAL, ""),
-        ("string_value", 15, STRING, OPTIONAL, ""),
-        ("bytes_value", 16, BYTES, OPTIONAL, ""),
-        ("dataset_value", 17, BYTES, OPTIONAL, ""),
-        ("template_value", 18, BYTES, OPTIONAL, ""),
-    ),
-    "Properties": (
-        ("keys", 1, STRING, REPEATED, ""),
-        ("values", 2, MESSAGE, REPEATED, "Property"),
-    ),
-    "Property": (
-        ("is_null", 2, BOOL, OPTIONAL, ""),
-        ("int_value", 3, UINT32, OPTIONAL, ""),
-        ("long_value", 4, UINT64, OPTIONAL, ""),
-        ("string_value", 8, STRING, OPTIONAL, ""),
-    ),
+SHAPES: Final[Tables] = {
+    "Payload": {
+        "timestamp": (1, "uint64"),
+        "metrics": (2, "repeated Metric"),
+        "seq": (3, "uint64"),
+        "uuid": (4, "string"),
+    },
+    "Metric": {
+        "name": (1, "string"),
+        "alias": (2, "uint64"),
+        "timestamp": (3, "uint64"),
+        "datatype": (4, "uint32"),
+        "is_null": (7, "bool"),
+        "properties": (9, "Properties"),
+        "int_value": (10, "uint32"),
+        "long_value": (11, "uint64"),
+        "float_value": (12, "float"),
+        "double_value": (13, "double"),
+        "boolean_value": (14, "bool"),
+        "string_value": (15, "string"),
+    },
+    "Properties": {"keys": (1, "repeated string"), "values": (2, "repeated Property")},
+    "Property": {
+        "int_value": (3, "uint32"),
+        "long_value": (4, "uint64"),
+        "string_value": (8, "string"),
+    },
 }
 BITS: Final = {1: 8, 2: 16, 3: 32, 4: 64, 5: 8, 6: 16, 7: 32, 8: 64}  # of whole numbers
 UNSIGNED: Final = {5, 6, 7, 8}
@@ -61,7 +50,6 @@ DATE_TIME: Final = 13  # in milliseconds
 GOOD: Final = 192  # of the property Quality
 
 
-@cache
 def payload_class() -> Any:
     """Return the class of payloads.
 
@@ -69,24 +57,9 @@ def payload_class() -> Any:
         ValueError: protobuf is not installed.
     """
     try:
-        from google.protobuf import (  # noqa: PLC0415 -- an extra
-            descriptor_pb2,
-            descriptor_pool,
-            message_factory,
-        )
+        return classes("ingestd.sparkplug", SHAPES, syntax="proto2")["Payload"]
     except ImportError:
         raise ValueError(MISSING) from None
-    file = descriptor_pb2.FileDescriptorProto(
-        name="ingestd/sparkplug.proto", package="ingestd.sparkplug", syntax="proto2"
-    )
-    for name, fields in SHAPES.items():
-        message = file.message_type.add(name=name)
-        for field, number, kind, label, of in fields:
-            named = {"type_name": f".ingestd.sparkplug.{of}"} if of else {}
-            message.field.add(name=field, number=number, type=kind, label=label, **named)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("ingestd.sparkplug.Payload"))
 
 
 def payload_of(data: bytes) -> Any:

@@ -2,6 +2,8 @@
 
 For protocols whose own classes no package has. A field may be written as ``bytes`` where its
 protocol has a message: both look alike on the wire, and what is not looked into costs nothing.
+
+Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 from collections.abc import Mapping
@@ -17,18 +19,25 @@ Fields = Mapping[str, tuple[int, str]]
 Tables = Mapping[str, Fields]
 
 
-def classes(package: str, tables: Tables) -> Mapping[str, Any]:
+def classes(package: str, tables: Tables, *, syntax: str = "proto3") -> Mapping[str, Any]:
     """Return the class of each message.
+
+    Args:
+        package: A name for all of them.
+        tables: Their fields.
+        syntax: With ``proto2`` it is known of each field whether it was there.
 
     Raises:
         ImportError: protobuf is not installed.
     """
     frozen = tuple((name, tuple(fields.items())) for name, fields in tables.items())
-    return _classes(package, frozen)
+    return _classes(package, frozen, syntax)
 
 
 @cache
-def _classes(package: str, tables: tuple[tuple[str, tuple[Any, ...]], ...]) -> Mapping[str, Any]:
+def _classes(
+    package: str, tables: tuple[tuple[str, tuple[Any, ...]], ...], syntax: str
+) -> Mapping[str, Any]:
     from google.protobuf import (  # noqa: PLC0415 -- comes with an extra
         descriptor_pb2,
         descriptor_pool,
@@ -36,7 +45,7 @@ def _classes(package: str, tables: tuple[tuple[str, tuple[Any, ...]], ...]) -> M
     )
 
     file = descriptor_pb2.FileDescriptorProto(
-        name=f"{package}.proto", package=package, syntax="proto3"
+        name=f"{package}.proto", package=package, syntax=syntax
     )
     for name, fields in tables:
         _describe(file.message_type.add(name=name), package, dict(fields))
