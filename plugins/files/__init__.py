@@ -32,6 +32,7 @@ from .following import Following
 from .once import Once
 from .options import EACH, setup_of
 from .past import window
+from .scanning import seen
 from .tables import TABLES
 
 __all__ = ["check", "run"]
@@ -102,4 +103,7 @@ def check(**params: Any) -> list[str]:
     text = {**params, "format": "auto"} if params.get("format") in TABLES else params
     shaped = Given(run, text)  # what is no text has the options of one, but for its format
     check_shape(shaped, run)
-    return [*dict.fromkeys([*given.problems, *shaped.problems])]
+    problems = [*dict.fromkeys([*given.problems, *shaped.problems])]
+    if not problems and params.get("start") is None:
+        given.read(lambda each: problems.append(f"note: {seen(setup_of(each))}"))
+    return problems

@@ -65,6 +65,20 @@ def test_only_warns_of_what_looks_odd(daemon: DaemonProcess, cli: CommandLine) -
     assert "did you mean 'interval'?" in said.err
 
 
+def test_tells_what_plugins_find(daemon: DaemonProcess, cli: CommandLine) -> None:
+    """What is no problem is told besides, and the exit code is 0."""
+    daemon.plugin(
+        "meter", "def run(**_):\n    return {}\n\ndef check(**_):\n    yield 'note: 2 files'\n"
+    )
+    daemon.configure(collectors={"m": {"plugin": "meter", "every": "5s"}})
+
+    said = cli("check")
+
+    assert said.code == 0
+    assert said.err.startswith("note: ")
+    assert said.err.endswith("collectors.m.params: 2 files\n")
+
+
 def test_a_param_that_is_required_must_be_given_or_remembered(
     daemon: DaemonProcess, cli: CommandLine
 ) -> None:

@@ -1,5 +1,6 @@
 """What ``files`` says of params, and which files they mean."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,23 @@ GOOD: dict[str, Any] = {"path": "/data/*.csv", "time": "time", "values": {"kwh":
 
 def test_good_params_are_good() -> None:
     """Whether or not there are such files."""
-    assert files.check(**GOOD) == []
-    assert files.check(**GOOD, after="move", move_to="/read") == []
-    assert files.check(**GOOD, after="move", move_to="/data/read") == []
+    for params in ({}, {"move_to": "/read"}, {"move_to": "/data/read"}):
+        (note,) = files.check(**GOOD, **params, **({"after": "move"} if params else {}))
+        assert note.startswith("note: ")
+
+
+def test_the_files_that_there_are_are_told(tmp_path: Path) -> None:
+    """The newest first; and that a folder is not there, which may be mounted later."""
+    for number in range(5):
+        path = tmp_path / f"{number}.csv"
+        path.touch()
+        os.utime(path, (number, number))
+    (tmp_path / "6.csv.part").touch()
+    params = {**GOOD, "path": [f"{tmp_path}/*.csv", f"{tmp_path}/none/*"]}
+
+    names = ", ".join(f"{tmp_path}/{number}.csv" for number in (4, 3, 2))
+    missing = f"{tmp_path}/none: expected a folder that is there, got none"
+    assert files.check(**params) == [f"note: 5 files, the newest first: {names}; {missing}"]
 
 
 @pytest.mark.parametrize(

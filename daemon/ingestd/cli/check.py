@@ -39,6 +39,8 @@ def check(*, config_path: Path, connect: bool) -> int:
         click.echo(show.visible(str(problem)), err=True)
     for problem in (*config.unchecked, *found.suspicious):
         click.echo(f"warning: {show.visible(str(problem))}", err=True)
+    for problem in found.notes:
+        click.echo(f"note: {show.visible(str(problem))}", err=True)
     if wrong:
         return CONFIG
     for said in left_behind_in(config):

@@ -2,7 +2,7 @@
 
 from ingestd.contract.authorizing import Authorize, authorize_of
 from ingestd.contract.builtins import reading_as_builtins, result_as_builtins, safe_repr
-from ingestd.contract.checking import Check, check_of, problems_of
+from ingestd.contract.checking import NOTE, Check, check_of, problems_of
 from ingestd.contract.functioncontext import FunctionContext
 from ingestd.contract.host import Host, HostReadings, RunFacts, unavailable_modules
 from ingestd.contract.keepable import check_keepable
@@ -10,6 +10,7 @@ from ingestd.contract.memory import Memory, arguments, reconciled, remember, rem
 from ingestd.contract.result import Result, take_apart
 
 __all__ = [
+    "NOTE",
     "Authorize",
     "Check",
     "FunctionContext",

@@ -4,7 +4,8 @@
 any name. It gets the params as a run would, without what the plugin remembers and
 without ``ctx``; asks no server; and raises ValueError, or returns or yields problems
 as texts, each of them ``param: what was expected, what was got``. A path such as
-``devices[0].port`` leads to the line that it is about.
+``devices[0].port`` leads to the line that it is about. A text that begins with ``note: `` is no
+problem, but what ``ingestd check`` tells besides.
 """
 
 import inspect
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 NAME: Final = "check"
+NOTE: Final = "note: "
 MOST_PROBLEMS: Final = 100  # of one collector
 LONGEST_PROBLEM: Final = 2000  # characters
 

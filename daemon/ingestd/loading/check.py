@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ingestd.calling import Access, Plugin, check_params
 from ingestd.config import CollectorConfig, Config, EmbeddedStore, Unknown, in_order
+from ingestd.contract import NOTE
 from ingestd.errors import ConfigError, PluginLoadError, Problem
 from ingestd.loading.loader import Loader
 from ingestd.loading.seeing import access_for
@@ -30,11 +31,13 @@ class PluginFindings:
         wrong: What a daemon refuses.
         unable: What keeps one collector from running; a daemon warns, and runs the others.
         suspicious: What may be meant.
+        notes: What plugins tell besides.
     """
 
     wrong: Sequence[Problem]
     unable: Sequence[Problem]
     suspicious: Sequence[Problem]
+    notes: Sequence[Problem]
 
     @property
     def warnings(self) -> list[str]:
@@ -65,7 +68,7 @@ def check_plugins(
         remembered: What collectors hold in their state, by name, or None if that is not
             known. A param that is required and not given may be among it.
     """
-    looked = _Findings(config, [], [], missing_folders(config))
+    looked = _Findings(config, [], [], missing_folders(config), [])
     asked: dict[Path, list[tuple[Plugin, CollectorConfig]]] = {}
     for each in config.collectors.values():
         if not each.plugin:  # told already
@@ -81,7 +84,7 @@ def check_plugins(
     for members in asked.values():
         looked.values(loader, members)
     looked.names()
-    return PluginFindings(looked.wrong, looked.unable, looked.suspicious)
+    return PluginFindings(looked.wrong, looked.unable, looked.suspicious, looked.notes)
 
 
 def with_plugins(error: ConfigError, loader_for: Callable[[Config], Loader]) -> ConfigError:
@@ -101,6 +104,7 @@ class _Findings:
     wrong: list[Problem]
     unable: list[Problem]
     suspicious: list[Problem]
+    notes: list[Problem]
 
     def at_rest(self, each: CollectorConfig) -> list[Problem]:
         """Return where what keeps a collector from running belongs; a disabled one need not run."""
@@ -192,6 +196,9 @@ class _Findings:
             return
         for (_, each), problems in zip(members, answers, strict=True):
             for text in problems:
+                if text.startswith(NOTE):
+                    self.notes.append(self.problem(each, "params", text.removeprefix(NOTE)))
+                    continue
                 path, colon, rest = text.partition(": ")
                 is_param = colon and _PATH.fullmatch(path)
                 name = f"params.{path}" if is_param else "params"
