@@ -20,6 +20,7 @@ plugin a real server, such as aiohttp's on a free port.
 
 import asyncio
 import inspect
+import runpy
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -41,6 +42,12 @@ from ingestd.clock import SystemClock
 from ingestd.context import Context, Receipts, Shared
 from ingestd.contract import result_as_builtins, take_apart
 from ingestd.model import StoredPoint
+
+
+async def _called(file: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Call the ``run`` of a file here, without a process of its own."""
+    found: Mapping[str, Any] = runpy.run_path(file)["run"](**arguments)
+    return found
 
 
 class TestContext(Context):
@@ -100,6 +107,7 @@ class TestContext(Context):
             connection=lambda problem, _: self.connection.append(problem),
             time_problem=self._problem_of_time,
             timezone=timezone,
+            call=_called,
         )
 
     def now(self) -> datetime:

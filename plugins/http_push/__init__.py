@@ -9,7 +9,8 @@ Parameters, where: ``listen`` -- ``host:port`` or ``unix:/path`` -- with ``tls``
 ``cert_file`` and ``key_file``; or ``path`` -- a prefix at the daemon's own address.
 Parameters, what: ``store_keys`` -- any of them opens; ``formats`` -- some instead
 of all; ``weather`` -- ``stations`` by name and the ``units`` of what they measure;
-``otlp`` -- which attributes become tags; ``routes`` -- paths of your own, each with what
+``otlp`` -- which attributes become tags; ``decode`` -- devices, and what decodes their payloads;
+``routes`` -- paths of your own, each with what
 is sent there; ``timezone`` -- of their times that have no zone; ``replies`` --
 ``honest``, or ``bmon`` for loggers that know 200 alone.
 Parameters, limits: ``max_body`` -- bytes of one request; ``max_waiting`` requests
@@ -31,6 +32,7 @@ from ingestd.plugins._params import duration, whole, zone_of
 
 from .answering import Answering, Rate
 from .bodies import Bodies
+from .decoding import decoding_of
 from .formats.otlpoptions import otlp_options
 from .inbox import Inbox, settling
 from .keys import Keys
@@ -49,6 +51,7 @@ from .ownroutes import own_routes
 from .refusallog import RefusalLog
 from .replies import Replies
 from .routes import enabled
+from .things import Things
 from .weather import weather_of
 
 __all__ = ["check", "run"]
@@ -66,6 +69,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     store_keys: Sequence[str] | str | None = None,
     formats: Sequence[str] | None = None,
     weather: Mapping[str, Any] | None = None,
+    decode: Mapping[str, str] | None = None,
     routes: Sequence[Mapping[str, Any]] | None = None,
     timezone: str | None = None,
     replies: str = "honest",
@@ -95,7 +99,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         prefix=path or "",
         routes=(
             *own_routes(routes, zone=zone),
-            *enabled(formats, stations, otlp_options(otlp)),
+            *enabled(formats, stations, otlp_options(otlp), Things(decoding_of(decode))),
         ),
         keys=Keys(keys),
         rate=Rate(rate_of(rate)),
@@ -137,6 +141,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: keys_of(each.store_keys))
     given.read(lambda each: enabled(each.formats))
     given.read(lambda each: weather_of(each.weather, Keys(())))
+    given.read(lambda each: decoding_of(each.decode))
     given.read(lambda each: otlp_options(each.otlp))
     given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: own_routes(each.routes, zone=None))

@@ -12,12 +12,12 @@ from typing import Any, Final
 from aiohttp import web
 
 from .bodies import Bodies
-from .formats.message import Found, Message
+from .formats.message import Found, Message, Pending
 from .handshakes import PING, QUERY, State, handshake, ping, queried, statements_in
 from .inbox import BusyError, Inbox
 from .keys import ForeignPageError, KeyRefusedError, Keys, in_document, key_in_head
 from .refusallog import RefusalLog
-from .replies import STATUS, RateError, Replies
+from .replies import STATUS, DecodeError, RateError, Replies
 from .routes import Route, find
 
 # Bodies larger than this are read in a thread, so that others get their turn.
@@ -166,11 +166,27 @@ class Answering:
                 found = read()
         if not known:
             self.rate.check()
+        if found.pending is not None:
+            found = await self._decoded(found.pending)
         if found.readings:
             await self.inbox.put(found.readings, size_bytes=found.size_bytes)
         if found.rejected:
             self.refusal_log.note_rejected(route.name, request.remote, found)
         return found
+
+    async def _decoded(self, pending: Pending) -> Found:
+        """Return what a file of the operator's finds.
+
+        Raises:
+            DecodeError: It fails: not by the sender's fault, who may send again once it is mended.
+            FormatError: It gives no readings.
+        """
+        try:
+            given = await self.ctx.call(pending.file, **pending.arguments)
+        except Exception as error:  # border: whatever the file does, the others go on
+            text = f"decode: {pending.file}: {type(error).__name__}: {error!s:.200}"
+            raise DecodeError(text) from error
+        return pending.finish(given["readings"])
 
     def _read(
         self,

@@ -20,6 +20,10 @@ class RateError(Exception):
     """There are more requests than the operator allows."""
 
 
+class DecodeError(Exception):
+    """A file of the operator's could not decode a payload."""
+
+
 # Status, and after how many seconds it makes sense to come again; None: never.
 STATUS: Final[dict[type[Exception], tuple[int, int | None]]] = {
     FormatError: (400, None),
@@ -32,6 +36,7 @@ STATUS: Final[dict[type[Exception], tuple[int, int | None]]] = {
     MediaTypeError: (415, None),
     RateError: (429, 1),
     BusyError: (503, 5),
+    DecodeError: (503, 60),
     MissingError: (503, 60),
 }
 # The words that InfluxDB's clients know.

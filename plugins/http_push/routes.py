@@ -32,8 +32,8 @@ from .formats.plain import readings
 from .formats.radiobridge import radio_bridge
 from .formats.remoteanswers import RemoteAnswers
 from .formats.remotewrite import REMOTE_WRITE, SNAPPY, remote_write
-from .formats.things import things
 from .keys import KeyRefusedError
+from .things import Things
 from .weather import Weather
 
 MOST_FIELDS: Final = 100
@@ -173,7 +173,6 @@ def weather_routes(weather: Weather) -> tuple[Route, ...]:
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("batch", _below("store"), json_object, batch),
-    Route("things", _also("store-things", "/uplinks"), json_object, things),
     Route("radio_bridge", _below("store-rb"), json_object, radio_bridge),
     Route("beaded", _below("store-beaded"), raw, beaded, key_in_body=False),
     Route("notehub", _below("store-notehub"), json_object, notehub, packed=True),
@@ -220,13 +219,20 @@ def of_agents(otlp: Options) -> tuple[Route, ...]:
     )
 
 
-WEATHER: Final = "weather"
 AGENTS: Final = tuple(route.name for route in of_agents(otlp_options(None)))
-FORMATS: Final = (*(route.name for route in ROUTES), WEATHER, *AGENTS)
+FORMATS: Final = (*(route.name for route in ROUTES), "things", "weather", *AGENTS)
+
+
+def of_things(things: Things) -> Route:
+    """Return the route of LoRaWAN networks."""
+    return Route("things", _also("store-things", "/uplinks"), json_object, things.find)
 
 
 def enabled(
-    formats: Iterable[Any] | None, weather: Weather | None = None, otlp: Options | None = None
+    formats: Iterable[Any] | None,
+    weather: Weather | None = None,
+    otlp: Options | None = None,
+    things: Things | None = None,
 ) -> tuple[Route, ...]:
     """Return the routes of some formats, or of all.
 
@@ -234,12 +240,14 @@ def enabled(
         formats: Their names; None for all.
         weather: What finds the readings of weather stations.
         otlp: The options of that format.
+        things: What finds the readings in uplinks.
 
     Raises:
         ValueError: A format is unknown, or what one needs is not installed.
     """
     known = (
         *ROUTES,
+        of_things(things or Things()),
         *weather_routes(weather or Weather()),
         *of_agents(otlp or otlp_options(None)),
     )

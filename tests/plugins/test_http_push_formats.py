@@ -18,7 +18,7 @@ from ingestd.plugins.http_push.formats.message import (
 )
 from ingestd.plugins.http_push.formats.notehub import notehub
 from ingestd.plugins.http_push.formats.radiobridge import radio_bridge
-from ingestd.plugins.http_push.formats.things import things
+from ingestd.plugins.http_push.things import Things
 from tests.support.pushmessages import NOW, message, packed
 
 SAMPLES: Final = Path(__file__).parents[1] / "samples" / "bmon"
@@ -176,7 +176,7 @@ UPLINK_3: Final = {
 @pytest.mark.parametrize("uplink", [UPLINK_2, UPLINK_3], ids=["v2", "v3"])
 def test_an_uplink_gives_its_decoded_fields(uplink: dict[str, Any]) -> None:
     """Both versions of the network give the same series, values and times."""
-    found = things(message(uplink))
+    found = Things().find(message(uplink))
 
     at, device = unix("2026-02-03T02:35:43Z"), "A81758FFFE0523DB"
     assert found.readings == [
@@ -190,9 +190,9 @@ def test_an_uplink_that_is_not_decoded_says_what_to_do() -> None:
     """There is nothing to store, and it is no fault of the sender; nor is a join."""
     silent = {**UPLINK_3, "uplink_message": {**UPLINK_3["uplink_message"], "decoded_payload": {}}}  # type: ignore[dict-item]  # mypy knows no shapes
 
-    assert "payload formatter" in things(message(silent)).note
+    assert "payload formatter" in Things().find(message(silent)).note
     joined = {"end_device_ids": UPLINK_3["end_device_ids"], "join_accept": {}}
-    assert things(message(joined)).note == "No Data Found"
+    assert Things().find(message(joined)).note == "No Data Found"
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from ingestd.plugins.http_push.formats.message import (
 from ingestd.plugins.http_push.formats.notehub import notehub
 from ingestd.plugins.http_push.formats.plain import readings
 from ingestd.plugins.http_push.formats.radiobridge import radio_bridge
-from ingestd.plugins.http_push.formats.things import things
 from ingestd.plugins.http_push.routes import ROUTES, Route
+from ingestd.plugins.http_push.things import Things
 from tests.support.deadline import WITHIN
 from tests.support.pushmessages import NOW, message
 
@@ -211,7 +211,7 @@ def test_the_daemon_stores_what_is_found_in_any_document(
     Readings of one series and time contradict each other: the last value is stored.
     """
     found = []
-    for find in (batch, things, radio_bridge, notehub):
+    for find in (batch, Things().find, radio_bridge, notehub):
         found += found_by(find, fields)
     for form in ("monnit", "particle"):
         found += found_by(batch, {**fields, "format": form})

@@ -16,7 +16,7 @@ from ingestd.plugins.http_push.formats.message import (
 )
 from ingestd.plugins.http_push.formats.notehub import notehub
 from ingestd.plugins.http_push.formats.plain import readings
-from ingestd.plugins.http_push.formats.things import things
+from ingestd.plugins.http_push.things import Things
 from tests.support.pushmessages import NOW, message
 
 
@@ -181,9 +181,9 @@ def test_bad_plain_readings_are_told(bad: Any, problem: str) -> None:
         (batch, {"format": "monnit", "sensorMessages": 1}, "sensorMessages: expected a list"),
         (single, {}, "expected val="),
         (old, {"val": "1"}, "expected id="),
-        (things, {**UPLINK_2, "metadata": {}}, "metadata.time: expected an ISO 8601 time"),
-        (things, {**UPLINK_2, "hardware_serial": None}, "hardware_serial: expected text"),
-        (things, {**UPLINK_2, "payload_fields": [1]}, "payload_fields: expected an object"),
+        (Things().find, {**UPLINK_2, "metadata": {}}, "metadata.time: expected an ISO 8601 time"),
+        (Things().find, {**UPLINK_2, "hardware_serial": None}, "hardware_serial: expected text"),
+        (Things().find, {**UPLINK_2, "payload_fields": [1]}, "payload_fields: expected an object"),
         (notehub, {"reading_type": "standalone", "best_id": "x"}, "when: expected Unix seconds"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from ingestd.plugins.http_push.formats.message import FormatError, Found
-from ingestd.plugins.http_push.formats.things import things
+from ingestd.plugins.http_push.things import Things
 from tests.support.pushing import Push
 from tests.support.pushmessages import NOW, message
 
@@ -58,7 +58,7 @@ CHIRPSTACK_3: Final[dict[str, Any]] = {
 
 def found_in(document: dict[str, Any], **more: Any) -> Found:
     """Return what is found in an uplink."""
-    return things(message({**document, **more}))
+    return Things().find(message({**document, **more}))
 
 
 def values(found: Found) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ingestd.calling import CallOptions, Plugin, PluginResult, results
 from ingestd.collecting.committer import StateCommitter
+from ingestd.collecting.helping import Helpers
 from ingestd.collecting.instants import CONTRADICTION, Past
 from ingestd.collecting.points import NO_VALUE, SAMPLES, Conversion
 from ingestd.collecting.setup import RunSetup
@@ -246,6 +247,7 @@ class Run:
             connection=self._note_connection,
             time_problem=self._time_problem,
             timezone=None if zone is None else zone.key,
+            call=Helpers(self.setup, self.options).call,
         )
 
     async def _committed(self) -> bool:

@@ -13,6 +13,7 @@ import aiohttp
 from ingestd.clock import Clock
 from ingestd.context.httplimits import HttpLimits
 from ingestd.context.mounts import Handler, Mounts
+from ingestd.errors import PluginError
 from ingestd.loop import shared_by_runs
 from ingestd.model import MICROSECONDS, Receipt, StoredPoint
 
@@ -120,7 +121,9 @@ class Context:
         time_problem: Callable[[float], str] = lambda _: "",
         commit: Callable[[], Awaitable[bool]] | None = None,
         timezone: str | None = None,
+        call: Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None,
     ) -> None:
+        self._call = call
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
@@ -215,6 +218,23 @@ class Context:
         ``make``, and so gets new objects.
         """
         return self._shared.get(make, *key)
+
+    async def call(self, file: str, **arguments: Any) -> Mapping[str, Any]:
+        """Call the ``run`` of a Python file that the operator names, and return what it gives.
+
+        It is an ordinary function, and runs as one that a collector has: in a process of its own,
+        seeing what the collector may see, and read again when the file changes. It has 10 s.
+
+        Args:
+            file: The full path.
+            arguments: What it is called with.
+
+        Raises:
+            PluginError: It fails, takes too long, or cannot be loaded.
+        """
+        if self._call is None:
+            raise PluginError("ctx.call: expected a run, got a ctx that cannot call anything")
+        return await self._call(file, arguments)
 
     def mount(self, prefix: str, handler: Handler) -> AbstractContextManager[str]:
         """Answer the requests below a prefix of the daemon's own address, until the context ends.

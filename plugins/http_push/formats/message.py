@@ -1,6 +1,6 @@
 """What comes in, what is found in it, and what all formats share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -63,6 +63,21 @@ class Message:
     time_problem: Callable[[float], str] = lambda _: ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a file of the operator's has to decode before readings are found.
+
+    Attributes:
+        file: Its full path.
+        arguments: What it is called with.
+        finish: Returns what is found in the readings that it gives.
+    """
+
+    file: str
+    arguments: Mapping[str, Any]
+    finish: "Callable[[Sequence[Any]], Found]"
+
+
 @dataclass(slots=True)
 class Found:
     """What a format has found in a message.
@@ -74,6 +89,7 @@ class Found:
         note: What to say if there was nothing to read.
         size_bytes: How much memory the readings take, roughly.
         counts: What the format's own answer says besides, by the name that it has there.
+        pending: What has to be decoded first, if anything.
     """
 
     readings: list[Reading] = field(default_factory=list)
@@ -82,6 +98,7 @@ class Found:
     note: str = ""
     size_bytes: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    pending: Pending | None = None
 
     def reject(self, problem: str, *, count: int = 1) -> None:
         """Count what cannot be stored."""
