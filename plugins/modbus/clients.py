@@ -1,8 +1,9 @@
 """Clients of pymodbus, which frame, send and wait, and do nothing else by themselves."""
 
+from functools import partial
 from typing import Any, Final
 
-from .devices import Line
+from .lines import Encryption, Line
 
 MANY: Final = 1_000_000
 
@@ -18,31 +19,46 @@ def client_of(line: Line, *, patience: float, **traces: Any) -> Any:
     from pymodbus.client import (  # noqa: PLC0415 -- an extra, see require
         AsyncModbusSerialClient,
         AsyncModbusTcpClient,
+        AsyncModbusUdpClient,
     )
     from pymodbus.framer import FramerType  # noqa: PLC0415 -- the same
 
+    framings = {"tcp": FramerType.SOCKET, "rtu": FramerType.RTU, "ascii": FramerType.ASCII}
+    options = {
+        "framer": framings[line.framing],
+        "timeout": patience,
+        "retries": 0,
+        "reconnect_delay": 0,
+        **traces,
+    }
     if line.host is None:
         return AsyncModbusSerialClient(
             line.address,
             baudrate=line.baudrate,
             parity=line.parity[0].upper(),
             stopbits=line.stopbits,
-            timeout=patience,
-            retries=0,
-            reconnect_delay=0,
-            **traces,
+            **options,
         )
-    client = AsyncModbusTcpClient(
-        line.host,
-        port=line.port,
-        framer=FramerType.SOCKET if line.numbered else FramerType.RTU,
-        timeout=patience,
-        retries=0,
-        reconnect_delay=0,
-        **traces,
-    )
+    kind = AsyncModbusUdpClient if line.transport == "udp" else AsyncModbusTcpClient
+    client = kind(line.host, port=line.port, **options)
     client.set_max_no_responses(MANY)  # to hang up is up to us
+    if line.tls is not None:
+        encrypt(client, line, line.tls)
     return client
+
+
+def encrypt(client: Any, line: Line, tls: Encryption) -> None:
+    """Have a client for TCP encrypt.
+
+    The one for TLS takes each piece that arrives for a whole answer.
+    """
+    client.ctx.call_create = partial(
+        client.ctx.loop.create_connection,
+        client.ctx.handle_new_connection,
+        line.host,
+        line.port,
+        ssl=tls.context(),
+    )
 
 
 async def connect(client: Any) -> str:

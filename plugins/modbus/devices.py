@@ -1,71 +1,45 @@
-"""The devices that the operator named, and the lines on which they are reached."""
+"""The devices that the operator named, by the lines on which they are reached."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from ingestd.plugins._params import duration
 from ingestd.plugins._problems import Gathering
 
+from .lines import Line, line
 from .options import Options, entries
+from .profiles import Choice, Profile, profile_of
 from .registers import KNOWN as OF_REGISTERS
 from .registers import Register, distinct, register
 from .requests import MOST
 
-KNOWN: Final = (
-    "name",
-    "host",
-    "port",
-    "framing",
-    "serial",
-    "baudrate",
-    "parity",
-    "stopbits",
-    "unit",
-    "registers",
-    "tags",
-    "word_order",
-    "byte_order",
-    "nothing",
-    "max_gap",
-    "max_registers",
+LINE: Final = (
+    *("host", "port", "transport", "framing", "ca_file", "cert_file", "key_file", "insecure"),
+    *("serial", "baudrate", "parity", "stopbits"),
 )
-FRAMINGS: Final = ("tcp", "rtu")
-PARITIES: Final = ("none", "even", "odd")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """What carries one request at a time: a connection to a host, or a serial line.
-
-    Attributes:
-        address: The host and port, or the serial device; what tells lines apart.
-        host: Name or address; None for a serial line.
-        port: Of the host.
-        framing: ``tcp``, or ``rtu``, which has no numbers to tell answers apart by.
-        baudrate: Bits per second of a serial line.
-        parity: ``none``, ``even`` or ``odd``.
-        stopbits: 1 or 2.
-    """
-
-    address: str
-    host: str | None = None
-    port: int = 0
-    framing: str = "rtu"
-    baudrate: int = 0
-    parity: str = "none"
-    stopbits: int = 1
-
-    @property
-    def place(self) -> str:
-        """What tells it apart from all lines of the daemon, whichever link names its file."""
-        return str(Path(self.address).resolve()) if self.host is None else self.address
-
-    @property
-    def numbered(self) -> bool:
-        """Whether an answer says which request it answers."""
-        return self.framing == "tcp"
+READING: Final = (
+    *("unit", "profile", "sunspec", "only", "exclude", "registers", "word_order", "byte_order"),
+    *("nothing", "max_gap", "max_registers", "pause_after_connect", "pause_between"),
+)
+# What holds where nobody says anything else.
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "transport": "tcp",
+    "baudrate": 9600,
+    "parity": "none",
+    "stopbits": 1,
+    "unit": 1,
+    "sunspec": False,
+    "insecure": False,
+    "word_order": "big",
+    "byte_order": "big",
+    "max_gap": 0,
+    "max_registers": 125,
+    "pause_after_connect": "0s",
+    "pause_between": "0s",
+}
+KNOWN: Final = ("name", "tags", *LINE, *READING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +54,9 @@ class Device:
         registers: What is read of it.
         max_gap: How many unwanted registers a request may hold between wanted ones.
         max_registers: How many it may hold in all.
+        sunspec: Which of its SunSpec points to read, or None for none of them.
+        pauses: Seconds to wait after connecting, and between an answer and the next request.
+        tags: Of its SunSpec points.
     """
 
     where: str
@@ -89,6 +66,9 @@ class Device:
     registers: tuple[Register, ...]
     max_gap: int
     max_registers: int
+    sunspec: Choice | None = None
+    pauses: tuple[float, float] = (0.0, 0.0)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -126,62 +106,82 @@ def device(options: Options) -> Device:
         ValueError: Says what is wrong.
     """
     with Gathering() as wrong:
-        name = wrong.read(lambda: options.text("name")) if options.has("name") else None
-        found = wrong.read(lambda: line(options))
+        read = wrong.read
+        name = read(lambda: options.text("name")) if options.has("name") else None
+        profile = read(lambda: profile_of(options))
+        around = options.above(profile.where, profile.defaults) if profile else options
+        choice = read(lambda: Choice.of(options))
+        found = read(lambda: line(around))
         # No device answers to 0 on a serial line; a host may call itself so.
         least, most = (1, 247) if found and found.host is None else (0, 255)
+        sunspec = read(lambda: around.truth("sunspec"))
+        # Less than the largest value has could not be asked for.
+        together = read(lambda: around.whole("max_registers", least=4, most=MOST))
         return Device(
             where=options.where,
             name=name,
             line=found,
-            unit=wrong.read(lambda: options.whole("unit", least=least, most=most)),
-            registers=wrong.read(lambda: registers(options, device=name)),
-            max_gap=wrong.read(lambda: options.whole("max_gap", least=0, most=MOST)),
-            # Less than the largest value has could not be asked for.
-            max_registers=wrong.read(lambda: options.whole("max_registers", least=4, most=MOST)),
+            unit=read(lambda: around.whole("unit", least=least, most=most)),
+            registers=read(
+                lambda: registers(
+                    options, profile, choice, name=name, needed=not sunspec, most=together
+                )
+            ),
+            max_gap=read(lambda: around.whole("max_gap", least=0, most=MOST)),
+            max_registers=together,
+            sunspec=choice if sunspec else None,
+            tags=read(options.tags) or {},
+            pauses=(
+                read(lambda: duration(*around.find("pause_after_connect"))),
+                read(lambda: duration(*around.find("pause_between"))),
+            ),
         )
 
 
-def registers(options: Options, *, device: str | None) -> tuple[Register, ...]:
-    """Read ``registers``, of the device or of all that have none of their own.
+def registers(
+    options: Options,
+    profile: Profile | None,
+    choice: Choice,
+    *,
+    name: str | None,
+    needed: bool,
+    most: int,
+) -> tuple[Register, ...]:
+    """Read what is wanted of a device, by its profile and by the operator.
+
+    Args:
+        options: Of the device.
+        profile: What is known of it.
+        choice: Which registers of the profile are wanted.
+        name: The device's, if it has one, for the names of series.
+        needed: Whether there must be registers if there is no profile.
+        most: How many registers may be in a request.
 
     Raises:
         ValueError: Says what is wrong.
     """
-    given, where = options.find("registers")
     with Gathering() as wrong:
-        tags = wrong.read(options.tags) if options.outer else {}
-        listed = entries(given, where, of="registers")
-        read = partial(register, device=device, tags=tags or {})
-        found = wrong.read(lambda: options.each_of(listed, where, read, known=OF_REGISTERS))
+        tags = wrong.read(options.tags) or {}
+        read = partial(register, device=name, tags=tags)
+        found: list[Register] = []
+        if profile is not None:
+            wanted = profile.entries(options, choice, named=name is not None)
+            found += [read(each, optional=True) for each in wanted]
+        given, where = (
+            options.find("registers")
+            if profile is None and needed
+            else options.within("registers", "sunspec" if profile is None else "profile")
+        )
+        if given is not None or (profile is None and needed):
+            listed = entries(given, where, of="registers")
+            found += wrong.read(lambda: options.each_of(listed, where, read, known=OF_REGISTERS))
+    for each in found:
+        if each.stop - each.start > most:
+            raise ValueError(
+                f"{each.where}.scale_from: expected a register that can be read together with "
+                f"{each.address}, {most} at most in all, got {each.scale_from}"
+            )
     return tuple(found)
-
-
-def line(options: Options) -> Line:
-    """Read how to reach a device.
-
-    Raises:
-        ValueError: Says what is wrong.
-    """
-    place = options
-    while place.outer is not None and not (place.has("host") or place.has("serial")):
-        place = place.outer
-    if place.has("host") == place.has("serial"):
-        got = "both" if place.has("host") else "neither"
-        raise ValueError(f"{options.path('host')}: expected `host` or `serial`, got {got}")
-    with Gathering() as wrong:
-        if place.has("host"):
-            host = wrong.read(lambda: place.text("host"))
-            port = wrong.read(lambda: options.whole("port", least=1, most=65_535))
-            framing = wrong.read(lambda: options.choice("framing", FRAMINGS))
-            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            return Line(address=address, host=host, port=port, framing=framing)
-        return Line(
-            address=wrong.read(lambda: place.text("serial")),
-            baudrate=wrong.read(lambda: options.whole("baudrate", least=50, most=4_000_000)),
-            parity=wrong.read(lambda: options.choice("parity", PARITIES)),
-            stopbits=wrong.read(lambda: options.whole("stopbits", least=1, most=2)),
-        )
 
 
 def by_line(devices: Sequence[Device]) -> dict[Line, list[Device]]:
@@ -194,7 +194,7 @@ def by_line(devices: Sequence[Device]) -> dict[Line, list[Device]]:
     first: dict[str, Device] = {}
     for each in devices:
         other = first.setdefault(each.line.address, each)
-        for option in ("framing", "baudrate", "parity", "stopbits"):
+        for option in ("framing", "baudrate", "parity", "stopbits", "tls"):
             theirs, ours = getattr(other.line, option), getattr(each.line, option)
             if theirs != ours:
                 raise ValueError(

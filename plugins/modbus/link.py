@@ -4,8 +4,9 @@ How it works
     pymodbus frames, sends and waits; when to repeat and when to connect again is
     decided here, because pymodbus repeats into a connection that is lost.
 
-    Where answers are numbered, a connection is made anew after a request without
-    an answer, so that what arrives late arrives nowhere. Elsewhere the connection
+    Where answers are numbered, a late one is known by its number, and thrown away by
+    pymodbus. The connection is made anew after the second request in a row without an
+    answer, or if a device answers with the number 0. Elsewhere the connection
     stays, the request is repeated on it, and before anything else is asked the line
     is left alone until it owes nothing more (see ``lateanswers``). What arrives
     meanwhile is thrown away by pymodbus, and noted here: it means that
@@ -20,11 +21,11 @@ from importlib.util import find_spec
 from typing import Any, Final, Never, Self
 
 from .clients import client_of, connect
-from .devices import Line
 from .lateanswers import Wire
+from .lines import Line
 from .problems import BEHIND_GATEWAY, BUSY, DeviceError, LineError, ModbusError, Refused
 from .registers import BITS
-from .requests import Request
+from .requests import Block, Request
 
 PAUSE: Final = 0.2  # seconds before a request or a connection is tried again
 # How pymodbus calls what reads a table, and the function code of an answer to that.
@@ -48,10 +49,23 @@ class Link:
         wire: What is known of it; our turn at it has come.
         patience: How long to wait for a connection or an answer, in seconds.
         retries: How often to try again.
+        pauses: Seconds to wait after connecting, and between an answer and the next request.
     """
 
-    def __init__(self, line: Line, wire: Wire, *, patience: float, retries: int) -> None:
+    def __init__(
+        self,
+        line: Line,
+        wire: Wire,
+        *,
+        patience: float,
+        retries: int,
+        pauses: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         self._line, self._wire = line, wire
+        self._after_connect, self._between = pauses
+        self._ended = 0.0  # when the last request did
+        self._missed = 0  # answers in a row, on this connection
+        self._in_doubt = False  # whether any was missing on it
         self._patience, self._retries = patience, retries
         self._client: Any = None
         self._awaited = False
@@ -79,7 +93,7 @@ class Link:
             for unit, took in self._late.items()
         ]
 
-    async def ask(self, request: Request, *, unit: int) -> Sequence[int]:
+    async def ask(self, request: Request | Block, *, unit: int) -> Sequence[int]:
         """Return the registers, or the bits, that a request names.
 
         Raises:
@@ -97,7 +111,7 @@ class Link:
         await self._settle()
         return found
 
-    async def _repeat(self, request: Request, *, unit: int) -> Sequence[int]:
+    async def _repeat(self, request: Request | Block, *, unit: int) -> Sequence[int]:
         problem = ModbusError("never asked")
         for left in range(self._retries, -1, -1):
             try:
@@ -124,7 +138,7 @@ class Link:
             self._wire.owes = True
             self._close()
 
-    async def _ask_once(self, request: Request, *, unit: int) -> Sequence[int]:
+    async def _ask_once(self, request: Request | Block, *, unit: int) -> Sequence[int]:
         await self._connected()
         if not self._line.numbered and self._wire.doubts(unit, request.place):
             await self._catch_up(request, unit=unit)
@@ -142,7 +156,7 @@ class Link:
             )
         return found
 
-    async def _catch_up(self, request: Request, *, unit: int) -> None:
+    async def _catch_up(self, request: Request | Block, *, unit: int) -> None:
         """Ask once for nothing but to see that a device has answered all that it was asked before.
 
         Raises:
@@ -159,18 +173,19 @@ class Link:
             raise DeviceError("expected one answer, got another behind it")
         await self._connected()
 
-    async def _call(self, request: Request, *, unit: int) -> Any:
+    async def _call(self, request: Request | Block, *, unit: int) -> Any:
         from pymodbus.exceptions import ModbusException  # noqa: PLC0415 -- an extra, see require
 
+        await asyncio.sleep(self._ended + self._between - asyncio.get_running_loop().time())
         client = self._client
         name, _ = CALLS[request.table]
         self._asking = unit, request.place
         try:
-            return await getattr(client, name)(request.address, count=request.count, device_id=unit)
+            call = getattr(client, name)
+            answer = await call(request.address, count=request.count, device_id=unit)
         except (ModbusException, OSError) as error:
             lost = not client.connected
-            if lost or self._line.numbered:
-                self._close()
+            self._note_missing(lost=lost)
             if lost:
                 raise DeviceError("expected an answer, but the connection was closed") from error
             raise DeviceError(
@@ -178,6 +193,22 @@ class Link:
             ) from error
         finally:
             self._awaited = False
+            self._ended = asyncio.get_running_loop().time()
+        if self._line.numbered and self._in_doubt and not answer.transaction_id:
+            self._close()  # a device that counts nothing: it may be an answer to the one before
+            raise DeviceError("expected an answer with the number of its request, got one with 0")
+        self._missed = 0
+        return answer
+
+    def _note_missing(self, *, lost: bool) -> None:
+        """Hang up after a second answer in a row is missing: the connection may be dead.
+
+        Some devices ignore the first request on each, so one is not enough.
+        """
+        self._missed += 1
+        self._in_doubt = True
+        if lost or (self._line.numbered and self._missed > 1):
+            self._close()
 
     def _refuse(self, code: int) -> Never:
         refused = Refused(code)
@@ -199,6 +230,9 @@ class Link:
         if problem := await connect(self._client):
             self._close()
             raise LineError(f"expected a connection within {self._patience:g} s, got {problem}")
+        self._missed, self._in_doubt = 0, False
+        if self._after_connect:
+            await asyncio.sleep(self._after_connect)
         await self._settle()
         if self._client is None:
             raise LineError(
@@ -230,7 +264,7 @@ class Link:
         self._client = None
 
 
-def size_of(request: Request) -> int:
+def size_of(request: Request | Block) -> int:
     """Return how many values an answer holds; bits come in whole bytes."""
     return -(-request.count // 8) * 8 if request.table in BITS else request.count
 

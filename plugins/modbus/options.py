@@ -42,13 +42,41 @@ class Options:
             place = place.outer
         return None, self.path(name)
 
-    def whole(self, name: str, *, least: int, most: int) -> int:
+    def within(self, name: str, border: str) -> tuple[Any, str]:
+        """Return an option as ``find`` does, but not from around the place where another stands."""
+        place: Options | None = self
+        while place is not None:
+            if place.has(name):
+                return place.given[name], place.path(name)
+            place = None if place.has(border) else place.outer
+        return None, self.path(name)
+
+    def above(self, where: str, given: Mapping[str, Any]) -> "Options":
+        """Return these options with others directly around them."""
+        return Options(self.where, self.given, Options(where, given, self.outer))
+
+    def truth(self, name: str) -> bool:
+        """Return true or false.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        value, where = self.find(name)
+        if not isinstance(value, bool):
+            raise ValueError(  # noqa: TRY004 -- what an operator wrote is a value, not a type
+                f"{where}: expected true or false, got {value!r}"
+            )
+        return value
+
+    def whole(self, name: str, *, least: int, most: int, default: int | None = None) -> int:
         """Return a whole number.
 
         Raises:
             ValueError: It is none, or out of bounds.
         """
         value, where = self.find(name)
+        if value is None and default is not None:
+            return default
         if type(value) is not int or not least <= value <= most:
             raise ValueError(
                 f"{where}: expected a whole number from {least} to {most}, got {value!r}"

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from .devices import Device, Line
+from .devices import Device
 from .lateanswers import Wire
+from .lines import Line
 from .link import Link
 from .problems import NOT_TOGETHER, DeviceError, LineError, Refused
-from .requests import Request, requests
+from .requests import Request, place, requests
+from .sunspec import Models, read_models
 
-Reading = tuple[datetime, str, float | None, dict[str, str]]
+Reading = tuple[datetime, str, Any, dict[str, str]]
 
 TOLD: Final = 5
 
@@ -30,6 +32,22 @@ class Found:
     problems: list[str] = field(default_factory=list)
 
 
+class Absent:
+    """Which registers a device is without, though its profile has them.
+
+    Args:
+        place: The device's line; not looked at here, but shared objects have a key.
+        unit: Its number there; likewise.
+
+    Attributes:
+        places: As ``requests.place`` tells them.
+    """
+
+    def __init__(self, place: str, unit: int) -> None:
+        del place, unit
+        self.places: set[tuple[int, int, int]] = set()
+
+
 async def read_all(
     ctx: Any, lines: dict[Line, list[Device]], *, patience: float, retries: int
 ) -> Found:
@@ -44,8 +62,11 @@ async def read_all(
 
     async def read_line(line: Line, devices: Sequence[Device]) -> Found:
         found, wire = Found(), ctx.shared(Wire, line.place)
-        async with wire.turn, Link(line, wire, patience=patience, retries=retries) as link:
-            await read_devices(link, devices, found, now=ctx.now)
+        after, between = zip(*(each.pauses for each in devices), strict=True)
+        pauses = max(after), max(between)
+        link = Link(line, wire, patience=patience, retries=retries, pauses=pauses)
+        async with wire.turn, link:
+            await read_devices(ctx, link, devices, found)
         found.problems += link.problems
         return found
 
@@ -61,9 +82,7 @@ async def read_all(
     )
 
 
-async def read_devices(
-    link: Link, devices: Sequence[Device], found: Found, *, now: Callable[[], datetime]
-) -> None:
+async def read_devices(ctx: Any, link: Link, devices: Sequence[Device], found: Found) -> None:
     """Read the devices of one line, one after the other."""
     down: LineError | None = None
     for device in devices:
@@ -71,7 +90,11 @@ async def read_devices(
         try:
             if down is not None:
                 raise down
-            await read_device(link, device, found.readings, problems, now=now)
+            absent = ctx.shared(Absent, device.line.place, device.unit)
+            await read_device(link, device, found.readings, problems, absent, now=ctx.now)
+            if device.sunspec is not None:
+                models = ctx.shared(Models, device.line.place, device.unit)
+                found.readings += await read_models(link, device, models, problems, now=ctx.now)
         except LineError as error:
             down = error
             problems.append(str(error))
@@ -86,25 +109,33 @@ async def read_device(
     device: Device,
     readings: list[Reading],
     problems: list[str],
+    absent: Absent,
     *,
     now: Callable[[], datetime],
 ) -> None:
     """Read a device; what it refuses is a problem, and leaves the rest alone.
 
+    What it may be without is none, and is not asked for again.
+
     Raises:
         LineError: There is no connection.
         DeviceError: The device does not answer, and need not be asked for more.
     """
+    wanted = [each for each in device.registers if place(each) not in absent.places]
     open_: list[Request] = requests(
-        device.registers, max_gap=device.max_gap, max_registers=device.max_registers
+        wanted, max_gap=device.max_gap, max_registers=device.max_registers
     )
+    before = len(readings)
+    missing: list[Request] = []
     while open_:
         request = open_.pop(0)
         try:
             answer = await link.ask(request, unit=device.unit)
         except Refused as error:
             halves = request.halves() if error.code in NOT_TOGETHER else None
-            if halves is None:
+            if halves is None and error.code in NOT_TOGETHER and request.optional:
+                missing.append(request)
+            elif halves is None:
                 problems.append(f"{request.label}: {error}")
             else:
                 open_[:0] = halves
@@ -112,6 +143,10 @@ async def read_device(
         time = now()
         for register, value in request.values(answer):
             readings.append((time, register.series, value, dict(register.tags)))
+    if missing and len(readings) == before:
+        problems.append(f"expected registers of its profile, got none, not even {missing[0].label}")
+    else:
+        absent.places |= {place(each) for request in missing for each in request.registers}
 
 
 def summary(problems: Sequence[str]) -> str:

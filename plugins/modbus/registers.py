@@ -1,33 +1,35 @@
 """What one reading is made of: where it lies in a device, and how its bits become a number."""
 
 import re
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final
 
 from ingestd.plugins._problems import Gathering
-from ingestd.plugins._values import numbers
+from ingestd.plugins._values import ValueReader
 
+from .meanings import LAST, bits, length, nothing, scale_from, words
+from .numbers import TYPES
 from .options import Options
 
 TABLES: Final = ("holding", "input", "coil", "discrete")
 BITS: Final = frozenset({"coil", "discrete"})
-# How many registers of 16 bits each type takes, and what it is in `struct`.
-TYPES: Final[Mapping[str, tuple[int, str]]] = {
-    "uint16": (1, "H"),
-    "int16": (1, "h"),
-    "uint32": (2, "I"),
-    "int32": (2, "i"),
-    "float32": (2, "f"),
-    "uint64": (4, "Q"),
-    "int64": (4, "q"),
-    "float64": (4, "d"),
-}
 ORDERS: Final = ("big", "little")
-NUMERIC: Final = ("type", "bit", "word_order", "byte_order", "nothing")
+NUMERIC: Final = (
+    *(
+        "type",
+        "bit",
+        "bits",
+        "length",
+        "words",
+        "scale_from",
+        "word_order",
+        "byte_order",
+        "nothing",
+    ),
+)
 KNOWN: Final = ("series", "address", "table", *NUMERIC, "scale", "offset", "tags")
-LAST: Final = 65_535
 FIELD: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -44,10 +46,14 @@ class Register:
         type: One of ``TYPES``; bits have none.
         word_order: Which register of several comes first, the ``big`` end or the ``little`` one.
         byte_order: The same for the two bytes in a register.
-        bit: Which bit to take of the number, 0 being the lowest; None takes all.
+        bits: The lowest bit to take of the number, and how many; None takes all.
+        length: How many registers a text takes.
+        words: What texts mean; of no use to other types.
+        scale_from: The address of a register that holds a power of ten to multiply by.
         scale: What the number is multiplied by.
         offset: What is added to it then.
         nothing: Numbers, as they are in the device, that say that there is no value.
+        optional: Whether a device may be without it, as one of a family is.
     """
 
     where: str
@@ -58,15 +64,30 @@ class Register:
     type: str = "uint16"
     word_order: str = "big"
     byte_order: str = "big"
-    bit: int | None = None
+    bits: tuple[int, int] | None = None
+    length: int = 0
+    words: ValueReader | None = None
+    scale_from: int | None = None
     scale: float = 1
     offset: float = 0
     nothing: frozenset[float] = frozenset()
+    optional: bool = False
 
     @property
     def count(self) -> int:
         """How many registers, or bits, it takes."""
-        return 1 if self.table in BITS else TYPES[self.type][0]
+        return 1 if self.table in BITS else TYPES[self.type].count or self.length
+
+    @property
+    def start(self) -> int:
+        """The first address that is read for it."""
+        return self.address if self.scale_from is None else min(self.address, self.scale_from)
+
+    @property
+    def stop(self) -> int:
+        """The address behind the last that is read for it."""
+        stop = self.address + self.count
+        return stop if self.scale_from is None else max(stop, self.scale_from + 1)
 
     @property
     def label(self) -> str:
@@ -74,29 +95,60 @@ class Register:
         last = self.address + self.count - 1
         return f"{self.table} {self.address}" + (f"-{last}" if self.count > 1 else "")
 
-    def value(self, found: Sequence[int]) -> float | None:
-        """Return the value that the registers, or the bit, stand for; None if it is `nothing`."""
-        raw = int(found[0]) if self.table in BITS else self._number(found)
-        if raw in self.nothing:
-            return None
-        if self.bit is not None:
-            raw = int(raw) >> self.bit & 1
-        return raw * self.scale + self.offset
+    def value(self, found: Sequence[int]) -> Any:
+        """Return what the registers, or the bit, stand for.
 
-    def _number(self, words: Sequence[int]) -> float:
+        Args:
+            found: From ``start`` to ``stop``.
+
+        Returns:
+            A number, None if it is `nothing`, or what is no number.
+        """
+        if self.table in BITS:
+            return int(found[0]) * self.scale + self.offset
+        first = self.address - self.start
+        raw = self._raw(found[first : first + self.count])
+        if self.words is not None:
+            raw = self.words.number(raw)
+        if raw is None or isinstance(raw, str) or self._is_nothing(raw):
+            return None if not isinstance(raw, str) else raw
+        if self.bits is not None:
+            raw = raw >> self.bits[0] & (1 << self.bits[1]) - 1
+        if self.scale_from is not None:
+            power = self._raw_of("sunssf", found[self.scale_from - self.start :][:1])
+            raw = shifted(raw, power)
+        return None if raw is None else raw * self.scale + self.offset
+
+    def _is_nothing(self, raw: float) -> bool:
+        return raw in self.nothing or (isnan(raw) and any(map(isnan, self.nothing)))
+
+    def _raw(self, words: Sequence[int]) -> Any:
+        return self._raw_of(self.type, words)
+
+    def _raw_of(self, type_: str, words: Sequence[int]) -> Any:
         ordered = words if self.word_order == "big" else reversed(words)
-        data = b"".join(struct.pack(">H" if self.byte_order == "big" else "<H", w) for w in ordered)
-        number: float = struct.unpack(f">{TYPES[self.type][1]}", data)[0]
-        return number
+        order: Any = self.byte_order
+        return TYPES[type_].decode(b"".join(word.to_bytes(2, order) for word in ordered))
 
 
-def register(options: Options, *, device: str | None, tags: Mapping[str, str]) -> Register:
+def shifted(number: float, power: int) -> float | None:
+    """Return a number times a power of ten, or None if that is none, as SunSpec says."""
+    if not -10 <= power <= 10:
+        return None
+    # A division is exact to the last digit where a factor of 0.1 is not.
+    return float(number * 10.0**power) if power >= 0 else float(number / 10.0**-power)
+
+
+def register(
+    options: Options, *, device: str | None, tags: Mapping[str, str], optional: bool = False
+) -> Register:
     """Read one entry of ``registers``.
 
     Args:
         options: The entry, in the options of its device.
         device: The device's name, if it has one, for the names of series.
         tags: The device's tags.
+        optional: Whether a device may be without it.
 
     Raises:
         ValueError: Says what is wrong.
@@ -114,13 +166,17 @@ def register(options: Options, *, device: str | None, tags: Mapping[str, str]) -
             series=read(lambda: series(options, device=device)),
             tags={**tags, **(read(options.tags) or {})},
             table=table,
+            optional=optional,
             address=read(lambda: options.whole("address", least=0, most=LAST)),
             type=read(lambda: options.choice("type", TYPES, default="uint16")),
             word_order=read(lambda: options.choice("word_order", ORDERS)),
             byte_order=read(lambda: options.choice("byte_order", ORDERS)),
             scale=read(lambda: options.number("scale", default=1)),
             offset=read(lambda: options.number("offset", default=0)),
-            bit=None if table in BITS else read(lambda: bit(options)),
+            bits=None if table in BITS else read(lambda: bits(options)),
+            length=0 if table in BITS else read(lambda: length(options)),
+            words=None if table in BITS else read(lambda: words(options)),
+            scale_from=None if table in BITS else read(lambda: scale_from(options)),
             nothing=frozenset() if table in BITS else read(lambda: nothing(options)),
         )
     if found.address + found.count - 1 > LAST:
@@ -129,35 +185,6 @@ def register(options: Options, *, device: str | None, tags: Mapping[str, str]) -
             f"{found.type}, got {found.address!r}"
         )
     return found
-
-
-def nothing(options: Options) -> frozenset[float]:
-    """Return which numbers say that there is no value: written once, or for each type.
-
-    Raises:
-        ValueError: There is something else than numbers, or an unknown type.
-    """
-    said, where = options.find("nothing")
-    if not isinstance(said, Mapping):
-        return frozenset(numbers(said, where))
-    if unknown := sorted(map(str, set(said) - set(TYPES))):
-        raise ValueError(f"{where}: expected only {', '.join(TYPES)}, got {unknown[0]!r}")
-    by_type = {name: numbers(each, f"{where}.{name}") for name, each in said.items()}
-    return frozenset(by_type.get(options.choice("type", TYPES, default="uint16"), ()))
-
-
-def bit(options: Options) -> int | None:
-    """Return which bit to take, or None for the whole number.
-
-    Raises:
-        ValueError: The type has no such bit.
-    """
-    if not options.has("bit"):
-        return None
-    type_ = options.choice("type", TYPES, default="uint16")
-    if not type_.startswith("uint"):
-        raise ValueError(f"{options.path('bit')}: expected a type such as uint16, got {type_!r}")
-    return options.whole("bit", least=0, most=16 * TYPES[type_][0] - 1)
 
 
 def series(options: Options, *, device: str | None) -> str:

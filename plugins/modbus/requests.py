@@ -3,13 +3,33 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import Final
+from typing import Any, Final
 
 from .registers import BITS, TABLES, Register
 
 # The protocol allows 125 registers in a request, or 2,000 bits, which are as many bytes.
 MOST: Final = 125
 BITS_IN_A_REGISTER: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Registers that are read as they are.
+
+    Attributes:
+        address: The first.
+        count: How many.
+        table: Of which table.
+    """
+
+    address: int
+    count: int
+    table: str = "holding"
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """What tells it apart from requests that have other answers."""
+        return self.table, self.address, self.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +50,12 @@ class Request:
     @property
     def address(self) -> int:
         """The first register, or bit."""
-        return self.registers[0].address
+        return self.registers[0].start
 
     @property
     def count(self) -> int:
         """How many registers, or bits, from there on."""
-        return max(map(end, self.registers)) - self.address
+        return max(each.stop for each in self.registers) - self.address
 
     @property
     def place(self) -> tuple[str, int, int]:
@@ -43,15 +63,20 @@ class Request:
         return self.table, self.address, self.count
 
     @property
+    def optional(self) -> bool:
+        """Whether a device may be without all of it."""
+        return all(each.optional for each in self.registers)
+
+    @property
     def label(self) -> str:
         """What the request is called in errors."""
         last = self.address + self.count - 1
         return f"{self.table} {self.address}" + (f"-{last}" if self.count > 1 else "")
 
-    def values(self, found: Sequence[int]) -> list[tuple[Register, float | None]]:
+    def values(self, found: Sequence[int]) -> list[tuple[Register, Any]]:
         """Return each register with the value that it has in an answer."""
         return [
-            (each, each.value(found[each.address - self.address : end(each) - self.address]))
+            (each, each.value(found[each.start - self.address : each.stop - self.address]))
             for each in self.registers
         ]
 
@@ -80,22 +105,17 @@ def requests(registers: Iterable[Register], *, max_gap: int, max_registers: int)
         if (
             joined
             and joined[-1][0].table == each.table
-            and each.address - reached <= max_gap
-            and end(each) - joined[-1][0].address <= most
+            and each.start - reached <= max_gap
+            and each.stop - joined[-1][0].start <= most
         ):
             joined[-1].append(each)
-            reached = max(reached, end(each))
+            reached = max(reached, each.stop)
         else:
             joined.append([each])
-            reached = end(each)
+            reached = each.stop
     return [Request(tuple(each)) for each in joined]
 
 
 def place(register: Register) -> tuple[int, int, int]:
     """Return what orders registers, and is the same for those that cannot be parted."""
-    return TABLES.index(register.table), register.address, register.count
-
-
-def end(register: Register) -> int:
-    """Return the address behind a register."""
-    return register.address + register.count
+    return TABLES.index(register.table), register.start, register.stop - register.start

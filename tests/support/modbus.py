@@ -70,9 +70,11 @@ def silent(unit: int) -> SimDevice:
 
 
 @asynccontextmanager
-async def serving(*devices: SimDevice, **options: Any) -> AsyncIterator[Recorder]:
+async def serving(
+    *devices: SimDevice, port: int | None = None, **options: Any
+) -> AsyncIterator[Recorder]:
     """Run a server for some devices."""
-    found = Recorder(free_port())
+    found = Recorder(port or free_port())
     server = ModbusTcpServer(
         list(devices),
         address=("127.0.0.1", found.port),
