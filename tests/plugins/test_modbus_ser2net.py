@@ -95,7 +95,7 @@ async def read_some(seeds: Sequence[int], folder: Path, *, through: bool) -> lis
             reached = [{"host": "127.0.0.1", "port": each, "framing": "rtu"} for each in ports]
         runs = (read(each, random.Random(seed)) for each, seed in zip(reached, seeds, strict=True))
         found = await asyncio.gather(*runs)
-        assert all(line.asked for line in lines)
+        assert any(line.asked for line in lines)
     return [each for each in zip(seeds, found, strict=True) if each[1]]
 
 
