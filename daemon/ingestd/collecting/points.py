@@ -141,6 +141,7 @@ class Naming:
         self._catalogue, self._zone, self._limits, self._met = catalogue, zone, limits, met
         self._known: dict[tuple[str, Tags], ScaledSeries] = {}
         self._as_written: dict[str, Series] = {}
+        self._as_tagged: dict[tuple[str, Tags], Series] = {}
 
     def sort(self, readings: Sequence[Any], *, now: float, past: Past | None = None) -> Conversion:
         """Turn readings into points, counting those that are unusable by reason.
@@ -213,7 +214,7 @@ class Naming:
     def _ordinary(self, readings: Sequence[Any], *, now: float) -> Conversion | None:
         """Return what becomes of readings that need no second look, or None."""
         try:
-            times, names, values = columns_of(readings)
+            times, names, values, *tags = columns_of(readings)
             kinds = set(map(type, values))
             if not kinds | set(map(type, times)) <= {float, int}:
                 return None
@@ -223,9 +224,13 @@ class Naming:
             if not isfinite(sum(values)):
                 return None
             times_us = _all_microseconds(times, *self._limits.span(now))
-            turn = turn_of(names)
-            series = self._all_as_written(names[:turn] if turn else names)
-        # The first: not all are triples. The second: a name that cannot be looked up.
+            turn = 0 if tags else turn_of(names)
+            series = (
+                self._all_as_tagged(names, *tags)
+                if tags
+                else self._all_as_written(names[:turn] if turn else names)
+            )
+        # The first: not all are of one length. The second: a name that cannot be looked up.
         except (ValueError, TypeError, OverflowError, ReadingError):
             return None
         if not series or not times_us:
@@ -258,6 +263,30 @@ class Naming:
             series.append(found.series)
         return series
 
+    def _all_as_tagged(self, names: Sequence[Any], tags: Sequence[Any]) -> list[Series] | None:
+        """Return the series of names with tags, if their values are stored as they were written.
+
+        What is in a dict of tags is part of what is known, not the dict, which may change.
+        """
+        known = self._as_tagged
+        keys = list(zip(names, map(tuple, map(dict.items, tags)), strict=True))
+        try:
+            return list(map(known.__getitem__, keys))
+        except KeyError:
+            pass
+        # Looking one up may forget all that is known.
+        needed = {key: known[key] for key in known.keys() & set(keys)}
+        for key in set(keys) - needed.keys():
+            name, pairs = key
+            if {type(name), *(type(text) for pair in pairs for text in pair)} != {str}:
+                return None
+            found = self._look_up(_name_of(name), _tags_of(name, dict(pairs)))
+            if (found.scale, found.offset, found.low, found.high) != (1.0, 0.0, None, None):
+                return None
+            needed[key] = found.series
+        known |= needed
+        return list(map(needed.__getitem__, keys))
+
     def _look_up(self, name: str, tags: Tags) -> ScaledSeries:
         key = name, tags
         known = self._known.get(key)
@@ -265,6 +294,7 @@ class Naming:
             if len(self._known) >= SERIES_CACHED:
                 self._known.clear()
                 self._as_written.clear()
+                self._as_tagged.clear()
             known = self._known[key] = self._make(name, tags, self._catalogue.describe(name))
             if self._met is not None:
                 self._met(known.series)
