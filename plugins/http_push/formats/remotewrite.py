@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from math import isinf, isnan
+from math import isfinite, isinf, isnan
 from typing import Any, Final, NamedTuple
 
 from .extras import Extra
@@ -175,54 +175,52 @@ def found_in(told: Iterator[Told], message: Message) -> Found:
     """
     found = Found(counts={SAMPLES: 0, HISTOGRAMS: 0})
     doubts = Doubts(message)
-    for each in told:
-        if each.series.problem:
-            count = len(each.samples) + len(each.histograms)
-            found.reject(each.series.problem, count=count)
+    for series, samples, histograms in told:
+        if series.problem:
+            found.reject(series.problem, count=len(samples) + len(histograms))
             continue
-        for sample in each.samples:
-            take_sample(sample, each.series, doubts, found)
-        for histogram in each.histograms:
-            take_histogram(histogram, each.series, doubts, found)
+        take_samples(samples, series, doubts, found)
+        for histogram in histograms:
+            take_histogram(histogram, series, doubts, found)
         if found.size_bytes > message.most_held:
             wanted = f"readings of at most {message.most_held} bytes"
             raise TooLargeError(f"expected {wanted}; send fewer")
     return found
 
 
-class Doubts:
-    """Why times are not believed; most samples of a request are of one.
+class Doubts(dict[float, str]):
+    """Why times, in Unix seconds, are not believed, or nothing; most of a request are the same.
 
     Args:
         message: What they are in.
     """
 
     def __init__(self, message: Message) -> None:
+        super().__init__()
         self._message = message
-        self._known: dict[float, str] = {}
 
-    def about(self, seconds: float) -> str:
-        """Say why a time is not believed, or nothing."""
-        if seconds not in self._known:
-            self._known[seconds] = doubt_of(seconds, self._message)
-        return self._known[seconds]
+    def __missing__(self, seconds: float) -> str:
+        """Look at another time."""
+        doubt = self[seconds] = doubt_of(seconds, self._message)
+        return doubt
 
 
-def take_sample(sample: Any, series: Series, doubts: Doubts, found: Found) -> None:
-    """Add a sample to what was found.
+def take_samples(samples: Sequence[Any], series: Series, doubts: Doubts, found: Found) -> None:
+    """Add samples of a series to what was found.
 
     One whose value is not a number says that the series has come to its end, or has no value: it
     counts as written, since nothing of it is left to be stored.
     """
-    time, value = sample.timestamp / MILLISECONDS, sample.value
-    problem = doubts.about(time) or infinite(value)
-    if problem:
-        found.reject(f"{series.name}: {problem}")
-        return
-    found.counts[SAMPLES] += 1
-    if value == value:  # noqa: PLR0124 -- the quickest way to ask whether it is a number
-        found.readings.append((time, series.name, value, series.tags))
-        found.size_bytes += series.size_bytes
+    for sample in samples:
+        time, value = sample.timestamp / MILLISECONDS, sample.value
+        doubt = doubts[time]
+        if not doubt and isfinite(value):
+            found.readings.append((time, series.name, value, series.tags))
+            found.size_bytes += series.size_bytes
+        elif doubt or isinf(value):
+            found.reject(f"{series.name}: {doubt or infinite(value)}")
+            found.counts[SAMPLES] -= 1
+    found.counts[SAMPLES] += len(samples)
 
 
 def take_histogram(histogram: Any, series: Series, doubts: Doubts, found: Found) -> None:
@@ -230,7 +228,7 @@ def take_histogram(histogram: Any, series: Series, doubts: Doubts, found: Found)
     time = histogram.timestamp / MILLISECONDS
     try:
         values = [] if isnan(histogram.sum) else list(values_of(histogram, series))
-        problem = doubts.about(time) or infinite(histogram.sum)
+        problem = doubts[time] or infinite(histogram.sum)
     except (OverflowError, ValueError) as error:
         problem = str(error)
     if problem:
