@@ -1,15 +1,19 @@
 """The options of the push plugin for agents, and what is told where a library is missing."""
 
+import re
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 from ingestd.plugins.http_push import check
 from ingestd.plugins.http_push.formats.extras import is_there
-from ingestd.plugins.http_push.formats.otlpoptions import otlp_options
+from ingestd.plugins.http_push.formats.otlpoptions import OPTIONS, otlp_options
 from tests.support.pushing import pushing
 
+PAGE: Final = Path(__file__).parents[2] / "docs" / "agents.md"
 LISTEN: Final = {"listen": "127.0.0.1:8480"}
 
 
@@ -108,3 +112,16 @@ def test_modules_are_found_without_being_imported() -> None:
     assert is_there("json.decoder")
     assert not is_there("json.nowhere")
     assert not is_there("nowhere.at.all")
+
+
+def test_what_the_page_shows_is_right() -> None:
+    """Its collector, and its example of options, pass the check; each option is in its table."""
+    text = PAGE.read_text()
+    blocks = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    (collector,) = blocks[0]["collectors"].values()
+    (options,) = [each for each in blocks if "otlp" in each]
+
+    assert check(**collector["params"]) == []
+    assert check(**LISTEN, **options) == []
+    table = text.partition("| name | default |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(OPTIONS)

@@ -35,6 +35,9 @@ class Meters(ThreadingHTTPServer):
         self.address = f"127.0.0.1:{self.server_port}"
         self._count, self._lock = 0, threading.Lock()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing when Prometheus waits no longer."""
+
     def shown(self) -> str:
         """Count on, and return the metrics."""
         with self._lock:
