@@ -20,6 +20,7 @@ from bench import (
     drain,
     encoding,
     messages,
+    remotewrite,
     scripts,
     throughput,
 )
@@ -36,6 +37,7 @@ ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
     "dcs": dcs.reply_rows,
     "registers": dcs.polled_rows,
     "documents": documents.document_rows,
+    "remotewrite": remotewrite.rows,
     "scripts": scripts.rows,
 }
 
