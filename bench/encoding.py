@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from bench.figures import Row, Scale, count
 from bench.plugins import flood
 from ingestd.cli.run import MORE_OBJECTS
 from ingestd.collecting.points import Naming
 from ingestd.config.catalogue import Catalogue
+from ingestd.plugins.http_push.formats.lines import lines
+from ingestd.plugins.http_push.formats.message import Message
 from ingestd.sinks import linebodies, lineprotocol
 from ingestd.sinks.lineprotocol import Dialect, Prefixes
 
+MOST_BYTES: Final = 2**30
 FIRST_US, LAST_US = 0, 4_000_000_000_000_000
 
 
@@ -38,9 +41,16 @@ def rows(_folder: Path, scale: Scale) -> list[Row]:
             lines = lineprotocol.encode(found, prefixes, low_us=FIRST_US, high_us=LAST_US)
             linebodies.packed(lines, compress=True)
 
+    sent = [lineprotocol.encode(some, prefixes).text for some in points]
+
+    def take_in() -> None:
+        for some in sent:
+            lines(message_of(some))
+
     few = readings[: max(1, chunks // 10)]
-    times: dict[str, list[float]] = {"encode": [], "everything": [], "peer": []}
+    times: dict[str, list[float]] = {"encode": [], "everything": [], "peer": [], "take in": []}
     for _ in range(max(3, scale.rounds)):
+        times["take in"].append(cpu(take_in) / chunks)
         times["encode"].append(cpu(encode) / chunks)
         times["everything"].append(cpu(everything) / chunks)
         times["peer"].append(cpu(lambda: with_points(few)) / len(few))
@@ -61,7 +71,20 @@ def rows(_folder: Path, scale: Scale) -> list[Row]:
             peer,
             None,
         ),
+        Row(
+            "taking in, per core: line protocol to readings, as `/write` of `http_push` does",
+            "",
+            f"{count(pace['take in'])}/s",
+            "",
+            None,
+        ),
     ]
+
+
+def message_of(body: bytes) -> Message:
+    """Return a request with line protocol in it."""
+    query = {"precision": "u"}
+    return Message(query, {}, body, now=0.0, most_bytes=MOST_BYTES, most_held=MOST_BYTES)
 
 
 def with_points(chunks: list[list[tuple[int, str, float]]]) -> None:

@@ -149,6 +149,19 @@ def test_what_victoriametrics_cuts_off_is_refused(series: Series, reason: str) -
     assert prefix(series, INFLUX)
 
 
+def test_a_line_that_would_take_the_next_along_is_refused() -> None:
+    """InfluxDB looks for the ends of lines by other rules than for tags."""
+    endless = Series("s", (("k", 'a\\ b\\=c"d'),), "reading", "value")
+    harmless = Series("s", (("k", 'a\\ b=c"d'),), "reading", "value")
+
+    lines = encode([(endless, 0, 1.0), (harmless, 0, 1.0)], Prefixes(Dialect()))
+
+    assert lines.points == 1
+    assert [reason for _, reason in lines.refused] == [
+        "'s': its line: a quote behind a backslash and a blank cannot be sent"
+    ]
+
+
 def test_victoriametrics_can_say_a_backslash_at_the_end() -> None:
     """Doubling makes every backslash stand for itself."""
     assert prefix(Series("a\\ b\\"), VICTORIA) == r"reading,series=a\\\ b\\ value="
