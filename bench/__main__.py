@@ -20,6 +20,7 @@ from bench import (
     drain,
     encoding,
     messages,
+    modbus,
     remotewrite,
     scripts,
     throughput,
@@ -37,6 +38,7 @@ ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
     "dcs": dcs.reply_rows,
     "registers": dcs.polled_rows,
     "documents": documents.document_rows,
+    "modbus": modbus.device_rows,
     "remotewrite": remotewrite.rows,
     "scripts": scripts.rows,
 }
