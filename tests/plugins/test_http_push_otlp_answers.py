@@ -295,6 +295,7 @@ async def test_protobuf_is_answered_with_protobuf(push: Push) -> None:
         (PROTOBUF, b"\xff", 400),
         (JSON, b"{", 400),
         (JSON, b"[]", 400),
+        (JSON, b'["resourceMetrics"]', 400),
         (JSON, b"\xff", 400),
         (JSON, b'{"resourceMetrics": 7}', 400),
         (JSON, b'{"resourceMetrics":' * 3000, 400),
@@ -324,7 +325,7 @@ async def test_errors_are_statuses(
 async def test_what_may_be_taken_later_is_said_so_that_it_is_understood() -> None:
     """Senders come again after 429 and 503 alone, not after the 408 that others get."""
     body = json.dumps(request(gauge()))
-    async with pushing(rate=1, answer_within="20ms") as push:
+    async with pushing(rate=1e-6, answer_within="20ms") as push:
         push.ctx.safe.clear()
         unsafe = await push.post(PATH, data=body, headers=JSON)
         one_too_many = await push.post(PATH, data=body, headers=JSON)

@@ -224,7 +224,7 @@ async def test_readings_that_need_too_much_memory_are_refused() -> None:
 async def test_what_may_be_taken_later_is_503() -> None:
     """Prometheus throws away what is answered with any 4xx, 429 included."""
     body = snappy(series_1(UP, field(2, sample(1.0, TIME_MS))))
-    async with pushing(rate=1, answer_within="20ms") as push:
+    async with pushing(rate=1e-6, answer_within="20ms") as push:
         push.ctx.safe.clear()
         unsafe = await push.post(PATH, data=body, headers=FIRST)
         one_too_many = await push.post(PATH, data=body, headers=SECOND)
