@@ -3,6 +3,7 @@
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,6 +15,8 @@ Path = Callable[[Any], Any]
 
 # What people write for a name that JMESPath wants in quotes.
 ODD_NAME: Final = re.compile(r"[\w .:/%°-]{1,40}")
+# A single name, in which nothing stands for something else.
+QUOTED: Final = re.compile(r'"[^"\\\x00-\x1f]+"')
 PLAIN: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -41,8 +44,8 @@ def compile_path(expression: Any, *, where: str) -> Path:
         raise ValueError(
             f"{where}: expected a JMESPath expression, got {expression!r}{hint(expression)}"
         )
-    if PLAIN.fullmatch(expression):
-        return dotted(expression.split("."))
+    if names := names_in(expression):
+        return dotted(names)
     try:
         compiled = jmespath.compile(expression)
         _try(compiled)
@@ -81,6 +84,16 @@ def hint(expression: Any) -> str:
     return ""
 
 
+def names_in(expression: str) -> list[str]:
+    """Return the names that a path is made of; none if it is more than names.
+
+    One of other characters is in quotes, as in ``"Power (kW)"``.
+    """
+    if PLAIN.fullmatch(expression):
+        return expression.split(".")
+    return [str(json.loads(expression))] if QUOTED.fullmatch(expression) else []
+
+
 def dotted(names: list[str]) -> Path:
     """Return a function that walks down plain keys, as JMESPath would, many times faster."""
     if len(names) == 1:
@@ -105,7 +118,7 @@ def null_finder(expression: str) -> Callable[[Any], bool]:
     """
     if expression == "@":
         return lambda document: document is None
-    names = expression.split(".") if PLAIN.fullmatch(expression) else []
+    names = names_in(expression)
 
     def has_null(document: Any) -> bool:
         for name in names:

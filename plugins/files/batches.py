@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from ingestd.plugins._documents import DocumentError, Format, Lines, Listed, kind_of
-from ingestd.plugins._readings import Reading
+from ingestd.plugins._readings import Reading, column
 from ingestd.plugins._shapes import Reader
 from ingestd.plugins._times import Bounds, Twice, settle_readings
 
@@ -32,11 +32,13 @@ class Batch:
         readings: The unusable ones, too.
         end: Where the next batch begins.
         problems: What is wrong with lines of which none were made.
+        empty: Whether records say themselves that they have no values.
     """
 
     readings: Sequence[Reading]
     end: Place
     problems: Sequence[str] = ()
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,7 @@ def of_records(work: Work, found: Iterator[Sequence[Any]], begin: Place) -> Iter
         if left:
             made = settle_readings(read(left, None), before=before, bounds=work.bounds)
             before = made
-            yield Batch(made, (number, at))
+            yield Batch(made, (number, at), empty=is_empty(work.reader, left, made))
 
 
 def records_in(work: Work, part: Part, stream: IO[bytes], start: bytes) -> Iterator[Sequence[Any]]:
@@ -160,6 +162,13 @@ def found_in(reader: Reader, document: Any) -> Sequence[Any]:
         raise DocumentError("records", why=str(error)) from None
 
 
+def is_empty(reader: Reader, records: Sequence[Any], readings: Sequence[Reading]) -> bool:
+    """Say whether no record has a value, and one says so itself, as of a sensor that is off."""
+    if reader.scoped or any(value is not None for value in column(readings, 2)):
+        return False
+    return any(map(reader.has_nothing, records))
+
+
 def sliced(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Yield records some at a time."""
     return (records[at : at + MANY] for at in range(0, len(records), MANY))
@@ -196,9 +205,9 @@ class ByLines:
         while block:
             end = self._lines.end(block) if more or not self._work.whole else len(block)
             if end:
-                readings, problems = self._readings(block[:end], place, first=first)
+                readings, problems, empty = self._readings(block[:end], place, first=first)
                 place, first = place + end, False
-                yield Batch(readings, (number, place), problems)
+                yield Batch(readings, (number, place), problems, empty)
             elif not more:
                 break
             block = block[end:]
@@ -214,15 +223,16 @@ class ByLines:
 
     def _readings(
         self, block: bytes, place: int, *, first: bool
-    ) -> tuple[Sequence[Reading], Sequence[str]]:
-        """Return the readings of a block, and what is wrong with lines that are no records."""
+    ) -> tuple[Sequence[Reading], Sequence[str], bool]:
+        """Return the readings of a block, what is wrong with lines, and whether it is empty."""
         records, problems = self._records(block, place, first=first)
         readings = self._of(records) if records else []
+        empty = is_empty(self._work.reader, records, readings)
         if self._before is None and any(type(each[0]) is Twice for each in readings):
-            return self._settled_behind(readings, place), problems
+            return self._settled_behind(readings, place), problems, empty
         before = self._before or ()
         self._before = settle_readings(readings, before=before, bounds=self._work.bounds)
-        return self._before, problems
+        return self._before, problems, empty
 
     def _records(
         self, block: bytes, place: int, *, first: bool

@@ -119,7 +119,7 @@ class Following:
                     self._gathered.complain(f"{file.path}: {problem}")
                 self._gathered.add(batch.readings)
                 first = first or next(iter(batch.readings), None)
-                good = good or has_usable(batch.readings, self._ctx.time_problem)
+                good = good or has_usable(batch, self._ctx.time_problem)
                 place = batch.end[1]
                 if good and self._gathered.full:
                     self._positions[at] = await self._at(file, path, place)

@@ -7,6 +7,8 @@ from typing import Final
 from ingestd.plugins._readings import Reading, behind_each_other
 from ingestd.plugins._times import NoTime
 
+from .batches import Batch
+
 MANY: Final = 5000  # readings of a result; fewer cost more for each, and more take memory
 MOST_TOLD: Final = 3  # problems of a run
 
@@ -51,14 +53,13 @@ class Gathered:
         return {"script_error": told + (f"; and {more} more" if more > 0 else "")}
 
 
-def has_usable(readings: Sequence[Reading], time_problem: TimeProblem) -> bool:
-    """Say whether one of some readings can be stored, as far as that can be told here."""
+def has_usable(batch: Batch, time_problem: TimeProblem) -> bool:
+    """Say whether one reading can be stored, as far as that can be told here, or need not be."""
     return any(
-        type(value) in {int, float, bool}
-        and isfinite(value)
+        ((type(value) in {int, float, bool} and isfinite(value)) or batch.empty)
         and isinstance(time, int | float)
         and not time_problem(time)
-        for time, _, value, *_ in readings
+        for time, _, value, *_ in batch.readings
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ingestd.plugins._readings import Reading
 
 from .asking import answer, each_of
-from .batches import Place, batches
+from .batches import Batch, Place, batches
 from .gathered import Gathered, has_usable, why_unusable
 from .known import MOST, WIDTH, Known
 from .listing import Found, Listing, again
@@ -117,16 +117,17 @@ class Once:
         work = self._setup.work(file, place, now=self._now)
         async with aclosing(each_of(file.path, lambda: batches(work))) as found:
             async for batch in found:
-                self._take(file, batch.readings, batch.problems)
+                self._take(file, batch)
                 self._begun = (file.look, content, batch.end, self._usable)
                 if self._gathered.full:
                     yield self._result()
 
-    def _take(self, file: Found, readings: Sequence[Reading], problems: Sequence[str]) -> None:
+    def _take(self, file: Found, batch: Batch) -> None:
+        readings = batch.readings
         self._gathered.add(readings)
-        for problem in problems:
+        for problem in batch.problems:
             self._gathered.complain(f"{file.path}: {problem}")
-        self._usable = self._usable or has_usable(readings, self._ctx.time_problem)
+        self._usable = self._usable or has_usable(batch, self._ctx.time_problem)
         if readings and self._first is None:
             self._first = readings[0]
 

@@ -234,6 +234,27 @@ async def test_a_file_without_a_usable_reading_is_not_taken_for_read(
     assert list(runs.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["kwh", "Zähler (kWh)"])
+async def test_a_file_without_values_is_read(runs: FilesRuns, name: str) -> None:
+    """A sensor was off all day: its cells are empty."""
+    runs.params["values"] = {"kwh": f'"{name}"'}
+    (runs.folder / "a.csv").write_text(f"time,{name}\n2026-07-01T00:00:00Z,\n")
+
+    assert await runs.run() == [(hour(0), "kwh", None)]
+    assert runs.problems == []
+    assert await runs.run() == []
+
+
+@pytest.mark.parametrize("name", ["kw", "Zähler (kWh)"])
+async def test_a_file_without_the_column_is_not_taken_for_read(runs: FilesRuns, name: str) -> None:
+    """The name may be misspelt."""
+    runs.params["values"] = {"kwh": f'"{name}"'}
+    runs.write("a.csv", 1)
+
+    await runs.run()
+    assert "the first: kwh: expected a number, got None" in runs.problems[0]
+
+
 async def test_an_empty_file_is_no_fault(runs: FilesRuns) -> None:
     """Nor is a header alone: there is nothing yet."""
     (runs.folder / "a.csv").touch()
