@@ -150,7 +150,8 @@ class Exports:
         self._files += 1
         data = self._data[text]
         self.contents[hashlib.sha256(data).digest()[:WIDTH]] = points_in(text, self.name)
-        path = self.folder / f"export-{self._files}.csv{'.gz' * data.startswith(GZIP)}"
+        # Where the clock has not moved between two of them, their names tell the later one.
+        path = self.folder / f"export-{self._files:05}.csv{'.gz' * data.startswith(GZIP)}"
         beside = path.with_name(f"{path.name}.part")
         beside.write_bytes(data)
         beside.rename(path)
