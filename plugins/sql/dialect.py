@@ -86,11 +86,12 @@ class Dialect(ABC):
 
         What is broken is closed as well, without a word.
         """
-        if cursor is not None:
-            with suppress(*self.errors):
-                cursor.close()
         with suppress(*self.errors):
             connection.close()
+        if cursor is not None:
+            # Behind its connection, of which it asks nothing any more.
+            with suppress(*self.errors):
+                cursor.close()
 
     def told(self, error: Exception) -> str:
         """Return what an error says, in one line."""

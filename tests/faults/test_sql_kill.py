@@ -23,13 +23,13 @@ from tests.support.daemonprocess import DaemonProcess, eventually
 from tests.support.databases import Database
 
 SEED: Final = int(os.environ.get("INGESTD_TEST_SEED") or secrets.randbelow(1_000_000))
-KILLS: Final = 9
+KILLS: Final = 8
 STORE: Final = "embedded"
 AFTER_START: Final = 0.1  # seconds in which a forked daemon starts on a busy machine
 READING: Final = 0.35  # seconds in which it reads what is new, several times
 AFTER_TERM: Final = 0.15
-FIRST: Final = 8000  # rows, so that they come in several parts
-MORE: Final = 700  # rows at most, with each life
+FIRST: Final = 6000  # rows, so that they come in several parts
+MORE: Final = 400  # rows at most, with each life
 AT_ONCE: Final = 4  # rows with one time
 NULLS: Final = 40  # one of so many rows has no value at first
 LATE: Final = 30  # rows come in another order than their ids, but no further apart
@@ -134,7 +134,7 @@ def tables(daemon: DaemonProcess, postgres: tuple[Database, Any]) -> dict[str, G
     return found
 
 
-@pytest.mark.slow(15)  # a daemon starts ten times
+@pytest.mark.slow(15)  # a daemon starts nine times
 @pytest.mark.xdist_group("databases")
 def test_kills_skip_nothing_of_any_table(
     daemon: DaemonProcess, postgres: tuple[Database, Any]
