@@ -49,6 +49,16 @@ class Dialect(ABC):
         """Return a statement as the driver takes it."""
         return text.replace("%", "%%").replace(MARK, self.mark)
 
+    def sorted_by(self, name: str, *, few: bool) -> str:
+        """Return what rows are sorted by.
+
+        Args:
+            name: The column, as it stands in a statement.
+            few: Whether the rows are most likely few, and found by several indexes.
+        """
+        del few
+        return name
+
     def first(self, columns: str, rest: str) -> str:
         """Return a statement for one row."""
         return f"SELECT {columns} {rest} LIMIT 1"

@@ -36,6 +36,14 @@ class SQLite(Dialect):
         """Return a statement as the driver takes it."""
         return text.replace(MARK, self.mark)
 
+    def sorted_by(self, name: str, *, few: bool) -> str:
+        """Return what rows are sorted by.
+
+        If an index has the order, it is followed through the whole table, however few rows are
+        wanted. It does not have that of an expression.
+        """
+        return f"+{name}" if few else name
+
     def connect(self, address: Address, patience: float) -> Any:
         """Open the file."""
         _files.check(address.file)  # says more than SQLite does

@@ -121,15 +121,22 @@ class Select:
         rest = f"FROM {self.source.text} WHERE {time} IS NOT NULL{order}"
         return Statement(self.dialect.first(time, rest), self.source.arguments)
 
-    def rows(self, columns: Sequence[str] | None, conditions: Sequence[Statement]) -> Statement:
+    def rows(
+        self,
+        columns: Sequence[str] | None,
+        conditions: Sequence[Statement],
+        *,
+        few: bool = False,
+    ) -> Statement:
         """Return a statement for rows in the order in which they are read.
 
         Args:
             columns: Those that are needed; None: all.
             conditions: All of which they fulfil.
+            few: Whether they are most likely few, and found by several indexes.
         """
         what = "*" if columns is None else ", ".join(map(self.dialect.quoted, columns))
-        order = self.dialect.quoted(self.id or self.time)
+        order = self.dialect.sorted_by(self.dialect.quoted(self.id or self.time), few=few)
         return self._with(f"SELECT {what}", conditions, f" ORDER BY {order}")
 
     def at_or_after(self, time: Any) -> Statement:

@@ -122,7 +122,9 @@ class Walk:
             if not session.reading:
                 carried, self._began = [], self._latest
                 again = [] if self._latest is None else [select.from_on(self._latest)]
-                await session.begin(select.rows(setup.columns, [*conditions, *again]))
+                few = self._last_id is not None and not again
+                wanted = [*conditions, *again]
+                await session.begin(select.rows(setup.columns, wanted, few=few))
             rows = await session.fetch(size)
             more = len(rows) == size
             part, carried = await session.work(self._worker([*carried, *rows], names, more=more))

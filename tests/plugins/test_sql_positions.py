@@ -1,7 +1,8 @@
 """Where a run of sql goes on: by time, by id, and what is still to come."""
 
 import asyncio
-from contextlib import aclosing
+import sqlite3
+from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,8 @@ from typing import Any, Final
 import pytest
 
 from ingestd.plugins import sql
+from ingestd.plugins.sql.dialects import DIALECTS
+from ingestd.plugins.sql.sqlite import SQLite
 from ingestd.testing import context
 from tests.support.sqlreading import NOON, T0, Runs, TableFile
 
@@ -239,3 +242,28 @@ async def test_a_store_that_is_away_keeps_no_lock(log: TableFile, extra: dict[st
 
     assert {*range(20)} <= set(seen)
     assert any(n >= 100 for n in seen)
+
+
+async def test_a_run_by_id_does_not_read_the_whole_table(
+    log: TableFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is new is found by the indexes of id and time, however many rows there are."""
+    asked: list[tuple[str, list[Any]]] = []
+
+    class Watched(SQLite):
+        def execute(self, cursor: Any, text: str, arguments: list[Any]) -> None:
+            asked.append((text, arguments))
+            super().execute(cursor, text, arguments)
+
+    monkeypatch.setitem(DIALECTS, "sqlite", Watched())
+    log.execute("CREATE INDEX times ON log (t)")
+    log.log((T0 - 60, 1))
+    runs = Runs({**log.params, "id": "id"})
+    await runs.values()
+    await runs.values()
+
+    with closing(sqlite3.connect(log.path)) as db:
+        text, arguments = asked[-1]
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {text}", arguments)]
+    assert [step for step in plan if step.startswith("SCAN")] == []
+    assert [step for step in plan if "times (t>" in step] != []
