@@ -15,6 +15,7 @@ from typing import Final
 from bench import (
     against,
     collectors,
+    csvfile,
     dcs,
     documents,
     drain,
@@ -38,6 +39,7 @@ ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
     "dcs": dcs.reply_rows,
     "registers": dcs.polled_rows,
     "documents": documents.document_rows,
+    "files": csvfile.file_rows,
     "modbus": modbus.device_rows,
     "remotewrite": remotewrite.rows,
     "scripts": scripts.rows,

@@ -124,6 +124,29 @@ def parsed(name: str, reply: Any) -> list[Any]:
     return [{**row.attrib, **{each.tag: each.text for each in row}} for row in root.iterfind("row")]
 
 
+def csvfile(path: str, store: str) -> dict[str, float]:
+    """Read a CSV with pandas, and write its frames, a point for each value."""
+    library: Any = importlib.import_module("influxdb_client")
+    pandas: Any = importlib.import_module("pandas")
+    synchronous: Any = importlib.import_module("influxdb_client.client.write_api").SYNCHRONOUS
+    began, cpu = time.monotonic(), time.process_time()
+    client = library.InfluxDBClient(store, token="t", org="o", enable_gzip=True)
+    with client.write_api(write_options=synchronous) as writer:
+        for frame in pandas.read_csv(
+            path, chunksize=2 * CHUNK, parse_dates=["time"], index_col="time"
+        ):
+            points = frame.melt(ignore_index=False, var_name="series")
+            writer.write(
+                "b",
+                record=points,
+                data_frame_measurement_name="reading",
+                data_frame_tag_columns=["series"],
+            )
+    client.close()
+    used = {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+    return {**used, "memory": memory_mib(os.getpid(), "VmHWM")}
+
+
 def batched(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """Yield rows so many at a time."""
     return (rows[at : at + size] for at in range(0, len(rows), size))
@@ -143,6 +166,8 @@ def main(name: str, *arguments: Any) -> None:
         found = write_api(arguments[0], int(arguments[1]), int(arguments[2]))
     elif name == "dcs":
         found = dcs(json.loads(arguments[0]), arguments[1])
+    elif name == "csvfile":
+        found = csvfile(*arguments)
     elif name == "document":
         found = document(*arguments)
     else:
