@@ -214,7 +214,13 @@ class Answering:
         return route.readings(message)
 
     def _paths(self) -> str:
-        names = {"batch": "/readingdb/reading/store/", "influx": "/write", "readings": "/readings"}
+        names = {
+            "batch": "/readingdb/reading/store/",
+            "influx": "/write",
+            "readings": "/readings",
+            "things": "/uplinks",
+            "weather": "/data/report/",
+        }
         own = [route.name for route in self.routes if route.name.startswith("/")]
         known = own + [
             path for name, path in names.items() if any(r.name == name for r in self.routes)
