@@ -94,7 +94,7 @@ async def read_devices(ctx: Any, link: Link, devices: Sequence[Device], found: F
             await read_device(link, device, found.readings, problems, absent, now=ctx.now)
             if device.sunspec is not None:
                 models = ctx.shared(Models, device.line.place, device.unit)
-                found.readings += await read_models(link, device, models, problems, now=ctx.now)
+                await read_models(link, device, models, found.readings, problems, now=ctx.now)
         except LineError as error:
             down = error
             problems.append(str(error))

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from .devices import Device
 from .link import Link
-from .problems import DeviceError, Refused
+from .problems import DeviceError, ModbusError, Refused
 from .requests import Block
 from .sunspecmodels import HEADER, Model, models
 
@@ -68,10 +68,11 @@ async def read_models(
     link: Link,
     device: Device,
     known: Models,
+    readings: list[Any],
     problems: list[str],
     *,
     now: Callable[[], datetime],
-) -> list[Any]:
+) -> None:
     """Read all that a device has; what it refuses is a problem, and leaves the rest alone.
 
     Raises:
@@ -81,10 +82,18 @@ async def read_models(
     for _ in range(TRIES):
         if known.found is None:
             known.found = await walk(link, device)
+        got: list[Any] = []
         try:
-            return [each async for each in read(link, device, known.found, problems, now=now)]
+            async for each in read(link, device, known.found, problems, now=now):
+                got.append(each)  # noqa: PERF401 -- what came before an error counts, too
         except Moved:
             known.found = None
+            continue
+        except ModbusError:
+            readings += got
+            raise
+        readings += got
+        return
     raise DeviceError("expected SunSpec's models to stay where they are, got others at each look")
 
 
@@ -119,7 +128,10 @@ async def walk(link: Link, device: Device) -> list[Found]:
         except Refused:
             continue
         if list(words) == MARKER:
-            return [each async for each in headers(link, device, base + HEADER)]
+            found = [each async for each in headers(link, device, base + HEADER)]
+            if not found:
+                raise DeviceError(f"expected models behind SunSpec's marker at {base}, got none")
+            return found
     places = ", ".join(map(str, BASES))
     raise DeviceError(f"expected SunSpec's marker at one of {places}, got other registers")
 
@@ -128,7 +140,10 @@ async def headers(link: Link, device: Device, address: int) -> Any:
     """Yield the models from an address on."""
     seen: dict[str, int] = {}
     for _ in range(MOST):
-        number, length = await link.ask(Block(address, HEADER), unit=device.unit)
+        try:
+            number, length = await link.ask(Block(address, HEADER), unit=device.unit)
+        except Refused:
+            return  # some have no end but that of their registers
         if number == END:
             return
         if number in models():

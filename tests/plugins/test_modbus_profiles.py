@@ -257,6 +257,7 @@ async def test_device_that_has_nothing_of_its_profile_is_a_fault() -> None:
             await read(port=server.port, profile="sdm630")
 
 
+@pytest.mark.slow  # the pause is made
 async def test_huawei_that_ignores_the_first_second_of_a_connection_is_read() -> None:
     """Whoever asks before that is ignored until the connection ends."""
     connected = [0.0]
@@ -269,7 +270,9 @@ async def test_huawei_that_ignores_the_first_second_of_a_connection_is_read() ->
     document = DOCUMENTS["huawei"]
     async with serving(made(document, action=ignore)) as server:
         connected[0] = asyncio.get_running_loop().time()
-        result = await read(port=server.port, profile="huawei", request_timeout="100ms")
+        result = await read(
+            port=server.port, profile="huawei", request_timeout="100ms", pause_between="0s"
+        )
 
     assert set(values(result)) == set(document.means)
 

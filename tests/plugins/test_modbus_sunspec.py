@@ -1,5 +1,6 @@
 """The modbus plugin with devices that say by SunSpec what they have."""
 
+import asyncio
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -157,6 +158,38 @@ async def test_device_that_does_not_speak_it_is_a_fault() -> None:
         ModbusError, match="expected SunSpec's marker at one of 40000, 50000, 0, got"
     ):
         await found([1, 2, 3])
+
+
+async def test_models_may_end_with_the_registers() -> None:
+    """Some devices have no end that says so, and refuse what is behind."""
+    got = await found(chain(inverter())[:-2])
+
+    assert {name: got[name] for name in INVERTER} == INVERTER
+
+
+async def test_marker_without_models_is_a_fault() -> None:
+    """Nothing could ever be read."""
+    with pytest.raises(ModbusError, match="expected models behind SunSpec's marker at 0, got none"):
+        await found([0x5375, 0x6E53, 0xFFFF, 0], base=0)
+
+
+async def test_device_that_falls_silent_gives_what_it_gave_before() -> None:
+    """The first model is there, and the run says what is wrong with the rest."""
+    silent = asyncio.Event()
+
+    async def fall_silent(_f: int, _s: int, address: int, *_: Any) -> None:
+        if address == 40_122 and asked.count(address):
+            await silent.wait()
+        asked.append(address)
+
+    asked: list[int] = []
+    words = chain(inverter(), model(120, 26, {3: [5000]}))
+    spoken = device(1, {40_000: words}, table="holding", most=125, action=fall_silent)
+    async with serving(spoken) as server:
+        result = await read(port=server.port, sunspec=True, request_timeout="150ms", retries=0)
+
+    assert values(result)["inverter_W"] == 345.6
+    assert "expected an answer within 0.15 s, got none" in result["script_error"]
 
 
 def test_every_model_is_whole() -> None:
