@@ -161,6 +161,39 @@ async def test_the_first_query_reads_a_trend_log(postgres: tuple[Database, Any])
     assert f"\n{when}  {series}  {value}\n" in text
 
 
+def fragments() -> list[dict[str, Any]]:
+    """Return the params that the page shows without a collector around them."""
+    blocks = re.findall(r"```yaml\n( +query:.*?)```", PAGE.read_text(), re.DOTALL)
+    return [yaml.safe_load(block) for block in blocks]
+
+
+@pytest.mark.xdist_group("databases")
+async def test_texts_that_do_not_sort_are_made_times(postgres: tuple[Database, Any]) -> None:
+    """The page's query has the local time, and `timezone` says where that is."""
+    database, connection = postgres
+    params, _ = fragments()
+    connection.execute("CREATE TABLE log (name text, day text, value float)")
+    connection.execute("INSERT INTO log VALUES ('a', '01.07.2026 10:00', 1)")
+    runs = Runs({**database.params, **params, "series": "{name}", "value": "value"})
+
+    assert await runs.readings(lookback="1d") == [(TEN, "a", 1)]
+
+
+@pytest.mark.xdist_group("databases")
+async def test_ends_stand_in_a_query_that_groups(postgres: tuple[Database, Any]) -> None:
+    """The means of the page are of what lies between the ends."""
+    database, connection = postgres
+    _, params = fragments()
+    connection.execute("CREATE TABLE trend (point text, ts timestamptz, value float)")
+    connection.execute(
+        "INSERT INTO trend VALUES ('a', '2026-07-01 08:10Z', 1), ('a', '2026-07-01 08:20Z', 2),"
+        " ('a', '2026-05-01 08:20Z', 3), ('b', '2026-07-01 08:30Z', 4)"
+    )
+    runs = Runs({**database.params, **params})
+
+    assert sorted(await runs.readings()) == [(TEN, "a", 1.5), (TEN, "b", 4)]
+
+
 def test_ms_sql_is_sent_what_it_understands() -> None:
     """There is no server here: names in brackets, TOP in the place of LIMIT, % doubled."""
     dialect = DIALECTS["mssql"]
