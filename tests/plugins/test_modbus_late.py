@@ -261,3 +261,19 @@ async def test_line_that_never_rests_is_given_up(line: Any) -> None:
 
     assert found == {}
     assert "unit 2): expected 0.18 s without anything on the line before the next request" in told
+
+
+@pytest.mark.parametrize("line", [converter, serial], ids=["converter", "serial"])
+async def test_answer_that_comes_behind_all_stillness_is_not_a_value_of_something_else(
+    line: Any,
+) -> None:
+    """The first is lost on its way for longer than any before it, and comes in place of another."""
+
+    def lost_for_long(asked: Asked) -> Saying:
+        late = {0: 3 * PATIENCE, 1: 0.0}.get(asked.number, PATIENCE / 2)
+        return [(late, asked.answer)]
+
+    async with line(lost_for_long, together=True) as bus, context() as ctx:
+        found, _ = await read(ctx, bus, wanted(words=[0, 2, 4], coils=[]), retries=1)
+
+    assert set(found) == {"1-r0", "1-r2", "1-r4"}
