@@ -6,13 +6,11 @@ that little has to be asked for each.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import repeat
-from operator import itemgetter, sub
+from operator import itemgetter
 from typing import Any, Final
 
 from ingestd.plugins._documents import Table
-from ingestd.plugins._isotimes import alike
+from ingestd.plugins._isocolumns import alike, unix_seconds
 from ingestd.plugins._readings import Readings
 
 from .lookups import Lookup
@@ -21,7 +19,6 @@ from .templates import Template
 
 NUMBERS: Final = ({float}, {int}, {float, int})
 MOST_TEXTS: Final = 10_000  # that are kept; there are about as many as series
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Texts(dict[str | int, str]):
@@ -105,7 +102,7 @@ class Plan:
         fields = columns(records, self.fields)
         if fields is None:
             return None
-        times = [now] * len(records)
+        times: Sequence[Any] = [now] * len(records)
         if self.time is not None:
             times = read_times(fields[self.time], moment, iso=iso)
         found = []
@@ -139,15 +136,13 @@ def columns(records: Sequence[Any], names: Sequence[str]) -> Mapping[str, Sequen
         return {name: [record.get(name) for record in records] for name in names}
 
 
-def read_times(told: Sequence[Any], moment: Callable[[Any], Any], *, iso: bool) -> list[Any]:
+def read_times(told: Sequence[Any], moment: Callable[[Any], Any], *, iso: bool) -> Sequence[Any]:
     """Return times as readings have them; ``moment`` reads one, and any."""
     if iso and set(map(type, told)) == {str}:
         try:
             if alike(told):
-                moments = map(datetime.fromisoformat, told)
-                # As ``timestamp`` does it, but a time without a zone is no time here.
-                return list(map(timedelta.total_seconds, map(sub, moments, repeat(EPOCH))))
-        except (TypeError, ValueError):
+                return unix_seconds(told)
+        except ValueError:
             pass
     return list(map(moment, told))
 

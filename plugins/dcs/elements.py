@@ -13,7 +13,8 @@ from math import isnan, nan
 from operator import itemgetter
 from typing import Any, Final
 
-from ingestd.plugins._isotimes import alike, iso_time
+from ingestd.plugins._isocolumns import alike, unix_seconds
+from ingestd.plugins._isotimes import iso_time
 
 from .options import GENERATED
 from .periods import Window
@@ -62,7 +63,7 @@ class Chunk:
     """
 
     readings: list[tuple[Any, ...]]
-    times: list[float]
+    times: Sequence[float]
 
     def inside(self, window: Window) -> "Chunk":
         """Return what lies in a window; also the readings without a usable time."""
@@ -97,9 +98,10 @@ class Reader:
         try:
             keys = self._spelling(elements[0])
             told = list(map(itemgetter(keys[0]), elements))
-            parse = datetime.fromisoformat if alike(told) else iso_time
+            if alike(told):
+                return self._chunk(elements, unix_seconds(told), keys)
             # A time without a zone cannot be subtracted from one that has one.
-            times = [(parse(each) - EPOCH).total_seconds() for each in told]
+            times = [(iso_time(each) - EPOCH).total_seconds() for each in told]
             return self._chunk(elements, times, keys)
         except (AttributeError, KeyError, TypeError, ValueError):
             plain = [self._plain(each) for each in elements]
@@ -122,7 +124,9 @@ class Reader:
             plain[flag] = whole(plain[flag])
         return plain
 
-    def _chunk(self, elements: Sequence[Element], times: list[float], keys: Sequence[str]) -> Chunk:
+    def _chunk(
+        self, elements: Sequence[Element], times: Sequence[float], keys: Sequence[str]
+    ) -> Chunk:
         count = len(self._columns)
         bits = self._wire.bits(elements, keys[count + 1 :]) if self._looks else []
         moving = times

@@ -1,13 +1,14 @@
 """What is no time in ISO 8601, or says two things, is refused wherever a time is read."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.plugins._isotimes import alike, iso_time
+from ingestd.plugins._isocolumns import alike, unix_seconds
+from ingestd.plugins._isotimes import iso_time
 from ingestd.plugins._shapes.together import read_times
 from ingestd.plugins._times import NoTime, notation
 
@@ -86,3 +87,30 @@ def test_a_column_that_is_written_alike_is_known(text: str) -> None:
     assert alike([text] * 3)
     assert not alike([text, text[:-1]])
     assert iso_time(text).timestamp() == pytest.approx(SECONDS, abs=0.3)
+
+
+@given(
+    times=st.lists(st.datetimes(datetime(1600, 1, 1), datetime(2600, 1, 1)), min_size=1),  # noqa: DTZ001
+    minutes=st.integers(-1439, 1439),
+    decimals=st.booleans(),
+)
+def test_a_column_means_what_its_times_mean(
+    times: list[datetime], minutes: int, *, decimals: bool
+) -> None:
+    """In any zone, with decimals or without, also where numbers of four bytes do not reach."""
+    zone = timezone(timedelta(minutes=minutes))
+    aware = [each.replace(tzinfo=zone) for each in times]
+    texts = [each.isoformat(timespec="microseconds" if decimals else "seconds") for each in aware]
+
+    assert list(unix_seconds(texts)) == [
+        (each.replace(microsecond=each.microsecond * decimals)).timestamp() for each in aware
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 65_535, 65_536])
+@pytest.mark.parametrize("last", ["2026-07-01T12:30:16Z", "1969-12-31T23:59:59Z"])
+def test_a_column_may_have_any_length(count: int, last: str) -> None:
+    """Whatever tells its length, and whatever its last time needs."""
+    found = unix_seconds([*[WRITTEN] * (count - 1), last])
+
+    assert list(found) == [*[SECONDS] * (count - 1), iso_time(last).timestamp()]
