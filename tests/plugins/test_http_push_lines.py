@@ -1,6 +1,7 @@
 """Line protocol and plain JSON, as senders write them, and what is found in them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from ingestd.plugins.http_push.formats.message import (
 from ingestd.plugins.http_push.formats.notehub import notehub
 from ingestd.plugins.http_push.formats.plain import readings
 from ingestd.plugins.http_push.things import Things
+from tests.support.pushing import Push
 from tests.support.pushmessages import NOW, message
 
 
@@ -202,3 +204,37 @@ def test_what_is_no_json_is_told(body: bytes) -> None:
     """Its depth and length do not matter."""
     with pytest.raises(FormatError, match="expected JSON"):
         parse_json(body)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/write", 400), ("/api/v2/write", 204), ("/api/v3/write_lp", 204)]
+)
+async def test_unsigned_numbers_are_those_of_newer_generations(
+    push: Push, path: str, status: int
+) -> None:
+    """InfluxDB 1.6 refuses them, and so does its address."""
+    reply = await push.post(path, data=b"cpu value=7u 1000000000", key="k")
+
+    assert reply.status == status
+    assert len(push.readings) == (status == 204)
+
+
+@pytest.mark.parametrize(
+    ("precision", "unit"), [("ns", 1e-6), ("ms", 1e-3), ("s", 1), ("m", 60), ("h", 3600)]
+)
+def test_a_line_without_a_time_is_of_now_in_the_precision(precision: str, unit: float) -> None:
+    """InfluxDB cuts it to whole units, too."""
+    document = message(b"cpu value=1", query={"precision": precision})
+    late = replace(document, now=NOW + 1234.567891)
+
+    ((time, *_),) = lines(late).readings
+
+    assert time == pytest.approx((NOW + 1234.567891) // unit * unit, abs=1e-6)
+
+
+@pytest.mark.parametrize("stamp", [1_767_225_600, 1_767_225_600_000, 1_767_225_600 * 10**9])
+def test_the_third_generation_may_let_the_size_of_a_time_tell(stamp: int) -> None:
+    """Seconds, milliseconds, microseconds and nanoseconds of our time differ in length."""
+    ((time, *_),) = written(f"cpu value=1 {stamp}", precision="auto").readings
+
+    assert time == 1_767_225_600
