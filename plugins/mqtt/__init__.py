@@ -35,7 +35,7 @@ from ingestd.plugins._values import value_reader
 
 from .client import BrokerError, BrokerRefused
 from .inbox import Inbox
-from .options import address, entries_of, protocol_of, settings_of, tls_of
+from .options import address, entries_of, protocol_of, settings_of, state_topic_of, tls_of
 from .routes import Routes
 from .streaming import stream
 
@@ -157,12 +157,12 @@ def check(**params: Any) -> list[str]:
 
 
 def look_at_topics(params: Any) -> None:
-    """Look at the entries of ``topics``.
+    """Look at the entries of ``topics``, and at what has to go together with them.
 
     Raises:
         ValueError: Says what is wrong with them.
     """
-    entries_of(
+    entries = entries_of(
         params.topics,
         qos=params.qos,
         series=params.series,
@@ -172,6 +172,7 @@ def look_at_topics(params: Any) -> None:
         **vars_of(params, "time", "time_plus", "time_format", "records", "layout"),
         **vars_of(params, *DOCUMENT_OPTIONS, *VALUE_OPTIONS),
     )
+    state_topic_of(entries, presence=params.presence)
 
 
 def vars_of(each: Any, *names: str) -> dict[str, Any]:

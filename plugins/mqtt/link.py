@@ -32,11 +32,11 @@ from typing import Any, Final
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .client import Presence, Settings, hung_up, inner, make_client, presence_of, refusal
 from .inbox import Inbox
 from .ready import Message, Outgoing, Subscription
+from .subscribing import Subscriber
 
 # Messages read in one turn of the event loop.
 BURST: Final = 64
@@ -61,7 +61,7 @@ class Link:
         self._now, self._log = now, log
         self._presence, self._describes = presence, describes
         self._following: asyncio.Task[None] | None = None
-        self.filters: list[str] = []
+        self._subscriber = Subscriber(client, settings, log=log)
         self._loop = asyncio.get_running_loop()
         self._something = asyncio.Event()
         self._enough = asyncio.Event()
@@ -111,14 +111,11 @@ class Link:
         those who take them; what goes wrong ends the connection.
         """
         try:
-            for each in wanted:
-                refused = await self._subscribe(each)
-                if refused:
-                    self.refused = refused
-                    self._lose(refused)
-                    return
-            for name in gone:
-                await self._client.unsubscribe(name)
+            refused = await self._subscriber.begin(wanted, gone=gone)
+            if refused:
+                self.refused = refused
+                self._lose(refused)
+                return
             if self._presence is not None:
                 topic, here, _ = self._presence
                 await self._client.publish(topic, here, qos=1, retain=True)
@@ -128,46 +125,22 @@ class Link:
         self.subscribed = True
         self._something.set()
 
-    async def _subscribe(self, wanted: Subscription) -> str:
-        """Subscribe to something; return why the broker does not grant it, or an empty text.
-
-        Raises:
-            MqttError: The connection is lost.
-        """
-        codes = await self._client.subscribe(wanted.filter, **self._options(wanted))
-        code: Any = codes[0]
-        if (code if isinstance(code, int) else code.value) >= 128:
-            return f"{wanted.filter!r}: expected to be subscribed, got {code}"
-        self.filters.append(wanted.filter)
-        return ""
-
-    def _options(self, wanted: Subscription) -> dict[str, Any]:
-        if self._settings.protocol < 5:
-            return {"qos": wanted.qos}
-        # 0: send what is retained; 1: only when the subscription is new; 2: never.
-        handling = 0 if wanted.describes else 1 if self._settings.retained else 2
-        return {"options": SubscribeOptions(qos=wanted.qos, retainHandling=handling)}
+    @property
+    def filters(self) -> list[str]:
+        """What the broker was asked for over this connection."""
+        return self._subscriber.filters
 
     def follow(self, wanted: Sequence[Subscription]) -> None:
         """Begin to subscribe to what is new, and to end what is gone, if nothing is under way."""
         if not self.subscribed or (self._following is not None and not self._following.done()):
             return
-        new = [each for each in wanted if each.filter not in self.filters]
-        gone = sorted(set(self.filters) - {each.filter for each in wanted})
+        new, gone = self._subscriber.changes(wanted)
         if new or gone:
             self._following = asyncio.create_task(self._follow(new, gone), name="mqtt.follow")
 
     async def _follow(self, new: Sequence[Subscription], gone: Sequence[str]) -> None:
-        """Subscribe to topics that others have named; one that is forbidden costs no other."""
         try:
-            for each in new:
-                refused = await self._subscribe(each)
-                if refused:
-                    self.filters.append(each.filter)  # it is not asked for again
-                    self._log.warning("a topic is not read", error=refused)
-            for name in gone:
-                await self._client.unsubscribe(name)
-                self.filters.remove(name)
+            await self._subscriber.follow(new, gone)
         except aiomqtt.MqttError as error:
             self._lose(str(error))
             return

@@ -48,6 +48,13 @@ def test_wrong_entry_says_what_is_right(entry: dict[str, Any], problem: str) -> 
     assert problem in found
 
 
+def test_one_client_has_one_last_will() -> None:
+    """`host` of Sparkplug and `presence` are two."""
+    (found,) = check(url="mqtt://h", topics=[{"type": "sparkplug", "host": "a"}], presence="here")
+
+    assert found == "topics: expected one `host`, and no `presence` beside it, got more"
+
+
 def test_tasmota_needs_a_zone() -> None:
     """Its times do not say where its clock stands; the run fails rather than lose readings."""
     routes = ready_routes({"type": "tasmota"})

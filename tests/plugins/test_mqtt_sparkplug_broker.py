@@ -126,12 +126,3 @@ async def test_host_says_whether_it_is_there(broker: RealServer, protocol: str) 
     assert {str(each.topic) for each in (here, gone)} == {"spBv1.0/STATE/scada"}
     assert [each["online"] for each in states] == [True, False]
     assert states[0]["timestamp"] == states[1]["timestamp"] > 1_700_000_000_000
-
-
-async def test_one_client_has_one_last_will(broker: RealServer) -> None:
-    """`host` and `presence` are two."""
-    topics = [{"type": "sparkplug", "host": "scada"}]
-    async with context() as ctx:
-        with pytest.raises(ValueError, match="expected one `host`, and no `presence`"):
-            async with running(ctx, url=broker.url, topics=topics, presence="here"):
-                pass
