@@ -1,5 +1,6 @@
 """What the ready routes of the mqtt plugin make of what devices publish; no broker is needed."""
 
+import json
 import time
 from typing import Any
 
@@ -53,6 +54,51 @@ def test_one_client_has_one_last_will() -> None:
     (found,) = check(url="mqtt://h", topics=[{"type": "sparkplug", "host": "a"}], presence="here")
 
     assert found == "topics: expected one `host`, and no `presence` beside it, got more"
+
+
+def config(name: str, **said: Any) -> tuple[str, str]:
+    """Return what announces a sensor to Home Assistant."""
+    about = {"name": "Power", "unit_of_measurement": "W", "device": {"name": "Plug"}, **said}
+    return f"homeassistant/sensor/{name}/config", json.dumps({"state_topic": name, **about})
+
+
+def test_two_entities_never_share_a_series() -> None:
+    """Neither has the name that both want, so that it does not change places."""
+    routes = ready_routes({"type": "homeassistant"})
+
+    found = readings_of(routes, config("a"), config("b"), ("a", "1"), ("b", "2"))
+
+    assert [each[1:] for each in found] == [("Plug_a_W", 1), ("Plug_b_W", 2)]
+
+
+@pytest.mark.parametrize(
+    ("template", "payload", "value"),
+    [
+        ("{{ value }}", "21.5", 21.5),
+        ("{{value_json.a.b}}", '{"a": {"b": 5}}', 5),
+        ("{{ value_json['a b'][1] }}", '{"a b": [1, 2]}', 2),
+        ('{{ value_json["a"] | float(0) }}', "{}", None),
+        ("{{ value_json.a | default(7) }}", "{}", None),
+        ("{{ value_json.a | int }}", '{"a": "21.7"}', 21),
+        ("{{ value | float / 1000 | round(1) }}", "1234", None),
+        ("{{ (value | float / 1000) | round(1) }}", "1234", 1.2),
+        ("{{ value | float * 0.1 - 2 }}", "100", None),
+        ("{{ value | float -1 }}", "100", 99),
+        ("{{ value_json.a + 5 - 1 }}", '{"a": 1}', 5),
+        ("{{ value_json.a / 0 }}", '{"a": 1}', None),
+        ("{{ value_json.a if value_json.a > 0 else 0 }}", '{"a": 1}', None),
+        ("{% if value %}1{% endif %}", "1", None),
+        ("{{ states('sensor.a') }}", "1", None),
+        ("{{ value | round(2) }} W", "1", None),
+    ],
+)
+def test_simple_templates_are_understood(template: str, payload: str, value: Any) -> None:
+    """What is more is not guessed; what is missing is no value."""
+    routes = ready_routes({"type": "homeassistant"})
+
+    found = readings_of(routes, config("a", value_template=template), ("a", payload))
+
+    assert [each[2] for each in found if each[2] is not None] == ([] if value is None else [value])
 
 
 def test_tasmota_needs_a_zone() -> None:
