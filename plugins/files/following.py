@@ -12,10 +12,12 @@ from .asking import answer, each_of
 from .batches import batches
 from .gathered import Gathered, has_usable, why_unusable
 from .listing import Found, Listing
+from .opening import PACKED
 from .options import Setup
 from .patterns import FILE, stem
-from .positions import Matching, Position, gone_since, position_in, positions_of
+from .positions import Matching, Position, gone_since, positions_of
 from .scanning import listed
+from .work import Batch, ChangedError
 
 # A last line without an end is a line if nothing was added for so long, in seconds.
 LONGEST_PAUSE: Final = 86_400.0
@@ -70,7 +72,8 @@ class Following:
         folder = self._setup.patterns[0].folder / "*"
 
         def match() -> Matching:
-            found = Matching.of(listing.files, self._before)
+            found = Matching(self._before)
+            found.match(listing.files)
             found.look_beside()
             return found
 
@@ -93,7 +96,7 @@ class Following:
             async with aclosing(self._lines(at, file, position)) as results:
                 async for result in results:
                     yield result
-        except FileNotFoundError:
+        except (FileNotFoundError, ChangedError):  # the next run finds out what it is now
             return
         except OSError as error:
             self._gathered.complain(f"{file.path}: {error.strerror or error}")
@@ -111,6 +114,7 @@ class Following:
             now=self._now,
             growing=True,
             whole=self._is_whole(file, path),
+            prints=None if position is None else (position.head, position.tail),
         )
         first: Reading | None = None
         async with aclosing(each_of(file.path, lambda: batches(work))) as found:
@@ -120,19 +124,14 @@ class Following:
                 self._gathered.add(batch.readings)
                 first = first or next(iter(batch.readings), None)
                 good = good or has_usable(batch, self._ctx.time_problem)
-                place = batch.end[1]
+                if good:
+                    self._positions[at] = behind(file, path, batch)
                 if good and self._gathered.full:
-                    self._positions[at] = await self._at(file, path, place)
                     yield self._result()
-        if good:
-            self._positions[at] = await self._at(file, path, place)
-        elif first is not None:  # it is read again from its beginning, when the params are right
+        if first is not None and not good:  # it is read from its beginning when params are right
             why = why_unusable(first, self._ctx.time_problem)
             text = f"expected readings, got none that can be used; the first: {why}"
             self._gathered.complain(f"{file.path}: {text}")
-
-    async def _at(self, file: Found, path: str, place: int) -> Position:
-        return await answer(file.path, lambda: position_in(file, path, place))
 
     def _as_called(self, file: Found, path: str) -> Found:
         """Return a file with the name that it had when it was found: series may have it."""
@@ -143,7 +142,7 @@ class Following:
     def _is_whole(self, file: Found, path: str) -> bool:
         """Say whether no more lines are added."""
         renamed = str(file.path) != path
-        pause = self._setup.settle if renamed or file.path.suffix == ".gz" else LONGEST_PAUSE
+        pause = self._setup.settle if renamed or file.path.suffix == PACKED else LONGEST_PAUSE
         return file.rests(self._now) >= pause
 
     def _result(self) -> dict[str, Any]:
@@ -151,3 +150,10 @@ class Following:
             "readings": self._gathered.take(),
             "positions": [each.told for each in self._positions.values()],
         }
+
+
+def behind(file: Found, path: str, batch: Batch) -> Position:
+    """Return the position behind some readings."""
+    place, (head, tail) = batch.end[1], batch.prints or ("", "")
+    at_end = file.path.suffix == PACKED or place == file.size
+    return Position(path, file.inode, place, head, tail, file.look.hex() if at_end else "")

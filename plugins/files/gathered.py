@@ -7,7 +7,7 @@ from typing import Final
 from ingestd.plugins._readings import Reading, behind_each_other
 from ingestd.plugins._times import NoTime
 
-from .batches import Batch
+from .work import Batch
 
 MANY: Final = 5000  # readings of a result; fewer cost more for each, and more take memory
 MOST_TOLD: Final = 3  # problems of a run

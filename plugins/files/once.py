@@ -9,13 +9,14 @@ from typing import Any, Final
 from ingestd.plugins._readings import Reading
 
 from .asking import answer, each_of
-from .batches import Batch, Place, batches
+from .batches import batches
 from .gathered import Gathered, has_usable, why_unusable
 from .known import MOST, WIDTH, Known
 from .listing import Found, Listing, again
 from .opening import opened
 from .options import Setup
 from .scanning import listed
+from .work import Batch, Place
 
 CHUNK: Final = 1024 * 1024
 MOST_REFUSED: Final = 100

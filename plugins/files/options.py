@@ -13,11 +13,12 @@ from ingestd.plugins._problems import Gathering
 from ingestd.plugins._shapes import OPTIONS as OF_SHAPES
 from ingestd.plugins._shapes import Description, Fixed, description_of
 
-from .batches import Place, Work
 from .listing import IGNORED, Found
 from .moving import DELETE, KEEP, MOVE, Ending, ending_of
 from .patterns import Pattern, fixed_by, patterns_of
+from .prints import Prints
 from .tables import ENDINGS, TABLES, check_readable
+from .work import Place, Work
 
 # What makes other readings of a file, so that one that was refused is tried again.
 MATTERS: Final = ("charset", "csv", "format", "member", "sheet", "timezone", *OF_SHAPES)
@@ -60,7 +61,14 @@ class Setup:
         return next((kind for end, kind in ENDINGS.items() if name.lower().endswith(end)), "")
 
     def work(
-        self, file: Found, begin: Place, *, now: float, growing: bool = False, whole: bool = True
+        self,
+        file: Found,
+        begin: Place,
+        *,
+        now: float,
+        growing: bool = False,
+        whole: bool = True,
+        prints: Prints | None = None,
     ) -> Work:
         """Return what is to be read of a file.
 
@@ -78,6 +86,7 @@ class Setup:
             now=now,
             growing=growing,
             whole=whole,
+            prints=prints,
         )
 
     def below(self, folder: Path) -> Sequence[Pattern]:

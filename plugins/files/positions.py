@@ -1,16 +1,15 @@
 """How far files were read that grow, and which file is which after they were renamed."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from .listing import Found, found_at
 from .opening import GZIP, as_documents, opened, unzipped
-
-PRINT: Final = 1024  # bytes at the beginning and before the position that tell one file from others
+from .prints import PRINT, Prints, hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def is_told(each: Any) -> bool:
     return isinstance(each, list | tuple) and len(each) == 7 and isinstance(each[2], int)
 
 
-def prints(stream: BinaryIO, place: int) -> tuple[str, str]:
+def prints(stream: BinaryIO, place: int) -> Prints:
     """Return the hashes of how a file begins, and of what lies before a place in it.
 
     Raises:
@@ -65,29 +64,10 @@ def prints(stream: BinaryIO, place: int) -> tuple[str, str]:
     return hashed(head), hashed(stream.read(place - begin))
 
 
-def hashed(data: bytes) -> str:
-    """Return a short hash."""
-    return blake2b(data, digest_size=8).hexdigest()
-
-
 def is_packed(file: BinaryIO) -> bool:
     """Say whether a file begins as gzip does."""
     file.seek(0)
     return file.read(len(GZIP)) == GZIP
-
-
-def position_in(file: Found, path: str, place: int) -> Position:
-    """Return the position at a place of a file; may block.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with as_documents(), opened(file.path) as raw:
-        packed = is_packed(raw)
-        head, tail = prints(unzipped(raw) if packed else raw, place)
-        size = os.fstat(raw.fileno()).st_size
-    look = file.look.hex() if packed or place == size == file.size else ""
-    return Position(path, file.inode, place, head, tail, look)
 
 
 def goes_on(file: Found, position: Position) -> bool:
@@ -105,38 +85,52 @@ def goes_on(file: Found, position: Position) -> bool:
     return found == (position.head, position.tail)
 
 
-@dataclass(slots=True)
 class Matching:
     """Finds the position of each file; may block.
 
+    Args:
+        positions: All that are known.
+
     Attributes:
-        left: Positions whose files were not found.
         pairs: Files and their positions; None: it is new.
     """
 
-    left: list[Position]
-    pairs: list[tuple[Found, Position | None]]
+    def __init__(self, positions: Iterable[Position]) -> None:
+        self.pairs: list[tuple[Found, Position | None]] = []
+        self._left = {id(each): each for each in positions}
 
-    @classmethod
-    def of(cls, files: Sequence[Found], positions: Iterable[Position]) -> "Matching":
-        """Match files with positions: by name and number, by number, by name, by content."""
-        matching = cls(list(positions), [])
-        rest = list(files)
-        for same in (is_same, has_same_number, has_same_name):
-            rest = [file for file in rest if not matching.take(file, same)]
-        heads: dict[int, set[str]] = {}
-        for each in matching.left:
-            heads.setdefault(min(each.place, PRINT), set()).add(each.head)
-        for file in rest:
-            if not (heads and begins_like(file, heads) and matching.take(file, any_other)):
-                matching.pairs.append((file, None))
-        return matching
+    @property
+    def left(self) -> list[Position]:
+        """The positions whose files were not found."""
+        return list(self._left.values())
 
-    def take(self, file: Found, same: Any) -> bool:
-        """Note the position of a file, if one fits that is the same in some way."""
+    def match(self, files: Sequence[Found]) -> None:
+        """Match files with positions: by number and name, by number, by name, by content."""
+        numbers: dict[int, list[Position]] = defaultdict(list)
+        names: dict[str, list[Position]] = defaultdict(list)
         for each in self.left:
-            if same(file, each) and goes_on(file, each):
-                self.left.remove(each)
+            numbers[each.inode].append(each)
+            names[each.path].append(each)
+        rest = list(files)
+        ways: Sequence[Callable[[Found], Iterable[Position]]] = (
+            lambda file: [each for each in numbers[file.inode] if each.path == str(file.path)],
+            lambda file: numbers[file.inode],
+            lambda file: names[str(file.path)],
+        )
+        for candidates in ways:
+            rest = [file for file in rest if not self._take(file, candidates(file))]
+        heads: dict[int, set[str]] = defaultdict(set)
+        for each in self.left:
+            heads[min(each.place, PRINT)].add(each.head)
+        for file in rest:
+            if not (heads and begins_like(file, heads) and self._take(file, self.left)):
+                self.pairs.append((file, None))
+
+    def _take(self, file: Found, candidates: Iterable[Position]) -> bool:
+        """Note the position of a file, if it goes on behind one of some."""
+        for each in candidates:
+            if id(each) in self._left and goes_on(file, each):
+                del self._left[id(each)]
                 self.pairs.append((file, each))
                 return True
         return False
@@ -144,34 +138,14 @@ class Matching:
     def look_beside(self) -> None:
         """Look for files that have gone, under other names in the same folder."""
         taken = {file.path for file, _ in self.pairs}
-        for each in list(self.left):
+        for each in self.left:
             for file in beside(Path(each.path)):
-                if file.path not in taken and self.take(file, lambda _, p, each=each: p is each):
+                if file.path not in taken and self._take(file, [each]):
                     taken.add(file.path)
                     break
 
 
-def is_same(file: Found, position: Position) -> bool:
-    """Say whether name and number are those of a position."""
-    return has_same_number(file, position) and has_same_name(file, position)
-
-
-def has_same_number(file: Found, position: Position) -> bool:
-    """Say whether the number in the file system is that of a position."""
-    return file.inode == position.inode
-
-
-def has_same_name(file: Found, position: Position) -> bool:
-    """Say whether the name is that of a position."""
-    return str(file.path) == position.path
-
-
-def any_other(_file: Found, _position: Position) -> bool:
-    """Say that only the content matters."""
-    return True
-
-
-def begins_like(file: Found, heads: dict[int, set[str]]) -> bool:
+def begins_like(file: Found, heads: Mapping[int, set[str]]) -> bool:
     """Say whether a file begins like one of some positions; may block."""
     try:
         with as_documents(), opened(file.path) as raw:

@@ -215,6 +215,31 @@ async def test_a_run_that_is_cut_off_goes_on_where_it_was(runs: FilesRuns) -> No
     assert await runs.values() == list(range(read, 20_000))
 
 
+async def test_a_file_that_is_cut_and_grows_while_it_is_read_loses_nothing(
+    runs: FilesRuns,
+) -> None:
+    """What stands at a position, and before it, is of another file a moment later."""
+    runs.params["path"] = f"{runs.folder}/log*"
+
+    def text(begin: int, size: int) -> str:
+        numbers = range(begin, begin + size)
+        return "time,kwh\n" + "".join(f"2026-07-01T00:00:{at % 60:02}Z,{at}\n" for at in numbers)
+
+    (runs.folder / "log.csv").write_text(text(0, 20_000))
+    found: list[float] = []
+    async with aclosing(results(files.run, ctx=runs.ctx, **runs.params)) as given:
+        first = await anext(given)
+        copied_and_cut(runs.folder)
+        (runs.folder / "log.csv").write_text(text(20_000, 25_000))
+        async for each in given:
+            found += [value for _, _, value in each["readings"]]
+            runs.remember(each)
+    found += [value for _, _, value in first["readings"]]
+
+    found += [*await runs.values(), *await runs.values()]
+    assert set(found) == set(range(45_000))
+
+
 async def test_a_position_waits_for_the_first_usable_reading(runs: FilesRuns) -> None:
     """With wrong params nothing is passed; mended, they read all of it."""
     (runs.folder / "log.csv").write_text("time,kwh\n01.07.2026 02:00,5\n")

@@ -169,7 +169,7 @@ async def test_a_file_without_lines_is_bounded_too(
     runs: FilesRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be something else that is called .csv."""
-    monkeypatch.setattr("ingestd.plugins.files.batches.LONGEST_LINE", 100_000)
+    monkeypatch.setattr("ingestd.plugins.files.bylines.LONGEST_LINE", 100_000)
     (runs.folder / "a.csv").write_bytes(b"x" * 400_000)
 
     assert await runs.run() == []
