@@ -221,6 +221,28 @@ async def test_readings_that_need_too_much_memory_are_refused() -> None:
     assert (reply.status, "send fewer" in reply.text) == (413, True)
 
 
+@pytest.mark.parametrize(("count", "status"), [(25_000, 204), (30_000, 413)])
+async def test_one_series_is_bounded_too(push: Push, count: int, status: int) -> None:
+    """Its samples are objects at the same time, which take many times the memory."""
+    one = field(2, sample(1.0, TIME_MS))
+    body = series_1(UP, *[one] * count)
+
+    reply = await write(push, body)
+
+    assert (reply.status, len(push.readings)) == (status, count if status == 204 else 0)
+
+
+async def test_no_more_series_are_looked_at_than_could_have_a_sample() -> None:
+    """Nothing takes two bytes on the wire, and looking at it takes its time."""
+    async with pushing(max_body=2000, max_waiting_bytes=2000) as push:
+        replies = [
+            await push.post(PATH, data=snappy(field(1, b"") * count), headers=FIRST)
+            for count in (20, 21)
+        ]
+
+    assert [reply.status for reply in replies] == [204, 413]
+
+
 async def test_what_may_be_taken_later_is_503() -> None:
     """Prometheus throws away what is answered with any 4xx, 429 included."""
     body = snappy(series_1(UP, field(2, sample(1.0, TIME_MS))))

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from .extras import Extra
 from .histograms import LE, cumulative
 from .message import (
+    READING_BYTES,
     FormatError,
     Found,
     MediaTypeError,
@@ -24,6 +25,7 @@ PROTOBUF: Final = "application/x-protobuf"
 FIRST: Final = "prometheus.WriteRequest"
 SECOND: Final = "io.prometheus.write.v2.Request"
 MILLISECONDS: Final = 1e3
+MOST_OF_A_SERIES: Final = 512 * 1024  # bytes: 25,000 samples
 SAMPLES: Final = "Samples"
 HISTOGRAMS: Final = "Histograms"
 
@@ -50,8 +52,8 @@ def remote_write() -> Callable[[Message], Found]:
         which = proto_in(message)
         body = unpacked(message.document, most_bytes=message.most_bytes)
         if which == FIRST:
-            return found_in(first(body, known_1), message)
-        return found_in(second(body, known_2), message)
+            return found_in(first(body, known_1, message), message)
+        return found_in(second(body, known_2, message), message)
 
     return find
 
@@ -109,19 +111,37 @@ def parsed(kind: Any, body: bytes) -> Any:
     return message
 
 
-def first(body: bytes, known: KnownSeries) -> Iterator[Told]:
+def first(body: bytes, known: KnownSeries, message: Message) -> Iterator[Told]:
     """Yield what a request of version 1 tells.
 
     Raises:
         FormatError: It is none.
+        TooLargeError: It would take too much memory.
     """
     kinds = version_1()
     request = parsed(kinds["WriteRequest"], body)
     if body and not request.timeseries and not request.metadata:
         raise FormatError(f"expected a {FIRST}, got a body without any series")
     labels = partial(labels_in, kinds["Label"])
-    for each in request.timeseries:
+    for each in series_in(request, kinds, message):
         yield Told(known.of(tuple(each.labels), labels), each.samples, each.histograms)
+
+
+def series_in(request: Any, kinds: Mapping[str, Any], message: Message) -> Iterator[Any]:
+    """Yield what is told of each series.
+
+    Raises:
+        FormatError: One is none.
+        TooLargeError: There are more than could have a reading, or one is too large.
+    """
+    most = message.most_held // READING_BYTES
+    if len(request.timeseries) > most:
+        raise TooLargeError(f"expected at most {most} series; send fewer at once")
+    for data in request.timeseries:
+        if len(data) > MOST_OF_A_SERIES:
+            wanted = f"at most {MOST_OF_A_SERIES} bytes of one series"
+            raise TooLargeError(f"expected {wanted}, got {len(data)}; send fewer samples at once")
+        yield parsed(kinds["TimeSeries"], data)
 
 
 def labels_in(kind: Any, sent: Sequence[bytes]) -> Iterator[Label]:
@@ -135,17 +155,19 @@ def labels_in(kind: Any, sent: Sequence[bytes]) -> Iterator[Label]:
         yield label.name, label.value
 
 
-def second(body: bytes, known: KnownSeries) -> Iterator[Told]:
+def second(body: bytes, known: KnownSeries, message: Message) -> Iterator[Told]:
     """Yield what a request of version 2 tells.
 
     Raises:
         FormatError: It is none.
+        TooLargeError: It would take too much memory.
     """
-    request = parsed(version_2()["Request"], body)
+    kinds = version_2()
+    request = parsed(kinds["Request"], body)
     symbols = list(request.symbols)
     if body and not symbols:
         raise FormatError(f"expected a {SECOND}, got a body without any symbols")
-    for each in request.timeseries:
+    for each in series_in(request, kinds, message):
         try:
             texts = tuple(symbols[at] for at in each.labels_refs)
         except IndexError:
