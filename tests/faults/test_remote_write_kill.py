@@ -52,7 +52,11 @@ def test_kills_lose_nothing_that_prometheus_sends(daemon: DaemonProcess, tmp_pat
             time.sleep(chance.uniform(0, LONGEST))
         daemon.start()
         expected = samples_of(sender)
-        eventually(lambda: missing(expected, samples_in(store)) == {}, what="nothing missing")
+        try:
+            eventually(lambda: missing(expected, samples_in(store)) == {}, what="nothing missing")
+        except pytest.fail.Exception:
+            print(missing(expected, samples_in(store)), sender.log)  # noqa: T201 -- who lost it
+            raise
         daemon.assert_balanced()
         assert daemon.stop() == 0
         stored, everything = samples_in(store), samples_of(sender)

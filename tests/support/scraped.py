@@ -75,6 +75,9 @@ def meters() -> Iterator[Meters]:
 def writing_prometheus(folder: Path, *, target: str, to: str, key: str) -> RealServer:
     """Return a Prometheus that reads a target ten times a second, not started.
 
+    It keeps to one connection: where it changes their number, it gives what waits in the former
+    ones a minute, and throws the rest away.
+
     Args:
         folder: An empty folder.
         target: The ``host:port`` to scrape, as the job ``meters``.
@@ -93,7 +96,11 @@ remote_write:
     authorization: {{credentials: "{key}"}}
     metadata_config: {{send_interval: 1s}}
     queue_config:
-      {{min_backoff: 30ms, max_backoff: 100ms, batch_send_deadline: 50ms, max_samples_per_send: 40}}
+      max_shards: 1
+      min_backoff: 30ms
+      max_backoff: 100ms
+      batch_send_deadline: 50ms
+      max_samples_per_send: 40
 """,
     )
 
