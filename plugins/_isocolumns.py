@@ -20,6 +20,19 @@ _PACKED: Final = 6  # bytes of a time in MessagePack: two that say so, and a num
 _PACKER: Final = msgspec.msgpack.Encoder()
 
 
+def unix_second(text: str) -> float | None:
+    """Return the time that a text means in Unix seconds, if it is written as most single ones are.
+
+    That is `2026-07-01T12:30:15Z`. None: it is written in another way, or is no time.
+    """
+    if len(text) != _BARE + 1 or text[_BARE] != "Z":
+        return None
+    try:
+        return msgspec.convert(text, datetime).timestamp()
+    except msgspec.ValidationError:
+        return None
+
+
 def alike(texts: Sequence[str]) -> bool:
     """Say whether all texts are written as most times are, and in one way.
 

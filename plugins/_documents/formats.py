@@ -78,6 +78,11 @@ class Format:
             for name, each in unpacked(data, most_bytes=most_bytes, choose=self.chosen)
         )
 
+    @property
+    def quick(self) -> bool:
+        """Whether what begins like an object of JSON, and is one in UTF-8, is the document."""
+        return self.name in MAYBE_JSON and self.charset is None
+
     def chosen(self, names: Sequence[str]) -> Sequence[str]:
         """Return which of the files in a zip are documents, by their names.
 

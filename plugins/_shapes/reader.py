@@ -6,13 +6,14 @@ from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from ingestd.plugins._documents import Headed, Listed
-from ingestd.plugins._isotimes import iso_time
+from ingestd.plugins._isocolumns import unix_second
 from ingestd.plugins._readings import Reading, by_turns
 from ingestd.plugins._times import Notation
 
 from .layouts import Layout, one_by_one
 from .plus import later
 from .records import EVERYTHING, Node, Records, look
+from .single import reader_of_fields
 from .together import Plan
 
 Find = Callable[[Any], Any]
@@ -89,6 +90,11 @@ class Reader:
             )
 
     @property
+    def takes_documents(self) -> bool:
+        """Whether a document is a record itself, and not a node, unless it is a list of them."""
+        return self.records is None and not self.scoped
+
+    @property
     def steps(self) -> tuple[str, ...] | None:
         """The names on the path to records that can be read one by one; None: they cannot."""
         if self.scoped or self.layout is not one_by_one:
@@ -106,10 +112,7 @@ class Reader:
 
     def compiled(self) -> Callable[[Sequence[Any], Any], Sequence[Reading]]:
         """Return ``readings``, prepared to be called often."""
-        moment, fixed, time_of, values = self._moment(), self._fixed_tags(), self.time, self.values
-        plus = self.plus
-        alike: tuple[Any, ...] = (fixed,) if fixed else ()
-        vary = [(name, fill) for name, fill in self.tags if not isinstance(fill, str)]
+        moment, one = self._moment(), self.compiled_for_one()
         plan = None if self.tags else self.plan
         iso = self.notation.time_format in ISO
 
@@ -118,22 +121,35 @@ class Reader:
                 together = plan.read(records, moment=moment, iso=iso, now=now)
                 if together is not None:
                     return by_turns(together)
-            time, rest = now, alike
-            found: list[Reading] = []
-            for record in records:
-                if time_of:
-                    time = moment(time_of(record))
-                if plus:
-                    time = later(time, plus(record))
-                if vary:
-                    tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
-                    rest = (tags,) if tags else ()
-                for series, value, number in values:
-                    name = series if isinstance(series, str) else series(record)
-                    found.append((time, name, number(value(record)), *rest))
-            return found
+            return [reading for record in records for reading in one(record, now)]
 
         return read
+
+    def compiled_for_one(self) -> Callable[[Any, Any], list[Reading]]:
+        """Return what gives the readings of one record, prepared to be called often."""
+        moment, fixed, time_of, values = self._moment(), self._fixed_tags(), self.time, self.values
+        plus, alike = self.plus, (fixed,) if fixed else ()
+        vary = [(name, fill) for name, fill in self.tags if not isinstance(fill, str)]
+
+        def read(record: Any, now: Any) -> list[Reading]:
+            time, rest = moment(time_of(record)) if time_of else now, alike
+            if plus:
+                time = later(time, plus(record))
+            if vary:
+                tags = fixed | {name: text for name, fill in vary if (text := fill(record))}
+                rest = (tags,) if tags else ()
+            return [
+                (
+                    time,
+                    series if isinstance(series, str) else series(record),
+                    number(value(record)),
+                    *rest,
+                )
+                for series, value, number in values
+            ]
+
+        fields = None if plus or vary or self.plan is None else self.plan.fixed
+        return read if fields is None else reader_of_fields(fields, moment, alike, otherwise=read)
 
     def _fixed_tags(self) -> dict[str, str]:
         return {name: text for name, text in self.tags if isinstance(text, str) and text}
@@ -144,11 +160,8 @@ class Reader:
         iso = self.notation.time_format in ISO
 
         def moment(told: Any) -> Any:
-            if iso and type(told) is str and told[-1:] == "Z" and told[4:5] == "-":
-                try:  # most are written like this, and are read without asking further
-                    return iso_time(told).timestamp()
-                except ValueError:
-                    pass
+            if iso and type(told) is str and (found := unix_second(told)) is not None:
+                return found  # most are written like this, and are read without asking further
             if isinstance(told, datetime):  # the format has read it already
                 return told.timestamp() if told.tzinfo else placed(told)
             return read(told)

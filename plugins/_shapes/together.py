@@ -15,6 +15,7 @@ from ingestd.plugins._readings import Readings
 
 from .lookups import Lookup
 from .numbers import is_quick, plain_numbers
+from .single import Fields
 from .templates import Template
 
 NUMBERS: Final = ({float}, {int}, {float, int})
@@ -112,6 +113,16 @@ class Plan:
                 return None
             found.append(Readings(times, names, each.numbers(fields[each.value])))
         return found
+
+    @property
+    def fixed(self) -> Fields | None:
+        """Where the parts are, if the names of all series are fixed; else None."""
+        values = [
+            (each.series, each.value, each.number, each.quick)
+            for each in self.values
+            if isinstance(each.series, str)
+        ]
+        return Fields(self.time, values) if len(values) == len(self.values) else None
 
     @property
     def fields(self) -> list[str]:

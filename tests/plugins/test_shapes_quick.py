@@ -159,8 +159,12 @@ def test_many_records_are_read_as_one_by_one(options: dict[str, Any], records: l
     together = reader.readings(records, now=7)
 
     assert reader.plan is not None
-    one_by_one = replace(reader, plan=None).readings(records, now=7)
-    assert repr(in_floats(together)) == repr(in_floats(one_by_one))
+    slowly = replace(reader, plan=None)
+    assert repr(in_floats(together)) == repr(in_floats(slowly.readings(records, now=7)))
+    one, one_slowly = reader.compiled_for_one(), slowly.compiled_for_one()
+    assert [repr(one(each, 7)) for each in records] == [
+        repr(one_slowly(each, 7)) for each in records
+    ]
 
 
 def in_floats(readings: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
