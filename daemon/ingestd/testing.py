@@ -45,9 +45,13 @@ from ingestd.model import StoredPoint
 
 
 async def _called(file: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Call the ``run`` of a file here, without a process of its own."""
-    found: Mapping[str, Any] = runpy.run_path(file)["run"](**arguments)
-    return found
+    """Call the ``run`` of a file in a thread, without a process of its own."""
+
+    def call() -> Mapping[str, Any]:
+        found: Mapping[str, Any] = runpy.run_path(file)["run"](**arguments)
+        return found
+
+    return await asyncio.to_thread(call)
 
 
 class TestContext(Context):

@@ -164,10 +164,10 @@ class Answering:
                 found = await asyncio.get_running_loop().run_in_executor(self.pool, read)
             else:
                 found = read()
-        if not known:
-            self.rate.check()
-        if found.pending is not None:
-            found = await self._decoded(found.pending)
+            if not known:
+                self.rate.check()
+            if found.pending is not None:
+                found = await self._decoded(found.pending)
         if found.readings:
             await self.inbox.put(found.readings, size_bytes=found.size_bytes)
         if found.rejected:
@@ -180,10 +180,15 @@ class Answering:
         Raises:
             DecodeError: It fails: not by the sender's fault, who may send again once it is mended.
             FormatError: It gives no readings.
+            BusyError: It gets no turn, or does not end, as long as the sender waits.
         """
         try:
-            given = await self.ctx.call(pending.file, **pending.arguments)
+            async with asyncio.timeout(self.inbox.within) as patience:
+                given = await self.ctx.call(pending.file, **pending.arguments)
         except Exception as error:  # border: whatever the file does, the others go on
+            if patience.expired():
+                waited = f"{self.inbox.within:g} s"
+                raise BusyError(f"{pending.file} has not decoded within {waited}") from None
             text = f"decode: {pending.file}: {type(error).__name__}: {error!s:.200}"
             raise DecodeError(text) from error
         return pending.finish(given["readings"])

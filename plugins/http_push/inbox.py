@@ -48,7 +48,7 @@ class Inbox:
     """
 
     def __init__(self, *, most: int, most_bytes: int, within: float) -> None:
-        self._most, self.most_bytes, self._within = most, most_bytes, within
+        self._most, self.most_bytes, self.within = most, most_bytes, within
         self._waiting: dict[Delivery, None] = {}
         self._held: set[Delivery] = set()
         self._held_bytes = 0
@@ -82,10 +82,10 @@ class Inbox:
         self._held_bytes += size_bytes
         self._something.set()
         try:
-            async with asyncio.timeout(self._within):
+            async with asyncio.timeout(self.within):
                 await asyncio.shield(delivery.safe)
         except TimeoutError:
-            raise BusyError(f"the readings are not safe within {self._within:g} s") from None
+            raise BusyError(f"the readings are not safe within {self.within:g} s") from None
         finally:
             # Unless it is on its way already, its sender waits for it no more.
             if delivery in self._waiting:

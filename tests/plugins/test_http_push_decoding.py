@@ -1,6 +1,7 @@
 """Payloads that no network has decoded: our decoders, BMON's units, and files of the operator."""
 
 import json
+import os
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -196,6 +197,22 @@ async def test_a_file_decodes_by_device(decoder: Path) -> None:
         (AT - 120, f"{EUI}_wet_2", 21.0),
         (AT, f"{EUI}_level", 1.0),
     ]
+
+
+async def test_a_sender_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """A file that hangs, or gets no turn, is a reason to come again."""
+    reading, writing = os.pipe()
+    decoder = tmp_path / "soil.py"
+    decoder.write_text(f"import os\n\n\ndef run(**_):\n    os.read({reading}, 1)\n")
+    async with (
+        context() as ctx,
+        pushing(ctx, formats="things", decode={"*": str(decoder)}, answer_within="100ms") as push,
+    ):
+        reply = await push.post("/uplinks", json=uplink("soil-7", "2a02"))
+        os.write(writing, b"x")  # lets it go
+
+    assert (reply.status, "within 0.1 s" in reply.text) == (503, True)
+    os.close(writing)
 
 
 @pytest.mark.slow(5)  # a daemon starts, and two worker processes in it
