@@ -83,9 +83,10 @@ async def received(
             yield {"readings": [], "subscribed": told}
         batch = await link.batch(linger=linger, within=GLANCE)
         if batch:
-            readings = routes.readings(batch)
-            yield {"readings": readings, **routes.ready.state()}
-            await ctx.settled()
+            readings, described = routes.readings(batch), routes.ready.state()
+            yield {"readings": readings, **described}
+            # What comes of a topic that was described cannot be read without that after a kill.
+            await (ctx.committed() if described else ctx.settled())
             link.finish(batch)
         if routes.ready:
             attend(ctx, link, routes)

@@ -1,5 +1,6 @@
 """Ready routes of the mqtt plugin against a real broker, set up as a user would: by one word."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from ingestd.testing import context
+from tests.support.deadline import WITHIN
 from tests.support.mqttplugin import publish_each, running
 from tests.support.readyroutes import SAMPLES, ZONE, told
 from tests.support.servers import RealServer, mosquitto
@@ -67,6 +69,26 @@ async def test_what_was_published_while_away_has_its_name_and_unit(
 
     assert (series, value) == ("A_T_celsius", 21.5)
     assert set(state["described"]) == {CONFIG[0]}
+
+
+async def test_a_topic_is_asked_for_once_its_description_is_on_disk(broker: RealServer) -> None:
+    """Or else a kill in between would leave values that nothing describes at the broker."""
+    writing, on_disk = asyncio.Event(), asyncio.Event()
+
+    async def committed() -> bool:
+        writing.set()
+        return await on_disk.wait()
+
+    async with context() as ctx:
+        ctx.committed = committed  # type: ignore[method-assign]  # a disk that takes its time
+        async with running(ctx, **homeassistant(broker)) as plugin:
+            await publish_each(broker.url, [CONFIG], retain=True)
+            await asyncio.wait_for(writing.wait(), WITHIN)
+            before = plugin.state["subscribed"]
+            on_disk.set()
+            await plugin.follows(["a/t"])
+
+    assert "a/t" not in before
 
 
 async def test_devices_may_come_and_go(broker: RealServer) -> None:
