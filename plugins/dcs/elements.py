@@ -99,7 +99,7 @@ class Reader:
             keys = self._spelling(elements[0])
             told = list(map(itemgetter(keys[0]), elements))
             if alike(told):
-                return self._chunk(elements, unix_seconds(told), keys)
+                return self._chunk(elements, list(map(float, unix_seconds(told))), keys)
             # A time without a zone cannot be subtracted from one that has one.
             times = [(iso_time(each) - EPOCH).total_seconds() for each in told]
             return self._chunk(elements, times, keys)

@@ -180,22 +180,21 @@ def stations_in(stations: Any) -> tuple[Station, ...]:
         return ()
     if not isinstance(stations, Mapping):
         raise ValueError(  # noqa: TRY004 -- a wrong option, not a wrong call
-            "weather.stations: expected names and what each station sends as its PASSKEY"
+            "weather.stations: expected names and the `passkey` that each station sends"
         )
     return tuple(station_in(str(name), given) for name, given in stations.items())
 
 
 def station_in(name: str, given: Any) -> Station:
-    """Read one entry: a PASSKEY, or ``id`` and ``password``.
+    """Read one entry: ``passkey``, or ``id`` and ``password``.
 
     Raises:
         ValueError: It is neither.
     """
-    if isinstance(given, str | int) and not isinstance(given, bool) and str(given):
-        return Station(name, {"PASSKEY": str(given)})
-    if isinstance(given, Mapping) and set(given) == {"id", "password"} and all(given.values()):
-        return Station(name, {"ID": str(given["id"]), "PASSWORD": str(given["password"])})
-    raise ValueError(f"weather.stations.{name}: expected a PASSKEY, or `id` and `password`")
+    for names in (("passkey",), ("id", "password")):
+        if isinstance(given, Mapping) and set(given) == {*names} and all(given.values()):
+            return Station(name, {each.upper(): str(given[each]) for each in names})
+    raise ValueError(f"weather.stations.{name}: expected `passkey`, or `id` and `password`")
 
 
 def weather_of(weather: Any, keys: Keys) -> Weather:

@@ -14,11 +14,13 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
     "dcs": {"url": "https://dcs.example/", "username": "u", "password": "p"},
     "ecobee": {"api_key": "a", "code": "b"},
     "enphase": {"api_key": "a", "client_id": "b", "client_secret": "c", "systems": [1]},
+    "files": {"path": "/exports/*.csv", "time": "t", "series": "s", "value": "v"},
     "http_json": {"url": "http://h/x", "series": "s", "value": "v"},
     "http_push": {"path": "/push", "store_keys": ["k"]},
     "modbus": {"host": "h", "registers": [{"address": 1, "series": "s"}]},
     "mqtt": {"url": "mqtt://h", "topics": ["a/#"], "series": "s", "value": "v"},
     "okofen": {"url": "http://h:4321", "password": "p", "timezone": "Europe/Vienna"},
+    "sql": {"file": "/trends.db", "table": "t", "time": "at", "series": "s", "value": "v"},
     "system": {},
 }
 BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
@@ -28,6 +30,8 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("dcs", {"period": "fortnight"}, ["period: "]),
     ("ecobee", {"columns": ["nonsense"], "lookback": "x"}, ["columns: ", "lookback: "]),
     ("enphase", {"systems": "one", "telemetry": ["x"]}, ["systems: ", "telemetry: "]),
+    ("files", {"path": [], "settle": "soon"}, ["path: ", "settle: "]),
+    ("files", {"after": "burn", "csv": {"skip": -1}}, ["after: ", "csv.skip: "]),
     ("http_json", {"url": "example.net/x"}, ["url: expected http"]),
     ("http_json", {"url": ["http://h"]}, ["url: expected a text, got a list"]),
     ("http_json", {"records": "a[", "timezone": "Mars/Base"}, ["timezone: ", "records: "]),
@@ -48,6 +52,8 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("mqtt", {"topics": ["a/#/b", "a", {"filter": "c", "valu": "x"}]}, ["topics: ", "topics: "]),
     ("mqtt", {"timezone": "Mars/Base", "protocol": "4"}, ["timezone: ", "protocol: "]),
     ("okofen", {"timezone": "Mars/Base", "fields": "x"}, ["fields: ", "timezone: "]),
+    ("sql", {"file": None, "url": "oracle://h/d"}, ["url: "]),
+    ("sql", {"query": "SELECT 1", "overlap": "1 h"}, ["table, query: ", "overlap: "]),
     ("system", {"parts": ["memmory"]}, ["parts: "]),
 ]
 # Several mistakes in one option, each of which is told.
@@ -150,7 +156,7 @@ def test_every_shipped_plugin_has_a_check() -> None:
 @pytest.mark.parametrize("plugin", GOOD)
 def test_good_params_are_let_through(plugin: str) -> None:
     """So are those that are missing: whether they are required is told elsewhere."""
-    assert problems(plugin, GOOD[plugin]) == []
+    assert [each for each in problems(plugin, GOOD[plugin]) if not each.startswith("note: ")] == []
     assert [each for each in problems(plugin, {}) if "Error" in each] == []
 
 

@@ -55,7 +55,7 @@ UNDERGROUND: Final = {
     "rtfreq": "5",
 }
 STATIONS: Final = {
-    "garden": PASSKEY,
+    "garden": {"passkey": PASSKEY},
     "roof": {"id": "KXXTEST7", "password": "hush-hush"},
 }
 
@@ -241,8 +241,8 @@ async def test_no_secret_of_a_station_is_told(stations: Push) -> None:
         ({"station": {}}, "weather: expected only stations and units"),
         ({"units": "si"}, "weather.units: expected sent or metric, got 'si'"),
         ({"stations": [PASSKEY]}, "weather.stations: expected names"),
-        ({"stations": {"garden": None}}, "weather.stations.garden: expected a PASSKEY"),
-        ({"stations": {"roof": {"id": "x"}}}, "weather.stations.roof: expected a PASSKEY"),
+        ({"stations": {"garden": PASSKEY}}, "weather.stations.garden: expected `passkey`"),
+        ({"stations": {"roof": {"id": "x"}}}, "weather.stations.roof: expected `passkey`"),
     ],
 )
 def test_options_are_checked(weather: Any, expected: str) -> None:

@@ -12,7 +12,7 @@ from ingestd.redaction import find_secrets, in_url, looks_secret
 SECRET_NAMES = """
     password PASSWD db_password clientSecret token access_token api_key apikey X-Api-Key APIKey key
     authorization Authorization credential private_key cookie Set-Cookie storeKey DCS_PASSWORD
-    passphrase pwd
+    passphrase pwd passkey PASSKEY pass_key
     application_key mqtt_pass admin_pw user_pwd psk pin jwt session_id sessionid wifi_psk wifiPSK
     device_pin sig signature auth mqttPassword APP_KEY appkey bearer_token cookies access-token
     api_keys store_keys session accessTokens user_secret smtp.password
@@ -94,43 +94,57 @@ SECRET_PARAMS: Final = """
     ecobee.refresh_token ecobee.tokens enphase.api_key enphase.client_secret enphase.code
     enphase.refresh_token enphase.tokens http_json.auth http_json.tokens http_push.store_keys
     mqtt.password
-    okofen.password
+    okofen.password sql.password
 """
 HARMLESS_PARAMS: Final = """
     ambientweather.stations ambientweather.fields ambientweather.lookback ambientweather.pause
-    ambientweather.url ambientweather.newest dcs.url dcs.api dcs.username dcs.registers
-    dcs.max_window dcs.since dcs.period dcs.values dcs.calibrated dcs.interpolated dcs.skip
-    dcs.local_time dcs.decimal_places dcs.series dcs.tags dcs.status dcs.revisit
-    dcs.revisit_full dcs.full dcs.again dcs.names dcs.only dcs.renamed dcs.source
-    ecobee.thermostats ecobee.columns ecobee.sensors
-    ecobee.lookback ecobee.overlap ecobee.url ecobee.newest ecobee.revisions ecobee.changed
-    ecobee.names enphase.client_id enphase.systems enphase.redirect_uri enphase.telemetry
-    enphase.lookback enphase.overlap enphase.pause enphase.url enphase.newest http_json.url
-    http_json.method http_json.headers http_json.query http_json.body http_json.paging
-    http_json.max_pages http_json.max_bytes http_json.records http_json.time
+    ambientweather.url ambientweather.newest
+    dcs.url dcs.api dcs.username dcs.registers dcs.max_window dcs.since dcs.period dcs.values
+    dcs.calibrated dcs.interpolated dcs.skip dcs.local_time dcs.decimal_places dcs.series
+    dcs.tags dcs.status dcs.revisit dcs.revisit_full dcs.full dcs.again dcs.names dcs.only
+    dcs.renamed dcs.source
+    ecobee.thermostats ecobee.columns ecobee.sensors ecobee.lookback ecobee.overlap ecobee.url
+    ecobee.newest ecobee.revisions ecobee.changed ecobee.names
+    enphase.client_id enphase.systems enphase.redirect_uri enphase.telemetry enphase.lookback
+    enphase.overlap enphase.pause enphase.url enphase.newest
+    files.after files.charset files.csv files.decimal files.earlier files.fields files.follow
+    files.format files.ignore files.layout files.max_bytes files.member files.move_to
+    files.nothing files.path files.positions files.read files.reading files.records
+    files.refused files.series files.settle files.shape files.sheet files.tags files.time
+    files.time_format files.time_plus files.timezone files.units files.value files.values
+    files.words
+    http_json.url http_json.method http_json.headers http_json.query http_json.body
+    http_json.paging http_json.max_pages http_json.max_bytes http_json.records http_json.time
     http_json.time_format http_json.timezone http_json.series http_json.value http_json.values
     http_json.tags http_json.since_param http_json.until_param http_json.since_format
     http_json.overlap http_json.lookback http_json.order http_json.newest http_json.charset
-    http_json.hold http_json.revisit http_json.member
-    http_json.csv http_json.decimal http_json.fields http_json.format http_json.layout
-    http_json.nothing http_json.patience http_json.since_timezone http_json.span http_json.units
-    http_json.words http_json.ahead http_json.time_plus http_json.error mqtt.time_plus
-    http_push.routes http_push.timezone mqtt.charset mqtt.csv mqtt.fields
-    mqtt.format mqtt.layout mqtt.records mqtt.member http_push.listen
-    http_push.path http_push.tls http_push.formats http_push.replies http_push.max_body
-    http_push.max_waiting http_push.max_waiting_bytes http_push.rate http_push.answer_within
-    http_push.read_within modbus.devices modbus.host modbus.port modbus.framing modbus.serial
-    modbus.baudrate modbus.parity modbus.stopbits modbus.unit modbus.registers modbus.word_order
+    http_json.hold http_json.revisit http_json.member http_json.csv http_json.decimal
+    http_json.fields http_json.format http_json.layout http_json.nothing http_json.patience
+    http_json.since_timezone http_json.span http_json.units http_json.words http_json.ahead
+    http_json.time_plus http_json.error
+    http_push.routes http_push.timezone http_push.listen http_push.path http_push.tls
+    http_push.formats http_push.replies http_push.max_body http_push.max_waiting
+    http_push.max_waiting_bytes http_push.rate http_push.answer_within http_push.read_within
+    http_push.decode http_push.otlp http_push.weather
+    modbus.devices modbus.host modbus.port modbus.framing modbus.serial modbus.baudrate
+    modbus.parity modbus.stopbits modbus.unit modbus.registers modbus.word_order
     modbus.byte_order modbus.nothing modbus.max_gap modbus.max_registers modbus.request_timeout
-    modbus.retries
-    mqtt.url mqtt.topics mqtt.username mqtt.ca_file mqtt.cert_file mqtt.key_file mqtt.insecure
-    mqtt.protocol mqtt.client_id mqtt.keepalive mqtt.session_expiry mqtt.presence mqtt.qos
-    mqtt.series mqtt.value mqtt.values mqtt.time mqtt.time_format mqtt.timezone mqtt.tags
-    mqtt.words mqtt.nothing mqtt.decimal mqtt.units mqtt.retained mqtt.max_held
-    mqtt.max_held_bytes mqtt.linger mqtt.subscribed
+    modbus.retries modbus.ca_file modbus.cert_file modbus.exclude modbus.insecure
+    modbus.key_file modbus.only modbus.pause_after_connect modbus.pause_between modbus.profile
+    modbus.sunspec modbus.transport
+    mqtt.time_plus mqtt.charset mqtt.csv mqtt.fields mqtt.format mqtt.layout mqtt.records
+    mqtt.member mqtt.url mqtt.topics mqtt.username mqtt.ca_file mqtt.cert_file mqtt.key_file
+    mqtt.insecure mqtt.protocol mqtt.client_id mqtt.keepalive mqtt.session_expiry mqtt.presence
+    mqtt.qos mqtt.series mqtt.value mqtt.values mqtt.time mqtt.time_format mqtt.timezone
+    mqtt.tags mqtt.words mqtt.nothing mqtt.decimal mqtt.units mqtt.retained mqtt.max_held
+    mqtt.max_held_bytes mqtt.linger mqtt.subscribed mqtt.described
     okofen.url okofen.live okofen.logs okofen.timezone okofen.site okofen.fields okofen.lookback
-    okofen.pause okofen.newest system.parts system.mounts system.interfaces system.boot
-    system.uptime system.counters
+    okofen.pause okofen.newest
+    sql.decimal sql.file sql.hold sql.id sql.last_id sql.lookback sql.newest sql.nothing
+    sql.options sql.overlap sql.query sql.request_timeout sql.revisit sql.series
+    sql.since_format sql.table sql.tags sql.time sql.time_format sql.timezone sql.units sql.url
+    sql.user sql.value sql.values sql.words
+    system.parts system.mounts system.interfaces system.boot system.uptime system.counters
 """
 
 

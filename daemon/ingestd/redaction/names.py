@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Secret wherever they stand in a word: these are in no other.
 _PARTS: Final = re.compile(
-    r"passwo?r?d|passphrase|passcode|secret(?!ar)|token(?!i)|credential|authori[sz]ation|bearer"
+    r"passwo?r?d|passphrase|passcode|passkey|secret(?!ar)|token(?!i)|credential|authori[sz]ation|bearer"
 )
 # Secret as a word of a name.
 _WORDS: Final = frozenset(
