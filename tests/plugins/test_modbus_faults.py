@@ -113,12 +113,12 @@ async def test_lost_answer_is_asked_for_again() -> None:
 
     async def once(*_: Any) -> None:
         if next(late):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.8)
 
     async with serving(device(1, action=once)) as server:
         result = await read(
             port=server.port,
-            request_timeout="150ms",
+            request_timeout="500ms",
             retries=1,
             registers=[register(0), register(2)],
         )
@@ -139,7 +139,7 @@ async def test_connection_that_is_closed_is_opened_again() -> None:
         return data[:4] + b"\x00\x05" + data[6:8] + b"\x02\x00\x2a"
 
     async with answering(hang_up_first) as port:
-        result = await read(port=port, request_timeout="150ms", retries=1, registers=[register(0)])
+        result = await read(port=port, request_timeout="500ms", retries=1, registers=[register(0)])
 
     assert values(result) == {"r0": 42}
 

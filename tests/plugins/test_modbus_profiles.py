@@ -271,7 +271,7 @@ async def test_huawei_that_ignores_the_first_second_of_a_connection_is_read() ->
     async with serving(made(document, action=ignore)) as server:
         connected[0] = asyncio.get_running_loop().time()
         result = await read(
-            port=server.port, profile="huawei", request_timeout="100ms", pause_between="0s"
+            port=server.port, profile="huawei", request_timeout="2s", pause_between="0s"
         )
 
     assert set(values(result)) == set(document.means)

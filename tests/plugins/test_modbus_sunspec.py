@@ -173,6 +173,7 @@ async def test_marker_without_models_is_a_fault() -> None:
         await found([0x5375, 0x6E53, 0xFFFF, 0], base=0)
 
 
+@pytest.mark.slow  # an answer is waited for that does not come
 async def test_device_that_falls_silent_gives_what_it_gave_before() -> None:
     """The first model is there, and the run says what is wrong with the rest."""
     silent = asyncio.Event()
@@ -186,10 +187,10 @@ async def test_device_that_falls_silent_gives_what_it_gave_before() -> None:
     words = chain(inverter(), model(120, 26, {3: [5000]}))
     spoken = device(1, {40_000: words}, table="holding", most=125, action=fall_silent)
     async with serving(spoken) as server:
-        result = await read(port=server.port, sunspec=True, request_timeout="150ms", retries=0)
+        result = await read(port=server.port, sunspec=True, request_timeout="500ms", retries=0)
 
     assert values(result)["inverter_W"] == 345.6
-    assert "expected an answer within 0.15 s, got none" in result["script_error"]
+    assert "expected an answer within 0.5 s, got none" in result["script_error"]
 
 
 def test_every_model_is_whole() -> None:

@@ -151,7 +151,7 @@ async def test_device_that_ignores_the_first_request_is_asked_again_on_the_same_
 
     async with answering(deaf_at_first) as port:
         result = await read(
-            port=port, request_timeout="150ms", registers=[register(0), register(2)]
+            port=port, request_timeout="500ms", registers=[register(0), register(2)]
         )
 
     assert values(result) == {"r0": 7, "r2": 7}

@@ -158,7 +158,7 @@ async def test_a_statement_that_takes_too_long_is_ended(kind: str, database: Dat
     query = f"SELECT t, name, {wait} AS v FROM log"
 
     with pytest.raises(SqlError, match=r"timeout|max_statement_time"):
-        await Runs(params_for(where, table=None, query=query, request_timeout="50ms")).results()
+        await Runs(params_for(where, table=None, query=query, request_timeout="500ms")).results()
 
 
 @BOTH
