@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -17,6 +17,8 @@ from ingestd.errors import PluginError, RunTimeout
 from tests.support.deadline import WITHIN
 from tests.support.plugins import LogLines, PluginFolder
 from tests.support.workers import options_for
+
+RUNS: Final = 50
 
 
 async def given(
@@ -55,7 +57,6 @@ async def test_generator_yields_checkpoints(plugin_folder: PluginFolder) -> None
     assert await given(plugin_folder, "async def run(**_):\n    if 0:\n        yield\n") == []
 
 
-@pytest.mark.slow  # a worker process starts
 @pytest.mark.parametrize("gives", ["return {'n': 1}", "yield {'n': 1}"])
 async def test_a_run_leaves_no_circles_of_objects(plugin_folder: PluginFolder, gives: str) -> None:
     """At hundreds of runs a second, the garbage collection would cost more than they do."""
@@ -64,15 +65,17 @@ async def test_a_run_leaves_no_circles_of_objects(plugin_folder: PluginFolder, g
     gc.collect()
     gc.disable()
     try:
-        async with aclosing(results(plugin, {}, options_for(Threads()))) as everything:
-            async for _ in everything:
-                pass
+        for _ in range(RUNS):
+            async with aclosing(results(plugin, {}, options_for(Threads()))) as everything:
+                async for _ in everything:
+                    pass
         left = gc.collect()
     finally:
         gc.enable()
-    assert left == 0
+    assert left < RUNS  # what surrounds the test leaves a few
 
 
+@pytest.mark.slow  # a worker process starts
 async def test_function_gets_everything_but_the_context_of_the_loop(
     plugin_folder: PluginFolder,
 ) -> None:
