@@ -63,6 +63,32 @@ async def test_a_broken_edit_is_told_once_however_many_ask_at_the_same_time(
     assert len(log.lines) == 1
 
 
+async def test_files_are_looked_at_once_for_all_collectors_of_an_instant(
+    plugin_folder: PluginFolder,
+) -> None:
+    """Thousands may begin at a full minute; each look waits for a thread."""
+    plugin_folder.write("probe", COROUTINE)
+    asked: list[str] = []
+
+    async def counting(function: Callable[..., T], *args: Any) -> T:
+        asked.append(function.__name__)
+        return await in_thread(function, *args)
+
+    clock, log = VirtualClock(), LogLines()
+    many = [
+        CurrentPlugin("probe", loader=plugin_folder.loader, blocking=counting, clock=clock, log=log)
+        for _ in range(20)
+    ]
+    before = [await each.get() for each in many]
+    await clock.advance(2.0)
+    asked.clear()
+
+    after = await asyncio.gather(*(each.get() for each in many))
+
+    assert asked == ["changed"]
+    assert set(map(id, after)) == set(map(id, before))
+
+
 async def test_files_are_looked_at_once_a_second_for_all_collectors(
     plugin_folder: PluginFolder,
 ) -> None:

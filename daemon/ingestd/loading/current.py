@@ -48,11 +48,20 @@ class CurrentPlugin:
         """
         return await self.get() is not running
 
+    async def _has_changed(self, plugin: Plugin) -> bool:
+        """Look at the files, once for all collectors that begin at the same instant."""
+        looking, version = self._loader.looking, (plugin.path, plugin.fingerprint)
+        if version not in looking:
+            look = asyncio.ensure_future(self._blocking(self._loader.changed, plugin))
+            looking[version] = look
+            look.add_done_callback(lambda _: looking.pop(version))
+        return await asyncio.shield(looking[version])
+
     async def _refreshed(self, plugin: Plugin) -> Plugin:
         now = self._clock.monotonic()
         if self._loader.is_fresh(plugin, now=now):
             return plugin
-        if not await self._blocking(self._loader.changed, plugin):
+        if not await self._has_changed(plugin):
             self._loader.note_unchanged(plugin, at=now)
             return plugin
         try:

@@ -12,6 +12,7 @@ Everything here blocks: call it off the event loop.
 import difflib
 import re
 import threading
+from asyncio import Future
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -55,6 +56,7 @@ class LoadedPlugins:
         broken: Those whose files do not import as they are now, and why.
         locks: One for each, because a plugin may take long to import.
         looks: When the files of each were found unchanged last, in monotonic seconds.
+        looking: The looks under way, for all who ask meanwhile: whether there is a change.
     """
 
     plugins: dict[Path, Plugin] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class LoadedPlugins:
         default_factory=partial(defaultdict, threading.Lock)
     )
     looks: dict[Path, float] = field(default_factory=dict)
+    looking: dict[tuple[Path, Fingerprint], Future[bool]] = field(default_factory=dict)
 
 
 class Loader:
@@ -131,6 +134,11 @@ class Loader:
     def note_unchanged(self, plugin: Plugin, *, at: float) -> None:
         """Note when a plugin's files were looked at, in monotonic seconds, and had not changed."""
         self._loaded.looks[plugin.path] = at
+
+    @property
+    def looking(self) -> dict[tuple[Path, Fingerprint], Future[bool]]:
+        """The looks under way at the files of a version of a plugin: whether they have changed."""
+        return self._loaded.looking
 
     def changed(self, plugin: Plugin) -> bool:
         """Whether the plugin's files look different from when it was loaded."""
