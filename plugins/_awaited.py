@@ -79,10 +79,10 @@ def are_finite(numbers: Sequence[Any]) -> bool:
 
 def ends_of(times: Sequence[Any]) -> tuple[float, float]:
     """Return the first and the last of times that can be compared; inf and -inf if none can."""
-    if times and set(map(type, times)) == {float} and isfinite(sum(times)):
+    if times and are_finite(times):
         first, last = min(times), max(times)
         if first > -MILLISECONDS and last < MILLISECONDS:
-            return first, last
+            return float(first), float(last)
     known = [each for time in times if (each := seconds(time)) is not None]
     return min(known, default=inf), max(known, default=-inf)
 

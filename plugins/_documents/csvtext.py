@@ -109,7 +109,7 @@ class CsvRows:
         return self._names or ()
 
     def _is_padded(self, text: str) -> bool:
-        if self._delimiter == WHITESPACE:
+        if self._delimiter == WHITESPACE or " " not in text:
             return False
         marks = (f"{self._delimiter} ", f" {self._delimiter}", "\n ", " \n", " \r")
         return text[:1] == " " or any(mark in text for mark in marks)
