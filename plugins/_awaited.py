@@ -9,10 +9,12 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf, isfinite
-from typing import Any
+from typing import Any, Final
 
 from ingestd.plugins._limits import MILLISECONDS
 from ingestd.plugins._readings import Reading, column
+
+SECOND: Final = 1.0
 
 
 class Awaited:
@@ -55,6 +57,19 @@ class Awaited:
         elif read is None or time > read:
             self._given_up += 1
             self._from, self._to = min(self._from, time), max(self._to, time)
+
+    def position(self, reached: float | None, *, start: float | None) -> float | None:
+        """Return how far everything has been read, in Unix seconds; None: nothing has.
+
+        Args:
+            reached: How far this run has come; None: it has read nothing.
+            start: Where it began; None: at the beginning.
+        """
+        if reached is None:
+            return start
+        # A second before, so that it is asked for whether or not the ends count.
+        found = min(reached, self.since - SECOND)
+        return found if start is None else max(start, found)
 
     def notes(self) -> list[str]:
         """Return what people should know of the run."""

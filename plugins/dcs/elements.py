@@ -98,7 +98,7 @@ class Reader:
         try:
             keys = self._spelling(elements[0])
             told = list(map(itemgetter(keys[0]), elements))
-            if alike(told):
+            if alike(told):  # fractions, since whole numbers are no times here (``is_time``)
                 return self._chunk(elements, list(map(float, unix_seconds(told))), keys)
             # A time without a zone cannot be subtracted from one that has one.
             times = [(iso_time(each) - EPOCH).total_seconds() for each in told]

@@ -11,7 +11,6 @@ from ingestd.plugins._awaited import Awaited, ends_of, shown
 from ingestd.plugins._readings import column
 
 from .paging import Page
-from .rounding import SECOND
 from .template import SINCE
 from .windows import Window, Windows
 
@@ -105,11 +104,7 @@ class Position:
     @property
     def newest(self) -> float | None:
         """How far everything has been read, in Unix seconds; None: nothing has."""
-        if self._reached is None:
-            return self._start
-        # A second before, so that it is asked for whether or not the ends count.
-        found = min(self._reached, self._awaited.since - SECOND)
-        return found if self._start is None else max(self._start, found)
+        return self._awaited.position(self._reached, start=self._start)
 
     def begin(self, window: Window) -> None:
         """Take note of the window whose pages come next."""

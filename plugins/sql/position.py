@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import inf
-from typing import Any, Final
+from typing import Any
 
 from ingestd.plugins._awaited import Awaited, ends_of
 from ingestd.plugins._readings import Reading, column
-
-SECOND: Final = 1.0
 
 
 class Position:
@@ -34,10 +32,7 @@ class Position:
     @property
     def newest(self) -> float | None:
         """Up to which time all is read, in Unix seconds; None: nothing is."""
-        if self._reached is None:
-            return self._start
-        found = min(self._reached, self._awaited.since - SECOND)
-        return found if self._start is None else max(self._start, found)
+        return self._awaited.position(self._reached, start=self._start)
 
     def gather(self, readings: Sequence[Reading], row_id: Any) -> None:
         """Take note of readings.

@@ -206,10 +206,7 @@ async def test_a_run_that_is_cut_off_goes_on_where_it_was(runs: FilesRuns) -> No
     """Each result has the position behind it."""
     text = "".join(f"2026-07-01T00:00:{at % 60:02}Z,{at}\n" for at in range(20_000))
     (runs.folder / "log.csv").write_text("time,kwh\n" + text)
-    async with aclosing(results(files.run, ctx=runs.ctx, **runs.params)) as found:
-        first = await anext(found)
-    runs.remember(first)
-    read = len(first["readings"])
+    read = len(await runs.cut_off())
 
     assert 0 < read < 20_000
     assert await runs.values() == list(range(read, 20_000))

@@ -3,11 +3,12 @@
 import os
 import time
 from collections.abc import Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
 from ingestd.plugins import files
-from ingestd.testing import TestContext, collect
+from ingestd.testing import TestContext, collect, results
 
 NO_READINGS: Final = frozenset({"readings", "script_error"})
 
@@ -39,6 +40,13 @@ class FilesRuns:
             for each in results:
                 self.remember(each)
         return [tuple(reading) for each in results for reading in each["readings"]]
+
+    async def cut_off(self) -> list[tuple[Any, ...]]:
+        """Return the readings of the first result of a run that gets no further."""
+        async with aclosing(results(files.run, ctx=self.ctx, **self.params)) as found:
+            first = await anext(found)
+        self.remember(first)
+        return list(first["readings"])
 
     def remember(self, result: Mapping[str, Any]) -> None:
         """Take over the state of a result."""
