@@ -173,6 +173,8 @@ class Workers:
             worker = await self._check_out(key)
             self._busy.add(worker)
             try:
+                if self._closed:  # while it was being started, so that nobody stops it
+                    raise WorkerDied("the daemon is stopping; the run was not started")
                 yield worker
             finally:
                 self._busy.discard(worker)
