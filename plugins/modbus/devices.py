@@ -29,7 +29,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "baudrate": 9600,
     "parity": "none",
     "stopbits": 1,
-    "unit": 1,
     "sunspec": False,
     "insecure": False,
     "word_order": "big",
@@ -40,6 +39,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "pause_between": "0s",
 }
 KNOWN: Final = ("name", "tags", *LINE, *READING)
+# The numbers with which inverters come that speak SunSpec: most; SMA; Kostal; ABB and Fimer.
+USUAL_UNITS: Final = (1, 126, 71, 2, 247)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Device:
         name: What the operator calls it, or None.
         line: Where it is reached.
         unit: Its number on the line.
+        sunspec_units: Those at which SunSpec is looked for.
         registers: What is read of it.
         max_gap: How many unwanted registers a request may hold between wanted ones.
         max_registers: How many it may hold in all.
@@ -63,6 +65,7 @@ class Device:
     name: str | None
     line: Line
     unit: int
+    sunspec_units: tuple[int, ...]
     registers: tuple[Register, ...]
     max_gap: int
     max_registers: int
@@ -73,7 +76,9 @@ class Device:
     @property
     def label(self) -> str:
         """What the device is called in errors."""
-        place = f"{self.line.address} unit {self.unit}"
+        place = self.line.address
+        if self.registers or len(self.sunspec_units) == 1:
+            place += f" unit {self.unit}"
         return place if self.name is None else f"{self.name} ({place})"
 
 
@@ -117,11 +122,15 @@ def device(options: Options) -> Device:
         sunspec = read(lambda: around.truth("sunspec"))
         # Less than the largest value has could not be asked for.
         together = read(lambda: around.whole("max_registers", least=4, most=MOST))
+        unit = read(lambda: around.whole("unit", least=least, most=most, default=USUAL_UNITS[0]))
+        # On a line with several devices each has to be told apart.
+        searched = options.find("unit")[0] is None and found and found.numbered
         return Device(
             where=options.where,
             name=name,
             line=found,
-            unit=read(lambda: around.whole("unit", least=least, most=most)),
+            unit=unit,
+            sunspec_units=tuple(dict.fromkeys([unit, *(USUAL_UNITS if searched else ())])),
             registers=read(
                 lambda: registers(
                     options, profile, choice, name=name, needed=not sunspec, most=together

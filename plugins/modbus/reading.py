@@ -93,7 +93,7 @@ async def read_devices(ctx: Any, link: Link, devices: Sequence[Device], found: F
             absent = ctx.shared(Absent, device.line.place, device.unit)
             await read_device(link, device, found.readings, problems, absent, now=ctx.now)
             if device.sunspec is not None:
-                models = ctx.shared(Models, device.line.place, device.unit)
+                models = ctx.shared(Models, device.line.place, device.sunspec_units)
                 await read_models(link, device, models, found.readings, problems, now=ctx.now)
         except LineError as error:
             down = error

@@ -35,14 +35,17 @@ class Point:
     scale: int | None
     power: int
 
-    def value(self, words: Sequence[int], start: int) -> float | None:
+    def value(self, words: Sequence[int], start: int, before: Sequence[int]) -> float | None:
         """Return the value, or None if the device has none.
 
         Args:
             words: The whole model.
             start: Where the point's model or group begins in it.
+            before: The same as it was read before, with the same scale factors.
         """
         at, type_ = start + self.offset, TYPES[self.type]
+        if self.scale is not None and self.scale < at:
+            words = before  # so that the factor was read before the value, and behind it
         raw = Register(
             where="", series="", tags={}, table="holding", address=at, type=self.type,
             nothing=frozenset(SUNSPEC.get(self.type, type_.nothing)),
@@ -69,16 +72,24 @@ class Model:
     group_length: int
     group_points: tuple[Point, ...]
 
-    def values(self, words: Sequence[int]) -> Iterator[tuple[str, float | None]]:
-        """Yield the values of a model as it was read; a device may have less of it, or more."""
+    def values(
+        self, words: Sequence[int], before: Sequence[int]
+    ) -> Iterator[tuple[str, float | None]]:
+        """Yield the values of a model as it was read; a device may have less of it, or more.
+
+        Args:
+            words: The whole model.
+            before: The same as it was read before, with the same scale factors; what was read in
+                one request is of one moment, and can stand here, too.
+        """
         for each in self.points:
             if each.offset + TYPES[each.type].count <= len(words):
-                yield each.name, each.value(words, 0)
+                yield each.name, each.value(words, 0, before)
         if self.group_length:
             starts = range(self.length, len(words) - self.group_length + 1, self.group_length)
             for number, start in enumerate(starts, 1):
                 for each in self.group_points:
-                    yield f"{number}_{each.name}", each.value(words, start)
+                    yield f"{number}_{each.name}", each.value(words, start, before)
 
     def scales(self, words: Sequence[int]) -> list[int]:
         """Return the scale factors in a model as it was read."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,30 +13,9 @@ from ingestd.plugins.modbus.sunspecmodels import models
 from ingestd.testing import collect, context
 from tests.support.modbus import NOW, read, serving, values
 from tests.support.modbusdevices import device
+from tests.support.sunspec import NO_INT, NONE, chain, model, u16
 
 pytestmark = pytest.mark.usefixtures("idle_time")
-
-NONE = 0xFFFF
-NO_INT = 0x8000
-
-
-def u16(number: int) -> int:
-    """Return a number, which may be negative, as a register."""
-    return number & 0xFFFF
-
-
-def model(number: int, length: int, filled: Mapping[int, Sequence[int]]) -> list[int]:
-    """Return a model's registers; offsets count from its header, and the rest says nothing."""
-    words = [number, length, *[NO_INT] * length]
-    for at, some in filled.items():
-        words[at : at + len(some)] = some
-    return words
-
-
-def chain(*parts: Sequence[int]) -> list[int]:
-    """Return the registers of a device: marker, common model, others, end."""
-    common = model(1, 66, {2: [0x4D61, 0x6B65]})
-    return [0x5375, 0x6E53, *common, *(word for each in parts for word in each), 0xFFFF, 0]
 
 
 def inverter(*, sf: int = -1, power: int = 3456) -> list[int]:
