@@ -69,6 +69,7 @@ class TestContext(Context):
         connection: What was said of the connection: empty texts for up, reasons for down.
         time: What ``now`` says; None lets it follow the machine's clock.
         not_before: The earliest time that ``time_problem`` believes, or None.
+        left: What ``time_left`` says, in seconds.
     """
 
     __test__ = False  # pytest would take it for a class of tests
@@ -94,6 +95,7 @@ class TestContext(Context):
         self.connection: list[str] = []
         self.time = time
         self.not_before: datetime | None = None
+        self.left: float | None = None
         self._stop = asyncio.Event()
         capture = LogCapture()
         capture.entries = self.logs
@@ -117,6 +119,10 @@ class TestContext(Context):
     def now(self) -> datetime:
         """Return the time, aware and in UTC."""
         return self.time or super().now()
+
+    def time_left(self) -> float | None:
+        """Return what the test says."""
+        return self.left
 
     async def settled(self) -> None:
         """Return once the test calls everything so far safe."""

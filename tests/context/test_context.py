@@ -121,6 +121,19 @@ async def test_now_is_aware_and_the_daemons(tmp_path: Path) -> None:
         }
 
 
+async def test_time_left_is_that_of_the_collector(tmp_path: Path) -> None:
+    """A run that knows it can end in time; a scheduled one has five minutes if nobody says."""
+    plugin = "async def run(*, ctx, **_):\n    return {'left': ctx.time_left()}\n"
+    async with site(tmp_path) as here:
+        limited = await here.start(plugin, timeout=1000.0)
+        usual = await here.start(plugin, name="usual")
+        await here.ran()
+        await here.ran(name="usual")
+
+        assert 300 < limited.committer.memory.state["left"] <= 1000
+        assert 0 < usual.committer.memory.state["left"] <= 300
+
+
 async def test_hidden_is_kept_although_readings_wait_and_the_run_is_cancelled(
     tmp_path: Path,
 ) -> None:

@@ -3,6 +3,7 @@
 from ingestd.calling.access import Access, Protection
 from ingestd.calling.coroutines import PluginResult
 from ingestd.calling.options import CallOptions, Isolation
+from ingestd.calling.owntime import OwnTime
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Workers
 from ingestd.calling.results import results
@@ -19,6 +20,7 @@ __all__ = [
     "Access",
     "CallOptions",
     "Isolation",
+    "OwnTime",
     "Plugin",
     "PluginInfo",
     "PluginResult",

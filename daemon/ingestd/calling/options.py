@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from ingestd.calling.access import EVERYDAY, Access
+from ingestd.calling.owntime import OwnTime
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.process import Log
 from ingestd.contract import Host
@@ -62,6 +63,7 @@ class CallOptions:
         access: What an ordinary function may see of the daemon's surroundings, if it has a
             process of its own.
         left_behind: Earlier calls of that name on the event loop that ignore their cancellation.
+        own_time: Says what is left of ``timeout`` to a run on the event loop; None: nobody asks.
     """
 
     name: str
@@ -74,6 +76,7 @@ class CallOptions:
     timezone: str | None = None
     access: Access = EVERYDAY
     left_behind: MutableSet[asyncio.Task[None]] = field(default_factory=set, repr=False)
+    own_time: OwnTime | None = field(default=None, repr=False)
 
 
 MOST_NAMED: Final = 5  # processes in a line

@@ -10,6 +10,7 @@ from typing import Any
 
 from ingestd.calling.coroutines import CoroutineRun, PluginResult
 from ingestd.calling.options import CallOptions, tell_strays
+from ingestd.calling.owntime import OwnTime
 from ingestd.calling.plugin import Plugin
 from ingestd.worker import Kind
 
@@ -28,34 +29,28 @@ async def results(
     run = CoroutineRun(
         plugin, kwargs, name=options.name, log=options.log, left_behind=options.left_behind
     )
-    left = options.timeout
+    own_time = options.own_time or OwnTime(options.timeout)
     try:
         more = True
-        while more and (each := await _next(run, left, options.timeout)) is not None:
-            result, seconds = each
+        while more and (result := await _next(run, own_time, options.timeout)) is not None:
             more = result.yielded
-            if left is not None:
-                left -= seconds
             yield result
     finally:
         tell_strays(await run.end(), options)
 
 
-async def _next(
-    run: CoroutineRun, left: float | None, limit: float | None
-) -> tuple[PluginResult, float] | None:
-    """Return the next result and the seconds that it took, or None when there are no more.
+async def _next(run: CoroutineRun, own_time: OwnTime, limit: float | None) -> PluginResult | None:
+    """Return the next result, or None when there are no more.
 
     Raises:
         PluginError: The run failed; RunTimeout if it took longer than was left.
     """
-    started = _now()
     try:
-        async with asyncio.timeout(left):
-            given = await run.next()
+        with own_time.passing():
+            async with asyncio.timeout(own_time.left()):
+                return await run.next()
     except TimeoutError:
         raise await run.overdue(limit or 0.0) from None
-    return None if given is None else (given, _now() - started)
 
 
 async def _function(
@@ -65,7 +60,3 @@ async def _function(
     finished = await options.isolation.call(plugin, ordinary, options)
     # What is yielded updates, so that a run without a result forgets nothing.
     return PluginResult(finished.result, yielded=finished.nothing, output=finished.output)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from ingestd.calling import CallOptions, Plugin, PluginResult, results
+from ingestd.calling import CallOptions, OwnTime, Plugin, PluginResult, results
 from ingestd.collecting.committer import StateCommitter
 from ingestd.collecting.helping import Helpers
 from ingestd.collecting.instants import CONTRADICTION, Past
@@ -121,10 +121,12 @@ class Run:
     stores: frozenset[str] = frozenset()
     hidden: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _past: Past = field(init=False, repr=False)
+    _own_time: OwnTime = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Learn what is known of the readings before those of the run."""
         self._past = self._known_past()
+        self._own_time = OwnTime(self.options.timeout)
 
     def _known_past(self) -> Past:
         watch, clock = self.setup.watch, self.setup.services.clock
@@ -142,7 +144,7 @@ class Run:
         self._hide(memory.hidden)
         remembered = arguments(memory, self._params, fingerprint=self._fingerprint)
         kwargs = {**remembered, **self._extras()}
-        options = replace(self.options, note=self._note)
+        options = replace(self.options, note=self._note, own_time=self._own_time)
         async with aclosing(results(self.plugin, kwargs, options)) as everything:
             async for given in everything:
                 await self._take(given)
@@ -248,6 +250,7 @@ class Run:
             time_problem=self._time_problem,
             timezone=None if zone is None else zone.key,
             call=Helpers(self.setup, self.options).call,
+            time_left=self._own_time.left,
         )
 
     async def _committed(self) -> bool:

@@ -122,8 +122,9 @@ class Context:
         commit: Callable[[], Awaitable[bool]] | None = None,
         timezone: str | None = None,
         call: Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None,
+        time_left: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self._call = call
+        self._call, self._time_left = call, time_left
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
@@ -140,6 +141,14 @@ class Context:
     def now(self) -> datetime:
         """Return the time, aware and in UTC."""
         return datetime.fromtimestamp(self._clock.now(), tz=UTC)
+
+    def time_left(self) -> float | None:
+        """Return how many seconds of its ``timeout`` the run has left, or None without one.
+
+        Its clock stands still while the daemon deals with what it has yielded. A run that could
+        go on for longer does well to end before: one that is stopped has failed.
+        """
+        return self._time_left()
 
     async def settled(self) -> None:
         """Return when everything yielded so far is safe: the place to ack a broker."""
