@@ -3,6 +3,7 @@
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
+from .csvtext import Columns
 from .errors import DocumentError
 from .feeds import Feed
 from .formats import FORMATS, OPTIONS, Format, format_of, kind_of
@@ -14,6 +15,7 @@ __all__ = [
     "BY_LINES",
     "FORMATS",
     "OPTIONS",
+    "Columns",
     "DocumentError",
     "Feed",
     "Format",

@@ -5,13 +5,14 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from ingestd.plugins._params import whole
 from ingestd.plugins._problems import Gathering
 
 from .errors import DocumentError
+from .laterheaders import LaterHeaders, names_in
 from .tables import Table
 
 OPTIONS: Final = ("delimiter", "skip", "comment", "header", "below")
@@ -44,18 +45,27 @@ class Csv:
     below: int = 0
 
 
+# The names of columns, and how many of the lines that follow are no records.
+Columns = tuple[Sequence[str], int]
+
+
 class CsvRows:
     """Makes records of lines, which may come in parts.
 
     Args:
         csv: How lines are read.
+        again: Whether another header may come in the midst of them.
+        time: The name of the column that has the time of each record, as far as that is known.
     """
 
-    def __init__(self, csv: Csv) -> None:
+    def __init__(self, csv: Csv, *, again: bool = False, time: str | None = None) -> None:
         self._csv, self._delimiter = csv, csv.delimiter
         self._names = list(csv.names) if csv.names else None
         self._skip, self._below = csv.skip, csv.below
         self._sought = frozenset(csv.header)  # empty once the header is found
+        self._again, self._time = again and not csv.names, time
+        self._headers: LaterHeaders | None = None
+        self._is_later = False  # whether what is known was said by a later header
 
     @property
     def ready(self) -> bool:
@@ -86,7 +96,7 @@ class CsvRows:
             columns = plain_columns(text, self._delimiter, len(self._names))
             if columns is not None and self._is_padded(text):
                 columns = [*map(stripped, columns)]
-            if columns is not None:
+            if columns is not None and not (self._headers and self._headers.are_among(columns)):
                 return table_of(self._names, columns)
         lines = self._kept(list(io.StringIO(text, newline="")))
         if self._delimiter is None:
@@ -96,12 +106,46 @@ class CsvRows:
             self._delimiter = delimiter_in(first)
         rows = filter(None, rows_in(lines, self._delimiter))
         try:
-            names = self._names or header(next(rows, []))
-            self._names = names or None
-            self._below -= len(list(islice(rows, self._below))) if names else 0
-            return records_of(names, [*map(stripped, rows)] if self._is_padded(text) else [*rows])
+            if not self._names:
+                self._call(header(next(rows, [])))
+            self._below -= len(list(islice(rows, self._below))) if self._names else 0
+            return self._of([*map(stripped, rows)] if self._is_padded(text) else [*rows])
         except csv.Error as error:
             raise DocumentError("CSV", why=str(error)) from None
+
+    @property
+    def later(self) -> Columns | None:
+        """What a header in the midst of the lines has said; None: there was none."""
+        return (tuple(self.names), self._below) if self._is_later else None
+
+    def go_on(self, columns: Columns) -> None:
+        """Go on below such a header."""
+        names, self._below = columns
+        self._is_later = True
+        self._call(list(names))
+
+    def _call(self, names: list[str]) -> None:
+        self._names = names or None
+        if self._again and names:
+            self._headers = LaterHeaders(names, self._time, self._csv.header)
+
+    def _of(self, rows: list[list[str]]) -> Sequence[Any]:
+        """Return the records of rows, among which there may be headers."""
+        found: list[Sequence[Any]] = []
+        while (at := self._header_in(rows)) is not None:
+            found.append(records_of(self._names or [], rows[:at]))
+            rows = self._below_header(rows[at], rows[at + 1 :])
+        last = records_of(self._names or [], rows)
+        return [*chain(*found, last)] if found else last
+
+    def _header_in(self, rows: list[list[str]]) -> int | None:
+        is_one = self._headers.is_one if self._headers else None
+        return next((at for at, row in enumerate(rows) if is_one and is_one(row)), None)
+
+    def _below_header(self, row: list[str], rows: list[list[str]]) -> list[list[str]]:
+        below = self._csv.below
+        self.go_on((names_in(stripped(row)), max(0, below - len(rows))))
+        return rows[below:]
 
     @property
     def names(self) -> Sequence[str]:

@@ -122,13 +122,16 @@ class Format:
             return NdjsonFeed()
         return JsonFeed(steps) if kind == "json" else None
 
-    def by_lines(self, start: bytes, *, name: str, growing: bool) -> Lines | None:
+    def by_lines(
+        self, start: bytes, *, name: str, growing: bool, time: str | None = None
+    ) -> Lines | None:
         """Return what reads the lines of a file; None: lines are no records there.
 
         Args:
             start: How it begins.
             name: What it is called.
             growing: Whether lines are added to it, so that they are records in any case.
+            time: The name of the column that has the time of each record, if that is one column.
         """
         kind = self.name if self.name != AUTO else kind_of(name)
         text = bare(start)
@@ -137,7 +140,7 @@ class Format:
         kind = kind or ("xml" if text.startswith(b"<") else "csv")
         if kind not in BY_LINES:
             return None
-        return Lines(kind, csv=self.csv, charset=self.charset, start=start)
+        return Lines(kind, csv=self.csv, charset=self.charset, start=start, time=time)
 
     def document(self, data: bytes, *, kind: str = "", said: str | None = None) -> Any:
         """Return the document in a body that is not compressed.

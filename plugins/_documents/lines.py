@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from . import influx
-from .csvtext import Csv, CsvRows
+from .csvtext import Columns, Csv, CsvRows
 from .feeds import NdjsonFeed
 from .texts import encoding_of, no_text
 
@@ -23,13 +23,16 @@ class Lines:
         csv: How CSV is read.
         charset: How text is encoded; None: as it begins, or UTF-8.
         start: How the file begins.
+        time: The name of the column that has the time of each record; None: it is not one column.
     """
 
-    def __init__(self, kind: str, *, csv: Csv, charset: str | None, start: bytes) -> None:
+    def __init__(
+        self, kind: str, *, csv: Csv, charset: str | None, start: bytes, time: str | None = None
+    ) -> None:
         self._kind = kind
         self._encoding = UTF_16.get(start[:2]) or encoding_of(start, charset=charset, said=None)
         self._newline, self._quote = self._encoded("\n"), self._encoded('"')
-        self._rows = CsvRows(csv)
+        self._rows = CsvRows(csv, again=True, time=time)
         self._may_quote = kind == "csv"
 
     def _encoded(self, mark: str) -> bytes:
@@ -61,6 +64,16 @@ class Lines:
     def ready(self) -> bool:
         """Whether no line that is still to come says how others are read."""
         return self._kind != "csv" or self._rows.ready
+
+    @property
+    def columns(self) -> Columns | None:
+        """What a header in the midst of the lines has said; None: there was none."""
+        return self._rows.later
+
+    def go_on(self, columns: Columns | None) -> None:
+        """Go on below such a header, if there was one."""
+        if columns is not None:
+            self._rows.go_on(columns)
 
     def skip(self, head: bytes) -> None:
         """Learn from the beginning of a file how the rest is read.

@@ -93,6 +93,7 @@ class Description:
             notation=self.notation,
             plan=None if scoped or self.plus else plan_of(time, series),
             fields=tuple(dict.fromkeys(each.field for each in found)),
+            time_field=None if time is None else time.field,
         )
 
     def _where(self, value: DescribedValue) -> str:

@@ -44,6 +44,7 @@ class Reader:
         plan: Where the parts of readings are, if each is a field of its record.
         fields: The fields of a record that are needed; None among them stands for others, which
             only paths tell.
+        time_field: That of the time, if it is one.
     """
 
     records: Records | None
@@ -57,6 +58,7 @@ class Reader:
     notation: Notation
     plan: Plan | None = None
     fields: tuple[str | None, ...] = ()
+    time_field: str | None = None
 
     def in_zone(self, zone: tzinfo | None) -> "Reader":
         """Return a reader of times that are in a zone, where they carry none."""

@@ -43,7 +43,9 @@ def of_part(work: Work, part: Part, stream: IO[bytes], begin: Place) -> Iterator
         DocumentError: It is not what it should be.
     """
     start = stream.read(BLOCK)
-    lines = work.form.by_lines(start, name=part.name, growing=work.growing)
+    lines = work.form.by_lines(
+        start, name=part.name, growing=work.growing, time=work.reader.time_field
+    )
     if lines is not None:
         yield from ByLines(work, lines, stream, start).batches(begin)
     elif start:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from io import BufferedReader
 from typing import IO, Any, Final
 
@@ -31,6 +32,7 @@ class ByLines:
         self._work, self._lines, self._stream, self._start = work, lines, stream, start
         self._read = work.reader.compiled()
         self._before: Sequence[Reading] | None = None  # None: of what was read before
+        self._earlier = lines  # as they were read before
         # How the file begins, and what stands before the block that is looked at.
         self._head, self._behind = b"", b""
         self._file = stream.fileno() if isinstance(stream, BufferedReader) else None
@@ -45,6 +47,8 @@ class ByLines:
         first, block = place == 0, self._start
         if not first:
             self._lines.skip(self._start[:place])
+            self._lines.go_on(self._work.columns)
+            self._earlier = deepcopy(self._lines)
             block = self._from(place)
         more = block
         while block:
@@ -53,7 +57,8 @@ class ByLines:
                 readings, problems, empty = self._readings(block[:end], place, first=first)
                 place, first = place + end, False
                 self._pass(block[:end])
-                yield Batch(readings, (number, place), problems, empty, self._prints)
+                columns = self._lines.columns
+                yield Batch(readings, (number, place), problems, empty, self._prints, columns)
             elif not more:
                 break
             block = block[end:]
@@ -153,7 +158,9 @@ class ByLines:
         self._stream.seek(here)
         if begin:
             block = block[len(next(self._lines.lines(block), b"")) :]
+        later, self._lines = self._lines, self._earlier
         behind = self._of(self._records(block, begin, first=False)[0]) if block else []
+        self._lines = later
         settled = settle_readings([*behind, *readings], bounds=self._work.bounds)
         self._before = settled[len(behind) :]
         return self._before

@@ -10,7 +10,8 @@ from ingestd.plugins._readings import Reading
 
 from .asking import answer, each_of
 from .batches import batches
-from .gathered import Gathered, has_usable, why_unusable
+from .enough import Enough
+from .gathered import MORE, Gathered, has_usable, why_unusable
 from .listing import Found, Listing
 from .opening import PACKED
 from .options import Setup
@@ -41,6 +42,7 @@ class Following:
         self._before = positions_of(state["positions"])
         self._positions: dict[int, Position] = {}  # by the order of the files
         self._gathered = Gathered()
+        self._enough = Enough(ctx)
 
     async def results(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield what is new.
@@ -63,7 +65,7 @@ class Following:
             async with aclosing(self._file(at, file, position)) as results:
                 async for result in results:
                     yield result
-            if self._ctx.stopping:
+            if self._enough:
                 break
         yield {**self._result(), **self._gathered.problem()}
 
@@ -115,6 +117,7 @@ class Following:
             growing=True,
             whole=self._is_whole(file, path),
             prints=None if position is None else (position.head, position.tail),
+            columns=None if position is None else position.columns,
         )
         first: Reading | None = None
         async with aclosing(each_of(file.path, lambda: batches(work))) as found:
@@ -128,6 +131,9 @@ class Following:
                     self._positions[at] = behind(file, path, batch)
                 if good and self._gathered.full:
                     yield self._result()
+                if good and self._enough:
+                    self._ctx.note(MORE.format(file.path))
+                    return
         if first is not None and not good:  # it is read from its beginning when params are right
             why = why_unusable(first, self._ctx.time_problem)
             text = f"expected readings, got none that can be used; the first: {why}"
@@ -156,4 +162,5 @@ def behind(file: Found, path: str, batch: Batch) -> Position:
     """Return the position behind some readings."""
     place, (head, tail) = batch.end[1], batch.prints or ("", "")
     at_end = file.path.suffix == PACKED or place == file.size
-    return Position(path, file.inode, place, head, tail, file.look.hex() if at_end else "")
+    look = file.look.hex() if at_end else ""
+    return Position(path, file.inode, place, head, tail, look, columns=batch.columns)

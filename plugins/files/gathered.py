@@ -11,6 +11,7 @@ from .work import Batch
 
 MANY: Final = 5000  # readings of a result; fewer cost more for each, and more take memory
 MOST_TOLD: Final = 3  # problems of a run
+MORE: Final = "{}: not read to its end, for lack of time; the next run goes on"
 
 TimeProblem = Callable[[float], str]
 

@@ -6,15 +6,18 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
+from ingestd.plugins._documents import Columns
 from ingestd.plugins._readings import Reading
 
 from .asking import answer, each_of
 from .batches import batches
-from .gathered import Gathered, has_usable, why_unusable
+from .enough import Enough
+from .gathered import MORE, Gathered, has_usable, why_unusable
 from .known import MOST, WIDTH, Known
 from .listing import Found, Listing, again
 from .opening import opened
 from .options import Setup
+from .positions import columns_of, told_columns
 from .scanning import listed
 from .work import Batch, Place
 
@@ -43,6 +46,7 @@ class Once:
         self._gathered = Gathered()
         self._first: Reading | None = None  # of the file that is being read
         self._usable = False
+        self._enough, self._cut_short = Enough(ctx), False
 
     async def results(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield what is new.
@@ -62,7 +66,7 @@ class Once:
             async with aclosing(self._file(file)) as results:
                 async for result in results:
                     yield result
-            if self._ctx.stopping:
+            if self._enough:
                 break
         yield {**self._result(), **self._gathered.problem()}
         await self._end(listing.files)
@@ -98,7 +102,8 @@ class Once:
             async with aclosing(self._readings(file, content)) as results:
                 async for result in results:
                     yield result
-            await self._close(file, content)
+            if not self._cut_short:
+                await self._close(file, content)
         except FileNotFoundError:
             return
         except OSError as error:  # it may be read another time
@@ -113,15 +118,20 @@ class Once:
             return [each async for each in steps][-1]
 
     async def _readings(self, file: Found, content: bytes) -> AsyncGenerator[dict[str, Any], None]:
-        place, usable = self._begun[2:] if self._begun[1] == content else (NOWHERE, False)
-        self._usable, self._first = usable, None
-        work = self._setup.work(file, place, now=self._now)
+        begun = self._begun if self._begun[1] == content else NOTHING_BEGUN
+        _, _, place, self._usable, columns = begun
+        self._first = None
+        work = self._setup.work(file, place, now=self._now, columns=columns)
         async with aclosing(each_of(file.path, lambda: batches(work))) as found:
             async for batch in found:
                 self._take(file, batch)
-                self._begun = (file.look, content, batch.end, self._usable)
+                self._begun = (file.look, content, batch.end, self._usable, batch.columns)
                 if self._gathered.full:
                     yield self._result()
+                if self._enough:
+                    self._cut_short = True
+                    self._ctx.note(MORE.format(file.path))
+                    return
 
     def _take(self, file: Found, batch: Batch) -> None:
         readings = batch.readings
@@ -166,8 +176,9 @@ class Once:
                 self._gathered.complain(f"{file.path}: {text}")
 
     def _result(self) -> dict[str, Any]:
-        look, content, place, usable = self._begun
-        begun = [look.hex(), content.hex(), *place, usable] if look else None
+        look, content, place, usable, columns = self._begun
+        more = [] if columns is None else [told_columns(columns)]
+        begun = [look.hex(), content.hex(), *place, usable, *more] if look else None
         return {
             "readings": self._gathered.take(),
             "reading": begun,
@@ -177,15 +188,19 @@ class Once:
         }
 
 
-Begun = tuple[bytes, bytes, Place, bool]
-NOTHING_BEGUN: Final[Begun] = (b"", b"", NOWHERE, False)
+Begun = tuple[bytes, bytes, Place, bool, Columns | None]
+NOTHING_BEGUN: Final[Begun] = (b"", b"", NOWHERE, False, None)
 
 
 def begun_of(reading: Any) -> Begun:
-    """Return which file was begun: how it looks, its content, how far, and whether it is good."""
+    """Return which file was begun: its look, its content, how far, whether it is good, and columns.
+
+    Those are what a header in the midst of it has said.
+    """
     try:
-        look, content, number, at, usable = reading
-        return bytes.fromhex(look), bytes.fromhex(content), (int(number), int(at)), bool(usable)
+        look, content, number, at, usable, *more = reading
+        place = int(number), int(at)
+        return bytes.fromhex(look), bytes.fromhex(content), place, bool(usable), columns_of(more)
     except (TypeError, ValueError):
         return NOTHING_BEGUN
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.plugins._documents import BY_LINES, FORMATS, Format, format_of
+from ingestd.plugins._documents import BY_LINES, FORMATS, Columns, Format, format_of
 from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._params import duration, whole, zone_of
 from ingestd.plugins._problems import Gathering
@@ -69,6 +69,7 @@ class Setup:
         growing: bool = False,
         whole: bool = True,
         prints: Prints | None = None,
+        columns: Columns | None = None,
     ) -> Work:
         """Return what is to be read of a file.
 
@@ -87,6 +88,7 @@ class Setup:
             growing=growing,
             whole=whole,
             prints=prints,
+            columns=columns,
         )
 
     def below(self, folder: Path) -> Sequence[Pattern]:

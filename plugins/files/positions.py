@@ -5,11 +5,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
+
+from ingestd.plugins._documents import Columns
 
 from .listing import Found, found_at
 from .opening import GZIP, as_documents, opened, unzipped
 from .prints import PRINT, Prints, hashed
+
+TOLD: Final = 7  # values of a position as it is told, without columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Position:
         tail: Hash of what lies before the position.
         look: How it looked when it was read to its end, or an empty text.
         gone: Since when it is not where it was, in Unix seconds; None: it is.
+        columns: What a header in the midst of it has said, if there was one.
     """
 
     path: str
@@ -33,22 +38,46 @@ class Position:
     tail: str
     look: str = ""
     gone: float | None = None
+    columns: Columns | None = None
 
     @property
     def told(self) -> list[Any]:
         """It as state."""
-        return [self.path, self.inode, self.place, self.head, self.tail, self.look, self.gone]
+        told = [self.path, self.inode, self.place, self.head, self.tail, self.look, self.gone]
+        return told if self.columns is None else [*told, told_columns(self.columns)]
 
 
 def positions_of(state: Any) -> list[Position]:
     """Return the positions in a state; what is none is left out, so that files are read again."""
     given = state if isinstance(state, list | tuple) else ()
-    return [Position(*each) for each in given if is_told(each)]
+    return [position_of(each) for each in given if is_told(each)]
+
+
+def position_of(told: Sequence[Any]) -> Position:
+    """Return a position as it is told."""
+    fields = [*told[:TOLD], columns_of(told[TOLD:])]
+    return Position(*fields)
 
 
 def is_told(each: Any) -> bool:
     """Say whether a value is a position as it is told."""
-    return isinstance(each, list | tuple) and len(each) == 7 and isinstance(each[2], int)
+    known = isinstance(each, list | tuple) and len(each) in (TOLD, TOLD + 1)
+    return known and isinstance(each[2], int)
+
+
+def told_columns(columns: Columns) -> list[Any]:
+    """Return what a header has said as state."""
+    names, below = columns
+    return [list(names), below]
+
+
+def columns_of(told: Sequence[Any]) -> Columns | None:
+    """Return what a header has said, as it is at the end of a state, or None."""
+    try:
+        ((names, below),) = told
+        return tuple(map(str, names)), int(below)
+    except (TypeError, ValueError):
+        return None
 
 
 def prints(stream: BinaryIO, place: int) -> Prints:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestd.plugins._documents import DocumentError, Format
+from ingestd.plugins._documents import Columns, DocumentError, Format
 from ingestd.plugins._readings import Reading, column
 from ingestd.plugins._shapes import Reader
 from ingestd.plugins._times import Bounds
@@ -32,6 +32,7 @@ class Batch:
         empty: Whether records say themselves that they have no values.
         prints: Hashes of how the file begins, and of what lies before ``end``; of what was read,
             as a file that is cut and grows again is another one a moment later.
+        columns: What a header in the midst of the file has said before ``end``, if there was one.
     """
 
     readings: Sequence[Reading]
@@ -39,6 +40,7 @@ class Batch:
     problems: Sequence[str] = ()
     empty: bool = False
     prints: Prints | None = None
+    columns: Columns | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Work:
         growing: Whether lines may be added to it.
         whole: Whether a last line without an end is a line.
         prints: What was read before ``begin``, if that matters.
+        columns: What a header in the midst of the file has said before ``begin``, if there was one.
     """
 
     file: Found
@@ -70,6 +73,7 @@ class Work:
     growing: bool
     whole: bool
     prints: Prints | None = None
+    columns: Columns | None = None
 
     @property
     def bounds(self) -> Bounds:

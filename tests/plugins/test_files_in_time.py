@@ -1,0 +1,101 @@
+"""Runs of ``files`` that have more to read than their time allows."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from ingestd.plugins import files
+from ingestd.testing import TestContext, context, results
+from tests.support.filesplugin import FilesRuns
+
+MANY: Final = 20_000  # lines, more than come in one result
+PLENTY: Final = 100.0  # seconds
+
+
+@pytest.fixture
+async def ctx() -> AsyncIterator[TestContext]:
+    """Give the context of some runs."""
+    async with context(collector="exports") as ctx:
+        yield ctx
+
+
+@pytest.fixture(params=[True, False])
+def runs(tmp_path: Path, ctx: TestContext, request: pytest.FixtureRequest) -> FilesRuns:
+    """Give runs over a folder, of files that grow or come as a whole."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return FilesRuns(folder, ctx, path=f"{folder}/*.csv", follow=request.param)
+
+
+def write(path: Path, first: int) -> None:
+    """Write a file of many lines, each a second later than the one before."""
+    path.write_text(
+        "time,kwh\n" + "".join(f"{1_782_864_000 + n},{n}\n" for n in range(first, first + MANY))
+    )
+
+
+async def hurried(runs: FilesRuns, *, left: float) -> list[Any]:
+    """Return the values of a run of which so much time is left after its first result."""
+    runs.ctx.left = PLENTY
+    found: list[Any] = []
+    async with aclosing(
+        results(files.run, ctx=runs.ctx, **runs.params, time_format="unix", **runs.state)
+    ) as given:
+        async for each in given:
+            found += [value for _, _, value in each["readings"]]
+            runs.remember(each)
+            assert "script_error" not in each
+            runs.ctx.left = left
+    return found
+
+
+@pytest.mark.parametrize("files_in_folder", [1, 2])
+async def test_a_run_ends_in_time_and_the_next_goes_on(
+    runs: FilesRuns, files_in_folder: int
+) -> None:
+    """Each value comes once; the record of a run says that there is more."""
+    for number in range(files_in_folder):
+        write(runs.folder / f"{number}.csv", number * MANY)
+    found: list[Any] = []
+    parts = 0
+    while len(found) < files_in_folder * MANY:
+        part = await hurried(runs, left=PLENTY / 10)
+        assert 0 < len(part) < MANY
+        found += part
+        parts += 1
+
+    assert sorted(found) == list(range(files_in_folder * MANY))
+    assert parts > files_in_folder
+    assert runs.ctx.notes[0].endswith(
+        "0.csv: not read to its end, for lack of time; the next run goes on"
+    )
+    assert await hurried(runs, left=PLENTY) == []
+
+
+async def test_a_run_that_has_time_reads_all(runs: FilesRuns) -> None:
+    """And says nothing."""
+    write(runs.folder / "0.csv", 0)
+
+    assert await hurried(runs, left=PLENTY / 2) == list(range(MANY))
+    assert runs.ctx.notes == []
+
+
+async def test_a_run_gives_something_however_little_time_is_left(runs: FilesRuns) -> None:
+    """As after a look at all that there is; or it would never get further."""
+    write(runs.folder / "0.csv", 0)
+    first = await runs_with_nothing_left(runs)
+    second = await runs_with_nothing_left(runs)
+
+    assert first
+    assert second[0] == first[-1] + 1
+
+
+async def runs_with_nothing_left(runs: FilesRuns) -> list[Any]:
+    """Return the values of a run that has hardly any time from its first moment on."""
+    lefts = iter([PLENTY])
+    runs.ctx.time_left = lambda: next(lefts, 0.0)  # type: ignore[method-assign]
+    runs.params["time_format"] = "unix"
+    return await runs.values()
