@@ -38,6 +38,7 @@ MAY_IMPORT: Final = {
     "delivery": "config disk health sinks",
     "collecting": "calling config context contract delivery health loading records worker",
     "backfilling": "calling collecting contract disk sinks",
+    "requesting": "calling collecting context contract disk records",
 }
 # The rules that the daemon shares with the plugins, which may import nothing else of it.
 RULES: Final = frozenset(
@@ -62,7 +63,7 @@ ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"
 FACES: Final = {
     "testing": "contract context",
     "views": "calling config contract delivery health records",
-    "web": "app backfilling collecting config context contract delivery health views",
+    "web": "app backfilling requesting collecting config context contract delivery health views",
     "cli": "app hosts views web " + " ".join(MAY_IMPORT),
     "__main__": "cli",
 }
@@ -73,6 +74,7 @@ PURE: Final = frozenset(
         "config",
         "contract",
         "health",
+        "requesting.targets",
         "backfilling.gaps",
         "backfilling.windows",
         "collecting.points",

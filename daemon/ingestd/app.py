@@ -43,6 +43,7 @@ from ingestd.metrics import Metrics
 from ingestd.records import StateStore
 from ingestd.redaction import Redactor
 from ingestd.reloading import Reloader
+from ingestd.requesting import Requests, RequestServices
 from ingestd.sinks import make_sink
 from ingestd.systemd import Notifier
 from ingestd.tasks import Tasks
@@ -67,6 +68,7 @@ class Daemon:
         deliveries: To every store.
         collectors: All that run.
         backfills: What their plugins read anew.
+        requests: The runs of them that were asked for.
         ready: Set once it has started.
         stopping: Set once it has begun to stop.
         last_reload: What the newest reload did, or why it was refused.
@@ -80,6 +82,7 @@ class Daemon:
     deliveries: Deliveries
     collectors: Collectors
     backfills: Backfills
+    requests: Requests
     database: Database
     states: StateStore
 
@@ -155,6 +158,7 @@ class Daemon:
         return [
             *(f"a run of {n}" for n in collectors),
             *(f"a window of {n}" for n in self.backfills.windows),
+            *(f"a requested run of {n}" for n in self.requests.running),
             *(f"readings for {n}" for n in stores),
         ]
 
@@ -163,8 +167,9 @@ class Daemon:
         for name, each in list(self.collectors.by_name.items()):
             if (run := each.running) is not None:
                 yield name, run.plugin.source.root
-        for name, window in self.backfills.windows.items():
-            yield name, window.plugin.source.root
+        for beside in (self.backfills.windows, self.requests.running):
+            for name, each_run in beside.items():
+                yield name, each_run.plugin.source.root
 
     def flush(self) -> None:
         """Send what waits, in memory and on disk, without waiting for anything.
@@ -258,8 +263,9 @@ class Daemon:
             await Database.open(self._directory.database, ballast=self._directory.ballast)
         )
         self._processes = await stack.enter_async_context(Workers(daemon.workers))
-        # One more, so that windows which take an hour take no worker from the runs.
+        # One more for each, so that what takes an hour takes no worker from the runs.
         self._backfill_processes = await stack.enter_async_context(Workers(1))
+        self._request_processes = await stack.enter_async_context(Workers(1))
         self._threads = Threads()
         self.states = await StateStore.open(self.database, self.clock, tell=self._tell_damage)
         self.shared.limits.restore(await self.states.limits(), keep=self.states.keep_limits)
@@ -299,10 +305,12 @@ class Daemon:
                 log=self.log,
             ),
         )
+        self.requests = self._make_requests()
         self._reloader = Reloader(
             deliveries=self.deliveries,
             collectors=self.collectors,
             backfills=self.backfills,
+            requests=self.requests,
             buffer=self.buffer,
             threshold=self._threshold,
             metrics=self.metrics,
@@ -310,9 +318,27 @@ class Daemon:
             log=self.log,
         )
 
+    def _make_requests(self) -> Requests:
+        daemon = self.config.daemon
+        by_others = daemon.listen != "off" and not daemon.listen.startswith("unix:")
+        return Requests(
+            collectors=self.collectors,
+            database=self.database,
+            tasks=self._tasks,
+            hurry=self._hurry,
+            services=RequestServices(
+                processes=self._request_processes,
+                clock=self.clock,
+                redactor=self.redactor,
+                log=self.log,
+                exposed=by_others and daemon.token is None,
+            ),
+        )
+
     async def _start(self) -> None:
         await self.collectors.remember()
         await self.backfills.remember()
+        await self.requests.remember()
         if not self.partial:
             stores = self.config.stores.items()
             await self.deliveries.former.remember({name: each.former for name, each in stores})
@@ -357,7 +383,8 @@ class Daemon:
         """Compare collectors with their plugins; return what has loaded them."""
         self.redactor.add(config.secrets)
         protection = self._protection(config)
-        for processes in (self._processes, self._backfill_processes):
+        workers = (self._processes, self._backfill_processes, self._request_processes)
+        for processes in workers:
             processes.protection = protection
         loader = self._loader_for(config)
         found = await self.blocking(check_plugins, config, loader)
@@ -479,7 +506,8 @@ class Daemon:
         """Bring everything to safety, in order."""
         self._notifier.stopping()
         self.log.info("stopping")
-        await asyncio.gather(self.collectors.stop(), self.backfills.stop())
+        beside = self.backfills.stop(), self.requests.stop()
+        await asyncio.gather(self.collectors.stop(), *beside)
         self.collectors.keep_paces()
         await self.deliveries.stop(patience=FLUSH, hurry=self._hurry)
         try:

@@ -24,7 +24,9 @@
     . UnsendablePayload   no body of this kind can hold it   -> it stays a dead letter
   - QueryError            a store could not answer           -> tell who asked
   - NotNow                it cannot be done at the moment    -> tell who asked; perhaps later
+    . QueueFull           too much of it waits already       -> the same
   - NotPossible           it cannot be done as it was asked  -> tell who asked
+  - NotFound              there is nothing of that name      -> tell who asked
   - ListenError           the HTTP API cannot listen         -> exit 1, with what to change
 
 Anything outside this tree is a bug: it is logged with its traceback, and the
@@ -211,8 +213,24 @@ class NotNow(IngestError):
     """What an operator asked for cannot be done at the moment."""
 
 
+class QueueFull(NotNow):
+    """So much waits already that no more is taken."""
+
+
 class NotPossible(IngestError):
-    """What an operator asked for can never be done in this way."""
+    """What an operator asked for can never be done in this way.
+
+    Attributes:
+        problems: Everything that is wrong, if that is more than the message.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class NotFound(IngestError):
+    """What an operator named is not there."""
 
 
 class ListenError(IngestError):

@@ -17,6 +17,7 @@ from ingestd.config import Config, Plan, changes_of
 from ingestd.delivery import Buffer, Deliveries, Delivery
 from ingestd.logs import Threshold
 from ingestd.metrics import Metrics
+from ingestd.requesting import Requests
 from ingestd.tasks import Task, Tasks
 
 
@@ -52,6 +53,7 @@ class Reloader:
     deliveries: Deliveries
     collectors: Collectors
     backfills: Backfills
+    requests: Requests
     buffer: Buffer
     threshold: Threshold
     metrics: Metrics
@@ -102,6 +104,7 @@ class Reloader:
             ended = self.collectors.remove(name)
             self.tasks.start(f"{name}.forget", partial(self._forget, name, ended))
         self.backfills.follow()
+        self.requests.follow()
 
     def running(self) -> Running:
         """Note which deliveries and collectors run now, for a restore."""

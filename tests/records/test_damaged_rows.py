@@ -7,7 +7,7 @@ anything anywhere, and only a text that was meant to be a number is told by itse
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -26,9 +26,13 @@ from ingestd.delivery import former
 from ingestd.delivery.deadletters import DeadLetters
 from ingestd.delivery.spool import Spool
 from ingestd.disk import Database
+from ingestd.errors import NotFound
 from ingestd.health import PaceKept, SeriesKey
 from ingestd.model import Body, Series
 from ingestd.records import RunRecord, StateStore
+from ingestd.redaction import Redactor
+from ingestd.requesting import RequestedRun, Selection, as_json
+from ingestd.requesting.store import RequestedRunStore
 from ingestd.sinks.embedded import EmbeddedSink
 
 DAMAGE: Final[dict[str, Any]] = {
@@ -75,6 +79,12 @@ async def fill(path: Path) -> None:
         await backfills.add_absences("a", gaps)
         missing = [Absence("s", (("k", "v"),), T0 + n, T0 + n + 1, T0) for n in range(2)]
         await database.write(lambda db: absent.insert(db, "a", missing))
+        requests = RequestedRunStore(database, clock=clock, log=structlog.get_logger())
+        asked = RequestedRun(
+            collector="a", project="1", trace="2", key="k", added=T0, updated=T0, has_input=True
+        )
+        for each in await requests.add([asked, asked], ["1", '{"x": 2}']):
+            await requests.save(each, "[3]")
         spool = Spool(database, "influx", limit_bytes=10**6, clock=clock)
         dead = DeadLetters(database, "influx", clock=clock)
         for _ in range(2):
@@ -130,6 +140,7 @@ async def use(path: Path) -> list[str]:
             )
             seen += [absent.as_json(await backfills.absences("a"))]
             await backfills.add_absences("a", [Absence("s", (), 1, 2, T0)])
+            seen += await use_requests(database)
             spool = Spool(database, "influx", limit_bytes=10**6, clock=clock)
             await spool.open()
             await database.write(partial(former.remembered, configured={"other": None}))
@@ -152,6 +163,22 @@ async def use(path: Path) -> list[str]:
     told += [database.damage, *(each.damage for each in kept.values())]
     told += ["aside"] * (len(aside) - 1)
     return [each for each in told if each]
+
+
+async def use_requests(database: Database) -> list[Any]:
+    """Do with requested runs what a daemon does, and its API; return what is told of them."""
+    requests = RequestedRunStore(database, clock=SystemClock(), log=structlog.get_logger())
+    found = [*await requests.unfinished(), *await requests.with_key("k")]
+    found += await requests.listed(Selection())
+    seen: list[Any] = [as_json(each, Redactor()) for each in found]
+    for each in found:
+        with suppress(NotFound):
+            seen += [await requests.document(each.id, "input")]
+        with suppress(NotFound):
+            seen += [await requests.document(each.id, "result")]
+    assert await requests.input_bytes() >= 0
+    await requests.add([RequestedRun(collector="a", added=T0, updated=T0)], ["5"])
+    return seen
 
 
 def columns(path: Path) -> Iterator[tuple[str, str]]:
@@ -222,6 +249,9 @@ async def test_every_column_of_every_table(tmp_path: Path, how: str) -> None:
         ("backfills", "record", "a number"),
         ("backfills", "status", "a text"),
         ("backfills", "collector", "nothing"),
+        ("requested_runs", "id", "a huge number"),
+        ("requested_runs", "record", CUT),
+        ("requested_runs", "status", "a text"),
         ("series", "tags", "a text"),
         ("series", "series", "a blob"),
         ("series", "newest_us", "a huge fraction"),

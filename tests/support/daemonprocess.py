@@ -224,6 +224,13 @@ class DaemonProcess:
         with urllib.request.urlopen(request, timeout=WITHIN) as reply:
             return json.load(reply)
 
+    def delete(self, path: str) -> Any:
+        """Give up what is at a path of its API; return what it answers."""
+        where = f"http://{self._listen}/api/v1/{path}"
+        request = urllib.request.Request(where, method="DELETE")
+        with urllib.request.urlopen(request, timeout=WITHIN) as reply:
+            return json.load(reply)
+
     def metrics(self) -> dict[str, float]:
         """Return its metrics, by name and labels as they are written."""
         with urllib.request.urlopen(f"http://{self._listen}/metrics", timeout=WITHIN) as reply:

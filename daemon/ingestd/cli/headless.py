@@ -181,6 +181,7 @@ async def _live(
     async def instead_of_serving(daemon: "Daemon") -> AsyncIterator[str]:
         if not backfills:
             await daemon.backfills.stop()  # before any of them has begun
+        await daemon.requests.stop()
         working = asyncio.create_task(_work(daemon, job), name="ingestd[once]")
         try:
             yield ""

@@ -6,13 +6,14 @@ neighbours never notice.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
 from enum import Enum
 from typing import Final
 
 from ingestd.clock import Alarm, wait_at_most
 from ingestd.collecting.committer import StateCommitter
+from ingestd.collecting.outcomes import OutcomeInto
 from ingestd.collecting.points import Naming
 from ingestd.collecting.report import Report
 from ingestd.collecting.run import Run, RunCounts
@@ -21,12 +22,10 @@ from ingestd.collecting.services import Services
 from ingestd.collecting.setup import RunSetup
 from ingestd.collecting.vitals import Course, Pulse, Vitals
 from ingestd.config import CollectorConfig
-from ingestd.contract import safe_repr
-from ingestd.errors import NotNow, PluginError, RunTimeout
+from ingestd.errors import NotNow
 from ingestd.health import CollectorFacts, KnownSeries, PaceKept, SeriesKey
 from ingestd.plugins._backoff import Backoff
 from ingestd.records import GOOD_OUTCOMES, Outcome, Paces, RunRecord
-from ingestd.tasks import is_being_cancelled
 
 SCHEDULED_TIMEOUT: Final = 300.0  # seconds, unless the operator gives a timeout
 BACKOFF: Final = Backoff(first=10.0, longest=300.0)
@@ -52,6 +51,7 @@ class Collector:
         setup: What its runs are made of, those of its backfills included.
         schedule: Its ticks, or None for a stream.
         naming: How its readings become points; a reload may replace it.
+        timeout: The plugin's own time for a run, in seconds, or None for no limit.
         last: The record of the newest run that ended, or None.
         running: The run under way, or None.
         failures: How many runs have failed in a row.
@@ -78,9 +78,10 @@ class Collector:
             watch=vitals.watch,
             naming=lambda: self.naming,
         )
+        self.timeout = config.timeout or (None if schedule is None else SCHEDULED_TIMEOUT)
         self._options = self.setup.call_options(
             name=config.name,
-            timeout=config.timeout or (None if schedule is None else SCHEDULED_TIMEOUT),
+            timeout=self.timeout,
             processes=services.processes,
             log=self.setup.log,
         )
@@ -242,6 +243,18 @@ class Collector:
             raise NotNow(f"{self.name}: was stopped before the run came to its end")
         return record
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the end of the run under way, and let no other begin in this context.
+
+        Raises:
+            NotNow: It is being stopped or replaced.
+        """
+        async with self._one_at_a_time:
+            if self._stage is Stage.STOPPING:
+                raise NotNow(f"{self.name}: is being stopped or replaced")
+            yield
+
     async def reset(self, *, masks: bool) -> bool:
         """Forget what it remembers, between two runs; a stream begins anew.
 
@@ -325,32 +338,16 @@ class Collector:
         self._move(Stage.WAITING, Stage.RUNNING)
         services.metrics.start_lag.observe(max(0.0, record.started - tick))
         try:
-            run = self.running = await self._prepare()
-            await run.collect()
-            record.outcome = Outcome.DEGRADED if run.counts.degraded else Outcome.OK
-            if run.counts.all_unusable:
-                record.outcome, record.error = Outcome.FAILED, run.counts.unusable_text()
-        except (asyncio.CancelledError, GeneratorExit) as end:
-            if isinstance(end, GeneratorExit) or is_being_cancelled():
-                record.outcome, record.error = Outcome.CANCELLED, "the daemon stopped it"
-                raise
-            self._met_a_bug(record, end)
-        except PluginError as error:
-            record.outcome = Outcome.TIMEOUT if isinstance(error, RunTimeout) else Outcome.FAILED
-            record.error, record.details, record.output = str(error), error.details, error.output
-        # Border: what the plugin gave is looked at here, and its objects may raise anything.
-        except BaseException as bug:  # noqa: BLE001
-            self._met_a_bug(record, bug)
+            with OutcomeInto(record, self.setup.log):
+                run = self.running = await self._prepare()
+                await run.collect()
+                run.counts.judge(record)
         finally:
             record.seconds = clock.monotonic() - began
             self._complete(record, self.running.counts if self.running else RunCounts())
             self.running = None
             self._move(Stage.RUNNING, Stage.WAITING)
         return record
-
-    def _met_a_bug(self, record: RunRecord, bug: BaseException) -> None:
-        self.setup.log.error("a run met a bug of the daemon", exc_info=bug)
-        record.outcome, record.error = Outcome.FAILED, f"bug in the daemon: {safe_repr(bug)}"
 
     async def _prepare(self) -> Run:
         setup = self.setup
@@ -373,10 +370,7 @@ class Collector:
         if record.outcome in GOOD_OUTCOMES:
             self._vitals.went_well(self._clock.now())
         self._report.complete(record, counts, late=self._vitals.late())
-        record.told = {
-            name: host.told(record) if name == self.config.compat else {}
-            for name, host in self._services.hosts.items()
-        }
+        record.told = self.setup.told_by_hosts(record)
         self.last = record
         self.failures = self.failures + 1 if record.failed else 0
         self.not_before = 0.0

@@ -30,6 +30,7 @@ from ingestd.contract import (
 )
 from ingestd.errors import StoresChanged
 from ingestd.model import Point, Priority, Receipt
+from ingestd.records import Outcome, RunRecord
 
 # A list of millions is handed over in slices, so that the event loop stays alive.
 SLICE: Final = 20_000
@@ -76,6 +77,12 @@ class RunCounts:
     def all_unusable(self) -> bool:
         """Whether there were readings with a value, and not one of them can be stored."""
         return not self.points and self.unusable.total() > self.unusable[NO_VALUE]
+
+    def judge(self, record: RunRecord) -> None:
+        """Note in the record of a run that came to its end whether that was a good one."""
+        record.outcome = Outcome.DEGRADED if self.degraded else Outcome.OK
+        if self.all_unusable:
+            record.outcome, record.error = Outcome.FAILED, self.unusable_text()
 
     def unusable_text(self) -> str:
         """Tell how many readings are unusable, by reason, with one of each.
@@ -143,7 +150,7 @@ class Run:
         self.hidden = deepcopy(memory.hidden)  # the plugin may change what it gets in place
         self._hide(memory.hidden)
         remembered = arguments(memory, self._params, fingerprint=self._fingerprint)
-        kwargs = {**remembered, **self._extras()}
+        kwargs = {**remembered, **self._overrides, **self._extras()}
         options = replace(self.options, note=self._note, own_time=self._own_time)
         async with aclosing(results(self.plugin, kwargs, options)) as everything:
             async for given in everything:
@@ -169,7 +176,7 @@ class Run:
         Raises:
             StoresChanged: Not every store took its points, so its state is not remembered.
         """
-        result = take_apart(given.result)
+        result = take_apart(given.result, hosted=self.options.host is not None)
         self._hide(result.hidden)
         if self._endless:  # each result of a stream tells how things are by then
             self._past.points = ()
@@ -282,6 +289,11 @@ class Run:
     @property
     def _params(self) -> Mapping[str, Any]:
         return self.setup.config.params
+
+    @property
+    def _overrides(self) -> Mapping[str, Any]:
+        """What is laid over everything that is configured and remembered: nothing by default."""
+        return {}
 
     @property
     def _fingerprint(self) -> Callable[[Any], str]:

@@ -1,7 +1,7 @@
 """What the runs of one collector are made of, those on its schedule and those of its backfills."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from ingestd.errors import PluginLoadError
 from ingestd.health import SeriesWatch
 from ingestd.loading import CurrentPlugin, access_for
 from ingestd.logs import OF_PLUGIN
+from ingestd.records import RunRecord
 from ingestd.worker import Kind
 
 
@@ -98,6 +99,13 @@ class RunSetup:
                 f"neither every: nor cron:, got a {plugin.kind.value}"
             )
         return plugin
+
+    def told_by_hosts(self, record: RunRecord) -> dict[str, Mapping[str, str | float]]:
+        """Return what each host would show of a run: nothing unless the plugin was made for it."""
+        return {
+            name: host.told(record) if name == self.config.compat else {}
+            for name, host in self.services.hosts.items()
+        }
 
     def call_options(
         self, *, name: str, timeout: float | None, processes: Isolation, log: Any

@@ -235,6 +235,7 @@ class CollectorConfig:
         cadence: How far apart the readings of each series should be, or None.
         not_before: The earliest time of a reading that is believed, in Unix seconds.
         not_after: How far ahead of now the latest is, in seconds.
+        targets: What runs can be asked for: project -> its traces.
         where: ``file:line``, for messages.
         places: The same of each option and param, by its dotted path.
     """
@@ -267,6 +268,7 @@ class CollectorConfig:
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     http: HttpConfig = HttpConfig()
+    targets: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     where: str = dataclasses.field(default="", compare=False)
     places: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 

@@ -288,6 +288,7 @@ def _collector(
         tags=section.texts("tags", options.tag_name),
         params=section.mapping("params"),
         http=_http(section.section("http")),
+        targets=_targets(section.section("targets")),
         where=section.where,
         places=section.places(),
     )
@@ -305,6 +306,11 @@ def _collector(
         section.problem(f"means nothing without compat: {' or '.join(hosts)}", "settings")
     section.done()
     return config
+
+
+def _targets(section: Section) -> dict[str, tuple[str, ...]]:
+    """Return the projects that runs can be asked for, each with its traces."""
+    return {each: tuple(section.list_of(each, options.text)) for each in section.names()}
 
 
 def _places(section: Section, name: str) -> tuple[Path, ...] | None:

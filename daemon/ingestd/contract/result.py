@@ -16,6 +16,7 @@ from ingestd.contract.builtins import (
     listed,
     text_keys,
 )
+from ingestd.contract.jsonable import json_text
 from ingestd.contract.keepable import check_keepable
 from ingestd.errors import ResultError
 
@@ -33,6 +34,7 @@ class Result:
         delete_params: Names to mask in the collector's params from now on.
         degraded: What the plugin itself reported as wrong, or an empty string.
         unread: The names of the series that it reported as wrong; empty if it named none.
+        document: What it gave under ``result``, as JSON, or None.
     """
 
     readings: Sequence[Any]
@@ -41,6 +43,7 @@ class Result:
     delete_params: frozenset[str]
     degraded: str
     unread: frozenset[str] = frozenset()
+    document: str | None = field(default=None, repr=False)
 
     @property
     def remembers(self) -> bool:
@@ -48,11 +51,16 @@ class Result:
         return bool(self.hidden) or not self.state.keys() <= set(DEGRADED)
 
 
-def take_apart(result: object) -> Result:
+def take_apart(result: object, *, hosted: bool = False) -> Result:
     """Sort a result into readings, state, hidden and requests.
 
     State and hidden are copied, so that a plugin that goes on changing them
     does not change what it handed over. The readings are left as they are.
+
+    Args:
+        result: What ``run`` gave.
+        hosted: Whether the plugin was written for a host; none of these knows the key
+            ``result``, so there it is state like any other.
 
     Raises:
         ResultError: It is not a dict, or a part of it cannot be kept.
@@ -63,11 +71,12 @@ def take_apart(result: object) -> Result:
         readings = listed(parts.pop("readings", None))
         names = _names(parts.pop("delete_params", None))
         hidden = _hidden(parts.pop("hidden", None))
+        document = None if hosted else _document(parts.pop("result", None))
         state = {name: as_builtins(value, where=name) for name, value in parts.items()}
     check_keepable(state, where="state")
     check_keepable(hidden, where="hidden")
     problem = next((state[name] for name in DEGRADED if state.get(name)), "")
-    return Result(readings, state, hidden, names, _told(problem), _unread(problem))
+    return Result(readings, state, hidden, names, _told(problem), _unread(problem), document)
 
 
 def _told(problem: Any) -> str:
@@ -79,6 +88,10 @@ def _told(problem: Any) -> str:
 
 def _unread(problem: Any) -> frozenset[str]:
     return frozenset(map(str, problem)) if isinstance(problem, dict) else frozenset()
+
+
+def _document(value: object) -> str | None:
+    return None if value is None else json_text(as_builtins(value, where="result"), where="result")
 
 
 def _hidden(value: object) -> dict[str, Any]:

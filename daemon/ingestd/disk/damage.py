@@ -15,7 +15,7 @@ from typing import Any, Final
 LATEST_SECONDS: Final = 253_402_300_800.0  # the end of the year 9999
 # A number that was counted up never comes near; SQLite finds no number above its largest.
 MOST_NUMBER: Final = 2**53
-_NUMBERED: Final = ("runs", "spool", "dead_letters", "backfills")
+_NUMBERED: Final = ("runs", "spool", "dead_letters", "backfills", "requested_runs")
 _FOR_STORES: Final = ("spool", "dead_letters")
 
 

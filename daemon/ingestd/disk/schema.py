@@ -116,11 +116,30 @@ MIGRATIONS: Final = (
         mark_us INTEGER                      -- the earliest time of what was sent since
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE requested_runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        collector TEXT NOT NULL,
+        status TEXT NOT NULL,
+        project TEXT,
+        trace TEXT,
+        key TEXT,                -- chosen by the one who asked, the same for all asked at once
+        added REAL NOT NULL,     -- seconds since the Unix epoch
+        record TEXT NOT NULL,    -- JSON: the rest
+        input BLOB,              -- JSON: what the plugin is given
+        result BLOB              -- JSON: what it gave besides readings
+    );
+    CREATE INDEX requested_runs_of_a_collector ON requested_runs (collector, id);
+    CREATE INDEX requested_runs_by_key ON requested_runs (key);
+    CREATE INDEX requested_runs_by_status ON requested_runs (status, id);
+
+    ALTER TABLE runs ADD COLUMN requested INTEGER;  -- which requested run it was, if it was one
+    """,
 )
 PAGE_BYTES: Final = 16384
 JOURNAL_PAGES: Final = 512
 CHECKED_WHOLE_BYTES: Final = 64 * 1024 * 1024  # a quarter of a second
-BIG: Final = frozenset({"spool", "dead_letters", "runs"})
+BIG: Final = frozenset({"spool", "dead_letters", "runs", "requested_runs"})
 DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # Quotas show as write errors, and shared memory grows in a file of its own.
 FULL: Final = frozenset(

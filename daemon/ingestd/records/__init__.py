@@ -2,6 +2,7 @@
 
 from ingestd.records import runs, yamlvalues
 from ingestd.records.memories import decode, raw_rows
+from ingestd.records.requestids import number_of, request_id
 from ingestd.records.runs import FAILED_OUTCOMES, GOOD_OUTCOMES, Outcome, RunRecord
 from ingestd.records.series import Named, Paces, list_series, load_paces
 from ingestd.records.store import Kept, StateStore
@@ -18,7 +19,9 @@ __all__ = [
     "decode",
     "list_series",
     "load_paces",
+    "number_of",
     "raw_rows",
+    "request_id",
     "runs",
     "yamlvalues",
 ]

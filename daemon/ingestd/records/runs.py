@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from ingestd.disk import DamagedRow, as_bytes, is_moment, is_text, move_aside
+from ingestd.records.requestids import number_of
 
 KEPT_RUNS: Final = 100  # of each collector, and as many again that did not go well
 _SELECT: Final = "SELECT id, collector, outcome, started, CAST(record AS BLOB) FROM runs"
@@ -59,6 +60,8 @@ class RunRecord:
         error: Why it failed, in a line.
         details: The traceback.
         output: The end of what the plugin printed.
+        requested: The number of the requested run that it was, as people see it, or None for
+            one of the schedule.
         told: Name of a host -> what that host would show of the run; empty if the plugin was
             not written for it.
     """
@@ -80,6 +83,7 @@ class RunRecord:
     error: str = ""
     details: str = ""
     output: str = ""
+    requested: str | None = None
     told: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict)
 
     @property
@@ -104,7 +108,7 @@ Found = tuple[list[RunRecord], list[DamagedRow]]
 
 def first_runs(db: sqlite3.Connection) -> dict[str, float]:
     """Return when the first run on record of each collector began, by name."""
-    first = "SELECT min(id) FROM runs GROUP BY collector"
+    first = f"SELECT min(id) FROM runs WHERE {_scheduled(db)} GROUP BY collector"  # noqa: S608 -- our own words
     rows = db.execute(f"SELECT collector, started FROM runs WHERE id IN ({first})")  # noqa: S608 -- our own words
     return {name: started for name, started in rows if is_text(name) and is_moment(started)}
 
@@ -116,9 +120,15 @@ def newest_run(db: sqlite3.Connection) -> int:
 
 
 def latest_runs(db: sqlite3.Connection) -> Found:
-    """Return the last run of every collector."""
-    last = "SELECT max(id) FROM runs GROUP BY collector"
+    """Return the last run of every collector; requested ones say nothing of how it is."""
+    last = f"SELECT max(id) FROM runs WHERE {_scheduled(db)} GROUP BY collector"  # noqa: S608 -- our own words
     return _found(db.execute(f"{_SELECT} WHERE id IN ({last})"))
+
+
+def _scheduled(db: sqlite3.Connection) -> str:
+    """Return the condition for runs that were not requested; an older ingestd knew no others."""
+    columns = {row[1] for row in db.execute("PRAGMA table_info(runs)")}
+    return "requested IS NULL" if "requested" in columns else "TRUE"
 
 
 def take_up_runs(db: sqlite3.Connection) -> Found:
@@ -166,35 +176,48 @@ def find_run(db: sqlite3.Connection, run_id: int) -> Found:
 def insert_runs(db: sqlite3.Connection, records: Iterable[RunRecord]) -> None:
     """Write the records of runs that have ended."""
     rows = [
-        (record.id, record.collector, record.outcome, record.started, _to_json(record))
+        (
+            *(record.id, record.collector, record.outcome, record.started, _to_json(record)),
+            None if record.requested is None else number_of(record.requested),
+        )
         for record in records
     ]
-    db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", rows)
+    db.executemany(
+        "INSERT OR REPLACE INTO runs (id, collector, outcome, started, record, requested)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        rows,
+    )
 
 
 def prune_runs(db: sqlite3.Connection, collector: str, *, now: float) -> None:
     """Forget a collector's old runs, the last one never.
 
     Kept are the newest, and as many again of those that did not go well, so
-    that a busy collector's trouble of last night is still there in the morning.
+    that a busy collector's trouble of last night is still there in the morning. Requested
+    runs are counted apart, lest a portfolio of them should drive out all others.
     """
+    for requested in (False, True):
+        _prune(db, collector, requested=requested, since=now - KEPT_SECONDS)
+
+
+def _prune(db: sqlite3.Connection, collector: str, *, requested: bool, since: float) -> None:
     db.execute(
         """
         WITH
-        newest AS (
-            SELECT id, outcome, started FROM runs WHERE collector = :collector
-            ORDER BY id DESC LIMIT :kept
+        these AS (
+            SELECT id, outcome, started FROM runs
+            WHERE collector = :collector AND (requested IS NOT NULL) = :requested
         ),
+        newest AS (SELECT id, started FROM these ORDER BY id DESC LIMIT :kept),
         unwell AS (
-            SELECT id, started FROM runs WHERE collector = :collector AND outcome <> 'ok'
-            ORDER BY id DESC LIMIT :kept
+            SELECT id, started FROM these WHERE outcome <> 'ok' ORDER BY id DESC LIMIT :kept
         )
-        DELETE FROM runs WHERE collector = :collector
+        DELETE FROM runs WHERE id IN (SELECT id FROM these)
         AND id NOT IN (SELECT id FROM newest WHERE started >= :since)
         AND id NOT IN (SELECT id FROM unwell WHERE started >= :since)
         AND id <> (SELECT max(id) FROM newest)
         """,
-        {"collector": collector, "kept": KEPT_RUNS, "since": now - KEPT_SECONDS},
+        {"collector": collector, "requested": requested, "kept": KEPT_RUNS, "since": since},
     )
 
 

@@ -181,7 +181,8 @@ class StateStore:
         """Keep the record of a run that has ended, within seconds; return its number."""
         self._run += 1
         record = replace(record, id=self._run)
-        self._last[record.collector] = record
+        if record.requested is None:
+            self._last[record.collector] = record
         self._waiting[record.id] = record
         if len(self._waiting) > MOST_RECORDS_WAITING:
             del self._waiting[next(iter(self._waiting))]

@@ -1,7 +1,7 @@
 """The shape of a route, and of a call to it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -49,12 +49,21 @@ class Text:
     content_type: str = "text/plain; charset=utf-8"
 
 
+@dataclass(frozen=True, slots=True)
+class JsonAnswer:
+    """An answer of JSON that is not 200, or has headers of its own."""
+
+    value: Any = field(repr=False)
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A path and who answers there.
 
     Attributes:
-        answer: Returns what JSON can hold, or a ``Text``.
+        answer: Returns what JSON can hold, or a ``JsonAnswer``, or a ``Text``.
         summary: What it does, in a sentence.
         query: What it takes in the query.
         body: What it takes in the body.
@@ -78,6 +87,11 @@ def get(path: str, answer: Callable[[Call[Any, Any]], Awaitable[Any]], **more: A
 def post(path: str, answer: Callable[[Call[Any, Any]], Awaitable[Any]], **more: Any) -> Route:
     """Return a route that changes something; its summary is the function's."""
     return Route(method="POST", path=path, answer=answer, summary=_summary(answer), **more)
+
+
+def delete(path: str, answer: Callable[[Call[Any, Any]], Awaitable[Any]], **more: Any) -> Route:
+    """Return a route that ends or removes something; its summary is the function's."""
+    return Route(method="DELETE", path=path, answer=answer, summary=_summary(answer), **more)
 
 
 def number_in(call: Call[Any, Any]) -> int | None:

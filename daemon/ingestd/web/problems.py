@@ -10,10 +10,12 @@ from ingestd.errors import (
     ConfigError,
     DiskFull,
     IngestError,
+    NotFound,
     NotNow,
     NotPossible,
     Problem,
     QueryError,
+    QueueFull,
     StateError,
     StoreError,
 )
@@ -21,6 +23,8 @@ from ingestd.errors import (
 # The first that fits counts; what is not among them is a bug of ours.
 STATUS: Final[Sequence[tuple[type[IngestError], int]]] = (
     (ConfigError, 422),
+    (NotFound, 404),
+    (QueueFull, 429),
     (NotNow, 409),
     (NotPossible, 422),
     (QueryError, 502),

@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from ingestd.web import backfills, collectors, health, metrics, runs, state, status, stores
+from ingestd.web import (
+    backfills,
+    collectors,
+    health,
+    metrics,
+    requests,
+    runs,
+    state,
+    status,
+    stores,
+)
 from ingestd.web.call import Call, Route, Text, get
 
 
@@ -17,6 +27,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *metrics.ROUTES,
     *status.ROUTES,
     *collectors.ROUTES,
+    *requests.ROUTES,
     *runs.ROUTES,
     *backfills.ROUTES,
     *state.ROUTES,

@@ -13,10 +13,10 @@ from aiohttp import web
 
 from ingestd.app import Daemon
 from ingestd.context import Handler, is_ours
-from ingestd.errors import ConfigError
+from ingestd.errors import ConfigError, NotPossible
 from ingestd.redaction import Redactor
 from ingestd.views import without_secrets
-from ingestd.web.call import Call, Route, Text
+from ingestd.web.call import Call, JsonAnswer, Route, Text
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
 from ingestd.web.routes import ROUTES
@@ -61,8 +61,11 @@ def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application
     """Return everything that is answered."""
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_protected(daemon, guard)])
     for route in ROUTES:
-        add = app.router.add_get if route.method == "GET" else app.router.add_post
-        add(route.path, _handler(daemon, route, pool))
+        handler = _handler(daemon, route, pool)
+        if route.method == "GET":
+            app.router.add_get(route.path, handler)  # answers HEAD, too
+        else:
+            app.router.add_route(route.method, route.path, handler)
     return app
 
 
@@ -75,17 +78,16 @@ def _handler(daemon: Daemon, route: Route, pool: Executor) -> Handler:
             _parsed("body", await _body(request), route.body),
         )
         answer = await route.answer(call)
+        reply = answer if isinstance(answer, JsonAnswer) else JsonAnswer(answer)
         if not isinstance(answer, Text):
-            answer = Text(
-                partial(_rendered, answer, daemon.redactor), content_type="application/json"
-            )
+            rendered = partial(_rendered, reply.value, daemon.redactor)
+            answer = Text(rendered, status=reply.status, content_type="application/json")
         if isinstance(answer.text, str):
             body = answer.text.encode()
         else:
             body = await asyncio.get_running_loop().run_in_executor(pool, answer.text)
-        return web.Response(
-            body=body, status=answer.status, headers={"Content-Type": answer.content_type}
-        )
+        headers = {**reply.headers, "Content-Type": answer.content_type}
+        return web.Response(body=body, status=answer.status, headers=headers)
 
     return handle
 
@@ -136,7 +138,7 @@ def _told(daemon: Daemon, request: web.Request, error: Exception) -> web.Respons
     if refusal is None:
         daemon.log.error("a request met a bug", path=request.path, exc_info=error)
         refusal = Refusal(500, "a bug in the daemon; its log has the traceback")
-    problems = error.problems if isinstance(error, ConfigError) else ()
+    problems = error.problems if isinstance(error, ConfigError | NotPossible) else ()
     return web.Response(
         body=_rendered(as_json(refusal, problems), daemon.redactor),
         status=refusal.status,

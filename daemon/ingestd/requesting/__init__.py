@@ -1,0 +1,29 @@
+"""Runs that are asked for, apart from any schedule: kept until they have ended, told by number."""
+
+from ingestd.records import number_of
+from ingestd.requesting import records
+from ingestd.requesting.asking import RunRequest, digest_of
+from ingestd.requesting.queue import RequestServices
+from ingestd.requesting.records import OVER, RequestedRun, RequestStatus, Selection
+from ingestd.requesting.requests import Asked, Requests
+from ingestd.requesting.shown import as_json
+from ingestd.requesting.targets import NO_TARGET, Target, all_of, one
+
+__all__ = [
+    "NO_TARGET",
+    "OVER",
+    "Asked",
+    "RequestServices",
+    "RequestStatus",
+    "RequestedRun",
+    "Requests",
+    "RunRequest",
+    "Selection",
+    "Target",
+    "all_of",
+    "as_json",
+    "digest_of",
+    "number_of",
+    "one",
+    "records",
+]
