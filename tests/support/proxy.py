@@ -13,6 +13,7 @@ from tests.support.ports import free_port
 
 SLOW: Final = 0.03  # seconds for each piece of what passes
 CHUNK: Final = 65536
+ACCEPTED: Final = 3  # turns of the event loop until a connection belongs to its server
 # Closing such a socket resets the connection, as a crashed peer would.
 RESET: Final = struct.pack("ii", 1, 0)
 
@@ -71,18 +72,30 @@ class Proxy:
             self._reset_all()
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-        if mode is Mode.REFUSING and self._server is not None:
-            self._server.close()
-            self._server = None
-        elif mode is not Mode.REFUSING and self._server is None:
+        if mode is Mode.REFUSING:
+            await self._stop_listening()
+        elif self._server is None:
             self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
 
     async def _close(self) -> None:
         self._reset_all()
-        if self._server is not None:
-            self._server.close()
+        await self._stop_listening()
         self._changed.set()
         await asyncio.gather(*self._pairs, return_exceptions=True)
+
+    async def _stop_listening(self) -> None:
+        """Close the port; a connection that was just accepted is one that asyncio knows by then.
+
+        A server that is closed before that would leave its socket open (Python 3.11).
+        """
+        if self._server is None:
+            return
+        for each in self._server.sockets:
+            self._loop.remove_reader(each.fileno())
+        for _ in range(ACCEPTED):
+            await asyncio.sleep(0)
+        self._server.close()
+        self._server = None
 
     def _reset_all(self) -> None:
         for writers in self._pairs.values():
@@ -93,6 +106,8 @@ class Proxy:
         assert task is not None
         writers = self._pairs[task] = [writer]
         try:
+            if self.mode is Mode.REFUSING:
+                return
             behind, to_server = await asyncio.open_connection("127.0.0.1", self._target)
             writers.append(to_server)
             requests = asyncio.ensure_future(self._pass(reader, to_server, Mode.RESETTING))
