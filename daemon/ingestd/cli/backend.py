@@ -4,7 +4,7 @@ Both answer in the API's own JSON, so a command is written once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Json = dict[str, Any]
@@ -26,6 +26,29 @@ class BackfillRequest:
     spans: Sequence[tuple[float, float]]
     chunk: float | None
     rate: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAsked:
+    """A run that is asked for.
+
+    Attributes:
+        collector: Whose plugin is called.
+        project: What the run is about, or None.
+        trace: Which part of that, or None.
+        input: A document that the plugin is given instead, or None.
+        params: What is laid over the collector's params.
+        key: What the request is called, so that it can be made again; or None.
+        commit: Whether what the plugin gives as state is remembered.
+    """
+
+    collector: str
+    project: str | None = None
+    trace: str | None = None
+    input: Any = field(default=None, repr=False)
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    key: str | None = None
+    commit: bool = False
 
 
 class Backend(Protocol):
@@ -58,6 +81,23 @@ class Backend(Protocol):
 
     async def run(self, run_id: int) -> Json:
         """Return the record of one run."""
+
+    async def ask_for_run(self, wanted: RunAsked, *, wait: bool) -> Json:
+        """Ask for a run; return it at once, or once it has ended."""
+
+    async def requested_runs(
+        self, *, collector: str | None, status: str | None, limit: int, before: str | None
+    ) -> list[Json]:
+        """List requested runs, the newest first: those that stand so if a status is given."""
+
+    async def requested_run(self, name: str) -> Json:
+        """Return a requested run."""
+
+    async def run_result(self, name: str) -> Json:
+        """Return what a requested run that has succeeded gave."""
+
+    async def cancel_run(self, name: str) -> Json:
+        """Give up a requested run, and return it."""
 
     async def state(self, collector: str) -> Json:
         """Return what is remembered for a collector, what is hidden only counted."""

@@ -6,6 +6,7 @@ state take the way they always take, and dead letters are sorted as they always 
 
 import asyncio
 import dataclasses
+import json
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,12 +16,14 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from ingestd.backfilling import DEFAULT_CHUNK, BackfillRecord
-from ingestd.cli.backend import BackfillRequest, Follow, Json
+from ingestd.cli.backend import BackfillRequest, Follow, Json, RunAsked
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.statedir import refuse_foreign_root
 from ingestd.config import CollectorConfig, Config, StoreConfig
 from ingestd.records import RunRecord
+from ingestd.requesting import Target, as_json, digest_of, single
 from ingestd.systemd import Notifier
+from ingestd.tasks import first_of
 
 if TYPE_CHECKING:
     from ingestd.app import Daemon
@@ -113,6 +116,42 @@ async def backfill_here(
     return records[0].as_dict()
 
 
+async def request_here(config: Config, collector: CollectorConfig, wanted: RunAsked) -> Json:
+    """Make a run that is asked for as the daemon would, and those of its queue before it.
+
+    Returns:
+        The run as the API shows it. If this process was told to stop, it may still wait.
+
+    Raises:
+        StateDirectoryBusy: A daemon runs there.
+        ConfigError: The collector and its plugin do not fit.
+        NotPossible: The plugin could not make it.
+    """
+    runs: list[Json] = []
+    about = Target(wanted.project, wanted.trace)
+    request = single(
+        collector.name,
+        collector.targets,
+        target=None if about == Target() else about,
+        document=None if wanted.input is None else json.dumps(wanted.input),
+        params=wanted.params,
+        commit=wanted.commit,
+    )
+
+    async def make(daemon: "Daemon") -> None:
+        digest = digest_of(dataclasses.asdict(dataclasses.replace(wanted, key=None)))
+        asked = await daemon.requests.ask([request], key=wanted.key, digest=digest)
+        number = asked.runs[0].id
+        await first_of(daemon.requests.ended(number), daemon.stopping)
+        found = await daemon.requests.find(number)
+        runs.append(as_json(found or asked.runs[0], daemon.redactor))
+
+    await _live(_with(config, collector), make, requests=True)
+    if not runs:
+        raise CommandError(f"{collector.name}: stopped before it had begun")
+    return runs[0]
+
+
 async def change(
     config: Config,
     job: Callable[["Daemon"], Awaitable[T]],
@@ -152,6 +191,7 @@ async def _live(
     job: Callable[["Daemon"], Awaitable[None]],
     *,
     backfills: bool = False,
+    requests: bool = False,
     partial: bool = False,
 ) -> "Daemon":
     """Be a daemon that serves no API, until a job is done or this process is to stop.
@@ -160,6 +200,7 @@ async def _live(
         config: What it has to work with.
         job: What it is to do once it is ready.
         backfills: Whether a backfill that is not over goes on meanwhile.
+        requests: Whether requested runs of its collector that wait are made meanwhile.
         partial: Whether the configuration lacks stores that the operator wrote.
     """
     from ingestd.cli.run import leave_behind, make_daemon  # noqa: PLC0415 -- is all of a daemon
@@ -181,7 +222,8 @@ async def _live(
     async def instead_of_serving(daemon: "Daemon") -> AsyncIterator[str]:
         if not backfills:
             await daemon.backfills.stop()  # before any of them has begun
-        await daemon.requests.stop()
+        if not requests:
+            await daemon.requests.stop()
         working = asyncio.create_task(_work(daemon, job), name="ingestd[once]")
         try:
             yield ""

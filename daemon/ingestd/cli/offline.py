@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ingestd.backfilling import Absence, BackfillRecord, Status, absent
 from ingestd.backfilling import records as backfillrecords
-from ingestd.cli.backend import BackfillRequest, Follow, Json
+from ingestd.cli import requestedfiles
+from ingestd.cli.backend import BackfillRequest, Follow, Json, RunAsked
 from ingestd.cli.exitcodes import CommandError
 from ingestd.cli.fromfiles import FromFiles
 from ingestd.cli.loading import loader_for
@@ -30,6 +31,7 @@ from ingestd.model import MICROSECONDS
 from ingestd.records import RunRecord, decode, list_series, raw_rows
 from ingestd.records import runs as runrecords
 from ingestd.redaction import Redactor
+from ingestd.requesting import RequestStatus, Selection, as_json, number_of
 from ingestd.views import (
     Activity,
     Process,
@@ -118,6 +120,57 @@ class Offline:
         if record is None:
             raise CommandError(f"no run {run_id} on record; old ones are forgotten")
         return self._masked(record.as_dict())
+
+    async def ask_for_run(self, wanted: RunAsked, *, wait: bool) -> Json:
+        """Make a run in this process, and those before it."""
+        from ingestd.cli.headless import request_here  # noqa: PLC0415 -- takes its time
+
+        collector = self._known(wanted.collector)
+        if not wait:
+            text = "no daemon runs that it could be left to; expected --wait"
+            raise CommandError(f"{wanted.collector}: {text}")
+        return await request_here(self._config, collector, wanted)
+
+    async def requested_runs(
+        self, *, collector: str | None, status: str | None, limit: int, before: str | None
+    ) -> list[Json]:
+        """List requested runs, the newest first."""
+        wanted = Selection(
+            collector=collector,
+            status=None if status is None else RequestStatus(status),
+            before=None if before is None else number_of(before),
+            limit=limit,
+        )
+        read = partial(
+            requestedfiles.listed,
+            wanted=wanted,
+            redactor=self._redactor,
+            live=self._holder is not None,
+        )
+        return self._masked(self._read(read))
+
+    async def requested_run(self, name: str) -> Json:
+        """Return a requested run."""
+        live = self._holder is not None
+        read = partial(requestedfiles.found, name=name, redactor=self._redactor, live=live)
+        return self._masked(self._read(read))
+
+    async def run_result(self, name: str) -> Json:
+        """Return what a requested run that has succeeded gave."""
+        return self._masked(self._read(partial(requestedfiles.result, name=name)))
+
+    async def cancel_run(self, name: str) -> Json:
+        """Give up a requested run that waits, and return it."""
+        number = number_of(name)
+
+        async def cancel(daemon: "Daemon") -> Json | None:
+            found = None if number is None else await daemon.requests.cancel(number)
+            return None if found is None else as_json(found, daemon.redactor)
+
+        found = await self._change(cancel)
+        if found is None:
+            raise requestedfiles.unknown(name)
+        return found
 
     async def state(self, collector: str) -> Json:
         """Return what is remembered for a collector, what is hidden only counted."""

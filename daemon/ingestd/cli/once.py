@@ -14,6 +14,7 @@ from ingestd.cli.backend import Json
 from ingestd.cli.connecting import connected
 from ingestd.cli.exitcodes import FAILURE, UNAVAILABLE, CommandError
 from ingestd.cli.loading import plugin_findings
+from ingestd.cli.params import param
 from ingestd.cli.settings import config_option, json_option, known, load, verbose_option
 from ingestd.config import CollectorConfig, Config, duration
 from ingestd.contract import Memory
@@ -73,7 +74,7 @@ def once(  # noqa: PLR0913 -- one for each option of the command
     readings to the stores or, if one is away, to its spool (exit code 69).
     """
     config = load(config_path)
-    collector = _collector(config, name, dict(map(_param, params)))
+    collector = _collector(config, name, dict(map(param, params)))
     if dry_run:
         _check(config, collector)
         if not with_secrets:
@@ -144,16 +145,6 @@ async def _spare_secrets(config: Config, name: str) -> None:
             f"{name}: keeps something secret between its runs; if that is a token which each use "
             "renews, a dry run loses the new one; expected --with-secrets if it does no harm"
         )
-
-
-def _param(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise click.BadParameter(f"expected NAME=VALUE, got {text!r}", param_hint="--param")
-    try:
-        return name, yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise click.BadParameter(f"{name}: expected YAML", param_hint="--param") from None
 
 
 def _run_dry(

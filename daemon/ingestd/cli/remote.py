@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ingestd.cli.backend import BackfillRequest, Follow, Json
+from ingestd.cli.backend import BackfillRequest, Follow, Json, RunAsked
 from ingestd.cli.exitcodes import ApiError
 from ingestd.errors import ConfigError, Problem
 
@@ -82,6 +82,42 @@ class Remote:
     async def run(self, run_id: int) -> Json:
         """Return the record of one run."""
         return cast("Json", await self._get(f"runs/{run_id}"))
+
+    async def ask_for_run(self, wanted: RunAsked, *, wait: bool) -> Json:
+        """Ask for a run; look at it until it has ended, if that is wanted."""
+        about = {"project": wanted.project, "trace": wanted.trace}
+        body = {
+            "collector": wanted.collector,
+            "target": about if any(about.values()) else None,
+            "input": wanted.input,
+            "params": dict(wanted.params),
+            "key": wanted.key,
+            "commit": wanted.commit,
+        }
+        found: Json = await self._call("POST", "runs", json=body)
+        while wait and found["status"] in {"PENDING", "RUNNING"}:
+            await asyncio.sleep(TELL_PROGRESS)
+            found = await self.requested_run(found["id"])
+        return found
+
+    async def requested_runs(
+        self, *, collector: str | None, status: str | None, limit: int, before: str | None
+    ) -> list[Json]:
+        """List requested runs, the newest first."""
+        query = {"collector": collector, "status": status, "limit": limit, "before": before}
+        return cast("list[Json]", await self._get("runs", requested="true", **query))
+
+    async def requested_run(self, name: str) -> Json:
+        """Return a requested run."""
+        return cast("Json", await self._get(f"runs/{_part(name)}"))
+
+    async def run_result(self, name: str) -> Json:
+        """Return what a requested run that has succeeded gave."""
+        return cast("Json", await self._get(f"runs/{_part(name)}/result"))
+
+    async def cancel_run(self, name: str) -> Json:
+        """Give up a requested run, and return it."""
+        return cast("Json", await self._call("DELETE", f"runs/{_part(name)}"))
 
     async def state(self, collector: str) -> Json:
         """Return what is remembered for a collector, what is hidden only counted."""

@@ -5,6 +5,7 @@ from ingestd.contract.builtins import reading_as_builtins, result_as_builtins, s
 from ingestd.contract.checking import NOTE, Check, check_of, problems_of
 from ingestd.contract.functioncontext import FunctionContext
 from ingestd.contract.host import Host, HostReadings, RunFacts, unavailable_modules
+from ingestd.contract.jsonable import json_text
 from ingestd.contract.keepable import check_keepable
 from ingestd.contract.memory import Memory, arguments, reconciled, remember, remember_secrets
 from ingestd.contract.result import Result, take_apart
@@ -23,6 +24,7 @@ __all__ = [
     "authorize_of",
     "check_keepable",
     "check_of",
+    "json_text",
     "problems_of",
     "reading_as_builtins",
     "reconciled",

@@ -2,15 +2,14 @@
 
 from ingestd.records import number_of
 from ingestd.requesting import records
-from ingestd.requesting.asking import RunRequest, digest_of
+from ingestd.requesting.asking import RunRequest, digest_of, single
 from ingestd.requesting.queue import RequestServices
 from ingestd.requesting.records import OVER, RequestedRun, RequestStatus, Selection
 from ingestd.requesting.requests import Asked, Requests
 from ingestd.requesting.shown import as_json
-from ingestd.requesting.targets import NO_TARGET, Target, all_of, one
+from ingestd.requesting.targets import Target, all_of
 
 __all__ = [
-    "NO_TARGET",
     "OVER",
     "Asked",
     "RequestServices",
@@ -24,6 +23,6 @@ __all__ = [
     "as_json",
     "digest_of",
     "number_of",
-    "one",
     "records",
+    "single",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ingestd.calling import Plugin, check_params
 from ingestd.collecting import Collector
 from ingestd.errors import NotPossible, PluginLoadError, Problem
-from ingestd.requesting.targets import NO_TARGET, Target
+from ingestd.requesting.targets import NO_TARGET, Target, Targets, one
 
 INPUT: Final = "input"
 MOST_PROBLEMS: Final = 100
@@ -40,6 +40,40 @@ class RunRequest:
         """The names of what is given for its target and input."""
         target = {"project": self.target.project, "trace": self.target.trace, INPUT: self.input}
         return [name for name, value in target.items() if value is not None]
+
+
+def single(
+    collector: str,
+    targets: Targets,
+    *,
+    target: Target | None,
+    document: str | None,
+    params: Mapping[str, Any],
+    commit: bool,
+) -> RunRequest:
+    """Return one run that is asked for, with its project if only a trace is named.
+
+    Args:
+        collector: Whose plugin is to be called.
+        targets: What runs of it can be asked for.
+        target: What the run is about, or None.
+        document: What the plugin is to be given instead, as JSON, or None.
+        params: What is to be laid over the collector's params.
+        commit: Whether what it gives as state is to be remembered.
+
+    Raises:
+        NotFound: There is no such project or trace.
+        NotPossible: It is about no single target, or about one and a document.
+    """
+    if target is not None and document is not None:
+        raise NotPossible("expected either target or input, got both")
+    return RunRequest(
+        collector=collector,
+        target=NO_TARGET if target is None else one(target, targets, collector=collector),
+        input=document,
+        params=params,
+        commit=commit,
+    )
 
 
 def digest_of(document: Any) -> str:

@@ -6,9 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ingestd.config import CollectorConfig
-from ingestd.errors import NotPossible
 from ingestd.requesting import (
-    NO_TARGET,
     RequestedRun,
     RequestStatus,
     RunRequest,
@@ -17,7 +15,7 @@ from ingestd.requesting import (
     as_json,
     digest_of,
     number_of,
-    one,
+    single,
 )
 from ingestd.web.call import Call, JsonAnswer, Nothing, Route, delete, get, post
 from ingestd.web.problems import Refusal
@@ -82,16 +80,12 @@ class BulkBody(msgspec.Struct, forbid_unknown_fields=True):
 async def ask(call: Call[Nothing, RunBody]) -> JsonAnswer:
     """Ask for a run; it is kept until it has ended, over restarts as well."""
     body = call.body
-    if body.target is not None and body.input is not None:
-        raise NotPossible("expected either target or input, got both")
     config = _config(call)
-    target = NO_TARGET if body.target is None else _target(body.target)
-    if body.target is not None:
-        target = one(target, config.targets, collector=config.name)
-    wanted = RunRequest(
-        collector=config.name,
-        target=target,
-        input=None if body.input is None else json.dumps(body.input),
+    wanted = single(
+        config.name,
+        config.targets,
+        target=None if body.target is None else _target(body.target),
+        document=None if body.input is None else json.dumps(body.input),
         params=body.params,
         commit=body.commit,
     )
