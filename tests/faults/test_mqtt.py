@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import ondisk
 from tests.support.daemonprocess import DaemonProcess, eventually
-from tests.support.mqttfaults import Publisher, disturb
+from tests.support.mqttfaults import Publisher, disturb, of_one_meter
 from tests.support.proxy import Proxy
 from tests.support.servers import mosquitto
 from tests.support.source import readings
@@ -42,7 +42,7 @@ def test_messages_survive_kills(daemon: DaemonProcess, tmp_path: Path) -> None:
         daemon.start()
         # From now on the broker keeps what it has for us.
         eventually(lambda: ondisk.cursors(daemon.state_dir).get("meter"))
-        publisher = Publisher(broker, "site/meter")
+        publisher = Publisher(broker, of_one_meter)
         with publisher.publishing():
             for number in range(KILLS):
                 publisher.allowed += FOR_EACH

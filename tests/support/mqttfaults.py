@@ -4,7 +4,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paho.mqtt.client import Client
@@ -21,10 +21,14 @@ class Publisher:
 
     There are only so many for each kill: those of a busy machine are far apart, and all that was
     published in between would have to be stored by the end.
+
+    Args:
+        broker: Where.
+        messages: Returns topic and payload of each message by its number, from 1 on.
     """
 
-    def __init__(self, broker: RealServer, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, broker: RealServer, messages: Callable[[int], tuple[str, str]]) -> None:
+        self._messages = messages
         self.published = self.acked = self.allowed = 0
         self._client = Client(CallbackAPIVersion.VERSION2, "publisher", clean_session=False)
         self._client.on_publish = self._note_ack
@@ -40,9 +44,8 @@ class Publisher:
         while not self._stopping.wait(0.01):
             for _ in range(min(5, self.allowed - self.published)):
                 self.published += 1
-                payload = {"t": FIRST + self.published, "v": value_of(self.published)}
                 # While there is no connection the client keeps them.
-                self._client.publish(self._topic, json.dumps(payload), qos=1)
+                self._client.publish(*self._messages(self.published), qos=1)
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
@@ -57,6 +60,11 @@ class Publisher:
             eventually(lambda: self.acked == self.published, what="all acked by the broker")
             self._client.disconnect()
             self._client.loop_stop()
+
+
+def of_one_meter(number: int) -> tuple[str, str]:
+    """Return topic and payload of a message of a meter, with its own time and value."""
+    return "site/meter", json.dumps({"t": FIRST + number, "v": value_of(number)})
 
 
 def disturb(

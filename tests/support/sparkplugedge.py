@@ -2,9 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -147,17 +148,25 @@ class Edge:
         sock.shutdown(socket.SHUT_RDWR)
 
 
-@asynccontextmanager
-async def edge(
+def edge(
     url: str, *, node: Sequence[Metric] = (), device: Sequence[Metric] = ()
-) -> AsyncIterator[Edge]:
+) -> AbstractAsyncContextManager[Edge]:
     """Connect a node, with its death as last will."""
+    return connected(url, partial(Edge, node=node, device=device))
+
+
+E = TypeVar("E", bound=Edge)
+
+
+@asynccontextmanager
+async def connected(url: str, make: Callable[[aiomqtt.Client], E]) -> AsyncIterator[E]:
+    """Connect a node of any kind, with its death as last will."""
     parts = urlsplit(url)
     death = payload({"name": "bdSeq", "datatype": INT64, "long_value": 0})
     will = aiomqtt.Will(topic("NDEATH"), death, qos=1)
     async with aiomqtt.Client(parts.hostname or "", parts.port or 1883, will=will) as client:
         await client.subscribe(topic("NCMD"), qos=1)
-        made = Edge(client, node=node, device=device)
+        made = make(client)
         obeying = asyncio.create_task(made.obey())
         try:
             yield made
