@@ -31,7 +31,7 @@ MAY_IMPORT: Final = {
     "records": "contract disk health",
     "bmon": "config contract records",
     "processes": "",
-    "worker": "contract",
+    "worker": "contract processes",
     "calling": "contract processes worker",
     "loading": "calling config contract processes sinks worker",
     "sinks": "config disk",
@@ -53,6 +53,7 @@ RULES: Final = frozenset(
         "_patterns",
         "_readings",
         "_retryafter",
+        "_secretnames",
         "_times",
         "_units",
         "_walltime",
@@ -61,7 +62,7 @@ RULES: Final = frozenset(
 # The assembly and the faces of the daemon: modules at the top, and two packages.
 ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading", "upkeep"])
 FACES: Final = {
-    "testing": "contract context",
+    "testing": "calling contract context",
     "views": "calling config contract delivery health records",
     "web": "app backfilling requesting collecting config context contract delivery health views",
     "cli": "app hosts views web " + " ".join(MAY_IMPORT),

@@ -8,11 +8,11 @@ from typing import Any
 
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins._awaited import Awaited, ends_of, shown
+from ingestd.plugins._places import SINCE
 from ingestd.plugins._readings import column
+from ingestd.plugins._windows import Window, Windows
 
 from .paging import Page
-from .template import SINCE
-from .windows import Window, Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

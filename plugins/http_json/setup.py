@@ -14,15 +14,16 @@ from ingestd.plugins._auth import auth_of
 from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import format_of
 from ingestd.plugins._params import duration, time_zone, whole, zone_of
+from ingestd.plugins._places import SINCE, Place
 from ingestd.plugins._shapes import OPTIONS as OF_SHAPES
 from ingestd.plugins._shapes import Reader, description_of
+from ingestd.plugins._windows import ENDS, Windows
 
 from .cursor import Cursor
 from .paging import Paging, paging_of
 from .refusals import Refusal, refusal_of
 from .source import Source, source_of
-from .template import SINCE, Place, Template, template_of
-from .windows import ENDS, Windows
+from .template import Template, template_of
 
 # Makes the source of a run from its context and the tokens that the runs before have left.
 Opened = Callable[[Any, Any], Source]

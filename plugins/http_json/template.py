@@ -1,12 +1,6 @@
-"""Requests as the operator wrote them, with the ends of a window in their places.
+"""Requests as the operator wrote them, with the ends of a window in their places."""
 
-``{since}`` and ``{until}`` stand for the ends of a window, ``{last}`` for the last time before its
-end, and ``{since:%Y-%m-%d}`` for one in a notation of its own. Other braces are letters like any,
-as long as they hold no single name; ``{{since}}`` is sent as ``{since}``.
-"""
-
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,35 +8,22 @@ from urllib.parse import quote
 from yarl import URL
 
 from ingestd.plugins._answers import bare
+from ingestd.plugins._places import (
+    Place,
+    Write,
+    filled,
+    json_filled,
+    needed,
+    places_in,
+    texts_in,
+)
 
 from .bodies import Body
 from .paging import Request
 
-PLACE: Final = re.compile(
-    r"\{\{(?P<literal>[A-Za-z_]\w*(?::[^{}]*)?)\}\}"
-    r"|\{(?P<name>[A-Za-z_]\w*)(?::(?P<pattern>[^{}]*))?\}"
-)
-SINCE, UNTIL, LAST = "since", "until", "last"
 FORM: Final = "application/x-www-form-urlencoded"
 # In a path, what is written of a time may be several folders.
 UNQUOTED: Final = "/:,"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an end of the window stands.
-
-    Attributes:
-        name: Which end.
-        pattern: How it is written there; None: as everywhere.
-    """
-
-    name: str
-    pattern: str | None
-
-
-# Returns what is written in a place: None if there is no such end, a number if it is one.
-Write = Callable[[Place], str | int | None]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -117,57 +98,6 @@ def template_of(
     return template
 
 
-def filled(text: str, write: Callable[[Place], str]) -> str:
-    """Return a text with something in its places."""
-
-    def put(found: re.Match[str]) -> str:
-        if found["literal"] is not None:
-            return f"{{{found['literal']}}}"
-        return write(Place(found["name"], found["pattern"]))
-
-    return PLACE.sub(put, text)
-
-
-def places_in(text: str, *, where: str) -> Iterator[Place]:
-    """Yield the places of a text.
-
-    Raises:
-        ValueError: There is another name in braces.
-    """
-    for found in PLACE.finditer(text):
-        if found["literal"] is None:
-            if found["name"] not in {SINCE, UNTIL, LAST}:
-                raise ValueError(
-                    f"{where}: expected {{since}}, {{until}} or {{last}}, or {{{found[0]}}} to "
-                    f"send {found[0]} as it stands, got {found[0]}"
-                )
-            yield Place(found["name"], found["pattern"])
-
-
-def texts_in(body: Any) -> Iterator[str]:
-    """Yield the texts in a body."""
-    if isinstance(body, str):
-        yield body
-    elif isinstance(body, Mapping):
-        for value in body.values():
-            yield from texts_in(value)
-    elif isinstance(body, list | tuple):
-        for value in body:
-            yield from texts_in(value)
-
-
-def needed(write: Write, place: Place) -> str | int:
-    """Return what is written in a place that cannot be left out.
-
-    Raises:
-        ValueError: There is no such end.
-    """
-    found = write(place)
-    if found is None:
-        raise ValueError("lookback: expected, to know where the first run begins")
-    return found
-
-
 def query_filled(query: Mapping[str, Sequence[str]], write: Write) -> dict[str, Sequence[str]]:
     """Return a query; what would stand there for an end that there is not is left out."""
     found: dict[str, Sequence[str]] = {}
@@ -180,20 +110,6 @@ def query_filled(query: Mapping[str, Sequence[str]], write: Write) -> dict[str, 
         if there:
             found[name] = tuple(there)
     return found
-
-
-def json_filled(value: Any, write: Write) -> Any:
-    """Return a JSON value with its places filled; a text that is a place for a number is one."""
-    if isinstance(value, Mapping):
-        return {name: json_filled(each, write) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_filled(each, write) for each in value]
-    if not isinstance(value, str):
-        return value
-    whole = PLACE.fullmatch(value)
-    if whole and whole["literal"] is None:
-        return needed(write, Place(whole["name"], whole["pattern"]))
-    return filled(value, lambda place: str(needed(write, place)))
 
 
 def query_of(query: Mapping[str, Any] | None, *, where: str = "query") -> dict[str, Sequence[str]]:

@@ -13,13 +13,13 @@ from ingestd.plugins._answers import AnswerError, bare
 from ingestd.plugins._readings import Reading, behind_each_other
 from ingestd.plugins._shapes import Missing, Reader
 from ingestd.plugins._times import Bounds, settle_readings
+from ingestd.plugins._windows import Window
 
 from .cursor import Position
 from .paging import Page, Paging, Request
 from .refusals import Refusal
 from .setup import Setup
 from .source import NOTHING
-from .windows import Window
 
 # Between so many records others get their turn on the event loop.
 SLICE: Final = 1000

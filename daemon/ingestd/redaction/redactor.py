@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from ingestd.plugins._secretnames import leaf_texts, looks_secret
 from ingestd.redaction.forms import Forms, merged
-from ingestd.redaction.names import leaf_texts, looks_secret
 
 MASK: Final = "***"
 _SHORTEST: Final = 4  # shorter ones would blank out half of every message

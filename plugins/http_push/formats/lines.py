@@ -5,9 +5,10 @@ from math import floor
 from typing import Final
 
 from ingestd.plugins._linedoubled import parsed_doubled
+from ingestd.plugins._linereadings import readings_of_line
 from ingestd.plugins._lines import Line, parsed
 
-from .message import FormatError, Found, Message, Reading, sift
+from .message import FormatError, Found, Message, sift
 
 # What one second is in the unit of the times. All versions of the API in one table.
 PRECISIONS: Final[Mapping[str, float]] = {
@@ -21,9 +22,6 @@ SIZES: Final = (1, 1e3, 1e6)
 FIVE_BILLION: Final = 5e9  # seconds: until the year 2128
 # How one ingestd writes to another that it takes for a VictoriaMetrics.
 DOUBLED: Final = "victoriametrics"
-
-# The field that needs no name of its own.
-PLAIN_FIELD: Final = "value"
 
 
 def lines(message: Message) -> Found:
@@ -39,7 +37,7 @@ def lines(message: Message) -> Found:
         if isinstance(line, str):
             found.reject(f"line {number}: {line}")
         else:
-            told = readings(line, per_second=per_second or guessed(line.time), now=now)
+            told = readings_of_line(line, per_second=per_second or guessed(line.time), now=now)
             sift(told, found, message)
     if found.rejected and message.query.get("accept_partial") == "false":
         raise FormatError("; ".join(found.samples))
@@ -72,19 +70,3 @@ def per_second_in(query: Mapping[str, str]) -> float | None:
 def guessed(time: int | None) -> float:
     """Return what one second is in the unit of a time, by its size, as InfluxDB 3 takes it."""
     return next((unit for unit in SIZES if abs(time or 0) < unit * FIVE_BILLION), 1e9)
-
-
-def readings(line: Line, *, per_second: float, now: float) -> Iterator[Reading]:
-    """Yield the readings of a line.
-
-    A tag called ``series``, which ingestd itself writes, is the series' name; any
-    other line's series is its measurement, and behind it the field unless that is
-    called ``value``.
-    """
-    tags = dict(line.tags)
-    given = tags.pop("series", None)
-    time = now if line.time is None else line.time / per_second
-    for name, value in line.fields.items():
-        plain = name == PLAIN_FIELD
-        series = given or line.measurement
-        yield time, series if plain else f"{series}_{name}", value, tags

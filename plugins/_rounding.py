@@ -1,4 +1,7 @@
-"""What a source can be asked for: the times next to another that its notation can say."""
+"""What a source can be asked for: the times next to another that its notation can say.
+
+Imported by its full name, so that a copy of a plugin works in any folder.
+"""
 
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Final

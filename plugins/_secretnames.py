@@ -2,6 +2,8 @@
 
 A name is taken apart into words, so that ``mqttPass``, ``MQTT_PASS`` and ``mqtt-pass``
 are one, and ``passive`` is none.
+
+Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 import re

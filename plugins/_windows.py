@@ -1,13 +1,15 @@
-"""The windows of time that a source is asked for, and how they are written."""
+"""The windows of time that a source is asked for, and how they are written.
+
+Imported by its full name, so that a copy of a plugin works in any folder.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final
 
-from ingestd.plugins._times import UNIX, Notation, notation
-
-from .rounding import (
+from ingestd.plugins._places import LAST, SINCE, UNTIL, Place, Write
+from ingestd.plugins._rounding import (
     DAY,
     SECOND,
     before,
@@ -18,7 +20,7 @@ from .rounding import (
     later,
     resolution,
 )
-from .template import LAST, SINCE, UNTIL, Place, Write
+from ingestd.plugins._times import UNIX, Notation, notation
 
 ENDS: Final = (UNTIL, LAST)  # the ways to name where a window ends
 # For people: the shortest span that a notation can say, by its resolution in seconds.
