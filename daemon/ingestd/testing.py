@@ -20,6 +20,7 @@ plugin a real server, such as aiohttp's on a free port.
 
 import asyncio
 import inspect
+import os
 import runpy
 from collections.abc import (
     AsyncGenerator,
@@ -28,7 +29,9 @@ from collections.abc import (
     Iterable,
     Mapping,
     MutableMapping,
+    Sequence,
 )
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -38,6 +41,7 @@ import structlog
 from aiohttp import web
 from structlog.testing import LogCapture
 
+from ingestd.calling import Access, Order, Program, Programs, Protection, Rulesets
 from ingestd.clock import SystemClock
 from ingestd.context import Context, Receipts, Shared
 from ingestd.contract import result_as_builtins, take_apart
@@ -52,6 +56,31 @@ async def _called(file: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         return found
 
     return await asyncio.to_thread(call)
+
+
+@asynccontextmanager
+async def _started(
+    command: Sequence[str],
+    *,
+    cwd: str | None,
+    env: Mapping[str, str],
+    files: Sequence[str],
+    reads_output: bool,
+    patience: float,
+) -> AsyncIterator[Program]:
+    """Run a program under supervision, seeing all that the test sees."""
+    order = Order(
+        command=command,
+        folder=cwd,
+        variables={**os.environ, **env},
+        files=files,
+        reads_output=reads_output,
+        access=Access(confined=False),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        programs = Programs(Protection, Rulesets(), pool)
+        async with programs.running(order, patience=patience) as program:
+            yield program
 
 
 class TestContext(Context):
@@ -114,6 +143,7 @@ class TestContext(Context):
             time_problem=self._problem_of_time,
             timezone=timezone,
             call=_called,
+            program=_started,
         )
 
     def now(self) -> datetime:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingestd.config.model import EmbeddedStore
-from ingestd.context.context import Receipts, Stopping
+from ingestd.context.context import Receipts
+from ingestd.context.lent import Stopping
 from ingestd.contract.functioncontext import FunctionContext
 from ingestd.contract.memory import Memory
 from ingestd.errors import PluginError, QueryError

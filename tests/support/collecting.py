@@ -15,7 +15,8 @@ from ingestd.collecting.collectors import Collectors
 from ingestd.collecting.services import Services
 from ingestd.config.catalogue import Catalogue
 from ingestd.config.model import CollectorConfig
-from ingestd.context.context import Reader, Shared
+from ingestd.context.context import Shared
+from ingestd.context.lent import Reader
 from ingestd.contract.memory import Memory
 from ingestd.delivery.buffer import Buffer
 from ingestd.delivery.lane import Lane

@@ -6,6 +6,7 @@ from ingestd.calling.options import CallOptions, Isolation
 from ingestd.calling.owntime import OwnTime
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
 from ingestd.calling.pool import Workers
+from ingestd.calling.programs import Order, Program, Programs
 from ingestd.calling.results import results
 from ingestd.calling.rulesets import Rulesets, confinement
 from ingestd.calling.starting import (
@@ -20,10 +21,13 @@ __all__ = [
     "Access",
     "CallOptions",
     "Isolation",
+    "Order",
     "OwnTime",
     "Plugin",
     "PluginInfo",
     "PluginResult",
+    "Program",
+    "Programs",
     "Protection",
     "Rulesets",
     "Threads",

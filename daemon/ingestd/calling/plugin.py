@@ -28,6 +28,7 @@ class Plugin:
         authorize: What has a person allow what it does, or None if nothing does.
         may_check: Whether a worker that imports it may find such a function.
         polls: Whether it comes to an end, and is to be called again and again.
+        programs: Whether what it does is done by programs that it starts with ``ctx.program``.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Plugin:
     authorize: Authorize | None = field(default=None, repr=False)
     may_check: bool = False
     polls: bool = True
+    programs: bool = False
 
     @property
     def path(self) -> Path:

@@ -36,6 +36,7 @@ from ingestd.calling.access import Protection
 from ingestd.calling.options import CallOptions, Finished, tell_strays
 from ingestd.calling.plugin import Plugin
 from ingestd.calling.process import Key, WorkerProcess
+from ingestd.calling.programs import Programs
 from ingestd.calling.rulesets import Rulesets
 from ingestd.calling.slots import Slots
 from ingestd.calling.starting import run_request
@@ -52,6 +53,7 @@ class Workers:
 
     Attributes:
         protection: What is kept from all of them.
+        programs: Starts programs that are kept from the same.
     """
 
     def __init__(self, max_workers: int, *, protection: Protection | None = None) -> None:
@@ -59,6 +61,7 @@ class Workers:
         self._rulesets = Rulesets()
         self._mark = new_mark()
         self._helper = ThreadPoolExecutor(1, "ingestd-workers")
+        self.programs = Programs(lambda: self.protection, self._rulesets, self._helper)
         self._max = max_workers
         self._slots = Slots(max_workers, suits=self._imported)
         # A few collectors that hang must not take every slot for as long as their timeouts,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ingestd.calling.access import Access, Grants, Protection, grants
-from ingestd.worker import landlock
+from ingestd.processes import landlock
 
 MOST_KEPT: Final = 32  # rulesets, a file descriptor each
 

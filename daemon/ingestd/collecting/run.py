@@ -16,6 +16,7 @@ from ingestd.collecting.helping import Helpers
 from ingestd.collecting.instants import CONTRADICTION, Past
 from ingestd.collecting.points import NO_VALUE, SAMPLES, Conversion
 from ingestd.collecting.setup import RunSetup
+from ingestd.collecting.starting import Started
 from ingestd.collecting.vitals import Pulse
 from ingestd.context import Context, Http, Receipts
 from ingestd.contract import (
@@ -37,6 +38,7 @@ SLICE: Final = 20_000
 # What people read of a run fits on a page, however much a plugin says.
 MOST_NOTES: Final = 20
 LONGEST_NOTE: Final = 1000  # characters
+LONGEST_OUTPUT: Final = 16 * 1024  # characters
 
 
 @dataclass(slots=True)
@@ -180,7 +182,7 @@ class Run:
         self._hide(result.hidden)
         if self._endless:  # each result of a stream tells how things are by then
             self._past.points = ()
-        self.counts.output = given.output
+        self.counts.output = given.output or self.counts.output
         self.counts.degrade(result)
         priority = self._priority(given, result)
         receipts = [
@@ -258,6 +260,7 @@ class Run:
             timezone=None if zone is None else zone.key,
             call=Helpers(self.setup, self.options).call,
             time_left=self._own_time.left,
+            program=Started(self.setup, printed=self._printed).program,
         )
 
     async def _committed(self) -> bool:
@@ -280,6 +283,10 @@ class Run:
         line = f"{text:.{LONGEST_NOTE}}"
         if len(self.counts.notes) < MOST_NOTES and line not in self.counts.notes:
             self.counts.notes.append(line)
+
+    def _printed(self, text: str) -> None:
+        """Keep the end of what a program of the run has printed for its record."""
+        self.counts.output = (self.counts.output + text)[-LONGEST_OUTPUT:]
 
     @property
     def _span(self) -> tuple[datetime | None, datetime | None]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ingestd.calling import Isolation
+from ingestd.calling import Isolation, Workers
 from ingestd.clock import Clock
 from ingestd.context import Reader, Shared
 from ingestd.contract import Host
@@ -33,7 +33,7 @@ class Services:
     clock: Clock
     buffer: Buffer
     loader: Loader
-    processes: Isolation
+    processes: Workers
     threads: Isolation
     states: StateStore
     reader: Reader | None

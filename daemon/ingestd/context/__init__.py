@@ -1,8 +1,9 @@
 """`ctx`: what a run may ask of the daemon."""
 
-from ingestd.context.context import Context, Reader, Receipts, Shared
+from ingestd.context.context import Context, Receipts, Shared
 from ingestd.context.http import Http, LazySession
 from ingestd.context.httplimits import HttpLimits
+from ingestd.context.lent import Reader, RunningProgram, StartProgram
 from ingestd.context.mounts import Handler, is_ours
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "LazySession",
     "Reader",
     "Receipts",
+    "RunningProgram",
     "Shared",
+    "StartProgram",
     "is_ours",
 ]

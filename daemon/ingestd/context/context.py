@@ -2,56 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 
 from ingestd.clock import Clock
 from ingestd.context.httplimits import HttpLimits
+from ingestd.context.lent import BeingKept, Reader, RunningProgram, StartProgram, Stopping
 from ingestd.context.mounts import Handler, Mounts
 from ingestd.errors import PluginError
 from ingestd.loop import shared_by_runs
-from ingestd.model import MICROSECONDS, Receipt, StoredPoint
+from ingestd.model import MICROSECONDS, Receipt
 
 T = TypeVar("T")
-
-
-class Reader(Protocol):
-    """Reads points back from a store."""
-
-    async def read(
-        self, series: str, *, start_us: int, end_us: int, tags: Mapping[str, str]
-    ) -> list[StoredPoint]:
-        """Return the points of one series, in time order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """Whether the daemon is stopping: true or false, and an event to wait for."""
-
-    event: asyncio.Event
-
-    def __bool__(self) -> bool:
-        return self.event.is_set()
-
-    async def wait(self) -> None:
-        """Return when the daemon is stopping."""
-        await self.event.wait()
-
-
-class BeingKept:
-    """Something that was given to be kept; who awaits it goes on when it is on disk."""
-
-    def __init__(self, event: asyncio.Event) -> None:
-        self._event = event
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        """Return when it is on disk."""
-        yield from self._event.wait().__await__()
 
 
 class Receipts:
@@ -123,8 +89,9 @@ class Context:
         timezone: str | None = None,
         call: Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None,
         time_left: Callable[[], float | None] = lambda: None,
+        program: StartProgram | None = None,
     ) -> None:
-        self._call, self._time_left = call, time_left
+        self._call, self._program, self._time_left = call, program, time_left
         self.collector, self.log = collector, log
         self.stopping = Stopping(stopping)
         self._clock, self._receipts, self._reader = clock, receipts, reader
@@ -244,6 +211,46 @@ class Context:
         if self._call is None:
             raise PluginError("ctx.call: expected a run, got a ctx that cannot call anything")
         return await self._call(file, arguments)
+
+    def program(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        files: Sequence[str] = (),
+        reads_output: bool = True,
+        patience: float = 2.0,
+    ) -> AbstractAsyncContextManager[RunningProgram]:
+        """Run a program until the context ends, and all that it starts as well.
+
+        It sees what an ordinary function of the collector would see, each of its processes has
+        the collector's memory limit, and nothing that it has started outlives it, whatever
+        becomes of the run and of the daemon. The end of what it wrote to standard error is in
+        the record of the run.
+
+        Args:
+            command: The program and its arguments, none of which may be a secret: everyone on
+                the machine can see them.
+            cwd: Where it runs, or None for where the daemon does.
+            env: What its environment has besides.
+            files: What of the command it must be able to read, wherever that is.
+            reads_output: Whether its output is read; else that goes where its errors go.
+            patience: How long it has to end once it was asked to by SIGTERM, in seconds.
+
+        Raises:
+            PluginError: There is a secret among the arguments, or nothing can be started here.
+        """
+        if self._program is None:
+            raise PluginError("ctx.program: expected a run, got a ctx that cannot start anything")
+        return self._program(
+            [*command],
+            cwd=cwd,
+            env=env or {},
+            files=[*files],
+            reads_output=reads_output,
+            patience=patience,
+        )
 
     def mount(self, prefix: str, handler: Handler) -> AbstractContextManager[str]:
         """Answer the requests below a prefix of the daemon's own address, until the context ends.

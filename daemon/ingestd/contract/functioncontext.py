@@ -97,6 +97,10 @@ class FunctionContext:
         """Refuse: there is no event loop here."""
         raise _needs_async("mount")
 
+    def program(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: an ordinary function starts programs as it likes."""
+        raise _needs_async("program")
+
     def settled(self) -> NoReturn:
         """Refuse: an ordinary function returns before its readings are on their way."""
         raise _needs_async("settled")

@@ -129,10 +129,11 @@ class _Findings:
         if plugin.polls and each.every is None and each.cron is None:
             text = f"expected every or cron: {each.plugin!r} comes to an end, and is called again"
             self.at_rest(each).append(self.problem(each, "every", text))
-        if plugin.kind is not Kind.FUNCTION and each.memory_limit is not None:
+        within = plugin.kind is not Kind.FUNCTION and not plugin.programs
+        if within and each.memory_limit is not None:
             text = f"means nothing for {each.plugin!r}, which runs within the daemon"
             self.wrong.append(self.problem(each, "memory_limit", text))
-        if plugin.kind is not Kind.FUNCTION and access_for(each) != Access():
+        if within and access_for(each) != Access():
             name = next(filter(each.places.__contains__, ACCESS), "plugin")
             text = f"means nothing for {each.plugin!r}, which sees all that the daemon sees"
             self.wrong.append(self.problem(each, name, text))

@@ -246,12 +246,13 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
     if description is None or (sure and description.kind is Kind.FUNCTION):
         description = process.describe(source)
     run = check = authorize = None
-    polls = True
+    polls, programs = True, False
     if description.kind is not Kind.FUNCTION:
         module = import_plugin(source, unavailable_modules(process.hosts))
         run, doc = module.run, module.__doc__ or ""
         check, authorize = check_of(module), authorize_of(module)
         polls = description.kind is not Kind.GENERATOR or getattr(module, "POLLS", False) is True
+        programs = getattr(module, "PROGRAMS", False) is True
         seen = describe(run, doc, source)
         # A wrapper that is no coroutine function itself may still return what the
         # `async def` below it gives; ``calling.results`` looks at the result.
@@ -268,6 +269,7 @@ def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
         authorize=authorize,
         may_check=description.kind is Kind.FUNCTION and defines_check(source),
         polls=polls,
+        programs=programs,
     )
 
 

@@ -1,5 +1,6 @@
 """Starts processes under a supervisor, and ends what they have started and left behind."""
 
+from ingestd.processes import landlock
 from ingestd.processes.descendants import (
     MARK,
     kill_descendants,
@@ -7,6 +8,7 @@ from ingestd.processes.descendants import (
     mark_below,
     new_mark,
     strays,
+    supervised,
 )
 from ingestd.processes.noting import kill_started, note_processes
 
@@ -15,8 +17,10 @@ __all__ = [
     "kill_descendants",
     "kill_started",
     "kill_strays",
+    "landlock",
     "mark_below",
     "new_mark",
     "note_processes",
     "strays",
+    "supervised",
 ]

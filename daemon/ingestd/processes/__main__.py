@@ -59,7 +59,13 @@ def become(argv: list[str], supervisor: int) -> None:
 
 
 def close_files() -> None:
-    """Close what was passed on to the module's process: it must end with that."""
+    """Close what was passed on to the module's process: it must end with that.
+
+    Its input and its output are among that; where it reports errors, the supervisor does, too.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):
+        os.dup2(nothing, number)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (pathlib takes its time and memory)
         if int(name) > 2:
             try:
@@ -86,12 +92,12 @@ def supervise(pid: int, parent: int) -> int:
 
 
 def tell(names: list[str]) -> None:
-    """Print which processes were ended, where the output of the module's process goes."""
+    """Print which processes were ended, where the errors of the module's process go."""
     if names:
         named = ", ".join(sorted(names)[:MOST_NAMED])
         try:
-            os.set_blocking(1, False)  # nobody may read it any more
-            os.write(1, f"left processes behind, which were ended: {named}\n".encode())
+            os.set_blocking(2, False)  # nobody may read it any more
+            os.write(2, f"left processes behind, which were ended: {named}\n".encode())
         except OSError:
             return
 

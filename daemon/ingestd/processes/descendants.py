@@ -66,6 +66,18 @@ def strays(supervisor: int) -> Names:
     return {pid: known[0] for pid in found if (known := _process(pid))}
 
 
+def supervised(supervisor: int) -> int | None:
+    """Return the process that a supervisor was started for, or None if it is not there.
+
+    It is the oldest child, in a group of its own. An orphan may be so, too, but only in the
+    moment before the supervisor ends it.
+    """
+    for pid in children(supervisor) or [pid for pid, (_, up) in _processes() if up == supervisor]:
+        if _group(pid) == pid:
+            return pid
+    return None
+
+
 def kill_strays(supervisor: int) -> list[str]:
     """Kill strays until none is left; return their names. It blocks for some milliseconds."""
 

@@ -1,6 +1,6 @@
 """What runs inside a worker process, and the words that both of its ends speak."""
 
-from ingestd.worker import landlock, wire
+from ingestd.worker import wire
 from ingestd.worker.description import (
     Description,
     Kind,
@@ -24,7 +24,6 @@ __all__ = [
     "fingerprint_of",
     "import_plugin",
     "import_run",
-    "landlock",
     "load_failure",
     "plain_generator",
     "positional_only",

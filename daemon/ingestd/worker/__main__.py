@@ -21,7 +21,8 @@ from typing import Any, Final
 
 from ingestd.contract import FunctionContext, check_of, problems_of, result_as_builtins
 from ingestd.errors import PluginError, ResultTooLarge
-from ingestd.worker import landlock, wire
+from ingestd.processes import landlock
+from ingestd.worker import wire
 from ingestd.worker.description import describe
 from ingestd.worker.failures import run_failure
 from ingestd.worker.importing import call_ordinary, import_plugin, import_run
