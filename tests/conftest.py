@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.support.config",
     "tests.support.daemonprocess",
     "tests.support.cli",
+    "tests.support.commands",
     "tests.support.daemon",
     "tests.support.dcs.fixtures",
     "tests.support.disk",

@@ -91,6 +91,7 @@ def test_what_belongs_to_a_secret_need_not_be_one() -> None:
 # What the params of shipped plugins are, each one looked at: a new one belongs in one of these.
 SECRET_PARAMS: Final = """
     ambientweather.application_key ambientweather.api_key dcs.password ecobee.api_key ecobee.code
+    exec.secrets
     ecobee.refresh_token ecobee.tokens enphase.api_key enphase.client_secret enphase.code
     enphase.refresh_token enphase.tokens http_json.auth http_json.tokens http_push.store_keys
     mqtt.password
@@ -107,6 +108,12 @@ HARMLESS_PARAMS: Final = """
     ecobee.newest ecobee.revisions ecobee.changed ecobee.names
     enphase.client_id enphase.systems enphase.redirect_uri enphase.telemetry enphase.lookback
     enphase.overlap enphase.pause enphase.url enphase.newest
+    exec.backfills exec.charset exec.command exec.csv exec.cwd exec.decimal exec.env
+    exec.exit_codes exec.fields exec.format exec.hold exec.initial exec.layout exec.lookback
+    exec.max_bytes exec.member exec.newest exec.nothing exec.overlap exec.params exec.records
+    exec.series exec.since_format exec.since_timezone exec.spent exec.state exec.stdin exec.tags
+    exec.time exec.time_format exec.time_plus exec.timezone exec.units exec.value exec.values
+    exec.words
     files.after files.charset files.csv files.decimal files.earlier files.fields files.follow
     files.format files.ignore files.layout files.max_bytes files.member files.move_to
     files.nothing files.path files.positions files.read files.reading files.records
