@@ -84,7 +84,7 @@ async def ask(call: Call[Nothing, RunBody]) -> JsonAnswer:
     wanted = single(
         config.name,
         config.targets,
-        target=None if body.target is None else _target(body.target),
+        target=None if body.target is None else target_of(body.target),
         document=None if body.input is None else json.dumps(body.input),
         params=body.params,
         commit=body.commit,
@@ -107,7 +107,7 @@ async def ask_for_many(call: Call[Nothing, BulkBody]) -> JsonAnswer:
             group=group,
         )
         for group, target in enumerate(body.targets)
-        for each in all_of(_target(target), config.targets, collector=config.name)
+        for each in all_of(target_of(target), config.targets, collector=config.name)
     ]
     asked = await call.daemon.requests.ask(wanted, key=body.key, digest=_digest(body))
     groups: list[list[Any]] = [[] for _ in body.targets]
@@ -166,7 +166,8 @@ def _config(call: Call[Nothing, RunBody] | Call[Nothing, BulkBody]) -> Collector
     return configured[call.body.collector]
 
 
-def _target(body: TargetBody) -> Target:
+def target_of(body: TargetBody) -> Target:
+    """Return what a run is about."""
     return Target(_name(body.project), _name(body.trace))
 
 
