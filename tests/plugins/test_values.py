@@ -1,6 +1,6 @@
 """What a source's value means as a number."""
 
-from math import nan
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -44,6 +44,25 @@ from ingestd.plugins._values import value_reader
         ({"words": {"Open": 1, "closed": 0, "ajar": 0.5}}, "OPEN", 1),
         ({"words": {"Open": 1, "closed": 0, "ajar": 0.5}}, "ajar ", 0.5),
         ({"words": {True: 2}}, "on", 2),
+        ({"words": {"not open": 2}}, "Not\u00a0 OPEN", 2),
+        ({"words": {"true": 0, "false": 1}}, True, 0),
+        ({"words": {True: 0, False: 1}}, False, 1),
+        ({"words": {"open": 5}}, True, True),
+        ({"words": {1: 0, 2: 7}}, 2, 7),
+        ({"words": {1: 0, 2: 7}}, 2.0, 7),
+        ({"words": {"1": 0, 2: 7}}, 1, 0),
+        ({"words": {1: 0, 2: 7}}, "1.0", 0),
+        ({"words": {1: 0, 2: 7}}, 3, 3),
+        ({"words": {1: 0}}, True, True),
+        ({"decimal": ".", "units": ["€", "CHF"]}, "€ 1,234.50", 1234.5),
+        ({"decimal": ".", "units": ["€", "CHF"]}, "CHF 1'234.50", 1234.5),
+        ({"units": {"$": 1, "ct": 0.01}}, "-$5", -5.0),
+        ({"units": {"$": 1, "ct": 0.01}}, "$ -5", -5.0),
+        ({"decimal": "."}, "12,34,567.5", 1_234_567.5),
+        ({}, "21.5\0", 21.5),
+        ({}, "21.5\0\0 19.0", 21.5),
+        ({}, "\ufeff21.5", 21.5),
+        ({}, "on\0", 1),
     ],
 )
 def test_value_is_a_number(options: dict[str, Any], written: Any, number: float) -> None:
@@ -79,6 +98,11 @@ def test_value_is_a_number(options: dict[str, Any], written: Any, number: float)
         ({"decimal": "."}, "12,34"),
         ({"units": "°C"}, "21.5 °F"),
         ({"units": "°C"}, "°C"),
+        ({"units": "€"}, "€"),
+        ({"units": "€"}, "€5€"),
+        ({"decimal": "."}, "1,2,345"),
+        ({"decimal": ","}, "12.34.567"),
+        ({"words": {"1": 0}}, [1]),
     ],
 )
 def test_value_that_is_no_number_is_handed_on(options: dict[str, Any], written: Any) -> None:
@@ -108,6 +132,13 @@ def test_point_where_a_comma_should_be_is_no_number_to_anybody(written: str) -> 
         (["", "null"], ""),
         (nan, nan),
         (-999, None),
+        ("NaN", nan),
+        (["-inf", "inf"], -inf),
+        ("-999", -999),
+        (["n/a", False], False),
+        (False, "FALSE"),
+        ("no  value", "No Value"),
+        ("no value", "No\u00a0Value\0"),
     ],
 )
 def test_value_that_says_nothing_is_none(nothing: Any, written: Any) -> None:
@@ -124,6 +155,15 @@ def test_nothing_is_told_before_scaling() -> None:
     reader = value_reader({"nothing": "-999 kW", "units": {"kW": 1000}})
 
     assert reader.number("-999 kW") is None
+    assert value_reader({"nothing": -999, "units": {"kW": 1000}}).number("-999 kW") is None
+
+
+def test_false_that_says_nothing_is_not_zero() -> None:
+    """Python takes the two for one."""
+    reader = value_reader({"nothing": False})
+
+    assert [reader.number(each) for each in (0, 0.0, True)] == [0, 0.0, True]
+    assert value_reader({"nothing": 0}).number(False) is False
 
 
 @pytest.mark.parametrize(
@@ -132,21 +172,27 @@ def test_nothing_is_told_before_scaling() -> None:
         ({"words": ["on"]}, "words: expected words and numbers, such as open: 1, got ['on']"),
         ({"words": {"on": "yes"}}, "words.on: expected a number, got 'yes'"),
         ({"words": {"on": nan}}, "words.on: expected a number, got nan"),
-        ({"nothing": {"a": 1}}, "nothing: expected numbers or texts, such as -999, got {'a': 1}"),
-        ({"nothing": [True]}, "nothing: expected numbers or texts, such as -999, got True"),
+        (
+            {"nothing": {"a": 1}},
+            "nothing: expected numbers, texts, true or false, such as -999, got {'a': 1}",
+        ),
+        (
+            {"nothing": [[]]},
+            "nothing: expected numbers, texts, true or false, such as -999, got []",
+        ),
         ({"decimal": ";"}, 'decimal: expected "," or ".", got \';\''),
         (
             {"units": 5},
             (
-                "units: expected what follows a number, such as kWh, or each with what to multiply "
-                "by, such as kW: 1000, got 5: 1"
+                "units: expected what stands beside a number, such as kWh, or each with what to "
+                "multiply by, such as kW: 1000, got 5: 1"
             ),
         ),
         (
             {"units": {"kW": "x"}},
             (
-                "units: expected what follows a number, such as kWh, or each with what to multiply "
-                "by, such as kW: 1000, got 'kW': 'x'"
+                "units: expected what stands beside a number, such as kWh, or each with what to "
+                "multiply by, such as kW: 1000, got 'kW': 'x'"
             ),
         ),
     ],
