@@ -64,6 +64,59 @@ def test_nul_at_the_end_is_not_looked_at(ending: bytes) -> None:
     assert read_json(b'{"a": 1}' + ending) == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        b'{"a": 1,\0 "b": [2, 3]}\0',
+        b'{"a": 1, "b": [2, 3]}\0\x13 "rest of a buffer"}',
+        b'\xef\xbb\xbf{\xef\xbb\xbf"a": 1, "b": [2, 3]}',
+        b'\x1e{"a": 1, "b": [2, 3]}\n',
+        '{"a":\u00a01, "b": [2, 3]}'.encode(),
+        b'{"a": 1, "b": [2, 3,],}',
+        b"{'a': 1, 'b': [2, 3]}",
+        b"{a: 1, b: [2, 3]}",
+        '{"a": 1, "b": [2, 3]}'.encode("utf-16-le"),
+        '{"a": 1, "b": [2, 3]}'.encode("utf-16-be"),
+    ],
+)
+def test_what_stands_around_values_costs_none(written: bytes) -> None:
+    """Blanks that JSON does not know, marks, buffers, commas behind the last, other quotes."""
+    assert read_json(written) == {"a": 1, "b": [2, 3]}
+
+
+def test_what_python_prints_is_read() -> None:
+    """Scripts publish the text of a dict."""
+    document = {"a": None, "b": True, "c": [False, nan], "d": 'it\'s "ä"\n\x01\\x41', "e'": "\x7f"}
+
+    assert repr(read_json(str(document))) == repr(document)
+
+
+@pytest.mark.parametrize("name", ["NULL", "None", "undefined"])
+def test_names_of_nothing_are_null(name: str) -> None:
+    """Whatever the language calls it; a text of that name stays a text."""
+    assert read_json(f'{{"a": {name}, "b": "{name}"}}') == {"a": None, "b": name}
+
+
+def test_decimal_comma_costs_its_own_value() -> None:
+    """What printf writes in other countries is a text for ``decimal``, and no end of the value."""
+    written = '{"a": 21,5, "b": -0,25, "c": [1,5], "d": "1,5}", "e": 7,"f": 8}'
+
+    assert read_json(written + "\0") == {
+        "a": "21,5",
+        "b": "-0,25",
+        "c": [1, 5],
+        "d": "1,5}",
+        "e": 7,
+        "f": 8,
+    }
+
+
+def test_values_that_are_missing_in_a_list_keep_the_places_of_others() -> None:
+    """Which belongs to which time depends on it."""
+    assert read_json("[1, , 3, , ]") == [1, "", 3, ""]
+    assert read_json("[, 2]") == ["", 2]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_byte_order_mark_says_the_encoding(encoding: str) -> None:
     """Windows writes it."""
