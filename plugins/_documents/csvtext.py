@@ -13,7 +13,7 @@ from ingestd.plugins._problems import Gathering
 
 from .errors import DocumentError
 from .laterheaders import LaterHeaders, names_in
-from .tables import Table
+from .tables import Table, nulled
 
 OPTIONS: Final = ("delimiter", "skip", "comment", "header", "below")
 # Where nothing is said, the one that is most often in the first line; of two the first.
@@ -22,6 +22,8 @@ WHITESPACE: Final = "whitespace"  # the delimiter of columns that are aligned wi
 # How the head of a page, or an error in another format, begins, and no header.
 OTHER: Final = re.compile(r"\s*(?:<\?xml|<!doctype|<html|<[^>]*>.*</|\{|\[\s*\{)", re.IGNORECASE)
 QUOTED: Final = re.compile(r'"[^"]*"')
+# What Excel is told, and writes, above the header.
+SAID: Final = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class CsvRows:
         self._again, self._time = again and not csv.names, time
         self._headers: LaterHeaders | None = None
         self._is_later = False  # whether what is known was said by a later header
+        self._begun = False
 
     @property
     def ready(self) -> bool:
@@ -163,6 +166,11 @@ class CsvRows:
         kept, comments = lines[skipped:], self._csv.comments
         if comments:
             kept = [line for line in kept if not line.startswith(comments)]
+        if not self._begun and kept:
+            self._begun = True
+            if said := SAID.fullmatch(kept[0]):
+                self._delimiter = self._delimiter or said[1]
+                kept = kept[1:]
         return self._from_header(kept) if self._sought else kept
 
     def _from_header(self, lines: list[str]) -> list[str]:
@@ -174,28 +182,28 @@ class CsvRows:
         return []
 
 
-def plain_columns(text: str, delimiter: str, count: int) -> list[list[str]] | None:
+def plain_columns(text: str, delimiter: str, width: int) -> list[list[str]] | None:
     """Return the columns of a text, or None if not every line has as many fields, unquoted.
 
     So it is nearly always, and takes a third of the time of asking for each letter.
     """
     # A blank line is no field, and no record; a field may be as long as ``csv`` lets it be.
-    if '"' in text or count == 1 or delimiter == WHITESPACE or len(text) > csv.field_size_limit():
+    if '"' in text or width == 1 or delimiter == WHITESPACE or len(text) > csv.field_size_limit():
         return None
     body = text.replace("\r\n", "\n").removesuffix("\n")
     fields = body.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
-    ends = fields[count :: count + 1]
-    alike = len(fields) % (count + 1) == count and ends.count("\n") == len(ends)
+    ends = fields[width :: width + 1]
+    alike = len(fields) % (width + 1) == width and ends.count("\n") == len(ends)
     if not alike or body.count("\n") != len(ends) or "\r" in body:
         return None
-    return [fields[at :: count + 1] for at in range(count)]
+    return [fields[at :: width + 1] for at in range(width)]
 
 
 def rows_in(lines: list[str], delimiter: str) -> Iterator[list[str]]:
     """Return the fields of each line."""
     if delimiter == WHITESPACE:
         return map(str.split, lines)
-    return csv.reader(lines, delimiter=delimiter)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != " ")
 
 
 def stripped(fields: list[str]) -> list[str]:
@@ -220,11 +228,6 @@ def records_of(names: list[str], rows: list[list[str]]) -> Sequence[Any]:
 def table_of(names: list[str], columns: Iterable[Sequence[str]]) -> Table:
     """Return the records of columns; empty fields are null."""
     return Table({name: nulled(column) for name, column in zip(names, columns, strict=True)})
-
-
-def nulled(column: Sequence[str]) -> Sequence[str | None]:
-    """Return a column whose empty fields are null."""
-    return [text or None for text in column] if "" in column else column
 
 
 def csv_of(options: Any, *, names: tuple[str, ...] | None) -> Csv:
@@ -288,12 +291,8 @@ def header(row: list[str]) -> list[str]:
     """Return the names in a header.
 
     Raises:
-        DocumentError: A name comes twice.
+        DocumentError: It is none.
     """
-    names = stripped(row)
     if OTHER.match(",".join(row)):
         raise DocumentError("CSV", got="what begins like XML or JSON")
-    twice = [name for name in names if name and names.count(name) > 1]
-    if twice:
-        raise DocumentError("another name for each column", got=f"{twice[0]!r} twice")
-    return names
+    return names_in(stripped(row))

@@ -22,6 +22,8 @@ DURATION: Final = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
 )
 VALUES: Final = ("quantity", "price.amount", "secondaryQuantity")
+PRICE: Final = "_Price.amount"  # with what is paid for before it, such as imbalance_Price.amount
+PERIOD: Final = "Period"  # or Available_Period, and others
 # No period has more: a year of quarter hours, and then some.
 MOST_POSITIONS: Final = 100_000
 
@@ -38,10 +40,15 @@ def records(document: Any, *, zone: tzinfo | None) -> list[dict[str, Any]]:
         return nothing_in(document)
     found: list[dict[str, Any]] = []
     for series in listed(document["TimeSeries"]):
-        own = {name: each for name, each in series.items() if name != "Period"}
-        for period in listed(series.get("Period")):
+        own = {name: each for name, each in series.items() if not is_period(name)}
+        for period in (each for name in series if is_period(name) for each in listed(series[name])):
             found += (own | each for each in positions(period, own.get("curveType"), zone))
     return found
+
+
+def is_period(name: str) -> bool:
+    """Say whether an element of a series holds points."""
+    return name == PERIOD or name.endswith(f"_{PERIOD}")
 
 
 def nothing_in(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -136,10 +143,16 @@ def points_of(period: Any) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for each in listed(period.get("Point")):
         try:
-            value = next(each[name] for name in VALUES if name in each)
+            value = next(each[name] for name in value_names(each))
             found[int(each["position"])] = {**each, "value": value}
         except (TypeError, KeyError, ValueError, StopIteration):
             raise DocumentError(
                 f"a Point with position and one of {', '.join(VALUES)}", got=f"{each!r:.80}"
             ) from None
     return found
+
+
+def value_names(point: Any) -> Iterator[str]:
+    """Yield the names of the elements of a point that are values, the likeliest first."""
+    yield from (name for name in VALUES if name in point)
+    yield from (name for name in point if name.endswith(PRICE))

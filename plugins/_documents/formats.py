@@ -1,5 +1,6 @@
 """Which format a document has, and what reads it."""
 
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -18,10 +19,10 @@ from .members import chosen, pattern_of
 from .packing import GZIP, ZIP, unpacked
 from .texts import charset_of, decoded
 from .xmlfeed import XmlFeed
-from .xmltext import xml_in
+from .xmltext import misdeclared, xml_in
 
 AUTO: Final = "auto"
-FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe", "influx", "senml")
+FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe", "influx", "senml", "text")
 LISTS: Final = frozenset(["csv", "ndjson", "entsoe", "influx", "senml"])  # nothing but records
 JSON_BEGINS: Final = (b"{", b"[")
 MAYBE_JSON: Final = (AUTO, "json")
@@ -115,7 +116,7 @@ class Format:
         if kind == "csv" and not steps:
             return CsvFeed(self.csv, charset=self.charset, said=said)
         if kind == "xml" and steps:
-            return XmlFeed(steps, self.charset or said)
+            return XmlFeed(steps, self.charset or said or misdeclared(start))
         if kind not in {"json", "ndjson"} or not is_utf8(self.charset or said or "utf-8"):
             return None
         if not steps and (kind == "ndjson" or (self.name == AUTO and is_ndjson(start))):
@@ -158,6 +159,8 @@ class Format:
             return self._listed(name, data, said)
         if name == "xml":
             return xml_in(data, charset=self.charset, said=said)
+        if name == "text":
+            return decoded(data, charset=self.charset, said=said).strip()
         try:
             return json_in(data, charset=self.charset, said=said)
         except DocumentError:
@@ -195,8 +198,10 @@ def kind_in(data: bytes) -> str:
 
 
 def bare(data: bytes) -> bytes:
-    """Return how a body begins, without what does not count."""
-    return data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    """Return how a body begins, without what does not count, in ASCII."""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        data = data[:64].decode("utf-16", errors="replace").encode("ascii", errors="replace")
+    return data[:64].removeprefix(BOM_UTF8).lstrip()
 
 
 def format_of(

@@ -4,6 +4,7 @@ A logger that begins anew, perhaps with another program, adds its header to the 
 """
 
 from collections.abc import Sequence
+from itertools import chain, count
 from typing import Final
 
 NO_WORDS: Final = tuple("0123456789+-.,")
@@ -53,5 +54,10 @@ def is_word(text: str) -> bool:
 
 
 def names_in(row: Sequence[str]) -> list[str]:
-    """Return the names in a header; of two columns with one name neither has one."""
-    return ["" if row.count(name) > 1 else name for name in row]
+    """Return the names in a header; one that was there before has its number, as in ``kWh.1``."""
+    names: list[str] = []
+    for name in row:
+        tried = chain([name], (f"{name}.{number}" for number in count(1)))
+        taken = {*names, *row} - ({name} if name not in names else set())
+        names.append(next(each for each in tried if each not in taken))
+    return names

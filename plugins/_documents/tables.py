@@ -36,6 +36,11 @@ class Table(Sequence[dict[str, Any]]):
         return found if isinstance(at, int) else Table(found)
 
 
+def nulled(column: Sequence[str]) -> Sequence[str | None]:
+    """Return a column whose empty fields are null."""
+    return [text or None for text in column] if "" in column else column
+
+
 def joined(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
     """Return the records of some parts, as one table if all are tables of the same fields."""
     if len(parts) == 1:

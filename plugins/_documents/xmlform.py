@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .tables import Table
+from .tables import Table, nulled
 
 # Where none of these is, a less-than sign begins a tag and all else is itself: an ampersand
 # begins an entity, ]]> must stand in no text, and nearly no control character anywhere.
@@ -44,14 +44,14 @@ class Form:
     def table(self, rows: Sequence[tuple[str, ...]]) -> Table:
         """Return the records whose groups these are."""
         columns = list(zip(*rows, strict=True)) or [()] * len(self.fields)
-        return Table({name: columns[at - 1] for name, at in self.fields})
+        return Table({name: nulled(columns[at - 1]) for name, at in self.fields})
 
     def read(self, text: str) -> Table | None:
         """Return the records in a text, or None if anything but blanks is between them."""
         parts, width = self.pattern.split(text), len(self.fields) + 1
         if "".join(parts[::width]).strip():
             return None
-        return Table({name: parts[at::width] for name, at in self.fields})
+        return Table({name: nulled(parts[at::width]) for name, at in self.fields})
 
 
 def form_of(raw: str, record: Any) -> Form | None:

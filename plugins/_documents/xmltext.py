@@ -6,6 +6,7 @@ is under ``text``. Where an attribute, or the text, has the name of an element, 
 element that has it, and the other is under ``@name`` or ``#text``. Prefixes of names are left out.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 from xml.parsers import expat
@@ -15,6 +16,9 @@ from .errors import DocumentError
 DEEPEST: Final = 64
 NIL: Final = "http://www.w3.org/2001/XMLSchema-instance nil"
 TEXT: Final = "text"
+MISDECLARED: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{1,200}encoding\s*=\s*[\"']utf-?16", re.IGNORECASE
+)
 
 
 class Names(dict[str, str]):
@@ -42,7 +46,7 @@ def value_of(
         return told
     for name, each in attributes.items():
         plain = names[name]
-        children[f"@{plain}" if plain in children else plain] = each
+        children[f"@{plain}" if plain in children else plain] = each or None
     if told is not None:
         children["#text" if TEXT in children else TEXT] = told
     return children
@@ -212,9 +216,19 @@ def xml_in(data: bytes, *, charset: str | None = None, said: str | None = None) 
     Raises:
         DocumentError: It is none, or has definitions of its own, which might be bombs.
     """
-    records = XmlRecords((), charset or said)
+    records = XmlRecords((), charset or said or misdeclared(data))
+    if b"\0" not in data[:4]:  # as in UTF-16
+        data = data.rstrip(b"\0")  # with which texts of C programs end
     root = [*records.feed(data), *records.close()[0]][0]
     return {} if root is None else root
+
+
+def misdeclared(start: bytes) -> str | None:
+    """Return the encoding of a document that says UTF-16 in letters that are not, or None.
+
+    Programs write so that make a text first, and send it in another encoding.
+    """
+    return "utf-8" if MISDECLARED.match(start) else None
 
 
 def parser_of(charset: str | None) -> expat.XMLParserType:

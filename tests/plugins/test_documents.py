@@ -109,10 +109,31 @@ def test_text_in_another_charset_is_said_so() -> None:
     assert documents(data, format="csv", charset="cp1252") == [[{"time": "1", "Größe": "2"}]]
 
 
-def test_columns_of_one_name_are_refused() -> None:
-    """One of them would be lost, and which is not known."""
-    with pytest.raises(DocumentError, match="another name for each column, got 'v' twice"):
-        documents(b"t,v,v\n1,2,3\n", format="csv")
+def test_columns_of_one_name_have_numbers() -> None:
+    """As in pandas, none of them is lost."""
+    (found,) = documents(b"t,v,v,v.1,v,,\n1,2,3,4,5,6,7\n", format="csv")
+
+    assert found == [{"t": "1", "v": "2", "v.2": "3", "v.1": "4", "v.3": "5", "": "6", ".1": "7"}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"sep=;\r\nt;v\r\n1;2\r\n",
+        b'\xef\xbb\xbf"sep=;"\nt;v\n1;2\n',
+        "sep=|\nt|v\n1|2\n".encode("utf-16"),
+    ],
+)
+def test_what_excel_is_told_is_no_header(data: bytes) -> None:
+    """It says what stands between fields."""
+    assert documents(data, format="csv") == [[{"t": "1", "v": "2"}]]
+
+
+def test_quotes_behind_a_blank_are_quotes() -> None:
+    """Some programs put a blank behind each comma."""
+    data = b't, "a, b", "v"\n1, "x, y", "2"\n'
+
+    assert documents(data, format="csv") == [[{"t": "1", "a, b": "x, y", "v": "2"}]]
 
 
 XML = b"""<?xml version="1.0" encoding="iso-8859-1"?>
@@ -147,6 +168,35 @@ def test_an_element_goes_before_an_attribute_of_its_name() -> None:
 
     assert documents(mixed) == [{"@id": "1", "id": "2", "text": "a", "#text": "bc"}]
     assert documents(nil) == [{"v": None}]
+
+
+def test_an_attribute_without_text_is_null() -> None:
+    """As an element without text is, and a field of CSV."""
+    data = b'<d><r t="1" v=""/><r t="2" v=""/></d>'
+
+    assert documents(data) == [{"r": [{"t": "1", "v": None}, {"t": "2", "v": None}]}]
+
+
+SAYS_UTF16 = '<?xml version="1.0" encoding="utf-16"?><d><r><v>ä</v></r></d>'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SAYS_UTF16.encode(),
+        SAYS_UTF16.encode("utf-8-sig"),
+        SAYS_UTF16.encode("utf-16"),
+        b"<d><r><v>\xc3\xa4</v></r></d>\0\0",
+    ],
+    ids=["made as a text", "with a mark of UTF-8", "as it says", "a text of C"],
+)
+def test_xml_of_programs_that_send_a_text(data: bytes) -> None:
+    """What it says of its letters was true in memory; C sends the byte that ends the text."""
+    assert documents(data) == [{"r": {"v": "ä"}}]
+    if not data.endswith(b"\0"):
+        feed = format_of(zone=None).feed(data, ["r"])
+        assert feed is not None
+        assert [*feed.feed(data), *feed.close()[0]] == [{"v": "ä"}]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +282,7 @@ def test_what_unpacks_to_too_much_or_nothing_is_refused(data: bytes, message: st
     [
         (
             {"format": "yaml"},
-            "^format: expected one of auto, json, ndjson, csv, xml, entsoe, influx, senml, got",
+            "^format: expected one of auto, json, ndjson, csv, xml, entsoe, influx, senml, text",
         ),
         ({"charset": "utf-9"}, "^charset: expected a name such as utf-8 or cp1252, got 'utf-9'"),
         (
@@ -317,6 +367,26 @@ def test_positions_of_a_time_series_have_times(
 
     assert [f"{each['time']:%H:%M} {each['value']}" for each in found] == expected
     assert {each["in_Domain.mRID"]["text"] for each in found} == {"10Y"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("price.amount", "imbalance_Price.amount"),
+        ("price.amount", "activation_Price.amount"),
+        ("price.amount", "procurement_Price.amount"),
+        ("Period>", "Available_Period>"),
+    ],
+)
+def test_prices_and_periods_have_longer_names_elsewhere(old: str, new: str) -> None:
+    """Documents on balancing say what is paid for, those on outages what a period is of."""
+    data = market("2026-07-01T22:00Z", "2026-07-01T23:00Z", "PT30M", {1: 5, 2: 6}, "A01")
+    assert old.encode() in data
+
+    (found,) = documents(data.replace(old.encode(), new.encode()), format="entsoe")
+
+    assert [each["value"] for each in found] == ["5", "6"]
+    assert not any(name.endswith("Period") for name in found[0])
 
 
 @pytest.mark.parametrize(
