@@ -30,9 +30,10 @@ def check_shape(given: Given, run: Callable[..., Any]) -> None:
     given.read(lambda each: records_in(some(each, "records"), whole=False))
     given.read(lambda each: layout_in(some(each, "layout", "fields")))
     given.read(lambda each: time_of(some(each, "time", "records")))
-    given.read(lambda each: plus_of(some(each, "time", "time_plus", "records")))
+    given.read(lambda each: plus_of(some(each, "time", "time_plus", "time_step", "records")))
     given.read(lambda each: notation(some(each, "time_format").get("time_format")))
-    others = OPTIONS - {"records", "layout", "fields", "time", "time_plus", "time_format"}
+    others = OPTIONS - {"records", "layout", "fields", "time_format"}
+    others -= {"time", "time_plus", "time_step"}
     # What has told its own fault must not keep the others from being looked at.
     read = [name for name in others if name in NEEDED or given.readable(name)]
     given.read(lambda each: description_of(some(each, *read), zone=None))

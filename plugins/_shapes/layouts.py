@@ -24,39 +24,72 @@ def layout_of(layout: Any, fields: Any) -> Layout:
     if layout not in LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r:.80}")
     if layout == "columns":
-        return columns
+        return columns_of(fields)
     return rows_of(fields) if layout == "rows" else one_by_one
 
 
 def one_by_one(holder: Node) -> Iterator[Node]:
-    """Yield the elements of a list; anything else is a record itself."""
+    """Yield the elements of a list, and of lists of objects in it; anything else is a record."""
     if not isinstance(holder.value, list):
         yield holder
         return
-    for each in holder.value:
-        yield Node(each, holder.key, holder.parent)
+    count = len(holder.value)
+    for place, each in enumerate(holder.value):
+        if type(each) is list and each and type(each[0]) is dict:
+            yield from one_by_one(Node(each, holder.key, holder.parent))
+        else:
+            yield Node(each, holder.key, holder.parent, place, count)
 
 
-def columns(holder: Node) -> Iterator[Node]:
-    """Yield a record for each place in lists that stand side by side in an object.
+def columns_of(fields: Any) -> Layout:
+    """Return what makes records of lists that stand side by side in an object.
 
-    What is no list is in every record.
+    Args:
+        fields: The names of those that do; None: all lists do.
 
     Raises:
-        ValueError: The lists are of several lengths, or there are none.
+        ValueError: They are none.
     """
-    for each in one_by_one(holder):
-        lengths = dict(lengths_in(each.value, "", DEEPEST))
-        if not lengths:
-            raise ValueError(f"records: expected lists side by side there, got {shown(each.value)}")
-        if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-            raise ValueError(
-                "records: expected lists of one length; JMESPath such as `hourly.{t: t, v: v}` "
-                f"chooses some, got {told:.200}"
-            )
-        for at in range(next(iter(lengths.values()))):
-            yield Node(row(each.value, at), each.key, each.parent)
+    names = names_of(fields)
+    if isinstance(fields, str):
+        message = f"fields: expected the names of the columns, got {fields!r:.80}"
+        raise ValueError(message)  # noqa: TRY004 -- a wrong option, not a wrong call
+
+    def columns(holder: Node) -> Iterator[Node]:
+        for each in one_by_one(holder):
+            held, rest = chosen(each.value, names)
+            for at in range(count := length_in(held)):
+                yield Node(rest | row(held, at), each.key, each.parent, at, count)
+
+    return columns
+
+
+def chosen(held: Any, names: list[str] | None) -> tuple[Any, dict[str, Any]]:
+    """Return the columns of an object, and what is in every record besides."""
+    if names is None or not isinstance(held, dict):
+        return held, {}
+    return (
+        {name: each for name, each in held.items() if name in names},
+        {name: each for name, each in held.items() if name not in names},
+    )
+
+
+def length_in(held: Any) -> int:
+    """Return how long the lists are that stand side by side in an object.
+
+    Raises:
+        ValueError: They are of several lengths, or there are none.
+    """
+    lengths = dict(lengths_in(held, "", DEEPEST)) if isinstance(held, dict) else {}
+    if not lengths:
+        raise ValueError(f"records: expected lists side by side there, got {shown(held)}")
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise ValueError(
+            "records: expected lists of one length; `fields: [t, v]` says which are columns, "
+            f"got {told:.200}"
+        )
+    return next(iter(lengths.values()))
 
 
 def lengths_in(held: Any, name: str, deep: int) -> Iterator[tuple[str, int]]:
@@ -94,8 +127,9 @@ def rows_of(fields: Any) -> Layout:
             header = checked_names(path(around), "fields", around)
         elif header is None and found:
             header = checked_names(found.pop(0), "records: as the first row", None)
-        for each in found:
-            yield Node(named(header or [], each), holder.key, holder.parent)
+        count = len(found)
+        for at, each in enumerate(found):
+            yield Node(named(header or [], each), holder.key, holder.parent, at, count)
 
     return rows
 

@@ -10,6 +10,7 @@ from ingestd.plugins._fields import Path, compile_path
 from .records import EVERYTHING, WHOLE, Node, Records
 
 KEY: Final = "key"
+PLACE: Final = "place"
 PARENT: Final = re.compile(r"((?:parent\.)+)(.+)", re.DOTALL)
 FIELD: Final = re.compile(r'[A-Za-z_]\w*|"(?P<quoted>[^"\\]+)"')
 
@@ -32,7 +33,7 @@ class Lookup:
 def lookup_of(expression: Any, records: Records, *, where: str) -> Lookup:
     """Read a path: JMESPath in a record, a key, or a path in what is around.
 
-    A field of the record itself goes before ``key`` and ``parent``.
+    A field of the record itself goes before ``key``, ``place`` and ``parent``.
 
     Raises:
         ValueError: It is none.
@@ -42,6 +43,8 @@ def lookup_of(expression: Any, records: Records, *, where: str) -> Lookup:
             return Lookup(None, lambda node: key_above(node, place))
         if expression == KEY:
             return Lookup(None, key_of)
+        if expression == PLACE:
+            return Lookup(None, place_of)
         if found := PARENT.fullmatch(expression):
             return parent_lookup(found[1].count("."), found[2], where=where)
     own = itself if expression == WHOLE else compile_path(expression, where=where)
@@ -65,9 +68,16 @@ def parent_lookup(levels: int, expression: str, *, where: str) -> Lookup:
         above: Node | None = node
         for _ in range(levels):
             above = above.parent if above else None
-        return inner(above) if above else None
+        return beside(node, inner(above)) if above else None
 
     return Lookup(None, find)
+
+
+def beside(node: Node, found: Any) -> Any:
+    """Return what stands for a record in a list of the same length around it, such as its time."""
+    if isinstance(found, list) and node.place is not None and len(found) == node.count:
+        return found[node.place]
+    return found
 
 
 def itself(record: Any) -> Any:
@@ -80,6 +90,13 @@ def key_of(node: Node) -> Any:
     if isinstance(node.value, dict) and KEY in node.value:
         return node.value[KEY]
     return node.key
+
+
+def place_of(node: Node) -> Any:
+    """Return the field ``place`` of a record, or else its place in its list, from 0."""
+    if isinstance(node.value, dict) and PLACE in node.value:
+        return node.value[PLACE]
+    return node.place
 
 
 def key_above(node: Node, levels: int) -> Any:

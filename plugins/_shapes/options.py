@@ -14,6 +14,7 @@ from ingestd.plugins._values import DescribedValue, described_values
 from .layouts import RECORDS, Layout, layout_of
 from .lookups import Lookup, lookup_of
 from .numbers import quick
+from .plus import step_of
 from .reader import Find, Reader
 from .records import EVERYTHING, WHOLE, Records, records_of
 from .templates import Fixed, Template, is_template, lookup_by, nothing_fixed, template_of
@@ -22,7 +23,7 @@ from .together import plan_of
 # Every plugin that reads documents has them under these names.
 OPTIONS: Final = frozenset(
     ["records", "layout", "fields", "series", "value", "values", "tags", *OF_VALUES]
-) | {"time", "time_plus", "time_format"}
+) | {"time", "time_plus", "time_step", "time_format"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class Description:
             plan=None if scoped or self.plus else plan_of(time, series),
             fields=tuple(dict.fromkeys(each.field for each in found)),
             time_field=None if time is None else time.field,
+            alone=any(each.path == WHOLE for each in self.values),
         )
 
     def _where(self, value: DescribedValue) -> str:
@@ -206,10 +208,15 @@ def plus_of(options: Mapping[str, Any]) -> Lookup | None:
     Raises:
         ValueError: It is no path.
     """
-    plus = options.get("time_plus")
+    plus, step = options.get("time_plus"), options.get("time_step")
     known = records_of(options.get("records"))
-    if plus is not None and options.get("time") is None:
-        raise ValueError("time_plus: expected `time` beside it, to know what it is added to")
+    name = "time_plus" if step is None else "time_step"
+    if (plus is not None or step is not None) and options.get("time") is None:
+        raise ValueError(f"{name}: expected `time` beside it, to know what it is added to")
+    if plus is not None and step is not None:
+        raise ValueError("time_plus, time_step: expected one of them, got both")
+    if step is not None:
+        return step_of(step, known)
     return None if plus is None else lookup_of(plus, known, where="time_plus")
 
 

@@ -12,7 +12,7 @@ from ingestd.plugins._times import Notation
 
 from .layouts import Layout, one_by_one
 from .plus import later
-from .records import EVERYTHING, Node, Records, look
+from .records import EVERYTHING, Node, Records, look, opened
 from .single import reader_of_fields
 from .together import Plan
 
@@ -45,6 +45,7 @@ class Reader:
         fields: The fields of a record that are needed; None among them stands for others, which
             only paths tell.
         time_field: That of the time, if it is one.
+        alone: Whether a document may be a single value, such as a number.
     """
 
     records: Records | None
@@ -59,6 +60,7 @@ class Reader:
     plan: Plan | None = None
     fields: tuple[str | None, ...] = ()
     time_field: str | None = None
+    alone: bool = False
 
     def in_zone(self, zone: tzinfo | None) -> "Reader":
         """Return a reader of times that are in a zone, where they carry none."""
@@ -74,6 +76,8 @@ class Reader:
             self._check_names(document.names)
         if self.records is None and not isinstance(document, Listed):
             return [Node(document, None, None)] if self.scoped else [document]
+        if self.alone and self.records == EVERYTHING and isinstance(document, str | int | float):
+            document = [opened(document)]
         holders = (self.records or EVERYTHING).holders(document)
         nodes = [node for holder in holders for node in self.layout(holder)]
         return nodes if self.scoped else [node.value for node in nodes]

@@ -3,6 +3,7 @@
 A path of names, such as ``sites.meters``, is walked step by step and through every list on the
 way. ``*`` steps to everything that an object holds, and ``{name}`` does the same and gives the
 keys a name. Any other path is JMESPath, which knows nothing of keys, nor of what is around.
+A text of JSON on the way is opened: some senders put a document into a field of another one.
 """
 
 import re
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingestd.plugins._fields import Path, compile_path
+from ingestd.plugins._jsontext import read_json
 
 STEP: Final = r'(?:[A-Za-z_]\w*|"[^"\\]+"|\*|\{[A-Za-z_]\w*\})'
 NAMES: Final = re.compile(rf"{STEP}(?:\.{STEP})*")
 SPLIT: Final = re.compile(STEP)
 # Where answers say what went wrong.
 TELLING: Final = frozenset({"error", "errors", "fault", "message", "reason", "detail"})
+OPENING: Final = ("{", "[")
 WHOLE: Final = "@"  # JMESPath for the document itself
 
 
@@ -27,12 +30,22 @@ class Node:
         value: It is no list.
         key: The name under which an object holds it, or the list in which it is; or None.
         parent: The object around it; lists do not count.
+        place: Its place in the list of the records, from 0; None if it is in none.
+        count: How many records that list has.
     """
 
-    __slots__ = ("key", "parent", "value")
+    __slots__ = ("count", "key", "parent", "place", "value")
 
-    def __init__(self, value: Any, key: str | None, parent: "Node | None") -> None:
+    def __init__(
+        self,
+        value: Any,
+        key: str | None,
+        parent: "Node | None",
+        place: int | None = None,
+        count: int = 0,
+    ) -> None:
         self.value, self.key, self.parent = value, key, parent
+        self.place, self.count = place, count
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Node) and (self.value, self.key) == (other.value, other.key)
@@ -47,10 +60,12 @@ class Records:
     Attributes:
         steps: The steps of a path of names; None: ``path`` says it.
         path: What finds a list, or one record.
+        parts: Several places, one behind the other; none where it is one.
     """
 
     steps: tuple[str, ...] | None
     path: Path | None
+    parts: "tuple[Records, ...]" = ()
 
     def place_of(self, name: str) -> int | None:
         """Return how many objects above a record the key is that a step gives a name, or None."""
@@ -76,12 +91,15 @@ class Records:
         Raises:
             ValueError: It leads nowhere.
         """
+        if self.parts:
+            return [node for part in self.parts for node in part.holders(document)]
+        document = opened(document)
         root = Node(document, None, None)
         if self.path is not None:
             found = self.path(document)
             return [Node(checked(found, document), None, root)]
         if not self.steps:
-            return [Node(checked(document, document), None, None)]
+            return [] if document is None else [Node(checked(document, document), None, None)]
         holders, missed = walked(root, self.steps)
         if missed and not holders:
             raise problem(None, missed[0])
@@ -101,6 +119,8 @@ def records_of(expression: Any) -> Records:
     """
     if expression is None or expression == WHOLE:
         return EVERYTHING
+    if isinstance(expression, list | tuple):
+        return several(expression)
     if isinstance(expression, str) and NAMES.fullmatch(expression):
         steps = tuple(SPLIT.findall(expression))
         named = [step for step in steps if step[0] == "{"]
@@ -110,6 +130,21 @@ def records_of(expression: Any) -> Records:
     return Records(None, compile_path(expression, where="records"))
 
 
+def several(expressions: list[Any] | tuple[Any, ...]) -> Records:
+    """Read a list of paths.
+
+    Raises:
+        ValueError: There is none, or a part is no path, or gives names to keys.
+    """
+    parts = tuple(records_of(each) for each in expressions if isinstance(each, str))
+    if not parts or len(parts) < len(expressions) or any(each.names for each in parts):
+        raise ValueError(
+            f"records: expected a list of paths, with * in the place of names in braces, "
+            f"got {expressions!r:.80}"
+        )
+    return Records(None, None, parts)
+
+
 def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
     """Return where the steps lead from a document, and objects that lack the name of a step."""
     missed: list[Any] = []
@@ -117,7 +152,7 @@ def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
     for at, step in enumerate(steps):
         found: list[Node] = []
         for holder in holders:
-            for node in elements(holder):
+            for node in map(opened_node, elements(holder)):
                 if node.value is None and at:
                     if node.parent and has_errors(node.parent.value):
                         missed.append(node.parent.value)
@@ -127,7 +162,24 @@ def walked(root: Node, steps: tuple[str, ...]) -> tuple[list[Node], list[Any]]:
                 if len(found) == before and node.value != {} and not is_null(node.value, step):
                     missed.append(node.value)
         holders = found
-    return holders, missed
+    return [*map(opened_node, holders)], missed
+
+
+def opened_node(node: Node) -> Node:
+    """Return a node whose value is the document in it, if it is a text of JSON."""
+    if type(node.value) is not str:
+        return node
+    return Node(opened(node.value), node.key, node.parent)
+
+
+def opened(value: Any) -> Any:
+    """Return the object or list in a text of JSON; anything else as it is."""
+    if not isinstance(value, str) or value[:1] not in OPENING:
+        return value
+    try:
+        return read_json(value)
+    except ValueError:
+        return value
 
 
 def is_null(held: Any, step: str) -> bool:
@@ -151,7 +203,7 @@ def stepped(node: Node, step: str, *, last: bool) -> Iterator[Node]:
         for key, value in held.items():
             yield Node(value, key, node)
     elif (name := step.strip('"')) in held and not (last and held[name] is None):
-        yield Node(held[name], None, node)
+        yield Node(held[name], name, node)
 
 
 def elements(holder: Node) -> Iterator[Node]:

@@ -11,7 +11,8 @@ Parameters, finding: ``format`` -- ``csv``, ``ndjson``, ``influx``, ``json``, ``
 ``entsoe``, ``senml``, ``xlsx``, ``parquet`` (default: as it looks and is called); ``csv``,
 ``charset``; ``member`` -- which files of a zip; ``sheet`` -- of a workbook; ``max_bytes`` -- of
 a document that has to be read as a whole; ``records``, ``layout``, ``fields``, ``time``,
-``time_plus``, ``time_format``, ``timezone``, ``series`` with ``value``, or ``values``; ``tags``.
+``time_plus``, ``time_step``, ``time_format``, ``timezone``,
+``series`` with ``value``, or ``values``; ``tags``.
 Parameters, values: ``words``, ``nothing``, ``decimal``, ``units``.
 State: ``positions`` -- how far files that grow were read; ``read`` -- how files looked that were
 read, and hashes of their contents; ``earlier`` -- hashes of contents of files that have gone;
@@ -56,11 +57,12 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     charset: str | None = None,
     member: str | None = None,
     sheet: str | None = None,
-    records: str | None = None,
+    records: str | Sequence[str] | None = None,
     layout: str = "records",
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
     time_plus: str | None = None,
+    time_step: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     series: str | None = None,

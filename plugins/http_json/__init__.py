@@ -8,11 +8,12 @@ address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` an
 find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page; ``error`` --
 path to what says in a document that the source has failed.
 Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``,
-``influx``, ``senml`` (default: as it looks); ``csv``, ``charset``; ``member`` -- which files
-of a zip; ``records`` -- path to the records (default: the document); ``layout`` --
+``influx``, ``senml``, ``text`` (default: as it looks); ``csv``, ``charset``; ``member`` --
+which files of a zip; ``records`` -- path to the records (default: the document); ``layout`` --
 ``records``, ``columns`` or ``rows``; ``fields`` -- names of columns without a header;
 ``time`` -- path in a record (default: now);
-``time_plus`` -- path to seconds behind that; ``time_format``, ``timezone``; ``series``
+``time_plus`` -- path to seconds behind that; ``time_step`` -- how far apart the records of a
+list are; ``time_format``, ``timezone``; ``series``
 -- a template such as ``{site}_{name}`` -- with ``value``, or ``values`` -- series to
 path; ``tags`` -- name to template.
 Parameters, values: ``words``, ``nothing``, ``decimal``, ``units``.
@@ -68,11 +69,12 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     csv: Mapping[str, Any] | None = None,
     charset: str | None = None,
     member: str | None = None,
-    records: str | None = None,
+    records: str | Sequence[str] | None = None,
     layout: str = "records",
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
     time_plus: str | None = None,
+    time_step: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     series: str | None = None,

@@ -12,9 +12,9 @@ as ``tasmota``, or with a ``filter`` and any of the following; ``qos``; ``series
 template such as ``{1}_{3}``; ``value`` -- JMESPath in the payload -- or ``values`` --
 template to JMESPath, or to ``path`` and what the value means; ``format``, ``csv``,
 ``charset``, ``member``, ``records``, ``layout``, ``fields`` -- what a payload with several
-records looks like; ``time``, ``time_plus``, ``time_format``, ``timezone``; ``tags`` -- name
-to template; ``words`` -- word to number; ``nothing`` -- what says that there is no value;
-``decimal`` -- what stands before the fraction; ``units`` -- what may follow a number;
+records looks like; ``time``, ``time_plus``, ``time_step``, ``time_format``, ``timezone``; ``tags``
+-- name to template; ``words`` -- word to number; ``nothing`` -- what says that there is no value;
+``decimal`` -- what stands before the fraction; ``units`` -- what may stand beside one;
 ``retained`` -- ``ignore`` or ``once``.
 Parameters, limits: ``max_held`` messages and ``max_held_bytes`` in memory;
 ``linger`` -- how long a batch waits for more.
@@ -66,11 +66,12 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     csv: Mapping[str, Any] | None = None,
     charset: str | None = None,
     member: str | None = None,
-    records: str | None = None,
+    records: str | Sequence[str] | None = None,
     layout: str | None = None,
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
     time_plus: str | None = None,
+    time_step: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     tags: Mapping[str, str] | None = None,
@@ -102,6 +103,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         fields=fields,
         time=time,
         time_plus=time_plus,
+        time_step=time_step,
         time_format=time_format,
         tags=tags,
         words=words,
@@ -169,7 +171,7 @@ def look_at_topics(params: Any) -> None:
         value=params.value,
         values=params.values,
         tags=params.tags,
-        **vars_of(params, "time", "time_plus", "time_format", "records", "layout"),
+        **vars_of(params, "time", "time_plus", "time_step", "time_format", "records", "layout"),
         **vars_of(params, *DOCUMENT_OPTIONS, *VALUE_OPTIONS),
     )
     state_topic_of(entries, presence=params.presence)

@@ -34,7 +34,7 @@ LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 OPTIONS: Final = frozenset({"filter", "qos", *DESCRIBED, *DOCUMENT_OPTIONS})
 # What is only said of payloads that are more than a value.
 LOOKS_INTO: Final = (
-    *("value", "values", "time", "time_plus", "records", "layout", "fields"),
+    *("value", "values", "time", "time_plus", "time_step", "records", "layout", "fields"),
     *("format", "csv", "charset", "member"),
 )
 LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value

@@ -118,7 +118,8 @@ HARMLESS_PARAMS: Final = """
     files.format files.ignore files.layout files.max_bytes files.member files.move_to
     files.nothing files.path files.positions files.read files.reading files.records
     files.refused files.series files.settle files.shape files.sheet files.tags files.time
-    files.time_format files.time_plus files.timezone files.units files.value files.values
+    files.time_format files.time_plus files.time_step files.timezone files.units files.value
+    files.values
     files.words
     http_json.url http_json.method http_json.headers http_json.query http_json.body
     http_json.paging http_json.max_pages http_json.max_bytes http_json.records http_json.time
@@ -128,7 +129,7 @@ HARMLESS_PARAMS: Final = """
     http_json.hold http_json.revisit http_json.member http_json.csv http_json.decimal
     http_json.fields http_json.format http_json.layout http_json.nothing http_json.patience
     http_json.since_timezone http_json.span http_json.units http_json.words http_json.ahead
-    http_json.time_plus http_json.error
+    http_json.time_plus http_json.time_step http_json.error
     http_push.routes http_push.timezone http_push.listen http_push.path http_push.tls
     http_push.formats http_push.replies http_push.max_body http_push.max_waiting
     http_push.max_waiting_bytes http_push.rate http_push.answer_within http_push.read_within
@@ -139,7 +140,8 @@ HARMLESS_PARAMS: Final = """
     modbus.retries modbus.ca_file modbus.cert_file modbus.exclude modbus.insecure
     modbus.key_file modbus.only modbus.pause_after_connect modbus.pause_between modbus.profile
     modbus.sunspec modbus.transport
-    mqtt.time_plus mqtt.charset mqtt.csv mqtt.fields mqtt.format mqtt.layout mqtt.records
+    mqtt.time_plus mqtt.time_step mqtt.charset mqtt.csv mqtt.fields mqtt.format mqtt.layout
+    mqtt.records
     mqtt.member mqtt.url mqtt.topics mqtt.username mqtt.ca_file mqtt.cert_file mqtt.key_file
     mqtt.insecure mqtt.protocol mqtt.client_id mqtt.keepalive mqtt.session_expiry mqtt.presence
     mqtt.qos mqtt.series mqtt.value mqtt.values mqtt.time mqtt.time_format mqtt.timezone
