@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ingestd.plugins import _files
+from ingestd.plugins._clienttls import client_context
 from ingestd.plugins._problems import Gathering
 
 from .options import Options
@@ -39,15 +39,12 @@ class Encryption:
         Raises:
             OSError: One of them cannot be read, or is of another kind.
         """
-        for path in filter(None, (self.ca_file, self.cert_file, self.key_file)):
-            _files.check(path)  # OpenSSL would wait for a pipe
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file)
-        if self.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        return client_context(
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            insecure=self.insecure,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
