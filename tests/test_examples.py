@@ -21,7 +21,8 @@ from ingestd.plugins import http_json, mqtt
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.mqtt.options import address, entries_of
 from ingestd.plugins.mqtt.ready import Message
-from ingestd.plugins.mqtt.routes import Route, Routes
+from ingestd.plugins.mqtt.route import Route
+from ingestd.plugins.mqtt.routes import Routes
 from ingestd.testing import collect, context
 from tests.support.ports import free_port
 from tests.support.recorded import moved

@@ -8,12 +8,9 @@ How it works
     to us: ``manual_ack_set`` before connecting, ``ack`` afterwards. That client
     is a private attribute, so ``inner`` checks at start-up that it is there.
 
-    Memory is bounded by not reading. Some brokers (mosquitto 2.0 among them)
-    send more than they were told that we can take, so the window in CONNECT is
-    a wish; when ``max_held`` messages are in our hands, the socket is left
-    alone until some are safe. A broker takes that for a dead client after a
-    while, so after half the keepalive we leave in good order; the broker keeps
-    the session, and with it everything that is not acked.
+    Memory is bounded by not reading (see ``traffic``). When nothing gets safe for half the
+    keepalive we leave in good order; the broker keeps the session, and with it everything that
+    is not acked.
 
     What was not acked when a connection ended comes again on the next one. The
     ``Inbox`` outlives connections and remembers what has become safe meanwhile:
@@ -37,9 +34,8 @@ from .client import Presence, Settings, hung_up, inner, make_client, presence_of
 from .inbox import Inbox
 from .ready import Message, Outgoing, Subscription
 from .subscribing import Subscriber
+from .traffic import Calls, Traffic
 
-# Messages read in one turn of the event loop.
-BURST: Final = 64
 TAKEN_OVER: Final = 142
 
 
@@ -62,12 +58,10 @@ class Link:
         self._presence, self._describes = presence, describes
         self._following: asyncio.Task[None] | None = None
         self._subscriber = Subscriber(client, settings, log=log)
-        self._loop = asyncio.get_running_loop()
         self._something = asyncio.Event()
         self._enough = asyncio.Event()
         self._over = asyncio.Event()
         self._answered = False
-        self._paused: asyncio.TimerHandle | None = None
         self.session_present = False
         self.subscribed = False
         self.parked = False
@@ -79,7 +73,8 @@ class Link:
         self._paho.on_connect = self._on_connect
         self._paho.on_disconnect = self._on_disconnect
         self._paho.on_message = self._on_message
-        self._paho.on_socket_register_write = self._on_register_write
+        calls = Calls(lost=self._lose, paused=self._enough.set, too_long=self._park)
+        self._traffic = Traffic(self._paho, inbox, patience=settings.keepalive / 2, calls=calls)
 
     async def connect(self) -> None:
         """Connect to the broker, and wait for its answer.
@@ -175,8 +170,7 @@ class Link:
         unsent = [m for m in messages if m.qos and not self._ack(m.mid, m.qos)]
         self._inbox.remember(unsent)
         self._inbox.release(messages)
-        if self._paused is not None and not self._inbox.full:
-            self._resume()
+        self._traffic.go_on()
 
     def _ack(self, mid: int, qos: int) -> bool:
         """Ack a message; say whether that was possible."""
@@ -184,79 +178,16 @@ class Link:
 
     def watch(self) -> None:
         """Read the socket ourselves from now on."""
-        sock = self._paho.socket()
-        if sock is not None:
-            self._loop.add_reader(sock, self._read)
+        self._traffic.watch()
 
     def leave(self) -> None:
         """Say goodbye; nothing that is not acked is lost by it."""
-        if self._paused is not None:
-            self._paused.cancel()
+        self._traffic.leave()
         if self._following is not None:
             self._following.cancel()
         if self._presence is not None and self.lost is None:
             topic, _, gone = self._presence
             self._paho.publish(topic, gone, qos=1, retain=True)
-
-    def _read(self) -> None:
-        """Read until nothing is there, we are full, or others have waited long enough."""
-        for _ in range(BURST):
-            if self.lost is not None or self._paused is not None:
-                return
-            if self._inbox.full:
-                self._pause()
-                return
-            before = self._inbox.held
-            try:
-                self._paho.loop_read()
-            except Exception as error:  # noqa: BLE001 -- the border to paho, which may raise anything
-                self._lose(f"{type(error).__name__}: {error}")
-                return
-            if self._inbox.held == before and not self._decrypted():
-                return
-        # What TLS has decrypted already does not make the socket readable again.
-        self._loop.call_soon(self._read)
-
-    def _on_register_write(self, _client: Any, _userdata: Any, sock: Any) -> None:
-        # Called in the thread that connects, too.
-        self._loop.call_soon_threadsafe(self._watch_writing, sock)
-
-    def _watch_writing(self, sock: Any) -> None:
-        """Write what waits, once the socket takes it.
-
-        aiomqtt watches the number that the socket had when this was asked for. Until now the
-        socket may have been closed, and its number given to another connection.
-        """
-        still_ours = sock is self._paho.socket()
-        if still_ours and self._paho.want_write():
-            self._loop.add_writer(sock, self._write)
-
-    def _write(self) -> None:
-        try:
-            self._paho.loop_write()
-        except Exception as error:  # noqa: BLE001 -- the border to paho, which may raise anything
-            self._lose(f"{type(error).__name__}: {error}")
-
-    def _decrypted(self) -> bool:
-        sock: Any = self._paho.socket()
-        if sock is None or sock.fileno() < 0:
-            return False
-        return hasattr(sock, "pending") and sock.pending() > 0
-
-    def _pause(self) -> None:
-        sock = self._paho.socket()
-        if sock is not None:
-            self._loop.remove_reader(sock)
-        self._paused = self._loop.call_later(self._settings.keepalive / 2, self._park)
-        self._enough.set()
-
-    def _resume(self) -> None:
-        if self._paused is not None:
-            self._paused.cancel()
-        self._paused = None
-        if self.lost is None:
-            self.watch()
-            self._loop.call_soon(self._read)
 
     def _park(self) -> None:
         """Leave before the broker takes us for dead."""
@@ -271,6 +202,7 @@ class Link:
         self._paho.disconnect()
 
     def _lose(self, why: str) -> None:
+        self._traffic.end()
         if self.lost is None:
             self.lost = why
         self._over.set()

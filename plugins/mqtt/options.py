@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from ingestd.plugins import _files
+from ingestd.plugins._clienttls import client_context
 from ingestd.plugins._params import duration, whole
 from ingestd.plugins._problems import Gathering
 
 from .client import Settings
 from .ready import Ready, ready
-from .routes import Route, route
+from .route import Route, route
 
 PROTOCOLS: Final = {"5": 5, "3.1.1": 4}
 SCHEMES: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -126,16 +126,8 @@ def address(url: str) -> Address:
 
 def tls_of(options: Mapping[str, Any]) -> ssl.SSLContext:
     """Return how to encrypt: with the system's authorities, or only those in ``ca_file``."""
-    for name in ("ca_file", "cert_file", "key_file"):
-        if options[name] is not None:
-            _files.check(options[name])  # OpenSSL would wait for a pipe
-    context = ssl.create_default_context(cafile=options["ca_file"])
-    if options["cert_file"] is not None:
-        context.load_cert_chain(options["cert_file"], options["key_file"])
-    if options["insecure"]:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    names = ("ca_file", "cert_file", "key_file", "insecure")
+    return client_context(**{name: options[name] for name in names})
 
 
 def protocol_of(protocol: Any) -> int:

@@ -8,7 +8,8 @@ import pytest
 
 from ingestd.plugins._times import NoTime
 from ingestd.plugins.mqtt.ready import Message
-from ingestd.plugins.mqtt.routes import Routes, route
+from ingestd.plugins.mqtt.route import route
+from ingestd.plugins.mqtt.routes import Routes
 
 DEFAULTS: dict[str, Any] = {"qos": 1}
 

@@ -12,7 +12,8 @@ from ingestd.plugins.http_push.formats.documents import Documents
 from ingestd.plugins.http_push.formats.message import Message as Pushed
 from ingestd.plugins.http_push.ownroutes import documents_of
 from ingestd.plugins.mqtt.ready import Message
-from ingestd.plugins.mqtt.routes import Routes, route
+from ingestd.plugins.mqtt.route import route
+from ingestd.plugins.mqtt.routes import Routes
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CHANGE = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()

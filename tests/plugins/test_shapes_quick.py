@@ -14,7 +14,8 @@ from ingestd.plugins._shapes.numbers import quick
 from ingestd.plugins._times import notation
 from ingestd.plugins._values import value_reader
 from ingestd.plugins.mqtt.ready import Message
-from ingestd.plugins.mqtt.routes import Routes, route
+from ingestd.plugins.mqtt.route import route
+from ingestd.plugins.mqtt.routes import Routes
 
 OPTIONS: list[dict[str, Any]] = [
     {},
