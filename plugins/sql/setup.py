@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingestd.plugins._params import duration, zone_of
+from ingestd.plugins._places import Place
 from ingestd.plugins._shapes import OPTIONS as OF_SHAPES
 from ingestd.plugins._shapes import Reader, description_of
 from ingestd.plugins._times import Notation, notation
 
 from .address import Address, address_of
 from .dialects import DIALECTS, Dialect
-from .statements import Place, Source, source_of
+from .statements import Source, source_of
 
 NAME: Final = re.compile(r'[A-Za-z_]\w*|"(?P<quoted>[^"\\]+)"')
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ingestd.plugins._places import Place
+
 from .dialects import MARK, Dialect
 
-SINCE, UNTIL = "since", "until"
 PLACE: Final = re.compile(r"\{(?P<name>since|until)(?::(?P<pattern>[^{}]*))?\}")
 
 
@@ -17,19 +18,6 @@ class Statement:
 
     text: str
     arguments: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an end of what is asked for stands in a query.
-
-    Attributes:
-        name: Which end.
-        pattern: How it is written there; None: as everywhere.
-    """
-
-    name: str
-    pattern: str | None
 
 
 @dataclass(frozen=True, slots=True)

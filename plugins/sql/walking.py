@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from math import ceil, inf
 from typing import Any, Final
 
+from ingestd.plugins._places import UNTIL, Place
 from ingestd.plugins._readings import Reading
 from ingestd.plugins._shapes import Missing
 from ingestd.plugins._times import UNIX, Bounds, settle_readings
@@ -18,7 +19,7 @@ from .position import Position
 from .rows import Part, Row, by_passes, part_of
 from .session import Session
 from .setup import Setup
-from .statements import UNTIL, Place, Select, Statement, either
+from .statements import Select, Statement, either
 
 READINGS: Final = 5000  # of one result, about
 # So many rows with times that came twice are kept until all of them are there.
