@@ -6,8 +6,15 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
-from ingestd.plugins._retryafter import LONGEST, UNITS, retry_after_in_body, retry_after_seconds
+from ingestd.plugins._retryafter import (
+    LONGEST,
+    UNITS,
+    pause_asked_for,
+    retry_after_in_body,
+    retry_after_seconds,
+)
 
 NOW = 1_700_000_000.0
 
@@ -86,8 +93,19 @@ def test_any_other_header_says_nothing(header: str) -> None:
         (f'{{"period_end": {NOW - 9}}}', 0),
         (f'{{"period_end": {NOW * 1000}}}', None),
         ('{"period_end": "soon"}', None),
+        ('{"retryAfterSeconds": 7}', 7),
+        ('{"retry_after_ms": 1500}', 1.5),
+        ('{"retry_after_ms": "1500"}', 1.5),
+        ('{"error": {"code": 429, "retry_after": 7}}', 7),
+        ('{"error": {"details": [{"reason": "x"}, {"retryDelay": "7s"}]}}', 7),
+        ('{"ok": false, "parameters": {"retry_after": 7}}', 7),
+        ('{"retry_after": 5, "error": {"retry_after": 7}}', 5),
+        (f'{{"retryAfter": "{NOW + 9}"}}', 9),
+        (f'{{"retryAfter": {NOW + 9}}}', 9),
+        ('{"a": ' * 9 + '{"retry_after": 7}' + "}" * 9, None),
         ('{"message": "busy"}', None),
         ("[5]", None),
+        ('[{"retry_after": 7}]', 7),
         ("busy", None),
         ("", None),
         ("[" * 100_000, None),
@@ -97,3 +115,42 @@ def test_retry_after_in_a_body(body: str, seconds: float | None) -> None:
     """Some servers say it in JSON only, under one of three names."""
     assert retry_after_in_body(body, now=NOW) == seconds
     assert retry_after_in_body(body.encode(), now=NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X-Retry-After": "7"}, 7),
+        ({"X-RateLimit-Retry-After": "7"}, 7),
+        ({"Retry-After-Ms": "1500"}, 1.5),
+        ({"x-ms-retry-after-ms": "1500"}, 1.5),
+        ({"Retry-After": "7", "X-RateLimit-Reset": "50"}, 7),
+        ({"Retry-After": f"{NOW + 50}"}, 50),
+        ({"RateLimit-Reset": "50", "RateLimit-Remaining": "0"}, 50),
+        ({"X-RateLimit-Reset-After": "0.5"}, 0.5),
+        ({"X-RateLimit-Reset": f"{NOW + 50}"}, 50),
+        ({"X-RateLimit-Reset": f"{NOW * 1000 + 50_000}"}, 50),
+        ({"X-Rate-Limit-Reset": f"{NOW + 50}"}, 50),
+        ({"X-RateLimit-Reset": f"{datetime.fromtimestamp(NOW + 50, UTC):%FT%TZ}"}, 50),
+        ({"RateLimit": "limit=100, remaining=0, reset=50"}, 50),
+        ({"RateLimit": '"default";r=0;t=50'}, 50),
+        ({"X-RateLimit-Reset": f"{NOW + 50}", "X-RateLimit-Remaining": "12"}, None),
+        ({"X-RateLimit-Reset": f"{NOW - 50}"}, None),
+        ({"X-RateLimit-Reset": "0"}, None),
+        ({"X-RateLimit-Reset": "soon"}, None),
+        ({"X-RateLimit-Reset": "9" * 400}, None),
+    ],
+)
+def test_who_was_asked_too_much_says_when_to_come_back(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    """In headers of many names; a quota that is not spent is not what it is about."""
+    found = pause_asked_for(CIMultiDict(headers), b"", now=NOW, status=429)
+
+    assert found == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_a_quota_is_no_pause_of_a_server_that_is_away() -> None:
+    """Its headers come with all answers."""
+    assert pause_asked_for({"X-RateLimit-Reset": "3600"}, b"", now=NOW, status=503) is None
+    assert pause_asked_for({"X-Retry-After": "7"}, b"", now=NOW, status=503) == 7

@@ -1,6 +1,7 @@
 """``ctx.http``: an aiohttp session that keeps to a collector's limits."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
 from copy import copy
@@ -22,6 +23,8 @@ from ingestd.plugins._retryafter import is_leaving, pause_asked_for
 
 TOO_MANY_REQUESTS: Final = 429
 RETRIED_STATUS: Final = frozenset({TOO_MANY_REQUESTS, 502, 503, 504})
+# As of errors by RFC 9457, `application/problem+json`.
+JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json")
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 BACKOFF: Final = Backoff(first=1.0, longest=60.0)
 
@@ -131,8 +134,8 @@ class Politeness:
     async def _pause_asked_for(self, reply: aiohttp.ClientResponse) -> float | None:
         """Return for how long a server wants to be left alone, in seconds, if it says so."""
         now = self._clock.now()
-        asked = pause_asked_for(reply.headers, b"", now=now)
-        if asked is not None or reply.content_type != "application/json":
+        asked = pause_asked_for(reply.headers, b"", now=now, status=reply.status)
+        if asked is not None or not JSON.fullmatch(reply.content_type):
             return asked
         try:
             return pause_asked_for({}, await reply.read(), now=now)
