@@ -92,6 +92,26 @@ def are_finite(numbers: Sequence[Any]) -> bool:
         return False
 
 
+def reached_by(readings: Sequence[Reading], now: float) -> Sequence[Any]:
+    """Return the times that readings tell of: not those to come that have no value yet.
+
+    A source that gives a whole day has null for the rest of it, which says nothing of what lies
+    between its last value and now.
+
+    Args:
+        readings: What a source has given.
+        now: When the run began, in Unix seconds.
+    """
+    times = column(readings, 0)
+    if are_finite(column(readings, 2)):
+        return times
+    return [
+        time
+        for time, reading in zip(times, readings, strict=True)
+        if is_number(reading[2]) or (at := seconds(time)) is None or at <= now
+    ]
+
+
 def ends_of(times: Sequence[Any]) -> tuple[float, float]:
     """Return the first and the last of times that can be compared; inf and -inf if none can."""
     if times and are_finite(times):

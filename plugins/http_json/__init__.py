@@ -6,7 +6,8 @@ Parameters, asking: ``url``; ``method``; ``headers``; ``query`` -- added to the
 address; ``body`` -- text, or anything else as JSON; ``auth`` -- ``username`` and
 ``password`` (with ``digest``), ``token``, ``oauth2`` or ``login``; ``paging`` -- how to
 find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page; ``error`` --
-path to what says in a document that the source has failed.
+path to what says in a document that the source has failed; ``no_data`` -- statuses that
+say that there is nothing.
 Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``,
 ``influx``, ``senml``, ``text`` (default: as it looks); ``csv``, ``charset``; ``member`` --
 which files of a zip; ``records`` -- path to the records (default: the document); ``layout`` --
@@ -44,6 +45,7 @@ from ingestd.plugins._shapes import check_shape
 from .paging import paging_of
 from .refusals import refusal_of
 from .setup import asked_zone_of, cursor_of, look_at, pages_of, setup_of, windows_of
+from .source import statuses_of
 from .walking import Walk
 
 __all__ = ["authorize", "check", "run"]
@@ -65,6 +67,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     max_pages: int = 100,
     max_bytes: int = 16 * 1024 * 1024,
     error: str | None = None,
+    no_data: Any = None,
     format: str = "auto",  # noqa: A002 -- the option's name
     csv: Mapping[str, Any] | None = None,
     charset: str | None = None,
@@ -121,6 +124,7 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: auth_of(each.auth))
     given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: refusal_of(each.error))
+    given.read(lambda each: statuses_of(each.no_data))
     check_shape(given, run)
     given.durations("overlap", "lookback", "ahead", "span", "patience", "hold")
     given.read(asked_zone_of)

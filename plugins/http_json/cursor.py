@@ -7,12 +7,12 @@ from math import inf
 from typing import Any
 
 from ingestd.plugins._answers import AnswerError
-from ingestd.plugins._awaited import Awaited, ends_of, shown
+from ingestd.plugins._awaited import Awaited, ends_of, reached_by, shown
 from ingestd.plugins._places import SINCE
 from ingestd.plugins._readings import column
 from ingestd.plugins._windows import Window, Windows
 
-from .paging import Page
+from .pages import Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class Position:
             raise ValueError(
                 "timezone: expected, because since_param compares times without a zone"
             )
-        first, last = ends_of(times)
+        first, last = ends_of(reached_by(readings, self._now))
         self._oldest, self._latest = min(self._oldest, first), max(self._latest, last)
         self._awaited.gather(readings, read=self._before)
 

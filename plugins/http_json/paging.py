@@ -1,89 +1,16 @@
 """Where the next page of an answer is, in the five ways that sources tell it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
-
-from yarl import URL
 
 from ingestd.plugins._fields import Path, compile_path
 from ingestd.plugins._params import whole
 from ingestd.plugins._problems import Gathering
 from ingestd.plugins._shapes import shown
 
-from .bodies import Body, pairs
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What one page is asked for with.
-
-    Attributes:
-        url: The address.
-        query: What is added to it: the texts of each name, one after the other.
-        body: What is sent, if anything is.
-        skipped: How many records come before those that are asked for.
-    """
-
-    url: URL
-    query: Mapping[str, Sequence[str]]
-    body: Body | None = None
-    skipped: int = 0
-
-    @property
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """The query as it stands in the address."""
-        return tuple(pairs(self.query))
-
-    @property
-    def key(self) -> object:
-        """What tells it from others."""
-        return self.url, self.pairs, None if self.body is None else self.body.data
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One answer.
-
-    Attributes:
-        request: What was asked.
-        number: 1 for the first.
-        document: The whole answer.
-        records: The records in it.
-        link: The ``next`` link in its header, or None.
-        goes_on: Whether these are only some of its records, and more of them follow.
-    """
-
-    request: Request
-    number: int
-    document: Any
-    records: Sequence[Any]
-    link: URL | None
-    goes_on: bool = False
-
-
-Following = Callable[[Page], Request | None]
-# Returns a request with something in one of its places.
-Put = Callable[[Request, str, Any], Request]
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """How one source is paged.
-
-    Attributes:
-        first: Returns the request for the first page.
-        following: Tells what to ask after a page, or None after the last.
-        tried: Puts something where a request says which page is wanted; raises if it cannot.
-        counted: Whether pages are counted, so that the source may have none of the next number.
-        single: Whether there is one page.
-    """
-
-    first: Callable[[Request], Request]
-    following: Following
-    tried: Callable[[Request], Request]
-    counted: bool = False
-    single: bool = False
+from .links import link_header, next_link
+from .pages import IsLast, Page, Paging, Put, Request, as_it_is
 
 
 def paging_of(options: Mapping[str, Any] | None) -> Paging:
@@ -149,75 +76,45 @@ def in_body(request: Request, name: str, value: Any) -> Request:
     return replace(request, body=request.body.putting(name, value))
 
 
-def as_it_is(request: Request) -> Request:
-    """Return the request for a first page that is asked for like any document."""
-    return request
-
-
-def next_link(*, path: str) -> Paging:
-    """Follow the address at a path, absolute or relative; none ends it."""
-    find = compile_path(path, where="paging.path")
-
-    def following(page: Page) -> Request | None:
-        found = find(page.document)
-        if found is None or found == "":
-            return None
-        if not isinstance(found, str):
-            message = f"paging.path: expected an address there, got {shown(found)}"
-            raise ValueError(message)  # noqa: TRY004 -- the document's value, not a caller's type
-        return linked(page, page.request.url.join(URL(found)))
-
-    return Paging(as_it_is, following, as_it_is)
-
-
-def link_header() -> Paging:
-    """Follow the ``Link: <…>; rel="next"`` header."""
-    return Paging(as_it_is, lambda page: linked(page, page.link) if page.link else None, as_it_is)
-
-
-def linked(page: Page, url: URL) -> Request:
-    """Return the request for a link; one to elsewhere would be given our password.
-
-    Raises:
-        ValueError: It leads to another server.
-    """
-    asked_at = page.request.url
-    if url.scheme == "http" and asked_at.scheme == "https":
-        url = secured(url)
-    if url.origin() != asked_at.origin():
-        raise ValueError(
-            f"paging: expected the next page at {asked_at.origin()}, got {url.origin()}"
-        )
-    return replace(page.request, url=url, query={})
-
-
-def secured(url: URL) -> URL:
-    """Return an address with https; a server behind a proxy may not know that it is asked so."""
-    return url.with_scheme("https").with_port(None if url.is_default_port() else url.port)
-
-
-def page_number(*, param: str, put: Put, first: int = 1, size: int | None = None) -> Paging:
-    """Count pages until one is empty, or shorter than ``size``."""
+def page_number(
+    *,
+    param: str,
+    put: Put,
+    first: int = 1,
+    size: int | None = None,
+    more: Any = None,
+    total: Any = None,
+) -> Paging:
+    """Count pages until the last: one that says so, is empty, or shorter than ``size``."""
     with Gathering() as wrong:
         wrong.read(lambda: whole(first, "paging.first", least=0))
-        wrong.read(lambda: check_size(size))
+        is_last = wrong.read(lambda: last_of(size, more, total))
 
     def following(page: Page) -> Request | None:
-        return None if short(page, size) else put(page.request, param, first + page.number)
+        read = page.request.skipped + len(page.records)
+        asked = replace(page.request, skipped=read)
+        return None if is_last(page, read) else put(asked, param, first + page.number)
 
     def begin(request: Request) -> Request:
         return put(request, param, first)
 
-    return Paging(begin, following, begin, counted=True)
+    return Paging(begin, following, begin, counted=True, clamped=True)
 
 
 def offset(
-    *, param: str, put: Put, size: int | None = None, size_param: str | None = None
+    *,
+    param: str,
+    put: Put,
+    size: int | None = None,
+    size_param: str | None = None,
+    more: Any = None,
+    total: Any = None,
 ) -> Paging:
-    """Skip as many records as were read, until a page is empty or shorter than ``size``."""
-    check_size(size)
-    if size_param is not None and size is None:
-        raise ValueError("paging.size_param: expected `size` beside it")
+    """Skip as many records as were read, until the last page, as of pages that are counted."""
+    with Gathering() as wrong:
+        is_last = wrong.read(lambda: last_of(size, more, total))
+        if size_param is not None and size is None:
+            wrong.problems.append("paging.size_param: expected `size` beside it")
 
     def first(request: Request) -> Request:
         sized = request if size_param is None else put(request, size_param, size)
@@ -226,20 +123,82 @@ def offset(
     def following(page: Page) -> Request | None:
         skipped = page.request.skipped + len(page.records)
         asked = replace(page.request, skipped=skipped)
-        return None if short(page, size) else put(asked, param, skipped)
+        return None if is_last(page, skipped) else put(asked, param, skipped)
 
     return Paging(first, following, first, counted=True)
 
 
-def token(*, path: str, param: str, put: Put) -> Paging:
-    """Send back the token at a path; none ends it, and so does a page that is empty."""
-    find: Path = compile_path(path, where="paging.path")
+def token(*, param: str, put: Put, path: Any = None, header: Any = None) -> Paging:
+    """Send back the token at a path or in a header; none ends it, and so does an empty page."""
+    find = token_finder(path, header)
 
     def following(page: Page) -> Request | None:
-        found = find(page.document) if page.records else None
+        found = find(page) if page.records else None
         return None if found in (None, "", False) else put(page.request, param, found)
 
     return Paging(as_it_is, following, lambda request: put(request, param, ""))
+
+
+def token_finder(path: Any, header: Any) -> Callable[[Page], Any]:
+    """Return what finds the token of a page.
+
+    Raises:
+        ValueError: It is not said where that is, or it is said twice.
+    """
+    if (path is None) == (header is None):
+        raise ValueError("paging: expected `path` or `header` beside type 'token', and one of them")
+    if header is None:
+        find = compile_path(path, where="paging.path")
+        return lambda page: find(page.document)
+    if not isinstance(header, str) or not header:
+        raise ValueError(f"paging.header: expected the name of a header, got {header!r:.80}")
+    return lambda page: page.head.headers.get(header)
+
+
+def last_of(size: int | None, more: Any, total: Any) -> IsLast:
+    """Return what tells the last page of those that are counted.
+
+    Args:
+        size: How many records a full one has.
+        more: Path to whether there are further ones.
+        total: Path to how many records all of them have.
+
+    Raises:
+        ValueError: One of these is none.
+    """
+    with Gathering() as wrong:
+        wrong.read(lambda: check_size(size))
+        if more is not None and total is not None:
+            wrong.problems.append("paging: expected `more` or `total`, got both")
+        going_on = (
+            None if more is None else wrong.read(lambda: compile_path(more, where="paging.more"))
+        )
+        whole_of = (
+            None if total is None else wrong.read(lambda: compile_path(total, where="paging.total"))
+        )
+    if going_on is not None:
+        return lambda page, _: not truth(going_on(page.document))
+    if whole_of is not None:
+        return lambda page, read: not page.records or read >= number_at(whole_of, page)
+    return lambda page, _: short(page, size)
+
+
+def truth(found: Any) -> bool:
+    """Say whether something means yes, also as a text."""
+    return found.strip().lower() not in NO if isinstance(found, str) else bool(found)
+
+
+def number_at(find: Path, page: Page) -> float:
+    """Return how many records there are.
+
+    Raises:
+        ValueError: The page does not say.
+    """
+    found = find(page.document)
+    try:
+        return float(found)
+    except (TypeError, ValueError):
+        raise ValueError(f"paging.total: expected a number there, got {shown(found)}") from None
 
 
 def check_size(size: int | None) -> None:
@@ -257,12 +216,14 @@ def short(page: Page, size: int | None) -> bool:
     return len(page.records) < (size or 1)
 
 
+NO: Final = frozenset({"", "0", "false", "no", "n"})
+ENDS: Final = ("more", "total")  # what tells of the last page besides its size
 KINDS: Mapping[str, tuple[Callable[..., Paging], frozenset[str], frozenset[str]]] = {
-    "next": (next_link, frozenset({"path"}), frozenset()),
-    "link_header": (link_header, frozenset(), frozenset()),
-    "page": (page_number, frozenset({"param"}), frozenset({"first", "size", "in"})),
-    "offset": (offset, frozenset({"param"}), frozenset({"size", "size_param", "in"})),
-    "token": (token, frozenset({"param", "path"}), frozenset({"in"})),
+    "next": (next_link, frozenset({"path"}), frozenset({"keep"})),
+    "link_header": (link_header, frozenset(), frozenset({"keep"})),
+    "page": (page_number, frozenset({"param"}), frozenset({"first", "size", "in", *ENDS})),
+    "offset": (offset, frozenset({"param"}), frozenset({"size", "size_param", "in", *ENDS})),
+    "token": (token, frozenset({"param"}), frozenset({"path", "header", "in"})),
 }
 QUERY: Final = "query"
 PLACES: Final[Mapping[str, Put]] = {QUERY: in_query, "body": in_body}

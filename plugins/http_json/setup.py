@@ -20,9 +20,10 @@ from ingestd.plugins._shapes import Reader, description_of
 from ingestd.plugins._windows import ENDS, Windows
 
 from .cursor import Cursor
-from .paging import Paging, paging_of
+from .pages import Paging
+from .paging import paging_of
 from .refusals import Refusal, refusal_of
-from .source import Source, source_of
+from .source import Source, source_of, statuses_of
 from .template import Template, template_of
 
 # Makes the source of a run from its context and the tokens that the runs before have left.
@@ -97,6 +98,7 @@ def opened_by(params: Any, around: str | None = None) -> Opened:
         body=params.body,
         max_bytes=whole(params.max_bytes, "max_bytes", least=1),
         form=format_of(**some(params, *OF_DOCUMENTS), zone=zone_of(params.timezone, around)),
+        no_data=statuses_of(params.no_data),
     )
     entered = auth_of(params.auth)
     return lambda ctx, tokens: asked(entry=entered(ctx, tokens))

@@ -19,7 +19,7 @@ from ingestd.plugins._places import (
 )
 
 from .bodies import Body
-from .paging import Request
+from .pages import Request
 
 FORM: Final = "application/x-www-form-urlencoded"
 # In a path, what is written of a time may be several folders.

@@ -16,7 +16,7 @@ from ingestd.plugins._times import Bounds, settle_readings
 from ingestd.plugins._windows import Window
 
 from .cursor import Position
-from .paging import Page, Paging, Request
+from .pages import Page, Paging, Request
 from .refusals import Refusal
 from .setup import Setup
 from .source import NOTHING
@@ -62,7 +62,7 @@ class Walk:
             request = self._setup.template.request(cursor.windows.writer(window))
             position.begin(window)
             if request == asked:  # as of a file for each month, of which a window is a day
-                nothing = Page(request, 1, None, [], None)
+                nothing = Page(request, 1, None, [])
                 yield {"readings": [], **position.after(nothing, last=True, full=False)}
                 continue
             asked, last = request, True
@@ -119,10 +119,10 @@ class Walk:
             where = f"{self._source.method} {bare(following.url)}: page {number}"
             page = await self._page(following, number, where=where)
             if page is None:
-                yield Page(following, number, None, [], None), True
+                yield Page(following, number, None, []), True
                 return
             following = next_of(page, pages, where=where)
-            if repeats(page, before, where=where):
+            if repeats(page, before, clamped=pages.clamped, where=where):
                 yield replace(page, records=[]), True
                 return
             if following is not None and following.key in earlier - {page.request.key}:
@@ -138,7 +138,7 @@ class Walk:
             AnswerError: It is not what it should be.
         """
         setup, beyond = self._setup, self._setup.pages.counted and number > 1
-        documents, link = await self._source.get(self._ctx.http, request, may_be_missing=beyond)
+        documents, head = await self._source.get(self._ctx.http, request, may_be_missing=beyond)
         if documents is NOTHING:
             return None
         try:
@@ -146,7 +146,7 @@ class Walk:
         except ValueError as error:
             raise AnswerError(f"{where}: {error}") from None
         document = documents[0] if len(documents) == 1 else documents
-        return Page(request, number, document, list(chain.from_iterable(found)), link)
+        return Page(request, number, document, list(chain.from_iterable(found)), head)
 
     async def _parts(self, request: Request) -> AsyncGenerator[Page, None]:
         """Yield the records of the only page, in parts while they arrive.
@@ -162,25 +162,32 @@ class Walk:
             ) as found:
                 async for records in found:
                     if waiting:
-                        yield Page(request, 1, None, waiting, None, goes_on=True)
+                        yield Page(request, 1, None, waiting, goes_on=True)
                     waiting = records
         except AnswerError as error:  # what came before it is good
             broken = error
         if broken is None or waiting:
-            yield Page(request, 1, None, waiting, None, goes_on=broken is not None)
+            yield Page(request, 1, None, waiting, goes_on=broken is not None)
         if broken is not None:
             raise broken
 
 
-def repeats(page: Page, before: Page | None, *, where: str) -> bool:
+def repeats(page: Page, before: Page | None, *, clamped: bool, where: str) -> bool:
     """Say whether a page is the one before it, which names itself as the next.
+
+    Args:
+        page: The page.
+        before: The one before it.
+        clamped: Whether a source may give its last page for any higher number. The second page
+            is no such one: a source that knows no numbers gives the first one for all of them.
+        where: The request, for people.
 
     Raises:
         AnswerError: Another request had the same records.
     """
     if before is None or not page.records or page.records != before.records:
         return False
-    if page.request == before.request:
+    if page.request == before.request or (clamped and page.number > 2):
         return True
     raise AnswerError(f"{where}: expected other records than on the page before, got the same")
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
-from ingestd.plugins._awaited import Awaited, ends_of
+from ingestd.plugins._awaited import Awaited, ends_of, reached_by
 from ingestd.plugins._readings import Reading, column
 
 
@@ -47,7 +47,7 @@ class Position:
         times = column(readings, 0)
         if datetime in set(map(type, times)):
             raise ValueError("timezone: expected, for times without a zone")
-        _, latest = ends_of(times)
+        _, latest = ends_of(reached_by(readings, self._now))
         self._awaited.gather(readings, read=self._start)
         if latest > -inf:
             self._reached = max(

@@ -15,7 +15,8 @@ from yarl import URL
 from ingestd.context.context import Shared
 from ingestd.plugins._answers import AnswerError
 from ingestd.plugins.http_json import run
-from ingestd.plugins.http_json.paging import Page, Request, linked
+from ingestd.plugins.http_json.links import linked
+from ingestd.plugins.http_json.pages import Page, Request
 from ingestd.testing import TestContext, collect
 from tests.support.jsonsource import NOON, NOW, PLAIN, answers, rows, served, values_of
 
@@ -186,7 +187,7 @@ async def test_next_page_that_is_told_without_https_is_asked_with_it() -> None:
 )
 def test_next_page_is_asked_as_the_page_before(asked: str, told: str, followed: str | None) -> None:
     """Never less safely, and never elsewhere."""
-    page = Page(Request(URL(asked), {}), 1, None, [], None)
+    page = Page(Request(URL(asked), {}), 1, None, [])
     if followed is None:
         with pytest.raises(ValueError, match="expected the next page at"):
             linked(page, URL(told))

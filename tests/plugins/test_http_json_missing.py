@@ -124,3 +124,16 @@ async def test_a_later_window_does_not_pass_what_an_earlier_one_lacks() -> None:
 
     assert {3, 4, 5} <= set(found)
     assert position < NOON - 3 * QUARTER
+
+
+async def test_values_that_are_to_come_do_not_move_the_position() -> None:
+    """A source may give a day to its end, with null for what is not measured yet."""
+    late, tomorrow = NOON - 6 * 3600, NOON + 3600
+    meter = Meter({late: 5.0, tomorrow: None})
+
+    position, _ = await read(meter, None)
+    meter.held, meter.page = {late: 5.0, late + QUARTER: 6.0, tomorrow: None}, 3
+    _, second = await read(meter, position)
+
+    assert position == late
+    assert second == [5.0, 6.0, None]
