@@ -19,6 +19,7 @@ NOT_AFTER: Final = 366 * 86_400  # seconds ahead of now; forecasts and tariffs a
 LONGEST_NAME: Final = 1024  # characters
 # No number that a sender means takes more characters; what does, only costs time.
 LONGEST_NUMBER: Final = 64
+LONGEST_TIME: Final = 100  # characters of a text that can be a time
 
 
 def is_name(text: Any) -> bool:

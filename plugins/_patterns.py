@@ -11,34 +11,47 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
 from typing import Any, Final
+from zoneinfo import available_timezones
 
-from ingestd.plugins._walltime import offsets
+from ingestd.plugins._limits import LONGEST_TIME
+from ingestd.plugins._months import month_of
+from ingestd.plugins._walltime import offsets, time_zone
 
-LONGEST: Final = 100  # characters of a text that can be a time
-MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- any time will do
+YEAR: Final = 2026  # whose letters are those in use
 UTC_NAMES: Final = frozenset({"Z", "UTC", "GMT", "UT"})
 # What devices write for summer and for winter time in whichever zone they are.
 SUMMER: Final = frozenset({"S", "DST", "SUMMER", "MESZ"})
 WINTER: Final = frozenset({"W", "ST", "WINTER", "MEZ"})
 
-OFFSET: Final = r"[+-]\d{2}(?::?\d{2})?"
+OFFSET: Final = r"[+-](?:[0-9]{2}(?::?[0-9]{2})?|[0-9](?::[0-9]{2})?)"
+LETTER: Final = r"[^\W\d_]"  # of any language
 SHORT: Final = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
 DIGITS: Final = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "j": 3}
 OTHERS: Final = {
-    "f": r"\d{1,9}",
-    "p": r"[ap]\.?m\.?",
-    "b": "[a-z]{3,9}",
-    "B": "[a-z]{3,9}",
-    "a": r"[a-z]{2,9}\.?",
-    "A": r"[a-z]{2,9}\.?",
-    "G": r"\d{4}",
-    "V": r"\d{1,2}",
-    "u": r"\d",
+    "f": "[0-9]{1,9}",
+    "p": r"[ap]\.?\s?m\.?",
+    "b": rf"{LETTER}{{3,12}}\.?",
+    "B": rf"{LETTER}{{3,12}}\.?",
+    "a": rf"{LETTER}{{2,15}}\.?",
+    "A": rf"{LETTER}{{2,15}}\.?",
+    "G": "[0-9]{4}",
+    "V": "[0-9]{1,2}",
+    "u": "[0-9]",
     "z": rf"Z|{OFFSET}",
     "Z": "[a-z]{1,6}",
 }
-DIRECTIVE: Final = re.compile(r"%[-_]?(.)", re.DOTALL)
+QUOTED: Final = "'"  # the directive of a text in quotes, which means nothing
+# A zone as what stands between directives may name it: at its end, or anywhere.
+UTC_AT_END: Final = re.compile(r"(?<![A-Z])(?:Z|UTC|GMT|UT)$", re.IGNORECASE)
+OFFSET_AT_END: Final = re.compile(
+    r"(?:(?<![A-Z])(?:UTC|GMT|Z)\s*(?P<said>[+-]\d{1,2}(?::?\d{2})?)|(?P<offset>[+-]\d{2}:?\d{2}))$",
+    re.IGNORECASE,
+)
+UTC_ANYWHERE: Final = re.compile(r"(?<![A-Za-z])(?:UTC|GMT)(?![A-Za-z+-])")
+DIRECTIVE: Final = re.compile(r"%[-_]?(.)|'([^'%]+)'", re.DOTALL)
 
 
 class Told(ValueError):
@@ -96,6 +109,7 @@ def zoned(text: str, moment: datetime, zone: tzinfo | None) -> tzinfo:
         return UTC
     if name[0] in "+-":
         sign, digits = name[0], name[1:].replace(":", "")
+        digits = digits.zfill(len(digits) + len(digits) % 2)  # +2, +2:00
         if int(digits[2:] or 0) > 59:
             raise ValueError(text)
         ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
@@ -106,18 +120,26 @@ def zoned(text: str, moment: datetime, zone: tzinfo | None) -> tzinfo:
             return timezone(ahead)
     if known and name in SUMMER | WINTER:
         return timezone((max if name in SUMMER else min)(known.values()))
+    bare = zone is not None and not any(map(has_letters, known))
+    if bare and name.isalpha() and name not in letters_in_use():
+        return zone or UTC  # it has no letters of its own: these only name it
     letters = ", ".join(["UTC", "GMT", "an offset", *known])
     beside = "" if known else " (or `timezone` beside it)"
     raise Told(f"{letters} as the zone{beside}")
 
 
-def month_of(text: str) -> int:
-    """Return the month that digits or an English name mean.
+def has_letters(name: str) -> bool:
+    """Say whether a zone's name for an offset is more than the offset, as it is for many."""
+    return any(map(str.isalpha, name))
 
-    Raises:
-        ValueError: It is none.
-    """
-    return int(text) if text.isdigit() else MONTHS.index(text[:3].lower()) + 1
+
+@cache
+def letters_in_use() -> frozenset[str]:
+    """Return the letters by which any zone calls one of its offsets now."""
+    halves = [datetime(YEAR, month, 1, tzinfo=UTC) for month in (1, 7)]
+    zones = (time_zone(name) for name in available_timezones())
+    names = {each.astimezone(zone).tzname() or "" for zone in zones for each in halves}
+    return frozenset(filter(has_letters, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +164,13 @@ class Pattern:
     tells_zone: bool = field(init=False, default=False)
     width: int | None = field(init=False, default=None)
     directives: tuple[str, ...] = field(init=False, default=())
+    _written: str = field(init=False, repr=False)
     _regex: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Look at the pattern."""
         parts = list(_parts(self.text))
-        names = [name for name, _ in parts if name]
+        names = [name for name, _ in parts if name not in {"", QUOTED}]
         if not self.partial:
             _check(names)
         fixed = None if {"z", "Z"} & set(names) else _fixed(parts)
@@ -155,9 +178,10 @@ class Pattern:
         for attribute, value in {
             "fixed": fixed,
             "tells_zone": fixed is not None or bool({"z", "Z"} & set(names)),
-            "directives": tuple(filter(None, names)),
+            "directives": tuple(names),
+            "_written": DIRECTIVE.sub(lambda found: found[2] or found[0], self.text),
             "width": sum(DIGITS[name] for name in names) if digits else None,
-            "_regex": re.compile(_expression(parts), re.IGNORECASE | re.ASCII),
+            "_regex": re.compile(_expression(parts), re.IGNORECASE),
         }.items():
             object.__setattr__(self, attribute, value)
 
@@ -167,21 +191,34 @@ class Pattern:
         Raises:
             ValueError: It is none.
         """
-        text = str(value).strip()
-        if isinstance(value, int) and self.width:
-            text = text.zfill(self.width)
-        found = self._regex.fullmatch(text) if len(text) <= LONGEST else None
-        if found is None:
-            raise ValueError(text[:LONGEST])
-        part = found.groupdict()
+        part = self._part(value)
         moment = _moment(part)
         told = part.get("z") or part.get("Z")
         place = zoned(told, moment, zone) if told else self.fixed
         return moment if place is None else moment.replace(tzinfo=place)
 
+    def tells_day(self, value: str | int) -> bool:
+        """Say whether a text or a number that it reads tells a day, or the end of one by 24:00."""
+        part = self._part(value)
+        return not part.get("I") and part.get("H") in (None, "24")
+
+    def _part(self, value: str | int) -> Mapping[str, Any]:
+        """Return what stands in the place of each directive.
+
+        Raises:
+            ValueError: The text is another.
+        """
+        text = " ".join(str(value).split()) if len(str(value)) <= LONGEST_TIME else ""
+        if isinstance(value, int) and self.width:
+            text = text.zfill(self.width)
+        found = self._regex.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{value!s:.{LONGEST_TIME}}")
+        return found.groupdict()
+
     def write(self, moment: datetime) -> str:
         """Return a time as the pattern has it."""
-        return moment.strftime(self.text)
+        return moment.strftime(self._written)
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:
@@ -193,7 +230,9 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
         if found.start() > at:
             yield "", text[at : found.start()]
         letter, at = found[1], found.end()
-        if letter == "%":
+        if letter is None:
+            yield QUOTED, found[2]
+        elif letter == "%":
             yield "", "%"
         elif letter == "e":
             yield "d", ""
@@ -221,35 +260,35 @@ def _check(names: list[str]) -> None:
 
 
 def _fixed(parts: list[tuple[str, str]]) -> tzinfo | None:
-    """Return UTC, if the end of a pattern says so.
+    """Return the zone that a pattern itself says, by an offset, a Z, UTC or GMT; or None.
 
     Raises:
-        ValueError: It names another zone there, by letters that several share.
+        ValueError: It names another zone at its end, by letters that several share.
     """
     name, text = parts[-1] if parts else ("", "")
-    word = text.strip(" ()[]")
-    if name or not word:
-        return None
-    if word.upper() in UTC_NAMES:
+    word = "" if name else text.strip(" ()[]")
+    if found := OFFSET_AT_END.search(word):
+        return zoned(found["said"] or found["offset"], EPOCH, None)
+    if UTC_AT_END.search(word):
         return UTC
     if re.fullmatch(r"[A-Z]{3,5}", word):
         raise ValueError(
             f"expected %Z in the place of {word}, which several zones are called, and `timezone`"
         )
-    return None
+    return UTC if any(UTC_ANYWHERE.search(each) for name, each in parts if not name) else None
 
 
 def _expression(parts: list[tuple[str, str]]) -> str:
     found = []
     for at, (name, text) in enumerate(parts):
         near = {parts[place][0] for place in (at - 1, at + 1) if 0 <= place < len(parts)}
-        if not name:
+        if name in {"", QUOTED}:
             found.append(r"\s+".join(re.escape(each) for each in re.split(r"\s+", text)))
         elif name in OTHERS:
             found.append(f"(?P<{name}>{OTHERS[name]})")
         else:
             least = DIGITS[name] if name in "Yy" or near & {*DIGITS, "f"} else 1
-            found.append(rf"(?P<{name}>\s?\d{{{least},{DIGITS[name]}}})")
+            found.append(rf"(?P<{name}>\s?[0-9]{{{least},{DIGITS[name]}}})")
     return "".join(found)
 
 
@@ -259,11 +298,7 @@ def _moment(part: Mapping[str, Any]) -> datetime:
     if part.get("G"):
         day = datetime.fromisocalendar(int(part["G"]), int(part["V"]), int(part["u"]))
         return whole(day.year, day.month, day.day, *clock, fraction=fraction)
-    if part.get("Y"):
-        year = int(part["Y"])
-    else:
-        year = int(part["y"])
-        year += 2000 if year < 69 else 1900  # as POSIX has it
+    year = full_year(part.get("Y") or part["y"])
     if part.get("j"):
         first = whole(year, 1, 1, *clock, fraction=fraction)
         found = first + timedelta(days=int(part["j"]) - 1)
@@ -272,6 +307,12 @@ def _moment(part: Mapping[str, Any]) -> datetime:
         return found
     month = month_of(part.get("m") or part.get("b") or part["B"])
     return whole(year, month, int(part["d"]), *clock, fraction=fraction)
+
+
+def full_year(text: str) -> int:
+    """Return the year that four digits mean, or the last two of them, as POSIX has it."""
+    year = int(text)
+    return year if len(text) > 2 else year + (2000 if year < 69 else 1900)
 
 
 def _hour(part: Mapping[str, Any]) -> int:

@@ -18,6 +18,8 @@ UNITS: Final = ((frozenset("fS"), SECOND), (frozenset("M"), 60.0), (frozenset("H
 
 def resolution(notation: Notation) -> float:
     """Return what a notation tells apart, in seconds."""
+    if notation.count is not None:
+        return max(notation.count.seconds, FINEST)
     if notation.pattern is not None:
         found = set(notation.pattern.directives)
         return next((seconds for units, seconds in UNITS if found & units), DAY)
@@ -40,8 +42,8 @@ def behind_change(notation: Notation, seconds: float) -> float:
 
 
 def _unclear(notation: Notation, seconds: float) -> tuple[datetime, datetime] | None:
-    pattern, zone = notation.pattern, notation.zone
-    if pattern is None or zone is None or pattern.tells_zone or resolution(notation) >= DAY:
+    zone = notation.zone
+    if zone is None or not notation.local or resolution(notation) >= DAY:
         return None
     return repeated(seconds, zone)
 

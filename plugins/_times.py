@@ -7,7 +7,6 @@ reading one time alone is not enough.
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
-import re
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,10 +14,13 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isfinite
 from typing import Any, Final
 
-from ingestd.plugins._isotimes import iso_time
-from ingestd.plugins._limits import LONGEST_NUMBER, MILLISECONDS
-from ingestd.plugins._patterns import LONGEST, UTC_NAMES, Pattern, Told, month_of, whole, zoned
+from ingestd.plugins._counts import SINCE, Count
+from ingestd.plugins._days import day_begins
+from ingestd.plugins._isotimes import iso_time, tells_day
+from ingestd.plugins._limits import LONGEST_NUMBER, LONGEST_TIME, MILLISECONDS
+from ingestd.plugins._patterns import Pattern, Told, zoned
 from ingestd.plugins._readings import column
+from ingestd.plugins._timetexts import DIGITS, DOTNET, ISO, SPAN, WORDED, made
 from ingestd.plugins._walltime import (
     NO_BOUNDS,
     Bounds,
@@ -50,43 +52,9 @@ __all__ = [
 # What a number is divided by to become Unix seconds.
 UNIX: Final = {"unix": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
 DSMR: Final = "%y%m%d%H%M%S"
+MINUS: Final = "\u2212"  # as ISO 8601 wants it
 NO_TIME: Final = "no_time"  # the reason of a reading whose record has no time
 WORDS: Final = (*UNIX, "iso", "rfc2822", "dotnet", "dsmr")
-
-DIGITS: Final = re.compile(r"[-+]?\d+(?:[.,]\d*)?")
-DOTNET: Final = re.compile(r"\\?/Date\((-?\d{1,17})(?:[+-]\d{4})?\)\\?/")
-_CLOCK: Final = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
-)
-_ZONE: Final = r"(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?\s*(?P<name>[A-Z]{1,6})?"
-_WORDY: Final = r"(?P<name>[A-Z]{1,6})?(?P<offset>[+-]\d{2}:?\d{2})?(?:\s*\([^()]*\))?"
-_DAY: Final = r"[A-Z]{3,9},?\s+"
-# ISO 8601 and what is written in its place: with slashes, single digits, 24:00, a zone in words.
-ISO: Final = re.compile(
-    r"(?P<year>\d{4})(?P<dash>[-/.])(?P<month>\d{1,2})(?P=dash)(?P<day>\d{1,2})"
-    rf"(?:(?:[T_]|,?\s+){_CLOCK}\s*{_ZONE}\s*(?:\[(?P<zone>[\w/+-]+)\])?)?",
-    re.IGNORECASE | re.ASCII,
-)
-# As mails, and HTTP, have it; as JavaScript's Date; as C's asctime and the command date.
-WORDED: Final = tuple(
-    re.compile(each, re.IGNORECASE | re.ASCII)
-    for each in (
-        rf"(?:{_DAY})?(?P<day>\d{{1,2}})[\s-](?P<month>[A-Z]{{3}})[\s-](?P<year>\d{{4}})\s+{_CLOCK}\s*{_WORDY}",
-        rf"{_DAY}(?P<month>[A-Z]{{3}})\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}})\s+{_CLOCK}\s*{_WORDY}",
-        rf"{_DAY}(?P<month>[A-Z]{{3}})\s+(?P<day>\d{{1,2}})\s+{_CLOCK}\s+(?:(?P<name>[A-Z]{{1,6}})\s+)?(?P<year>\d{{4}})",
-    )
-)
-# The letters that RFC 2822 gives a meaning; elsewhere they name several zones.
-MAIL_ZONES: Final = {
-    "EST": -5,
-    "EDT": -4,
-    "CST": -6,
-    "CDT": -5,
-    "MST": -7,
-    "MDT": -6,
-    "PST": -8,
-    "PDT": -7,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +65,13 @@ class Notation:
         time_format: As the operator wrote it, or None for what tells itself.
         zone: Of times that carry none; None leaves them without.
         pattern: What ``time_format`` is, if it is one.
+        count: Likewise.
     """
 
     time_format: str | None = None
     zone: tzinfo | None = None
     pattern: Pattern | None = field(default=None, repr=False)
+    count: Count | None = field(default=None, repr=False)
 
     def read(self, value: Any) -> Any:
         """Return the instant that a source's text or number means, in Unix seconds.
@@ -140,28 +110,35 @@ class Notation:
         kind = self.time_format
         if type(value) is str and value[4:5] == "-" and kind in (None, "iso"):
             try:
-                return self.placed(iso_time(value))
+                return self._of_iso(value)
             except ValueError:
                 pass
         if kind in UNIX:
             return _epoch(value, UNIX[kind])
+        if self.count is not None:
+            return self.placed(self.count.read(value))
         if self.pattern is not None:
-            return self.placed(self._by_pattern(value, self.pattern))
+            return self._by_pattern(value, self.pattern)
         if kind is None and type(value) in {int, float}:
             return value
-        if not isinstance(value, str) or len(value) > LONGEST:
+        if not isinstance(value, str) or len(value) > LONGEST_TIME:
             raise TypeError
-        return self._told(value.strip(), kind)
+        return self._told(" ".join(value.split()).replace(MINUS, "-"), kind)
 
-    def _by_pattern(self, value: Any, pattern: Pattern) -> datetime:
+    def _of_iso(self, text: str) -> Any:
+        moment = iso_time(text)
+        return self.placed(moment, day=moment.hour == 0 and tells_day(text))
+
+    def _by_pattern(self, value: Any, pattern: Pattern) -> Any:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if type(value) not in {str, int}:
             raise TypeError
         if self.time_format != "dsmr":
-            return pattern.read(value, self.zone)
+            found = pattern.read(value, self.zone)
+            return self.placed(found, day=found.hour == 0 and pattern.tells_day(value))
         found = pattern.read(str(value)[:-1], None)
-        return found.replace(tzinfo=zoned(str(value)[-1], found, self.zone))
+        return self.placed(found.replace(tzinfo=zoned(str(value)[-1], found, self.zone)))
 
     def _told(self, text: str, kind: str | None) -> Any:
         """Return what a text means that says itself how it is written."""
@@ -171,49 +148,56 @@ class Notation:
             return int(found[1]) / 1000
         if kind in (None, "iso"):
             with suppress(ValueError):
-                return self.placed(iso_time(text))
+                return self._of_iso(text)
+            if found := SPAN.fullmatch(text):
+                return self._told(found["begin"], kind)
         known = (
             *((ISO,) if kind in (None, "iso") else ()),
             *(WORDED if kind in (None, "rfc2822") else ()),
         )
         for each in known:
             if found := each.fullmatch(text):
-                return self.placed(self._made(found.groupdict()))
+                part = found.groupdict()
+                return self.placed(made(part, kind, self.zone), day=part["hour"] in (None, "24"))
         raise ValueError(text)
 
-    def _made(self, part: dict[str, Any]) -> datetime:
-        clock = (int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0))
-        moment = whole(
-            int(part["year"]), month_of(part["month"]), int(part["day"]), *clock,
-            fraction=part["fraction"] or "",
-        )  # fmt: skip
-        name = part["name"]
-        if offset := part.get("offset"):  # what else is said only explains it
-            placed = moment.replace(tzinfo=zoned(offset, moment, None))
-            if "zone" in part:
-                check_agreement(placed, offset, letters=name, zone=part["zone"])
-            return placed
-        if part.get("zone"):
-            return moment.replace(tzinfo=time_zone(part["zone"]))
-        if name and self.time_format == "rfc2822" and name.upper() in MAIL_ZONES:
-            return moment.replace(tzinfo=timezone(timedelta(hours=MAIL_ZONES[name.upper()])))
-        return moment.replace(tzinfo=zoned(name, moment, self.zone)) if name else moment
+    def placed(self, moment: datetime, *, day: bool = False) -> Any:
+        """Return the instant of a time, if its zone is known.
 
-    def placed(self, moment: datetime) -> Any:
-        """Return the instant of a time, if its zone is known."""
+        Args:
+            moment: What was read.
+            day: Whether it is no time, but a day that begins.
+        """
         zone = moment.tzinfo
         if type(zone) is timezone:
             return moment.timestamp()
         if zone is not None:
-            return instant(moment.replace(tzinfo=None), zone)
-        return moment if self.zone is None else instant(moment, self.zone)
+            moment = moment.replace(tzinfo=None)
+        elif self.zone is None:
+            return moment
+        return (day_begins if day else instant)(moment, zone or self.zone or UTC)
 
     @property
     def clock(self) -> tzinfo:
         """Where the clock stands that shows what is written."""
+        if self.count is not None:
+            return self.count.begin.tzinfo or self.zone or UTC
         if self.pattern is None:
             return UTC
         return self.pattern.fixed or self.zone or UTC
+
+    @property
+    def local(self) -> bool:
+        """Whether it is what a clock shows that is written, so that it may mean two instants."""
+        if self.count is not None:
+            return self.count.by_clock
+        known = self.pattern is None or self.pattern.tells_zone
+        return not known and self.time_format != "dsmr"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether what is written is a whole number."""
+        return self.time_format in UNIX or self.count is not None
 
     def write(self, time: float) -> str:
         """Return an instant as the source writes it; without a zone of its own, in UTC."""
@@ -225,9 +209,13 @@ class Notation:
         moment = datetime.fromtimestamp(time, self.clock)
         if kind == "rfc2822":
             return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
-        if self.pattern is None:
+        if self.pattern is None and self.count is None:
             return moment.isoformat().replace("+00:00", "Z")
-        return self.pattern.write(moment) + (_season(moment) if kind == "dsmr" else "")
+        return self._shown(moment) + (_season(moment) if kind == "dsmr" else "")
+
+    def _shown(self, moment: datetime) -> str:
+        how = self.count or self.pattern
+        return "" if how is None else how.write(moment)
 
     def since(self, time: float) -> str:
         """Return what to ask for so that everything from an instant on comes.
@@ -243,11 +231,10 @@ class Notation:
         return self.write(time) if span is None else span[1]
 
     def _unclear(self, time: float) -> tuple[str, str] | None:
-        pattern, zone = self.pattern, self.zone
-        if pattern is None or zone is None or pattern.tells_zone or self.time_format == "dsmr":
+        if self.zone is None or not self.local:
             return None
-        span = repeated(time, zone)
-        return None if span is None else (pattern.write(span[0]), pattern.write(span[1]))
+        span = repeated(time, self.zone)
+        return None if span is None else (self._shown(span[0]), self._shown(span[1]))
 
 
 def notation(
@@ -261,8 +248,8 @@ def notation(
 
     Args:
         time_format: ``unix``, ``unix_ms``, ``unix_us``, ``unix_ns``, ``iso``, ``rfc2822``,
-            ``dotnet``, ``dsmr``, a pattern as for ``strptime``, or None: what a text says
-            by itself, and Unix seconds for numbers.
+            ``dotnet``, ``dsmr``, a pattern as for ``strptime``, a count such as ``days since
+            1899-12-30``, or None: what a text says by itself, and Unix seconds for numbers.
         zone: What times without a zone are in; None leaves them without.
         where: What to call the option.
         asking: Whether it is only for requests, in which a part of a date will do.
@@ -273,43 +260,18 @@ def notation(
     if time_format is None or time_format in WORDS:
         pattern = Pattern(DSMR) if time_format == "dsmr" else None
         return Notation(time_format, zone, pattern)
-    if not isinstance(time_format, str) or "%" not in time_format:
+    if not isinstance(time_format, str) or ("%" not in time_format and SINCE not in time_format):
         known = ", ".join(WORDS)
         raise ValueError(
-            f"{where}: expected {known} or a pattern such as %d.%m.%Y %H:%M, "
-            f"got {time_format!r:.80}"
+            f"{where}: expected {known}, a pattern such as %d.%m.%Y %H:%M or "
+            f"a count such as days since 1899-12-30, got {time_format!r:.80}"
         )
     try:
-        return Notation(time_format, zone, Pattern(time_format, partial=asking))
+        if "%" in time_format:
+            return Notation(time_format, zone, Pattern(time_format, partial=asking))
+        return Notation(time_format, zone, None, Count(time_format, asked=asking))
     except ValueError as error:
         raise ValueError(f"{where}: {error}, got {time_format!r:.80}") from None
-
-
-def check_agreement(
-    moment: datetime, offset: str, *, letters: str | None, zone: str | None
-) -> None:
-    """Refuse a time that says two things of its zone: `+02:00Z`, `+05:00[Europe/Berlin]`.
-
-    Args:
-        moment: The time, with its offset.
-        offset: As it is written; `Z` and `-00:00` leave open where the clock stands.
-        letters: What stands behind it, or None.
-        zone: The name of the zone behind that, or None.
-
-    Raises:
-        ValueError: They contradict each other.
-    """
-    ahead, bare = moment.utcoffset(), moment.replace(tzinfo=None)
-    if letters in ("Z", "z") or (letters and letters.upper() in UTC_NAMES and ahead):
-        raise ValueError(letters)
-    if zone is None or offset in {"Z", "z", "-00:00", "-0000"}:
-        return
-    try:
-        known = time_zone(zone)
-    except ValueError:  # of no use to anybody, and of no harm
-        return
-    if ahead not in {bare.replace(tzinfo=known, fold=fold).utcoffset() for fold in (0, 1)}:
-        raise ValueError(zone)
 
 
 def _epoch(value: Any, unit: int) -> float:
@@ -318,7 +280,8 @@ def _epoch(value: Any, unit: int) -> float:
     if isinstance(value, str):
         if len(value) > LONGEST_NUMBER or "_" in value:
             raise ValueError(value[:LONGEST_NUMBER])
-        number = int(value) if value.strip().lstrip("-").isdecimal() else float(value)
+        whole_number = value.strip().lstrip("-").isdecimal()
+        number = int(value) if whole_number else float(value.replace(",", ".", 1))
     if type(number) not in {int, float} or not isfinite(number):
         raise TypeError
     return float(number / unit)

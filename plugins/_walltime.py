@@ -129,12 +129,12 @@ def _set_back_near(time: int, zone: tzinfo) -> tuple[int, int] | None:
     for begin, end in pairwise(range(low, high + 1, 10_800)):
         apart = _offset(begin, zone) - _offset(end, zone)
         if apart > 0:
-            return _change(begin, end, zone), apart
+            return change_between(begin, end, zone), apart
     return None
 
 
-def _change(low: int, high: int, zone: tzinfo) -> int:
-    """Return the first second that has the offset of the end of a span."""
+def change_between(low: int, high: int, zone: tzinfo) -> int:
+    """Return the first second that has the offset of the end of a span, in Unix seconds."""
     wanted = _offset(high, zone)
     while high - low > 1:
         middle = (low + high) // 2

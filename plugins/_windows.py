@@ -20,7 +20,7 @@ from ingestd.plugins._rounding import (
     later,
     resolution,
 )
-from ingestd.plugins._times import UNIX, Notation, notation
+from ingestd.plugins._times import Notation, notation
 
 ENDS: Final = (UNTIL, LAST)  # the ways to name where a window ends
 # For people: the shortest span that a notation can say, by its resolution in seconds.
@@ -102,7 +102,8 @@ class Windows:
         found = (
             place.name
             for place, each in self.notations.items()
-            if each.pattern is not None and not each.pattern.tells_zone
+            if (each.pattern is not None and not each.pattern.tells_zone)
+            or (each.count is not None and each.count.by_clock)
         )
         return next(found, "")
 
@@ -160,7 +161,7 @@ class Windows:
             if place.name == LAST:
                 seconds = before(found, seconds)
             text = found.write(seconds)
-            return int(text) if found.time_format in UNIX else text
+            return int(text) if found.is_number else text
 
         return write
 
