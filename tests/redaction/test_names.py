@@ -129,7 +129,7 @@ HARMLESS_PARAMS: Final = """
     http_json.hold http_json.revisit http_json.member http_json.csv http_json.decimal
     http_json.fields http_json.format http_json.layout http_json.nothing http_json.patience
     http_json.since_timezone http_json.span http_json.units http_json.words http_json.ahead
-    http_json.time_plus http_json.time_step http_json.error
+    http_json.no_data http_json.time_plus http_json.time_step http_json.error
     http_push.routes http_push.timezone http_push.listen http_push.path http_push.tls
     http_push.formats http_push.replies http_push.max_body http_push.max_waiting
     http_push.max_waiting_bytes http_push.rate http_push.answer_within http_push.read_within
