@@ -14,7 +14,7 @@ from ingestd.plugins._values import DescribedValue, described_values
 from .layouts import RECORDS, Layout, layout_of
 from .lookups import Lookup, lookup_of
 from .numbers import quick
-from .plus import step_of
+from .plus import plus_in, step_of
 from .reader import Find, Reader
 from .records import EVERYTHING, WHOLE, Records, records_of
 from .templates import Fixed, Template, is_template, lookup_by, nothing_fixed, template_of
@@ -217,7 +217,7 @@ def plus_of(options: Mapping[str, Any]) -> Lookup | None:
         raise ValueError("time_plus, time_step: expected one of them, got both")
     if step is not None:
         return step_of(step, known)
-    return None if plus is None else lookup_of(plus, known, where="time_plus")
+    return None if plus is None else plus_in(plus, known)
 
 
 def tags_of(tags: Any) -> tuple[tuple[str, str], ...]:

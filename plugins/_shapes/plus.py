@@ -1,7 +1,9 @@
 """Times that a record tells by how long after another one they are."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from math import isfinite
 from typing import Any, Final
 
@@ -21,12 +23,57 @@ EXACT: Final = re.compile(
 )
 
 
+UNITS: Final = {"days": 86_400, "hours": 3600, "minutes": 60, "seconds": 1, "milliseconds": 0.001}
+
+
+def plus_in(plus: Any, records: Records) -> Lookup:
+    """Read the option ``time_plus``: where it stands by how much a time is later than another.
+
+    Args:
+        plus: A path to seconds, or one for each of some units, such as ``{hours: hour}``.
+        records: Where the records are.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if not isinstance(plus, Mapping):
+        return lookup_of(plus, records, where="time_plus")
+    if not plus or not set(plus) <= UNITS.keys():
+        raise ValueError(
+            f"time_plus: expected a path to seconds, or paths to {', '.join(UNITS)}, "
+            f"got {', '.join(map(str, plus)) or 'none'}"
+        )
+    found = {
+        unit: lookup_of(path, records, where=f"time_plus.{unit}") for unit, path in plus.items()
+    }
+    own = {unit: each.own for unit, each in found.items() if each.own is not None}
+    whole = len(own) == len(found)
+    return Lookup(
+        partial(total, own) if whole else None,
+        partial(total, {unit: each.node for unit, each in found.items()}),
+    )
+
+
+def total(finds: Mapping[str, Callable[[Any], Any]], record: Any) -> Any:
+    """Return how many seconds some units make, None if one is missing, or why they are none."""
+    seconds = 0.0
+    for unit, find in finds.items():
+        told = find(record)
+        if told is None:
+            return None
+        try:
+            seconds += _seconds(told) * UNITS[unit]
+        except (TypeError, ValueError, OverflowError):
+            return NoTime(f"time_plus: expected {unit} there, got {told!r:.80}")
+    return seconds
+
+
 def later(time: Any, told: Any) -> Any:
     """Return a time that is later than another, or why there is none.
 
     Args:
         time: As the rules of times read it.
-        told: By how many seconds, as number or text.
+        told: By how many seconds, as number or text, or by which duration.
     """
     if isinstance(time, NoTime):
         return time
@@ -35,7 +82,7 @@ def later(time: Any, told: Any) -> Any:
     if told is None:
         return NoTime("time_plus: expected seconds there, got nothing", NO_TIME)
     try:
-        seconds = _seconds(told)
+        seconds = _duration(told)
         if isinstance(time, Twice):
             return Twice(time.first + seconds, time.second + seconds)
         return time + (timedelta(seconds=seconds) if isinstance(time, datetime) else seconds)

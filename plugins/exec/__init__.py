@@ -62,7 +62,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     layout: str | None = None,
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
-    time_plus: str | None = None,
+    time_plus: str | Mapping[str, str] | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     series: str | None = None,

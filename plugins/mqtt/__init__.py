@@ -70,7 +70,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     layout: str | None = None,
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
-    time_plus: str | None = None,
+    time_plus: str | Mapping[str, str] | None = None,
     time_step: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,

@@ -43,6 +43,70 @@ def test_seconds_are_numbers_or_their_text() -> None:
     ]
 
 
+def test_other_units_than_seconds_add_up() -> None:
+    """As the hours of a day have it, which may be 25 long, or its minutes."""
+    records = [
+        {"day": "2026-10-25", "hour": 24, "minute": "30", "v": 1},
+        {"day": "2026-10-25", "hour": 3, "minute": 0.5, "v": 2},
+        {"day": "2026-10-25", "hour": "x", "minute": 0, "v": 3},
+        {"day": "2026-10-25", "hour": 1, "v": 4},
+    ]
+    begin = datetime(2026, 10, 24, 22, tzinfo=UTC).timestamp()
+
+    found = read(
+        records,
+        "Europe/Berlin",
+        time="day",
+        time_plus={"hours": "hour", "minutes": "minute"},
+        **VALUE,
+    )
+
+    assert [time for time, *_ in found[:2]] == [begin + 24.5 * 3600, begin + 3 * 3600 + 30]
+    assert found[2][0] == "time_plus: expected hours there, got 'x'"
+    assert found[3][0].reason == "no_time"
+
+
+def test_units_may_be_keys_and_around_the_record() -> None:
+    """As quarters of an hour in a table."""
+    document = {"day": "2026-07-01", "hours": {"12": {"15": 5, "30": 6}}}
+
+    found = read(
+        document,
+        records="hours.{hour}.{minute}",
+        time="parent.parent.parent.day",
+        time_plus={"hours": "hour", "minutes": "minute"},
+        series="s",
+        value="@",
+    )
+
+    noon = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
+    assert found == [(noon + 900, "s", 5), (noon + 1800, "s", 6)]
+
+
+@pytest.mark.parametrize("told", ["PT15M", "15m", "900"])
+def test_a_duration_tells_its_unit(told: str) -> None:
+    """As in ISO 8601, or as the operator writes it."""
+    ((time, *_),) = read([{"t": 100, "plus": told, "v": 1}], time="t", time_plus="plus", **VALUE)
+
+    assert time == 1000
+
+
+@pytest.mark.parametrize(
+    ("plus", "told"),
+    [
+        ({"fortnights": "a"}, "time_plus: expected a path to seconds, or paths to days, hours"),
+        ({}, "time_plus: expected a path to seconds, or paths to days, hours"),
+        ({"hours": "a["}, "time_plus.hours: "),
+        ({"hours": 5}, "time_plus.hours: "),
+    ],
+)
+def test_wrong_units_are_told_by_check(plus: Any, told: str) -> None:
+    """Before anything is read."""
+    (problem,) = http_json.check(url="http://h/", **VALUE, time="t", time_plus=plus)
+
+    assert problem.startswith(told)
+
+
 def test_a_time_that_is_missing_stays_missing() -> None:
     """Whichever of the two it is."""
     records = [{"plus": 5, "v": 1}, {"t": 100, "v": 2}, {"t": 100, "plus": 5, "v": 3}]
