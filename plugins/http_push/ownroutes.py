@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import format_of
+from ingestd.plugins._params import zone_of
 from ingestd.plugins._problems import Gathering, Problems
 from ingestd.plugins._shapes import NOT_FIXED, description_of
 from ingestd.plugins._shapes import OPTIONS as OF_SHAPES
@@ -15,7 +16,7 @@ from ingestd.plugins._shapes import OPTIONS as OF_SHAPES
 from .formats.documents import QUERY, Documents
 from .routes import Route, form, raw
 
-OPTIONS: Final = frozenset({"path", *OF_SHAPES, *OF_DOCUMENTS})
+OPTIONS: Final = frozenset({"path", "timezone", *OF_SHAPES, *OF_DOCUMENTS})
 LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 PLAIN: Final = re.compile(r"[^/{}]+")
 FORM: Final = "form"
@@ -112,6 +113,7 @@ def documents_of(entry: Mapping[str, Any], names: frozenset[str], zone: tzinfo |
     given = {name: entry[name] for name in OF_DOCUMENTS if entry.get(name) is not None}
     described = {name: each for name, each in entry.items() if name in OF_SHAPES}
     with Gathering() as wrong:
+        zone = wrong.read(lambda: zone_of(entry.get("timezone"))) or zone
         description = wrong.read(lambda: description_of(described, zone=zone, fixed=fixed))
         form = None
         if given.get("format") != FORM:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any, Final
 
 from ingestd.plugins._documents import OPTIONS as DOCUMENT_OPTIONS
 from ingestd.plugins._documents import Format, format_of
+from ingestd.plugins._params import zone_of
 from ingestd.plugins._problems import Gathering
 from ingestd.plugins._shapes import NOT_FIXED, WHOLE, Description, Fixed, Reader, description_of
 from ingestd.plugins._shapes import OPTIONS as DESCRIBED
@@ -14,7 +16,7 @@ from ingestd.plugins._shapes import OPTIONS as DESCRIBED
 from .ready import Subscription, fits
 
 LEVEL: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
-OPTIONS: Final = frozenset({"filter", "qos", *DESCRIBED, *DOCUMENT_OPTIONS})
+OPTIONS: Final = frozenset({"filter", "qos", "timezone", *DESCRIBED, *DOCUMENT_OPTIONS})
 # What is only said of payloads that are more than a value.
 LOOKS_INTO: Final = (
     *("value", "values", "time", "time_plus", "time_step", "records", "layout", "fields"),
@@ -33,6 +35,7 @@ class Route:
         description: Where the readings are in a payload.
         form: What a payload is written in; None: it is a value itself.
         names: The names that the filter gives to levels, with their numbers.
+        zone: Of times without one, if it is another than that of the collector.
     """
 
     filter: str
@@ -41,6 +44,7 @@ class Route:
     description: Description
     form: Format | None
     names: Mapping[str, int]
+    zone: tzinfo | None = None
 
     @property
     def dated(self) -> bool:
@@ -132,6 +136,7 @@ def described(own: Mapping[str, Any], defaults: Mapping[str, Any]) -> Route:
             description=description,
             form=form if looks_into(options, description.reader(fixed)) else None,
             names=names,
+            zone=wrong.read(lambda: zone_of(own.get("timezone"))),
         )
 
 

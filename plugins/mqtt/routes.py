@@ -32,11 +32,13 @@ class Routes:
         self.entries = tuple(entries)
         ready = [each for each in self.entries if isinstance(each, Ready)]
         for each in ready:
-            each.in_zone(zone)
+            each.in_zone(each.own_zone or zone)
         self.ready = ReadyRoutes(ready)
         self._zone = zone
+        # A time may also say itself the zone in which its hour comes twice.
+        self._dated = any(each.dated for each in self.entries)
         self._known: dict[str, Callable[[Message], list[Reading]]] = {}
-        self._before: Sequence[Reading] = []  # the latest, if there is a zone
+        self._before: Sequence[Reading] = []  # the latest, if payloads have times
 
     def subscriptions(self) -> list[Subscription]:
         """Return what the broker is asked for; with ready routes it may change."""
@@ -47,15 +49,15 @@ class Routes:
         """Return the readings of messages, the unusable ones too: the daemon counts those."""
         found: list[Reading] = []
         arrivals: list[tuple[int, float]] = []
-        known, local = self._known, self._zone is not None
+        known, dated = self._known, self._dated
         for message in messages:
-            if local:
+            if dated:
                 arrivals.append((len(found), message.time))
             reader = known.get(message.topic)
             if reader is None:
                 reader = self._reader(message.topic)
             found += reader(message)
-        return self._settled(found, arrivals) if local else found
+        return self._settled(found, arrivals) if dated else found
 
     def _settled(
         self, found: list[Reading], arrivals: Sequence[tuple[int, float]]
@@ -66,7 +68,7 @@ class Routes:
             found: The readings.
             arrivals: The place of the first one of each message, and when that arrived.
         """
-        if not any(type(reading[0]) is Twice for reading in found):
+        if Twice not in {type(reading[0]) for reading in found}:
             self._before = found
             return found
         ends = [*(begin for begin, _ in arrivals[1:]), len(found)]
@@ -115,8 +117,9 @@ class Routes:
         self, topic: str, fitting: Route, form: Format
     ) -> Callable[[Message], list[Reading]]:
         # What the topic alone decides is done here, once; the rest for each message.
-        reader = fitting.reader(topic).in_zone(self._zone)
-        form = replace(form, zone=self._zone)
+        zone = fitting.zone or self._zone
+        reader = fitting.reader(topic).in_zone(zone)
+        form = replace(form, zone=zone)
         readings, records_of, documents = reader.compiled(), reader.records_of, form.documents
         one = reader.compiled_for_one()
         quick = form.quick and reader.takes_documents

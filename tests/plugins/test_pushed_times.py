@@ -7,15 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingestd.plugins import mqtt
 from ingestd.plugins._times import NoTime
 from ingestd.plugins.http_push.formats.documents import Documents
 from ingestd.plugins.http_push.formats.message import Message as Pushed
 from ingestd.plugins.http_push.ownroutes import documents_of
+from ingestd.plugins.mqtt.options import entries_of
 from ingestd.plugins.mqtt.ready import Message
 from ingestd.plugins.mqtt.route import route
 from ingestd.plugins.mqtt.routes import Routes
 
 BERLIN = ZoneInfo("Europe/Berlin")
+LISBON = ZoneInfo("Europe/Lisbon")
 CHANGE = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()
 NIGHT = [CHANGE - 7200 + 900 * at for at in range(16)]
 ENTRY = {"filter": "m/+", "time": "t", "series": "{topic}", "value": "v"}
@@ -146,3 +149,61 @@ def test_a_sender_is_told_why_a_time_is_none() -> None:
     assert (len(found.readings), found.rejected) == (1, 2)
     assert "a clock in Europe/Berlin shows" in found.samples[0]
     assert "milliseconds?" in found.samples[1]
+
+
+def test_a_topic_may_have_a_zone_of_its_own() -> None:
+    """Devices of several places at one broker; in both passes of the hour that comes twice."""
+    lisbon = {**ENTRY, "filter": "pt/+", "timezone": "Europe/Lisbon"}
+    entries = [route(lisbon, {"qos": 1}), route(ENTRY, {"qos": 1})]
+
+    for zone in (BERLIN, None):
+        read = Routes(entries, zone=zone)
+        found = [
+            read.readings([message(f"{datetime.fromtimestamp(time, LISBON):%F %T}", time, "pt/a")])
+            for time in NIGHT
+        ]
+        assert [time for ((time, *_),) in found] == NIGHT
+
+    ((time, *_),) = Routes(entries, zone=BERLIN).readings([message(shown(NIGHT[0]), NIGHT[0])])
+    assert time == NIGHT[0]
+
+
+def test_a_device_may_have_a_zone_of_its_own() -> None:
+    """Then the collector needs none."""
+    (entry,) = entries_of([{"type": "tasmota", "timezone": "Europe/Lisbon"}], qos=1)
+    payload = b'{"Time": "2026-07-01T11:15:00", "ENERGY": {"Power": 5}}'
+
+    found = Routes([entry], zone=None).readings(
+        [Message("tele/plug/SENSOR", payload, CHANGE, 1, 1)]
+    )
+
+    assert {time for time, *_ in found} == {datetime(2026, 7, 1, 10, 15, tzinfo=UTC).timestamp()}
+
+
+def test_a_time_may_name_the_zone_of_an_hour_that_comes_twice() -> None:
+    """Then no zone has to be configured."""
+    read = Routes([route(ENTRY, {"qos": 1})], zone=None)
+
+    found = [read.readings([message(f"{shown(time)}[Europe/Berlin]", time)]) for time in NIGHT]
+
+    assert [time for ((time, *_),) in found] == NIGHT
+
+
+def test_a_path_may_have_a_zone_of_its_own() -> None:
+    """Loggers of several places send to one collector."""
+    found = documents(timezone="Europe/Lisbon").find(
+        pushed({"t": "2026-07-01 11:15", "v": 1}, CHANGE)
+    )
+
+    assert [time for time, *_ in found.readings] == [
+        datetime(2026, 7, 1, 10, 15, tzinfo=UTC).timestamp()
+    ]
+
+
+@pytest.mark.parametrize("topic", ["a", {"filter": "a"}, {"type": "tasmota"}])
+def test_a_zone_that_is_none_is_told_by_check(topic: Any) -> None:
+    """Wherever it stands."""
+    entry = {"filter": topic} if isinstance(topic, str) else topic
+    (problem,) = mqtt.check(url="mqtt://h", topics=[{**entry, "timezone": "Europe/Wien"}])
+
+    assert "timezone: expected a time zone" in problem

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from ingestd.plugins._documents import DocumentError
 from ingestd.plugins._jsontext import read_json
+from ingestd.plugins._params import zone_of
 from ingestd.plugins._problems import Gathering
 from ingestd.plugins._readings import Reading
 from ingestd.plugins._times import notation
@@ -15,7 +16,7 @@ from ingestd.plugins._values import value_reader
 
 from .message import Message, Outgoing, Subscription, fits
 
-COMMON: Final = ("type", "base", "qos", "series", *VALUE_OPTIONS)
+COMMON: Final = ("type", "base", "qos", "series", "timezone", *VALUE_OPTIONS)
 FIELD: Final = re.compile(r"\{(\w*)\}")
 FIELDS: Final = {"device", "name"}
 LONGEST_PLAIN: Final = 200  # bytes of a payload that is a value
@@ -32,6 +33,7 @@ class Ready:
 
     Attributes:
         subscriptions: What the broker is asked for; it may change.
+        own_zone: Of times without one, if it is another than that of the collector.
     """
 
     base: ClassVar[str]  # the topic below which such devices publish
@@ -50,6 +52,7 @@ class Ready:
             self._series = wrong.read(lambda: series_of(options.get("series", self.series)))
             values = {name: options.get(name) for name in VALUE_OPTIONS}
             number = wrong.read(lambda: value_reader(values).number)
+            self.own_zone = wrong.read(lambda: zone_of(options.get("timezone")))
             wrong.read(lambda: self.look_at(options))
         self.number = number
         self._notation = notation(None)
