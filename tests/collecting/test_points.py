@@ -23,7 +23,7 @@ from ingestd.plugins._limits import LATEST
 from ingestd.sinks import lineprotocol
 from ingestd.sinks.lineprotocol import Dialect, Prefixes
 from tests.support import influx2
-from tests.support.foreign import READING, Colour, HostileZone, Level, NotATime, Stamp
+from tests.support.foreign import READING, Colour, HostileZone, Level, NotATime, Stamp, cycle
 from tests.support.readings import ALASKA, NOW, naming, point
 
 
@@ -366,6 +366,7 @@ def test_ordinary_path_agrees_with_the_careful_one(some: list[Any], alone: bool)
 
 
 @given(st.lists(READING, max_size=8))
+@example([[0, cycle(), 0.0], [0, cycle(), 0.0]])
 @settings(max_examples=500)
 @pytest.mark.slow  # many examples
 def test_every_point_is_valid_and_can_be_sent(some: list[Any]) -> None:

@@ -230,8 +230,8 @@ class Naming:
                 if tags
                 else self._all_as_written(names[:turn] if turn else names)
             )
-        # The first: not all are of one length. The second: a name that cannot be looked up.
-        except (ValueError, TypeError, OverflowError, ReadingError):
+        # Not all are of one length; a name cannot be looked up, or has itself among its parts.
+        except (ValueError, TypeError, RecursionError, OverflowError, ReadingError):
             return None
         if not series or not times_us:
             return None
