@@ -63,9 +63,11 @@ check: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 bench: $(VENV)/.installed-test
+	@$(COMPILE)
 	$(BIN)/python -m bench
 
 bench-quick: $(VENV)/.installed-test
+	@$(COMPILE)
 	$(BIN)/python -m bench --quick
 
 clean:

@@ -91,6 +91,8 @@ class Build:
         done = build.run("-c", "import bench, ingestd; print(bench.__file__, ingestd.__file__)")
         if done.returncode or any(root not in Path(p).parents for p in done.stdout.split()):
             raise ValueError(f"{root}: expected a checkout of ingestd, got {done.stdout.strip()!r}")
+        # As pip does: where PYTHONDONTWRITEBYTECODE is set, each start would compile everything.
+        build.run("-m", "compileall", "-q", "daemon", "plugins", "bench")
         return build
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
