@@ -140,8 +140,8 @@ async def test_function_cannot_be_a_stream(tmp_path: Path) -> None:
 
 
 async def test_backpressure_stops_a_generator_at_its_yield(tmp_path: Path) -> None:
-    """It resumes when the buffer has room."""
-    async with site(tmp_path, capacity=2) as here:
+    """It resumes when its part of the buffer has room."""
+    async with site(tmp_path, capacity=8) as here:
         here.store_up.clear()
         await here.start(
             """

@@ -285,6 +285,27 @@ async def test_settled_waits_for_all_receipts_and_hurries_the_open_ones() -> Non
     assert [len(hurries) for _, hurries in some] == [1, 0, 1]
 
 
+async def test_run_waits_until_few_enough_of_its_points_are_open() -> None:
+    """Those that are settled count no longer, and the oldest open one is hurried."""
+    receipts = Receipts()
+    some = [receipt() for _ in range(4)]
+    for each, _ in some:
+        receipts.add(each)
+    some[0][0].settle(1)
+    await asyncio.wait_for(receipts.at_most(3), WITHIN)
+    waiting = asyncio.create_task(receipts.at_most(1))
+    await settle()
+    some[1][0].settle(1)
+    await settle()
+    assert not waiting.done()
+
+    some[2][0].settle(1)
+
+    await asyncio.wait_for(waiting, WITHIN)
+    assert receipts.points == 1
+    assert [len(hurries) for _, hurries in some] == [0, 1, 1, 0]
+
+
 @pytest.mark.timeout(WITHIN)
 @pytest.mark.slow  # tens of thousands of receipts
 def test_receipts_of_a_long_stream_are_few_in_memory() -> None:

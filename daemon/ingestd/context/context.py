@@ -21,21 +21,37 @@ T = TypeVar("T")
 
 
 class Receipts:
-    """The receipts of a run that are not settled yet."""
+    """The receipts of a run that are not settled yet.
+
+    Attributes:
+        points: How many points they are for.
+    """
 
     def __init__(self) -> None:
+        self.points = 0
         self._open: deque[Receipt] = deque()
 
     def add(self, receipt: Receipt) -> None:
         """Remember another receipt; forget those at the front that are settled."""
-        while self._open and self._open[0].settled:  # those behind it follow soon
-            self._open.popleft()
+        self._forget_settled()
         self._open.append(receipt)
+        self.points += receipt.points
+
+    async def at_most(self, points: int) -> None:
+        """Return when they are for so many points at most."""
+        self._forget_settled()
+        while self.points > points:
+            await self._open[0].wait()
+            self._forget_settled()
 
     async def settled(self) -> None:
         """Return when everything remembered so far is safe."""
         for receipt in list(self._open):
             await receipt.wait()
+
+    def _forget_settled(self) -> None:
+        while self._open and self._open[0].settled:  # those behind it follow soon
+            self.points -= self._open.popleft().points
 
 
 class Shared:

@@ -30,6 +30,7 @@ from ingestd.delivery.lane import Lane
 from ingestd.model import Point, Priority, Receipt
 
 BACKFILL_PART: Final = 4  # of which backfills may hold one
+RUN_PART: Final = 4  # of which one run may hold one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +122,11 @@ class Buffer:
     def most_backfill(self) -> int:
         """How many points backfills may hold."""
         return max(1, self.capacity // BACKFILL_PART)
+
+    @property
+    def most_of_run(self) -> int:
+        """How many points one run may hold."""
+        return max(1, self.capacity // RUN_PART)
 
     def _current(self, store: str) -> str:
         """Return the name that a store has now."""
