@@ -4,29 +4,41 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
 from .command import Command, command_of, folder_of
-from .exits import Ending, endings_of, told
-from .outputs import Found, Output, check_unused, output_of
-from .runs import Answer, AnswerProblem, RunReader, arguments_of, masks_of, updated
+from .exits import CommandError, Ending, endings_of, told
+from .memory import RunMemory
+from .outputs import (
+    NAMING,
+    Found,
+    LineProtocol,
+    Output,
+    check_unused,
+    line_protocol_of,
+    output_of,
+    some,
+)
+from .runs import Answer, RunReader
 from .words import check_words, texts_by_name, words_of
 
 __all__ = [
+    "NAMING",
     "Answer",
-    "AnswerProblem",
     "Command",
+    "CommandError",
     "Ending",
     "Found",
+    "LineProtocol",
     "Output",
+    "RunMemory",
     "RunReader",
-    "arguments_of",
     "check_unused",
     "check_words",
     "command_of",
     "endings_of",
     "folder_of",
-    "masks_of",
+    "line_protocol_of",
     "output_of",
+    "some",
     "texts_by_name",
     "told",
-    "updated",
     "words_of",
 ]

@@ -12,6 +12,10 @@ LONGEST_LINE: Final = 300  # characters
 MOST: Final = 255
 
 
+class CommandError(Exception):
+    """A command has failed, or has written what is no good."""
+
+
 class Ending(StrEnum):
     """What an operator may say that a status means."""
 

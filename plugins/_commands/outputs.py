@@ -148,6 +148,15 @@ def lines_of(params: Any, around: str | None, most_bytes: int) -> Output:
     """Return what finds readings in line protocol: as it names them, or as the operator does."""
     if any(getattr(params, name) is not None for name in NAMING):
         return documents_of(params, around, most_bytes)
+    return line_protocol_of(params)
+
+
+def line_protocol_of(params: Any) -> LineProtocol:
+    """Return what finds readings in line protocol that names them.
+
+    Raises:
+        ValueError: Says which of the params is wrong.
+    """
     check_unused(params, OF_SHAPES - {"time_format"}, "format: influx without `series`")
     unit = params.time_format or "unix_ns"
     if unit not in UNIX:
@@ -203,4 +212,4 @@ def check_unused(params: Any, names: Any, where: str) -> None:
 
 def some(params: Any, *names: str) -> dict[str, Any]:
     """Return some of the params by their names."""
-    return {name: getattr(params, name) for name in names}
+    return {name: getattr(params, name, None) for name in names}

@@ -9,8 +9,8 @@ else as JSON; ``exit_codes`` -- status to ``ok``, ``degraded``, ``failed`` or ``
 Parameters, finding: ``format`` -- ``run``, ``value``, ``influx``, ``prometheus``, ``none``, or one
 of documents, such as ``json`` and ``csv``, and for these, as with ``http_json``: ``csv``,
 ``charset``, ``member``, ``records``, ``layout``, ``fields``; ``time``, ``time_plus``,
-``time_format``, ``timezone``; ``series`` and ``value``, or ``values``; ``tags``; ``words``,
-``nothing``, ``decimal``, ``units``.
+``time_step``, ``time_format``, ``timezone``; ``series`` and ``value``, or ``values``; ``tags``;
+``words``, ``nothing``, ``decimal``, ``units``.
 Parameters, going on: ``{since}`` and ``{until}`` or ``{last}`` in ``command`` and ``stdin`` -- what
 is asked for; ``since_format``, ``since_timezone``, ``lookback``, ``overlap``, ``hold``.
 Parameters of ``format: run``: ``params`` -- what the command is given; ``initial`` -- the state of
@@ -58,11 +58,12 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     csv: Mapping[str, Any] | None = None,
     charset: str | None = None,
     member: str | None = None,
-    records: str | None = None,
+    records: str | Sequence[str] | None = None,
     layout: str | None = None,
     fields: Sequence[str] | str | None = None,
     time: str | None = None,
     time_plus: str | Mapping[str, str] | None = None,
+    time_step: str | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     series: str | None = None,

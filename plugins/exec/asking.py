@@ -1,6 +1,6 @@
 """What a command is asked for: the window of a run in its places, and how far a run may move."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from ingestd.plugins._awaited import Awaited, ends_of
 from ingestd.plugins._commands import command_of
 from ingestd.plugins._params import duration, time_zone, zone_of
-from ingestd.plugins._places import ENDS, SINCE, Place, Write, places_in, texts_in
+from ingestd.plugins._places import ENDS, SINCE, Place, places_in, texts_in
 from ingestd.plugins._problems import Gathering
 from ingestd.plugins._readings import Reading, column
 from ingestd.plugins._windows import Window, Windows
@@ -152,23 +152,3 @@ def places_of(params: Any, *, known: Any) -> Sequence[tuple[str, Place]]:
             for where, text in texts
             for place in wrong.read(lambda: list(places_in(text, where=where, known=known))) or ()  # noqa: B023 -- called at once
         ]
-
-
-def state_writer(state: Mapping[str, Any]) -> Write:
-    """Return what writes values of a state in their places."""
-
-    def write(place: Place) -> str:
-        found = state.get(place.name)
-        if isinstance(found, bool):
-            return str(found).lower()
-        if not isinstance(found, str | int | float):
-            raise ValueError(  # noqa: TRY004 -- a program's value
-                f"{{{place.name}}}: expected a text or a number in the state, "
-                f"got {type(found).__name__}"
-            )
-        return str(found)
-
-    return write
-
-
-Writer = Callable[[Window], Write]

@@ -4,16 +4,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from ingestd.plugins._commands import Command, Ending, told
+from ingestd.plugins._commands import Command, CommandError, Ending, told
 from ingestd.plugins._places import Write
 
 from .setup import Setup
 
 CHUNK: Final = 64 * 1024
-
-
-class CommandError(Exception):
-    """A command has failed, or has written what is no good."""
 
 
 class Call:

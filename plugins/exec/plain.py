@@ -3,10 +3,10 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from ingestd.plugins._commands import Ending, Found, Output
+from ingestd.plugins._commands import CommandError, Ending, Found, Output
 from ingestd.plugins._times import Bounds, settle_readings
 
-from .calling import CommandError, calling
+from .calling import calling
 from .setup import Setup
 
 

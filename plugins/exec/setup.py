@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingestd.plugins._commands import (
+    NAMING,
     Command,
     Ending,
     Output,
@@ -115,7 +116,7 @@ def is_shaped(params: Mapping[str, Any]) -> bool:
     """Say whether the operator says where things are in the output."""
     told = params.get("format", "auto")
     if told == "influx":
-        return any(params.get(name) is not None for name in ("series", "value", "values"))
+        return any(params.get(name) is not None for name in NAMING)
     return told in OF_DOCUMENTS
 
 

@@ -1,14 +1,13 @@
 """A command that speaks the run-contract: it is given what a run gets, and gives results."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import orjson
 
-from ingestd.plugins._commands import Answer, Ending, RunReader, arguments_of, masks_of, updated
+from ingestd.plugins._commands import Answer, CommandError, Ending, RunMemory, RunReader
 
-from .asking import state_writer
-from .calling import CommandError, calling
+from .calling import calling
 from .plain import degraded
 from .setup import Setup
 
@@ -19,11 +18,9 @@ async def run_results(setup: Setup, params: Any, ctx: Any) -> AsyncGenerator[dic
     Raises:
         CommandError: It has failed, or has written what is no result.
     """
-    memory = Memory(params)
-    write = state_writer(memory.state)
-    data = setup.command.input(write)
-    if params.stdin is None:
-        data = orjson.dumps(memory.arguments(), option=orjson.OPT_NON_STR_KEYS) + b"\n"
+    memory = RunMemory(params, window=(params.start, params.end))
+    write = memory.writer()
+    data = memory.arguments() if params.stdin is None else setup.command.input(write)
     async with calling(setup, ctx, write, data) as call:
         waiting: dict[str, Any] | None = None
         try:
@@ -32,7 +29,7 @@ async def run_results(setup: Setup, params: Any, ctx: Any) -> AsyncGenerator[dic
                     ctx.note(note)
                 if waiting is not None:
                     yield waiting
-                waiting = memory.result(answer)
+                waiting = memory.result([answer])
         except ValueError as error:
             raise CommandError(f"{setup.command.name}: output: {error}") from None
         ending, how = await call.ended(setup)
@@ -41,48 +38,6 @@ async def run_results(setup: Setup, params: Any, ctx: Any) -> AsyncGenerator[dic
     problem = degraded(how) if ending is Ending.DEGRADED else {}
     if waiting is not None or problem:  # the last one counts only if the command has not failed
         yield {**problem, **(waiting or {"readings": []})}
-
-
-class Memory:
-    """What a command is told of the runs before, and what it has given since.
-
-    Args:
-        params: Those of the run.
-
-    Attributes:
-        state: What it gave as state.
-    """
-
-    def __init__(self, params: Any) -> None:
-        self._given: Mapping[str, Any] = params.params or {}
-        self.state: Mapping[str, Any] = {**(params.initial or {}), **(params.state or {})}
-        self._hidden: Mapping[str, Any] = params.secrets or {}
-        self._masks: Mapping[str, str] = params.spent or {}
-        self._window = params.start, params.end
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what the command is given."""
-        return arguments_of(
-            params=self._given,
-            state=self.state,
-            hidden=self._hidden,
-            masks=self._masks,
-            window=self._window,
-        )
-
-    def result(self, answer: Answer) -> dict[str, Any]:
-        """Return a result of the command as one of ours."""
-        self.state = updated(self.state, answer.state)
-        found: dict[str, Any] = {"readings": answer.readings}
-        if answer.state:
-            found["state"] = self.state
-        if answer.hidden or answer.spent:
-            self._hidden = updated(self._hidden, answer.hidden)
-            self._masks = {**self._masks, **masks_of(answer.spent, self._given)}
-            found["hidden"] = {"secrets": self._hidden, "spent": self._masks}
-        if answer.problem:
-            found["script_error"] = answer.problem
-        return found
 
 
 async def answers(pieces: AsyncIterator[bytes], reader: RunReader) -> AsyncIterator[Answer]:

@@ -29,7 +29,11 @@ def configure(
 ) -> None:
     """Have a daemon run commands."""
     path = str(daemon.folder / "readings.db")
-    every = {name: {"plugin": "exec", "every": "1h", **each} for name, each in collectors.items()}
+    usual = {"plugin": "exec", "every": "1h"}
+    every = {
+        name: {key: value for key, value in {**usual, **each}.items() if value}
+        for name, each in collectors.items()
+    }
     daemon.configure(
         stores={"main": {"type": "embedded", "path": path}}, collectors=every, daemon=section or {}
     )
@@ -161,3 +165,19 @@ def test_a_stop_lets_a_command_end(daemon: DaemonProcess, script: Script) -> Non
 
     assert daemon.ended() == 0
     assert any(line.get("readings") == 1 for line in daemon.lines)
+
+
+def test_a_command_that_should_go_on_is_started_again(
+    daemon: DaemonProcess, script: Script
+) -> None:
+    """Each of its lives is a run with a record; the pause between the first two is a second."""
+    command = script("echo 'a value=1'; echo 'it broke' >&2; exit 3")
+    configure(daemon, {"again": {"plugin": "execd", "every": None, "params": {"command": command}}})
+    daemon.start()
+    first = daemon.wait_for("run failed")
+    daemon.wait_for("run failed", after=daemon.lines.index(first) + 1)
+    runs = daemon.get("runs?collector=again")
+
+    assert [run["readings"] for run in runs] == [1] * len(runs)
+    assert {run["output"] for run in runs} == {"it broke\n"}
+    assert all("sh ended with status 3: it broke" in run["error"] for run in runs)

@@ -15,6 +15,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
     "ecobee": {"api_key": "a", "code": "b"},
     "enphase": {"api_key": "a", "client_id": "b", "client_secret": "c", "systems": [1]},
     "exec": {"command": ["true"], "series": "s", "value": "v"},
+    "execd": {"command": ["true"]},
     "files": {"path": "/exports/*.csv", "time": "t", "series": "s", "value": "v"},
     "http_json": {"url": "http://h/x", "series": "s", "value": "v"},
     "http_push": {"path": "/push", "store_keys": ["k"]},
@@ -35,6 +36,13 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("exec", {"command": ["a", "--key=x", "{b}"]}, ["command[1]: ", "command[2]: "]),
     ("exec", {"format": "nagios", "exit_codes": {0: "fine"}}, ["exit_codes.0: ", "format: "]),
     ("exec", {"value": "a[", "lookback": "soon"}, ["lookback: ", "value"]),
+    ("execd", {"command": [], "signal": "kill"}, ["command: ", "signal: "]),
+    ("execd", {"format": "json", "interval": "0s"}, ["interval: ", "value, values: "]),
+    (
+        "execd",
+        {"command": ["a", "https://u:p@h"], "stop_within": "9s"},
+        ["command[1]: ", "stop_within: "],
+    ),
     ("files", {"path": [], "settle": "soon"}, ["path: ", "settle: "]),
     ("files", {"after": "burn", "csv": {"skip": -1}}, ["after: ", "csv.skip: "]),
     ("http_json", {"url": "example.net/x"}, ["url: expected http"]),
@@ -180,7 +188,11 @@ def test_which_plugins_poll() -> None:
     """Those that yield and come to an end say so, and need a schedule."""
     loader = Loader([])
 
-    assert {name for name in GOOD if not loader.load(name).polls} == {"http_push", "mqtt"}
+    assert {name for name in GOOD if not loader.load(name).polls} == {
+        "execd",
+        "http_push",
+        "mqtt",
+    }
 
 
 def test_what_nests_deeply_can_be_told_of() -> None:

@@ -178,3 +178,21 @@ async def test_dcs_emits_what_its_page_says() -> None:
     tags = result["readings"][0][3]
     assert block(example, "text").split() == words
     assert ", ".join(f"`{name}={text}`" for name, text in tags.items()) in example
+
+
+@pytest.mark.parametrize("name", ["exec", "execd"])
+@pytest.mark.slow  # Python starts for the supervisor of a command
+async def test_commands_emit_what_their_pages_say(name: str, tmp_path: Path) -> None:
+    """The configuration at the top makes the example's output of what its command writes."""
+    example = sections(name)["Example output"]
+    params = params_of(name) | {"command": ["cat", str(tmp_path / "written")]}
+    (tmp_path / "written").write_text(block(example, "json"))
+    run = import_module(f"ingestd.plugins.{name}").run
+
+    (result,) = await collect(run, **params)
+
+    found = [
+        f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ} {series} {value}"
+        for time, series, value in result["readings"]
+    ]
+    assert [" ".join(line.split()) for line in block(example, "text").splitlines()] == found

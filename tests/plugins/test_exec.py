@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
+from ingestd.plugins._commands import CommandError
 from ingestd.plugins.exec import run
-from ingestd.plugins.exec.calling import CommandError
 from ingestd.testing import collect, context
 from tests.support.commands import Script, one
 

@@ -16,6 +16,7 @@ from tests.support.config import ConfigFolder
 # What each shipped plugin that has a param for a time zone needs beside it.
 WITH_ZONE: Final[dict[str, dict[str, Any]]] = {
     "exec": {"command": ["true"], "format": "value", "series": "s"},
+    "execd": {"command": ["true"]},
     "files": {"path": "/nowhere/*.csv", "time": "t", "series": "s", "value": "v"},
     "sql": {"file": "/nowhere.db", "table": "t", "time": "at", "series": "s", "value": "v"},
     "http_json": {"url": "http://127.0.0.1:9/"},

@@ -91,7 +91,7 @@ def test_what_belongs_to_a_secret_need_not_be_one() -> None:
 # What the params of shipped plugins are, each one looked at: a new one belongs in one of these.
 SECRET_PARAMS: Final = """
     ambientweather.application_key ambientweather.api_key dcs.password ecobee.api_key ecobee.code
-    exec.secrets
+    exec.secrets execd.secrets
     ecobee.refresh_token ecobee.tokens enphase.api_key enphase.client_secret enphase.code
     enphase.refresh_token enphase.tokens http_json.auth http_json.tokens http_push.store_keys
     mqtt.password
@@ -112,8 +112,13 @@ HARMLESS_PARAMS: Final = """
     exec.exit_codes exec.fields exec.format exec.hold exec.initial exec.layout exec.lookback
     exec.max_bytes exec.member exec.newest exec.nothing exec.overlap exec.params exec.records
     exec.series exec.since_format exec.since_timezone exec.spent exec.state exec.stdin exec.tags
-    exec.time exec.time_format exec.time_plus exec.timezone exec.units exec.value exec.values
-    exec.words
+    exec.time exec.time_format exec.time_plus exec.time_step exec.timezone exec.units exec.value
+    exec.values     exec.words
+    execd.command execd.cwd execd.decimal execd.env execd.fields execd.format execd.initial
+    execd.interval execd.layout execd.max_line execd.nothing execd.params execd.records
+    execd.series execd.signal execd.spent execd.state execd.stdin execd.stop_within execd.tags
+    execd.time execd.time_format execd.time_plus execd.time_step execd.timezone execd.units
+    execd.value execd.values execd.words
     files.after files.charset files.csv files.decimal files.earlier files.fields files.follow
     files.format files.ignore files.layout files.max_bytes files.member files.move_to
     files.nothing files.path files.positions files.read files.reading files.records
