@@ -80,6 +80,7 @@ PURE: Final = frozenset(
         "contract",
         "health",
         "requesting.targets",
+        "web.openapi",
         "backfilling.gaps",
         "backfilling.windows",
         "collecting.points",

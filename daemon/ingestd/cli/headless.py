@@ -144,7 +144,7 @@ async def request_here(config: Config, collector: CollectorConfig, wanted: RunAs
         number = asked.runs[0].id
         await first_of(daemon.requests.ended(number), daemon.stopping)
         found = await daemon.requests.find(number)
-        runs.append(as_json(found or asked.runs[0], daemon.redactor))
+        runs.append(dict(as_json(found or asked.runs[0], daemon.redactor)))
 
     await _live(_with(config, collector), make, requests=True)
     if not runs:

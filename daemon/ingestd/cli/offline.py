@@ -165,7 +165,7 @@ class Offline:
 
         async def cancel(daemon: "Daemon") -> Json | None:
             found = None if number is None else await daemon.requests.cancel(number)
-            return None if found is None else as_json(found, daemon.redactor)
+            return None if found is None else dict(as_json(found, daemon.redactor))
 
         found = await self._change(cancel)
         if found is None:

@@ -86,4 +86,4 @@ def _shown(found: Sequence[RequestedRun], redactor: Redactor, *, live: bool) -> 
     ]
     for each in waiting:
         redactor.add(find_secrets(each.params), owner=each.collector)
-    return [as_json(each, redactor) for each in waiting]
+    return [dict(as_json(each, redactor)) for each in waiting]

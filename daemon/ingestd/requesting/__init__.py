@@ -6,7 +6,7 @@ from ingestd.requesting.asking import RunRequest, digest_of, single
 from ingestd.requesting.queue import RequestServices
 from ingestd.requesting.records import OVER, RequestedRun, RequestStatus, Selection
 from ingestd.requesting.requests import Asked, Requests
-from ingestd.requesting.shown import as_json
+from ingestd.requesting.shown import RequestedRunJson, RunResultJson, as_json
 from ingestd.requesting.targets import Target, all_of
 
 __all__ = [
@@ -15,8 +15,10 @@ __all__ = [
     "RequestServices",
     "RequestStatus",
     "RequestedRun",
+    "RequestedRunJson",
     "Requests",
     "RunRequest",
+    "RunResultJson",
     "Selection",
     "Target",
     "all_of",

@@ -57,7 +57,11 @@ class AbsentHole(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Absent(msgspec.Struct, forbid_unknown_fields=True):
-    """What the source of a collector has been asked for and does not have."""
+    """What the source of a collector has been asked for and does not have.
+
+    Attributes:
+        holes: Stretches of its series.
+    """
 
     holes: Annotated[list[AbsentHole], msgspec.Meta(max_length=10_000)]
 

@@ -17,6 +17,7 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 Q = TypeVar("Q")
 B = TypeVar("B")
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,10 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class JsonAnswer:
+class JsonAnswer(Generic[A]):
     """An answer of JSON that is not 200, or has headers of its own."""
 
-    value: Any = field(repr=False)
+    value: A = field(repr=False)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,6 +68,7 @@ class Route:
         summary: What it does, in a sentence.
         query: What it takes in the query.
         body: What it takes in the body.
+        statuses: Those of good answers.
         open: Whether it needs neither a token nor a known Host: probes have none.
     """
 
@@ -76,6 +78,7 @@ class Route:
     summary: str
     query: type[msgspec.Struct] = Nothing
     body: type[msgspec.Struct] = Nothing
+    statuses: tuple[int, ...] = (200,)
     open: bool = False
 
 

@@ -16,7 +16,12 @@ from ingestd.web.problems import Refusal
 
 
 class ChosenSeries(msgspec.Struct, forbid_unknown_fields=True):
-    """One series of a collector."""
+    """One series of a collector.
+
+    Attributes:
+        series: Its name.
+        tags: Its tags.
+    """
 
     series: str
     tags: dict[str, str] = {}

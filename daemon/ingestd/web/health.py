@@ -14,7 +14,11 @@ from ingestd.web.call import Call, Nothing, Route, Text, get
 
 
 class HealthQuery(msgspec.Struct):
-    """How much to tell; probes add what they like."""
+    """How much to tell; probes add what they like.
+
+    Attributes:
+        verbose: Whatever its value, each check is listed.
+    """
 
     verbose: str | None = None
 
@@ -65,7 +69,7 @@ def _told(checks: dict[str, str], query: HealthQuery, notes: Sequence[str] = ())
     return Text("".join(f"{line}\n" for line in lines), status=503 if wrong else 200)
 
 
-_OPEN: Final[dict[str, Any]] = {"query": HealthQuery, "open": True}
+_OPEN: Final[dict[str, Any]] = {"query": HealthQuery, "open": True, "statuses": (200, 503)}
 ROUTES: Final[tuple[Route, ...]] = (
     get("/livez", live, **_OPEN),
     get("/healthz", live, **_OPEN),

@@ -44,6 +44,8 @@ class MeterRunBody(TargetBody, forbid_unknown_fields=True):
     """A run that is asked for.
 
     Attributes:
+        project: What the run is about.
+        trace: Which part of that.
         meter_input: A document that the plugin is given instead of a trace.
         model_class: What the plugin is given under that name; null leaves it to the collector.
         model_kwargs: Likewise.
@@ -76,7 +78,7 @@ class MeterBulkBody(msgspec.Struct, forbid_unknown_fields=True):
     formatter_kwargs: dict[str, Any] | None = None
 
 
-async def ask(call: Call[MeterQuery, MeterRunBody]) -> JsonAnswer:
+async def ask(call: Call[MeterQuery, MeterRunBody]) -> JsonAnswer[dict[str, Any]]:
     """Ask for a run about a trace, or with a document."""
     body, config = call.body, _config(call)
     target = target_of(body)
@@ -92,7 +94,9 @@ async def ask(call: Call[MeterQuery, MeterRunBody]) -> JsonAnswer:
     return JsonAnswer(_told(call, asked.runs[0]), status=CREATED)
 
 
-async def ask_for_many(call: Call[MeterQuery, MeterBulkBody]) -> JsonAnswer:
+async def ask_for_many(
+    call: Call[MeterQuery, MeterBulkBody],
+) -> JsonAnswer[list[list[dict[str, Any]]]]:
     """Ask for runs about many projects or traces; the answer has a list for each."""
     body, config = call.body, _config(call)
     params = _params(body)
@@ -101,7 +105,7 @@ async def ask_for_many(call: Call[MeterQuery, MeterBulkBody]) -> JsonAnswer:
         for group, target in enumerate(body.targets)
         for each in all_of(target_of(target), config.targets, collector=config.name)
     ]
-    groups: list[list[Any]] = [[] for _ in body.targets]
+    groups: list[list[dict[str, Any]]] = [[] for _ in body.targets]
     for run in (await call.daemon.requests.ask(wanted)).runs:
         groups[run.group].append(_told(call, run))
     return JsonAnswer(groups, status=CREATED)
@@ -168,7 +172,7 @@ def _told(call: Call[Any, Any], run: RequestedRun) -> dict[str, Any]:
         "trace": _number(run.trace),
         "meter_result": run.id,
         "meter_input": told["input"],
-        "status": RequestStatus.FAILED.value if cancelled else told["status"],
+        "status": RequestStatus.FAILED.value if cancelled else run.status.value,
         "failure_message": "it was cancelled" if cancelled else told["failure_message"],
         "traceback": told["traceback"],
         **{name: told["params"].get(name) for name in KWARGS},
@@ -186,8 +190,14 @@ def _number(name: str | None) -> str | int | None:
 
 
 ROUTES: Final[tuple[Route, ...]] = (
-    post("/api/v1/meter_runs/", ask, query=MeterQuery, body=MeterRunBody),
-    post("/api/v1/meter_runs/bulk/", ask_for_many, query=MeterQuery, body=MeterBulkBody),
+    post("/api/v1/meter_runs/", ask, query=MeterQuery, body=MeterRunBody, statuses=(CREATED,)),
+    post(
+        "/api/v1/meter_runs/bulk/",
+        ask_for_many,
+        query=MeterQuery,
+        body=MeterBulkBody,
+        statuses=(CREATED,),
+    ),
     get("/api/v1/meter_runs/{id}/", run),
     get("/api/v1/meter_results/{id}/", result),
 )

@@ -8,8 +8,10 @@ import msgspec
 from ingestd.config import CollectorConfig
 from ingestd.requesting import (
     RequestedRun,
+    RequestedRunJson,
     RequestStatus,
     RunRequest,
+    RunResultJson,
     Target,
     all_of,
     as_json,
@@ -77,7 +79,7 @@ class BulkBody(msgspec.Struct, forbid_unknown_fields=True):
     commit: bool = False
 
 
-async def ask(call: Call[Nothing, RunBody]) -> JsonAnswer:
+async def ask(call: Call[Nothing, RunBody]) -> JsonAnswer[RequestedRunJson]:
     """Ask for a run; it is kept until it has ended, over restarts as well."""
     body = call.body
     config = _config(call)
@@ -95,7 +97,9 @@ async def ask(call: Call[Nothing, RunBody]) -> JsonAnswer:
     return JsonAnswer(told(call, run), status=ACCEPTED if asked.new else 200, headers=where)
 
 
-async def ask_for_many(call: Call[Nothing, BulkBody]) -> JsonAnswer:
+async def ask_for_many(
+    call: Call[Nothing, BulkBody],
+) -> JsonAnswer[list[list[RequestedRunJson]]]:
     """Ask for runs about many targets; the answer has a list for each of them, in order."""
     body, config = call.body, _config(call)
     wanted = [
@@ -110,13 +114,13 @@ async def ask_for_many(call: Call[Nothing, BulkBody]) -> JsonAnswer:
         for each in all_of(target_of(target), config.targets, collector=config.name)
     ]
     asked = await call.daemon.requests.ask(wanted, key=body.key, digest=_digest(body))
-    groups: list[list[Any]] = [[] for _ in body.targets]
+    groups: list[list[RequestedRunJson]] = [[] for _ in body.targets]
     for run in asked.runs:
         groups[run.group].append(told(call, run))
     return JsonAnswer(groups, status=ACCEPTED if asked.new else 200)
 
 
-async def cancel(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+async def cancel(call: Call[Nothing, Nothing]) -> RequestedRunJson:
     """Give a requested run up; what it has given stays."""
     run = await call.daemon.requests.cancel((await found(call)).id)
     if run is None:
@@ -124,7 +128,7 @@ async def cancel(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     return told(call, run)
 
 
-async def result(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+async def result(call: Call[Nothing, Nothing]) -> RunResultJson:
     """Return what a requested run gave."""
     run = await found(call)
     if run.status is not RequestStatus.SUCCESS:
@@ -133,7 +137,7 @@ async def result(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     return {"collector": run.collector, "readings": run.readings, "data": data}
 
 
-async def given(call: Call[Nothing, Nothing]) -> Any:
+async def given(call: Call[Nothing, Nothing]) -> JsonAnswer[Any]:
     """Return the document that a requested run was given."""
     run = await found(call)
     if not run.has_input:
@@ -154,7 +158,7 @@ async def found(call: Call[Any, Any]) -> RequestedRun:
     return run
 
 
-def told(call: Call[Any, Any], run: RequestedRun) -> dict[str, Any]:
+def told(call: Call[Any, Any], run: RequestedRun) -> RequestedRunJson:
     """Return a requested run as JSON."""
     return as_json(run, call.daemon.redactor)
 
@@ -184,8 +188,8 @@ def _unknown(call: Call[Any, Any]) -> Refusal:
 
 
 ROUTES: Final[tuple[Route, ...]] = (
-    post("/api/v1/runs", ask, body=RunBody),
-    post("/api/v1/runs/bulk", ask_for_many, body=BulkBody),
+    post("/api/v1/runs", ask, body=RunBody, statuses=(ACCEPTED, 200)),
+    post("/api/v1/runs/bulk", ask_for_many, body=BulkBody, statuses=(ACCEPTED, 200)),
     delete("/api/v1/runs/{id}", cancel),
     get("/api/v1/runs/{id}/result", result),
     get("/api/v1/runs/{id}/input", given),

@@ -1,13 +1,15 @@
 """Every path of the API, in one table."""
 
-from typing import Final
+from typing import Any, Final
 
+import ingestd
 from ingestd.web import (
     backfills,
     collectors,
     health,
     meterruns,
     metrics,
+    openapi,
     requests,
     runs,
     state,
@@ -17,13 +19,20 @@ from ingestd.web import (
 from ingestd.web.call import Call, Route, Text, get
 
 
+async def _describe(_call: Call[object, object]) -> dict[str, Any]:
+    """Describe this API in OpenAPI 3.1."""
+    return openapi.document(ROUTES, version=ingestd.__version__)
+
+
 async def _greet(_call: Call[object, object]) -> Text:
     """Say what this is, for people who open the address in a browser."""
-    return Text("This is ingestd. See /api/v1/status, /metrics, /livez?verbose, /readyz?verbose\n")
+    paths = "/api/v1/status, /openapi.json, /metrics, /livez?verbose, /readyz?verbose"
+    return Text(f"This is ingestd. See {paths}\n")
 
 
 ROUTES: Final[tuple[Route, ...]] = (
     get("/", _greet),
+    get("/openapi.json", _describe),
     *health.ROUTES,
     *metrics.ROUTES,
     *status.ROUTES,

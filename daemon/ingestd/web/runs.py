@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ingestd.requesting import RequestStatus, Selection, number_of
+from ingestd.requesting import RequestedRunJson, RequestStatus, Selection, number_of
 from ingestd.web import requests
 from ingestd.web.call import Call, Nothing, Route, get, number_in
 from ingestd.web.problems import Refusal
@@ -44,7 +44,9 @@ class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
         return self.requested or any(each is not None for each in given)
 
 
-async def runs(call: Call[RunsQuery, Nothing]) -> list[dict[str, Any]]:
+async def runs(
+    call: Call[RunsQuery, Nothing],
+) -> list[RequestedRunJson] | list[dict[str, Any]]:
     """List runs, the newest first; with what only requested runs have, these."""
     query = call.query
     if query.about_requests:
@@ -56,7 +58,7 @@ async def runs(call: Call[RunsQuery, Nothing]) -> list[dict[str, Any]]:
     return [record.as_dict() for record in found]
 
 
-async def _requested(call: Call[RunsQuery, Nothing]) -> list[dict[str, Any]]:
+async def _requested(call: Call[RunsQuery, Nothing]) -> list[RequestedRunJson]:
     query = call.query
     status = RequestStatus.FAILED if query.failing and query.status is None else query.status
     wanted = Selection(
@@ -72,7 +74,7 @@ async def _requested(call: Call[RunsQuery, Nothing]) -> list[dict[str, Any]]:
     return [requests.told(call, each) for each in found]
 
 
-async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+async def run(call: Call[Nothing, Nothing]) -> RequestedRunJson | dict[str, Any]:
     """Return the record of one run, or a requested run."""
     if number_of(call.path["id"]) is not None:
         return requests.told(call, await requests.found(call))

@@ -78,7 +78,7 @@ def _handler(daemon: Daemon, route: Route, pool: Executor) -> Handler:
             _parsed("body", await _body(request), route.body),
         )
         answer = await route.answer(call)
-        reply = answer if isinstance(answer, JsonAnswer) else JsonAnswer(answer)
+        reply: JsonAnswer[Any] = answer if isinstance(answer, JsonAnswer) else JsonAnswer(answer)
         if not isinstance(answer, Text):
             rendered = partial(_rendered, reply.value, daemon.redactor)
             answer = Text(rendered, status=reply.status, content_type="application/json")
