@@ -18,7 +18,8 @@ from yarl import URL
 
 from ingestd.plugins._answers import AnswerError, ask
 from ingestd.plugins._digest import Password
-from ingestd.plugins._login import LoggedIn, login_of
+from ingestd.plugins._login import LoggedIn
+from ingestd.plugins._loginoptions import login_of
 from ingestd.plugins._oauth2 import Bearer, Tell, authorized, oauth2_of
 from ingestd.plugins._options import keys_of, text_in
 from ingestd.plugins._problems import Gathering

@@ -2,6 +2,7 @@
 
     auth: {login: {url: …, form: {user: …, password: …}}}                       # a cookie
     auth: {login: {url: …, json: {user: …, password: …}, token: data.token}}    # a token
+    auth: {login: {url: …, form: {…}, token_header: X-Auth-Token}}              # one in a header
 
 Theory of operation. What a login brings belongs to the collector, not to a run: runs go on with
 it (``Session``) until the source refuses it, and then log in once more for the request that was
@@ -13,8 +14,8 @@ Imported by its full name, so that a copy of a plugin works in any folder.
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -24,49 +25,20 @@ from yarl import URL
 
 from ingestd.plugins._answers import Answer, AnswerError, ask, read, read_head
 from ingestd.plugins._backoff import Backoff
-from ingestd.plugins._fields import Path, compile_path
-from ingestd.plugins._options import choice_in, keys_of, text_in, texts_in
-from ingestd.plugins._params import http_url
-from ingestd.plugins._problems import Gathering
-from ingestd.plugins._tokens import mark
+from ingestd.plugins._loginoptions import PLACE, Login
 
-KNOWN: Final = ("url", "method", "form", "json", "headers", "token", "header")
-REFUSED: Final = frozenset({401, 403})
+# Laravel and IIS have statuses of their own for a session that is over.
+ENDED: Final = frozenset({401, 419, 440})
+FORBIDDEN: Final = 403
+REFUSED: Final = frozenset({*ENDED, FORBIDDEN})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 LIMIT: Final = 1024 * 1024  # bytes of an answer to a login
-HEADER: Final = "Authorization: Bearer {token}"
-PLACE: Final = "{token}"
+LONGEST_TOKEN: Final = 8192
+BEARER: Final = "Bearer "
+PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+PAGE: Final = re.compile(rb"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 # After a refusal: at most some dozens of tries in a day.
 PAUSES: Final = Backoff(first=60.0, longest=1800.0)
-
-
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class Login:
-    """The ``login`` option; never shown, because of what it holds.
-
-    Attributes:
-        where: The option's name.
-        headers: What travels beside the fields.
-        body: The fields as they travel.
-        secrets: What stands in them.
-        token: Finds the token in an answer; None: there is a cookie.
-        header: The name of the header that the token travels in, and what stands there.
-    """
-
-    where: str
-    url: URL
-    method: str
-    headers: Mapping[str, str]
-    body: bytes | Mapping[str, str]
-    secrets: Sequence[str]
-    token: Path | None
-    header: tuple[str, str]
-
-    @property
-    def key(self) -> str:
-        """What tells it from others, without telling it."""
-        said = (self.method, str(self.url), self.headers, self.body, self.header)
-        return mark(repr(said))
 
 
 class Session:
@@ -127,20 +99,21 @@ class LoggedIn:
         given = dict(options.pop("headers", {}))
         number, fresh = await self._entered(http, after=0)
         reply = await ask(http, method, url, where=where, headers=self._sent(given), **options)
-        if reply.status not in REFUSED | REDIRECTS:
-            self._session.refusals = 0
-            return reply
-        if not fresh:
+        ended = await has_ended(reply, self._login)
+        if ended and not fresh:
             async with reply:
                 await read_head(reply, where=where)
             await self._entered(http, after=number)
             reply = await ask(http, method, url, where=where, headers=self._sent(given), **options)
-        if reply.status == 401 or reply.status in REDIRECTS:
+            ended = await has_ended(reply, self._login)
+        if ended and reply.status != FORBIDDEN:  # which is about what is asked, and not who asks
             async with reply:
-                refused = await read_head(reply, where=where)
-            why = f"{refused.unexpected()}, also after a new login"
+                refused = (await read_head(reply, where=where)).hiding([self._session.token])
+            why = f"{refused.unexpected('what it opens')}, also after a new login"
             self._session.refuse(why, now=self._now)
             raise AnswerError(why)
+        if not ended:
+            self._session.refusals = 0
         return reply
 
     @property
@@ -149,10 +122,13 @@ class LoggedIn:
         return now.timestamp()
 
     def _sent(self, given: Mapping[str, str]) -> dict[str, str]:
-        if self._login.token is None:
+        if not self._login.brings_token:
             return dict(given)
         name, text = self._login.header
-        return {name: text.replace(PLACE, self._session.token), **given}
+        token = self._session.token
+        if text.startswith(BEARER):
+            token = token.removeprefix(BEARER)
+        return {name: text.replace(PLACE, token), **given}
 
     async def _entered(self, http: Any, *, after: int) -> tuple[int, bool]:
         """Make sure of a login later than one; return its number, and whether it was made now.
@@ -178,11 +154,17 @@ class LoggedIn:
         where = f"{login.method} {login.url.with_query(None)} (login)"
         http.cookie_jar.clear_domain(login.url.host or "")
         reply = await ask(
-            http, login.method, login.url, where=where, headers=login.headers, data=login.body
+            http,
+            login.method,
+            login.url,
+            where=where,
+            headers=login.headers,
+            data=login.body,
+            params=login.query or None,
         )
         async with reply:
             answer = (await read(reply, where=where, limit=LIMIT)).hiding(login.secrets)
-        token = token_in(answer, login)
+        token = token_in(answer, login, reply.headers)
         problem = problem_of(answer, login, token=token, has_cookie=bool(reply.cookies))
         if problem:
             if answer.status < 500 and answer.status not in {408, 425, 429}:
@@ -193,12 +175,39 @@ class LoggedIn:
         session.jars[http.cookie_jar] = session.number
 
 
-def token_in(answer: Answer, login: Login) -> str:
+async def has_ended(reply: aiohttp.ClientResponse, login: Login) -> bool:
+    """Say whether an answer wants another login: by its status, what it says, or a login page."""
+    if reply.status in REFUSED | REDIRECTS:
+        return True
+    if not 200 <= reply.status < 300:
+        return False
+    if login.expired is not None:
+        return bool(login.expired(document_in(await reply.read())))
+    # What is read is kept for who asked. A source that people log in to gives data and no pages.
+    return reply.content_type in PAGES and PAGE.match(await reply.read()) is not None
+
+
+def document_in(data: bytes) -> Any:
+    """Return the JSON in a body, or else its text, as of a token alone."""
+    text = data.decode(errors="replace").lstrip("\ufeff")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip()
+
+
+def token_in(answer: Answer, login: Login, headers: Mapping[str, str]) -> str:
     """Return the token in the answer to a login, or an empty text."""
-    if login.token is None or not answer.good:
+    if not answer.good:
         return ""
-    found = login.token(answer.object())
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    if login.token_header is not None:
+        return headers.get(login.token_header, "")
+    if login.token is None:
+        return ""
+    found = login.token(document_in(answer.data))
+    usable = isinstance(found, str | int) and not isinstance(found, bool)
+    text = str(found) if usable else ""
+    return text if len(text) <= LONGEST_TOKEN and text.isprintable() else ""
 
 
 def problem_of(answer: Answer, login: Login, *, token: str, has_cookie: bool) -> str:
@@ -207,106 +216,14 @@ def problem_of(answer: Answer, login: Login, *, token: str, has_cookie: bool) ->
     A cookie is no proof: pages that tell of a wrong password bring one, too. But then
     the source refuses the next request.
     """
-    if login.token is not None and answer.good:  # not its body: there may be a token elsewhere
-        return "" if token else f"{answer.where}: {login.where}.token: expected one there, got none"
+    if login.brings_token and answer.good:  # not its body: there may be a token elsewhere
+        name = "token" if login.token is not None else "token_header"
+        return (
+            "" if token else f"{answer.where}: {login.where}.{name}: expected one there, got none"
+        )
     leads_back = answer.location.partition("?")[0] == str(login.url.with_query(None))
     came_in = answer.good or (answer.status in REDIRECTS and not leads_back)
-    if login.token is None and came_in and has_cookie:
+    if not login.brings_token and came_in and has_cookie:
         return ""
-    expected = "200" if login.token is not None else "a cookie"
+    expected = "200" if login.brings_token else "a cookie"
     return str(answer.unexpected(expected, hint="look at the name, the password and their fields"))
-
-
-def login_of(given: Any, where: str) -> Login:
-    """Read the ``login`` option.
-
-    Raises:
-        ValueError: Says what is wrong with it.
-    """
-    with Gathering() as wrong:
-        options = keys_of(given, where, known=KNOWN, wrong=wrong)
-        url = wrong.read(lambda: http_url(text_in(options, "url", where), f"{where}.url"))
-        fields = wrong.read(lambda: fields_in(options, where))
-        method = wrong.read(lambda: method_in(options, where))
-        more = wrong.read(lambda: texts_in(options, "headers", where))
-        token = wrong.read(lambda: token_path(options, where))
-        header = wrong.read(lambda: header_in(options, where))
-    headers, body = fields
-    return Login(
-        where=where,
-        url=URL(url),
-        method=method,
-        headers={**headers, **more},
-        body=body,
-        secrets=list(texts_in_all(options.get("form", options.get("json")))),
-        token=token,
-        header=header,
-    )
-
-
-def method_in(options: Mapping[str, Any], where: str) -> str:
-    """Return the method of the request.
-
-    Raises:
-        ValueError: There is none of that name.
-    """
-    return choice_in(options, "method", where, among=("POST", "PUT", "GET"), default="POST")
-
-
-def token_path(options: Mapping[str, Any], where: str) -> Path | None:
-    """Return what finds the token in an answer, or None if a login brings a cookie.
-
-    Raises:
-        ValueError: It is no path.
-    """
-    if "token" not in options:
-        return None
-    return compile_path(text_in(options, "token", where), where=f"{where}.token")
-
-
-def fields_in(
-    options: Mapping[str, Any], where: str
-) -> tuple[dict[str, str], bytes | dict[str, str]]:
-    """Return the fields as they travel, with the headers that say how.
-
-    Raises:
-        ValueError: They are no mapping, or there are none, or two.
-    """
-    if len({"form", "json"} & set(options)) != 1:
-        raise ValueError(
-            f"{where}: expected the fields in `form` or in `json`, got neither or both"
-        )
-    accept = {"Accept": "application/json, */*;q=0.5"}
-    if "form" in options:
-        return accept, texts_in(options, "form", where)
-    if not isinstance(options["json"], Mapping):
-        raise ValueError(f"{where}.json: expected a mapping")  # noqa: TRY004 -- the operator's
-    body = json.dumps(options["json"], default=str).encode()
-    return {**accept, "Content-Type": "application/json"}, body
-
-
-def texts_in_all(fields: Any) -> Iterator[str]:
-    """Yield the texts in fields, at any depth."""
-    if isinstance(fields, Mapping):
-        for each in fields.values():
-            yield from texts_in_all(each)
-    elif isinstance(fields, list):
-        for each in fields:
-            yield from texts_in_all(each)
-    elif isinstance(fields, str):
-        yield fields
-
-
-def header_in(options: Mapping[str, Any], where: str) -> tuple[str, str]:
-    """Return the name of the header that the token travels in, and what stands there.
-
-    Raises:
-        ValueError: There is no place for it, or nothing to stand there.
-    """
-    if "header" in options and "token" not in options:
-        raise ValueError(f"{where}.header: expected `token` beside it, to know what stands there")
-    text = text_in(options, "header", where, default=HEADER)
-    name, colon, value = (part.strip() for part in text.partition(":"))
-    if not name or not colon or PLACE not in value:
-        raise ValueError(f"{where}.header: expected a text such as {HEADER!r}, with {PLACE} in it")
-    return name, value

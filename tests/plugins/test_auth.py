@@ -79,6 +79,12 @@ def test_good_options(auth: Any) -> None:
         ({"login": {**without(LOGIN, "form"), "json": "x"}}, "auth.login.json: expected a mapping"),
         ({"login": {**LOGIN, "method": "HEAD"}}, "auth.login.method: expected POST or PUT or GET"),
         ({"login": {**LOGIN, "token": "a..b"}}, "auth.login.token: "),
+        ({"login": {**LOGIN, "expired": "a..b"}}, "auth.login.expired: "),
+        ({"login": {**LOGIN, "token_header": 5}}, "auth.login.token_header: expected a text"),
+        (
+            {"login": {**LOGIN, "token": "t", "token_header": "X-T"}},
+            "auth.login: expected `token` or `token_header`, got both",
+        ),
         (
             {"login": {**LOGIN, "header": "X: {token}"}},
             "auth.login.header: expected `token` beside",
