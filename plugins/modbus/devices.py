@@ -11,8 +11,8 @@ from ingestd.plugins._problems import Gathering
 from .lines import Line, line
 from .options import Options, entries
 from .profiles import Choice, Profile, profile_of
+from .registers import BITS, Register, distinct, register
 from .registers import KNOWN as OF_REGISTERS
-from .registers import Register, distinct, register
 from .requests import MOST
 
 LINE: Final = (
@@ -120,8 +120,9 @@ def device(options: Options) -> Device:
         # No device answers to 0 on a serial line; a host may call itself so.
         least, most = (1, 247) if found and found.host is None else (0, 255)
         sunspec = read(lambda: around.truth("sunspec"))
-        # Less than the largest value has could not be asked for.
-        together = read(lambda: around.whole("max_registers", least=4, most=MOST))
+        # SunSpec has values of four, and says itself which.
+        needed = 4 if sunspec else 1
+        together = read(lambda: around.whole("max_registers", least=needed, most=MOST))
         unit = read(lambda: around.whole("unit", least=least, most=most, default=USUAL_UNITS[0]))
         # On a line with several devices each has to be told apart.
         searched = options.find("unit")[0] is None and found and found.numbered
@@ -184,13 +185,23 @@ def registers(
         if given is not None or (profile is None and needed):
             listed = entries(given, where, of="registers")
             found += wrong.read(lambda: options.each_of(listed, where, read, known=OF_REGISTERS))
-    for each in found:
-        if each.stop - each.start > most:
-            raise ValueError(
-                f"{each.where}.scale_from: expected a register that can be read together with "
-                f"{each.address}, {most} at most in all, got {each.scale_from}"
-            )
+    with Gathering() as wrong:
+        wrong.problems += [
+            too_long(each, most) for each in found if each.table not in BITS and each.span > most
+        ]
     return tuple(found)
+
+
+def too_long(register: Register, most: int) -> str:
+    """Tell that a value cannot be read in one request of so many registers."""
+    where, first = register.where, register.address
+    if register.scale_from is not None:
+        return (
+            f"{where}.scale_from: expected a register that can be read together with {first}, "
+            f"{most} at most in all (max_registers), got {register.scale_from}"
+        )
+    option, got = ("length", register.length) if register.length else ("type", register.type)
+    return f"{where}.{option}: expected at most {most} registers (max_registers), got {got!r}"
 
 
 def by_line(devices: Sequence[Device]) -> dict[Line, list[Device]]:

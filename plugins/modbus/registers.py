@@ -90,6 +90,11 @@ class Register:
         return stop if self.scale_from is None else max(stop, self.scale_from + 1)
 
     @property
+    def span(self) -> int:
+        """How many registers, or bits, are read for it."""
+        return self.stop - self.start
+
+    @property
     def label(self) -> str:
         """What the register is called in errors."""
         last = self.address + self.count - 1

@@ -17,7 +17,22 @@ ONE = [register(0)]
         ({"port": "502"}, "port: expected a whole number from 1 to 65535, got '502'"),
         ({"framing": "bits"}, "framing: expected tcp or rtu or ascii, got 'bits'"),
         ({"unit": 256}, "unit: expected a whole number from 0 to 255, got 256"),
-        ({"max_registers": 126}, "max_registers: expected a whole number from 4 to 125, got 126"),
+        ({"max_registers": 126}, "max_registers: expected a whole number from 1 to 125, got 126"),
+        (
+            {"sunspec": True, "max_registers": 3},
+            "max_registers: expected a whole number from 4 to 125, got 3",
+        ),
+        (
+            {"max_registers": 1, "registers": [register(0, type="uint32")]},
+            r"registers\[0\].type: expected at most 1 registers \(max_registers\), got 'uint32'",
+        ),
+        (
+            {
+                "max_registers": 4,
+                "registers": [register(0, type="string", length=5, words={"a": 1})],
+            },
+            r"registers\[0\].length: expected at most 4 registers \(max_registers\), got 5",
+        ),
         ({"max_gap": True}, "max_gap: expected a whole number from 0 to 125, got True"),
         ({"word_order": "ABCD"}, "word_order: expected big or little, got 'ABCD'"),
         ({"nothing": "none"}, "nothing: expected numbers, such as 65535, got 'none'"),

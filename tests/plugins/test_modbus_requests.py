@@ -33,6 +33,7 @@ def test_requests_stay_within_the_limits() -> None:
     """No request is longer than the protocol, or the device, allows; bits are smaller."""
     assert spans(range(130)) == [(0, 125), (125, 5)]
     assert spans(range(10), max_registers=4) == [(0, 4), (4, 4), (8, 2)]
+    assert spans(range(3), max_registers=1) == [(0, 1), (1, 1), (2, 1)]
     assert spans(range(2001), table="coil") == [(0, 2000), (2000, 1)]
 
 
