@@ -5,6 +5,7 @@ That nothing is wrong with the entries is tested with all other examples.
 
 import re
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 import pytest
@@ -68,7 +69,7 @@ def test_the_tests_that_are_named_are_there() -> None:
 
 
 # What devices answer, shortened, and what is read of it: series and value.
-ANSWERS: Final[dict[str, tuple[Any, list[tuple[str, float]]]]] = {
+ANSWERS: Final[dict[str, tuple[Any, list[tuple[str, float | None]]]]] = {
     "shelly": (
         {"switch:0": {"apower": 8.9, "aenergy": {"total": 6532.1}}, "sys": {"uptime": 1}},
         [("plug_watts", 8.9), ("plug_wh", 6532.1)],
@@ -93,6 +94,47 @@ ANSWERS: Final[dict[str, tuple[Any, list[tuple[str, float]]]]] = {
             *(("garden_pm25_ug_per_m3", 3.5), ("garden_fahrenheit", 75)),
             ("garden_percent", 40),
         ],
+    ),
+    "davis": (
+        {
+            "data": {
+                "ts": 1782900900,
+                "conditions": [{"lsid": 48308, "temp": 62.7, "hum": 41}, {"lsid": 7, "rain": 0}],
+            },
+            "error": None,
+        },
+        [
+            *(("davis_48308_fahrenheit", 62.7), ("davis_48308_percent", 41)),
+            *(("davis_7_fahrenheit", None), ("davis_7_percent", None)),
+        ],
+    ),
+    "go-e": (
+        {"nrg": [231, 230, 229, 2, 6, 6, 6, 1, 1, 1, 0, 4200], "wh": 3456.7, "eto": 9, "car": 2},
+        [
+            *(("car_watts", 4200), ("car_session_wh", 3456.7)),
+            *(("car_total_wh", 9), ("car_state", 2)),
+        ],
+    ),
+    "sonnen": (
+        {
+            "Timestamp": "2026-07-01 12:15:00", "USOC": 97, "Pac_total_W": -95,
+            "Production_W": 578, "Consumption_W": 403, "GridFeedIn_W": 54,
+        },
+        [
+            *(("battery_percent", 97), ("battery_watts", -95), ("roof_watts", 578)),
+            *(("house_watts", 403), ("grid_watts", 54)),
+        ],
+    ),
+    "homematic": (
+        """<stateList><device name='Kitchen' ise_id='1'><channel name='Kitchen:1' ise_id='2'>
+        <datapoint type='ACTUAL_TEMPERATURE' value='21.500000' timestamp='1782900900'/>
+        <datapoint type='WINDOW' value='' timestamp='1782900900'/>
+        </channel></device></stateList>""",
+        [("Kitchen:1_ACTUAL_TEMPERATURE", 21.5), ("Kitchen:1_WINDOW", None)],
+    ),
+    "loxone": (
+        {"LL": {"control": "dev/sps/io/Temperature/state", "value": "21.5°", "Code": "200"}},
+        [("living_celsius", 21.5)],
     ),
     "volkszaehler": (
         {"version": "0.3", "data": {"tuples": [[1782900900000, 250.5, 1]], "rows": 1}},
@@ -127,15 +169,20 @@ async def test_an_entry_reads_what_its_device_answers(name: str) -> None:
     path = "/" + params["url"].split("/", 3)[3]
 
     async def handler(_: web.Request) -> web.Response:
+        if isinstance(answer, str):
+            return web.Response(text=answer, content_type="text/xml")
         return web.json_response(answer)
 
     app = web.Application()
     app.router.add_get(path, handler)
-    async with TestServer(app) as server, context() as ctx:
+    zone = COLLECTORS[name].get("timezone")
+    async with TestServer(app) as server, context(timezone=zone) as ctx:
         params["url"] = str(server.make_url(path))
         results = await collect(http_json.run, ctx=ctx, **params)
 
-    assert [r[1:] for result in results for r in result["readings"]] == expected
+    readings = [reading for result in results for reading in result["readings"]]
+    assert [tuple(each[1:]) for each in readings] == expected
+    assert {type(time) for time, *_ in readings} <= {int, float, NoneType}
     assert [result["script_error"] for result in results if "script_error" in result] == []
 
 
