@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -171,6 +172,28 @@ async def test_an_unknown_path_is_a_problem(it: RunningDaemon) -> None:
 
     assert answer.status == 404
     assert answer.body["title"] == "Not Found"
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [b"nonsense\r\n\r\n", b"GET / HTTP/7.5\r\n\r\n", b"GET / HTTP/1.1\r\nb\xffd name: x\r\n\r\n"],
+)
+async def test_what_is_no_http_is_a_problem(it: RunningDaemon, request_line: bytes) -> None:
+    """A connection that speaks otherwise is told so in the form of all problems, and closed."""
+    host, _, port = it.address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request_line)
+    async with asyncio.timeout(WITHIN):
+        answer = (await reader.read()).decode()
+    writer.close()
+    head, _, body = answer.partition("\r\n\r\n")
+
+    assert head.startswith("HTTP/1.")
+    assert "Content-Type: application/problem+json" in head
+    assert "X-Content-Type-Options: nosniff" in head
+    assert json.loads(body)["status"] == 400
+    assert json.loads(body)["detail"]
+    assert (await it.ask("GET", "/livez")).status == 200
 
 
 async def test_a_bug_is_logged_and_survived(

@@ -19,6 +19,7 @@ from ingestd.views import without_secrets
 from ingestd.web.call import Call, JsonAnswer, Route, Text
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
+from ingestd.web.protocol import tell_problems
 from ingestd.web.routes import ROUTES
 from ingestd.web.security import HEADERS, LARGEST_BODY, Guard
 
@@ -49,6 +50,7 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
             auto_decompress=False,
         )
         await runner.setup()
+        tell_problems(runner)
         try:
             async with listening(runner, listen) as address:
                 daemon.shared.mounts.address = address
