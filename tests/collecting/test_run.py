@@ -85,7 +85,7 @@ async def test_all_shapes_of_run_do_the_same(tmp_path: Path, shape: str) -> None
 async def test_large_result_is_handed_over_in_slices(tmp_path: Path) -> None:
     """All of it arrives, and the state waits for the last slice."""
     number = 2 * SLICE + 5
-    async with site(tmp_path, capacity=4 * number) as here:
+    async with site(tmp_path, capacity=8 * number) as here:
         here.store_up.clear()
         collector = await here.start(
             f"""

@@ -140,8 +140,8 @@ async def test_function_cannot_be_a_stream(tmp_path: Path) -> None:
 
 
 async def test_backpressure_stops_a_generator_at_its_yield(tmp_path: Path) -> None:
-    """It resumes when its part of the buffer has room."""
-    async with site(tmp_path, capacity=8) as here:
+    """It resumes when the buffer has room."""
+    async with site(tmp_path, capacity=2) as here:
         here.store_up.clear()
         await here.start(
             """
@@ -159,6 +159,28 @@ async def test_backpressure_stops_a_generator_at_its_yield(tmp_path: Path) -> No
         await here.ran()
 
         assert len(here.logged("yields")) == 5
+
+
+@pytest.mark.parametrize(("capacity", "part"), [(1000, 300), (4000, 500)])
+async def test_run_holds_a_part_of_the_buffer(tmp_path: Path, capacity: int, part: int) -> None:
+    """An eighth, or three batches of 100 if that is more; others find room beside it."""
+    async with site(tmp_path, capacity=capacity) as here:
+        here.store_up.clear()
+        await here.start(
+            """
+            async def run(*, ctx, **_):
+                for n in range(10):
+                    yield {"readings": [(i, f"level {n}", i) for i in range(100)]}
+            """
+        )
+        await here.until(lambda: here.buffer.held == part)
+        await here.clock.advance(5)
+        assert here.buffer.held == part
+
+        here.store_up.set()
+        await here.ran()
+
+        assert len(here.stored) == 1000
 
 
 async def test_settled_waits_until_everything_yielded_is_safe(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ from ingestd.delivery.lane import Lane
 from ingestd.model import Point, Priority, Receipt
 
 BACKFILL_PART: Final = 4  # of which backfills may hold one
-RUN_PART: Final = 4  # of which one run may hold one
+RUN_PART: Final = 8  # of which one run may hold one,
+BATCHES_OF_RUN: Final = 3  # or so many batches, so that sending need not wait for reading
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +127,8 @@ class Buffer:
     @property
     def most_of_run(self) -> int:
         """How many points one run may hold."""
-        return max(1, self.capacity // RUN_PART)
+        batch = max((lane.largest for lane in self.lanes.values()), default=0)
+        return min(max(self.capacity // RUN_PART, BATCHES_OF_RUN * batch), self.capacity)
 
     def _current(self, store: str) -> str:
         """Return the name that a store has now."""

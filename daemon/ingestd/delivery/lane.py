@@ -90,6 +90,11 @@ class Lane:
         self._closed = False
 
     @property
+    def largest(self) -> int:
+        """How many points a batch has at most."""
+        return self._limit
+
+    @property
     def points(self) -> int:
         """How many points wait here."""
         return sum(each.points for each in self._waiting.values())
