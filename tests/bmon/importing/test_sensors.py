@@ -91,7 +91,7 @@ def test_entries_can_be_read(tmp_path: Path) -> None:
     """Titles stand above them; dollars and digits mean themselves."""
     rows = [
         sensor_row(sensor_id="29372", title="Boiler supply", tran_calc_function="val / 10"),
-        sensor_row(sensor_id="price", title="a\nb", unit_id=2),
+        sensor_row(sensor_id="price", title="a\n\u200bb\ufeff", unit_id=2),
         sensor_row(sensor_id="yes", title="", tran_calc_function="rate"),
     ]
     path = tmp_path / "ingestd.yaml"

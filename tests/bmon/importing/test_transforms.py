@@ -28,6 +28,10 @@ from ingestd.bmon.importing.transforms import Linear, makes_rate, read_transform
         ("val + val / 2", 1.5, 0.0),
         ("float(val) * sqrt(4)", 2.0, 0.0),
         ("val * pi / 180", math.pi / 180, 0.0),
+        ("radians(val - 90)", math.pi / 180, -math.pi / 2),
+        ("degrees(val)", 180 / math.pi, 0.0),
+        ("val * log10(1000) + exp(0)", 3.0, 1.0),
+        ("val / cos(radians(60))", 2.0, 0.0),
     ],
 )
 def test_a_scale_and_an_offset_are_found(expression: str, scale: float, offset: float) -> None:
@@ -69,6 +73,9 @@ def test_a_scale_and_an_offset_are_found(expression: str, scale: float, offset: 
         "__import__('os').system('true')",
         "val; val",
         "sqrt(-1) * val",
+        "val * log(0)",
+        "exp(1000) + val",
+        "fabs(val)",
         "val" + " + 1" * 100,
         "-" * 190 + "val * x",
         "val.real",

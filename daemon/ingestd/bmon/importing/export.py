@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ingestd.bmon.importing.tables import printable
 from ingestd.errors import StateError
 from ingestd.records import yamlvalues
 
@@ -71,7 +72,7 @@ def _setup(record: Mapping[str, Any], place: int) -> Setup:
     return Setup(
         name=f"{_label(script)}-{place if number is None else number}",
         script=script,
-        description=" ".join(str(record.get("description") or "").split()),
+        description=printable(record.get("description")),
         every=every,
         enabled=enabled and given is not None,
         params=params,

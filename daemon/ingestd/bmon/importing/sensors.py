@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from ingestd.bmon.importing.tables import BUILDINGS, SENSORS, UNITS, Export, Row
+from ingestd.bmon.importing.tables import BUILDINGS, SENSORS, UNITS, Export, Row, printable
 from ingestd.bmon.importing.transforms import Linear, makes_rate, read_transform
 from ingestd.errors import StateError
 from ingestd.plugins._bmonrules import alike
@@ -118,7 +118,7 @@ def _parameters(text: str) -> Mapping[str, Any] | None:
 
 def _line(text: Any) -> str:
     """Return a text as it can stand in one line, empty if it cannot."""
-    found = " ".join(str(text or "").split())
+    found = printable(text)
     return found if is_word(found) else ""
 
 

@@ -36,6 +36,12 @@ class Export:
         return table in self.tables
 
 
+def printable(text: Any) -> str:
+    """Return a text in one line, without letters that nobody sees."""
+    seen = (each if each.isprintable() else " " for each in str(text or ""))
+    return " ".join("".join(seen).split())
+
+
 def dumped(document: Any) -> Export:
     """Return what Django's ``dumpdata`` has written.
 

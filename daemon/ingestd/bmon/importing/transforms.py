@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 LONGEST: Final = 200  # characters; BMON's own column is shorter
-FUNCTIONS: Final[Mapping[str, Callable[[float], float]]] = {"sqrt": math.sqrt}
+# Of numbers; BMON's expressions see all of Python's module for mathematics.
+FUNCTIONS: Final[Mapping[str, Callable[[float], float]]] = {
+    name: getattr(math, name)
+    for name in ("sqrt", "exp", "log", "log10", "sin", "cos", "tan", "fabs", "ceil", "floor")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,10 @@ NAMES: Final[Mapping[str, Linear]] = {
     "pi": Linear(0.0, math.pi),
     "e": Linear(0.0, math.e),
 }
+
+
+# Of the value, too: what they multiply it by.
+FACTORS: Final = {"float": 1.0, "radians": math.pi / 180, "degrees": 180 / math.pi}
 
 
 class _NotLinear(ValueError):
@@ -119,8 +127,8 @@ def _combined(left: Linear, op: ast.operator, right: Linear) -> Linear:
 
 
 def _called(name: str, argument: Linear) -> Linear:
-    if name == "float":
-        return argument
+    if name in FACTORS:
+        return _combined(argument, ast.Mult(), Linear(0.0, FACTORS[name]))
     if name not in FUNCTIONS or argument.scale != 0:
         raise _NotLinear
     return Linear(0.0, FUNCTIONS[name](argument.offset))
