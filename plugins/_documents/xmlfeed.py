@@ -14,6 +14,7 @@ from .xmlform import Form, form_of, text_in
 from .xmltext import XmlRecords
 
 ASCII: Final = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+HEAD: Final = 4  # bytes, of which one is zero in UTF-16
 FIRST: Final = 8 * 1024  # bytes, in which there mostly is a record to learn from
 
 
@@ -30,6 +31,7 @@ class XmlFeed:
         self._form: Form | None = None
         self._between = False  # whether the parser has seen the end of a record, and no more
         self._rest = b""  # the beginning of a record that the parser has not seen
+        self._head, self._zeros = b"", b""  # how all begins, and what stands at the end so far
 
     def feed(self, data: bytes) -> Sequence[Any]:
         """Return the elements that some more of a document ends.
@@ -37,7 +39,10 @@ class XmlFeed:
         Raises:
             DocumentError: It is no XML.
         """
-        data, self._rest = self._rest + data, b""
+        self._head += data[: HEAD - len(self._head)]
+        data, self._rest = self._rest + self._zeros + data, b""
+        whole, data = data, data.rstrip(b"\0")
+        self._zeros = whole[len(data) :]
         found: list[Sequence[Any]] = []
         if self._form is None:
             data = self._parsed(data, FIRST, found)
@@ -55,7 +60,9 @@ class XmlFeed:
         Raises:
             DocumentError: The document broke off.
         """
-        found = self._records.feed(self._rest)
+        # C programs end their texts so; in UTF-16 they are a part of the last letter.
+        zeros = self._zeros if b"\0" in self._head else b""
+        found = self._records.feed(self._rest + zeros)
         return found + self._records.close()[0], None
 
     def _parsed(self, data: bytes, size: int, found: list[Sequence[Any]]) -> bytes:
