@@ -105,10 +105,12 @@ def _without_mark(data: bytes) -> str:
 
 
 def _quote(token: re.Match[str]) -> str:
-    found, kind = token[0], token.lastgroup
-    if kind is not None:
+    found = token[0]
+    if found[0] == '"':
+        return found
+    if (kind := token.lastgroup) is not None:
         return _odd(token, kind)
-    if found[0] == '"' or _VALUE.fullmatch(found):
+    if _VALUE.fullmatch(found):
         return found
     if _NO_NUMBER.fullmatch(found):
         return "NaN"

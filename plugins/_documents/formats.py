@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ingestd.plugins._problems import Gathering
 
-from . import entsoe, influx, senml
+from . import entsoe, influx, jsonstat, senml
 from .csvtext import Csv, CsvRows, csv_of
 from .errors import DocumentError
 from .feeds import CsvFeed, Feed, JsonFeed, NdjsonFeed
@@ -22,8 +22,11 @@ from .xmlfeed import XmlFeed
 from .xmltext import misdeclared, xml_in
 
 AUTO: Final = "auto"
-FORMATS: Final = (AUTO, "json", "ndjson", "csv", "xml", "entsoe", "influx", "senml", "text")
-LISTS: Final = frozenset(["csv", "ndjson", "entsoe", "influx", "senml"])  # nothing but records
+KINDS: Final = ("json", "ndjson", "csv", "xml", "entsoe", "influx", "senml", "jsonstat", "text")
+FORMATS: Final = (AUTO, *KINDS)
+LISTS: Final = frozenset(
+    ["csv", "ndjson", "entsoe", "influx", "senml", "jsonstat"]
+)  # nothing but records
 JSON_BEGINS: Final = (b"{", b"[")
 MAYBE_JSON: Final = (AUTO, "json")
 # Every plugin that reads documents has them under these names.
@@ -37,7 +40,11 @@ ENDINGS: Final = {
 }  # fmt: skip
 
 PAGES: Final = (".htm", ".html")
-OF_KIND: Final = {"entsoe": "xml", "senml": "json"}  # what the names of files call a format
+OF_KIND: Final = {
+    "entsoe": "xml",
+    "senml": "json",
+    "jsonstat": "json",
+}  # what the names of files call a format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +188,8 @@ class Format:
             return ndjson_in(data, charset=self.charset, said=said)
         if name == "senml":
             return senml.records(json_in(data, charset=self.charset, said=said))
+        if name == "jsonstat":
+            return jsonstat.records(json_in(data, charset=self.charset, said=said))
         if name == "entsoe":
             return entsoe.records(xml_in(data, charset=self.charset, said=said), zone=self.zone)
         return influx.records(decoded(data, charset=self.charset, said=said))

@@ -8,10 +8,10 @@ whether lines are added to the files; ``ignore`` -- patterns of names that are n
 them; ``settle`` -- for how long nothing has touched a file that is complete; ``after`` --
 what becomes of a file that was read: ``keep``, ``delete`` or ``move``; ``move_to`` -- where.
 Parameters, finding: ``format`` -- ``csv``, ``ndjson``, ``influx``, ``json``, ``xml``,
-``entsoe``, ``senml``, ``xlsx``, ``parquet`` (default: as it looks and is called); ``csv``,
-``charset``; ``member`` -- which files of a zip; ``sheet`` -- of a workbook; ``max_bytes`` -- of
-a document that has to be read as a whole; ``records``, ``layout``, ``fields``, ``time``,
-``time_plus``, ``time_step``, ``time_format``, ``timezone``,
+``entsoe``, ``senml``, ``jsonstat``, ``text``, ``xlsx``, ``parquet`` (default: as it looks and
+is called); ``csv``, ``charset``; ``member`` -- which files of a zip; ``sheet`` -- of a workbook;
+``max_bytes`` -- of a document that has to be read as a whole; ``records``, ``layout``,
+``fields``, ``time``, ``time_plus``, ``time_step``, ``time_format``, ``timezone``,
 ``series`` with ``value``, or ``values``; ``tags``.
 Parameters, values: ``words``, ``nothing``, ``decimal``, ``units``.
 State: ``positions`` -- how far files that grow were read; ``read`` -- how files looked that were

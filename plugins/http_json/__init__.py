@@ -9,9 +9,9 @@ find further pages; ``max_pages``, ``max_bytes`` -- of a run, and of a page; ``e
 path to what says in a document that the source has failed; ``no_data`` -- statuses that
 say that there is nothing.
 Parameters, finding: ``format`` -- ``json``, ``ndjson``, ``csv``, ``xml``, ``entsoe``,
-``influx``, ``senml``, ``text`` (default: as it looks); ``csv``, ``charset``; ``member`` --
-which files of a zip; ``records`` -- path to the records (default: the document); ``layout`` --
-``records``, ``columns`` or ``rows``; ``fields`` -- names of columns without a header;
+``influx``, ``senml``, ``jsonstat``, ``text`` (default: as it looks); ``csv``, ``charset``;
+``member`` -- which files of a zip; ``records`` -- path to the records (default: the document);
+``layout`` -- ``records``, ``columns`` or ``rows``; ``fields`` -- names of columns without a header;
 ``time`` -- path in a record (default: now);
 ``time_plus`` -- path to seconds behind that; ``time_step`` -- how far apart the records of a
 list are; ``time_format``, ``timezone``; ``series``

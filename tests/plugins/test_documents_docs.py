@@ -26,7 +26,7 @@ TYPES: Final = {"json": "application/json", "csv": "text/csv", "xml": "applicati
 
 def test_the_page_has_an_example_of_each_shape_and_format() -> None:
     """What has no example is hard to find out."""
-    assert len(EXAMPLES) == 12
+    assert len(EXAMPLES) == 13
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[each["title"] for each in EXAMPLES])
