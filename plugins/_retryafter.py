@@ -48,6 +48,7 @@ REMAINING: Final = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limi
 # The seconds in a `RateLimit`, as the drafts for one standard have written it: `reset=50`, `t=50`.
 RATE_LIMIT: Final = re.compile(r"(?:^|[\s,;])(?:reset|t)=(\d+)", re.ASCII)
 TOO_MANY_REQUESTS: Final = 429
+FORBIDDEN: Final = 403
 LATEST: Final = 1e14  # Unix milliseconds
 NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 LONGEST_NUMBER: Final = 20  # characters
@@ -130,10 +131,18 @@ def pause_asked_for(
     """
     time = server_time(headers, now=now)
     hints = [pause_in(headers.get(name, ""), name, now=time) for name in WAITS]
-    if status == TOO_MANY_REQUESTS:
+    if is_too_much(status, headers):
         hints.append(pause_until_reset(headers, now=time))
     asked = next((each for each in hints if each is not None), None)
     return retry_after_in_body(body, now=now) if asked is None else asked
+
+
+def is_too_much(status: int | None, headers: Mapping[str, str]) -> bool:
+    """Say whether an answer refuses because too much was asked: GitHub and others say so by 403."""
+    spent = any(headers.get(name, "").strip() == "0" for name in REMAINING)
+    return status == TOO_MANY_REQUESTS or (
+        status == FORBIDDEN and (spent or "Retry-After" in headers)
+    )
 
 
 def pause_in(text: str, name: str, *, now: float) -> float | None:

@@ -186,6 +186,16 @@ async def test_server_that_wants_a_long_pause_gets_the_run_back() -> None:
         assert len(source.arrivals) == 1
 
 
+async def test_quota_that_is_spent_is_a_pause_whatever_its_status() -> None:
+    """A server that forbids for a while is asked again when that is over."""
+    async with client() as (source, session, clock):
+        source.script.append((403, "7"))
+
+        assert await clock.drive(get(session, source)) == 200
+
+        assert source.arrivals[1] - source.arrivals[0] == 7
+
+
 async def test_last_answer_is_given_when_there_is_no_retry_left() -> None:
     """The plugin sees what the server said."""
     async with client(retries=2) as (source, session, clock):
@@ -195,7 +205,7 @@ async def test_last_answer_is_given_when_there_is_no_retry_left() -> None:
         assert len(source.arrivals) == 3
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 500])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 async def test_answers_that_stay_are_not_asked_for_again(status: int) -> None:
     """The same request would get the same answer."""
     async with client() as (source, session, clock):

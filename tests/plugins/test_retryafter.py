@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from ingestd.plugins._retryafter import (
     LONGEST,
     UNITS,
+    is_too_much,
     pause_asked_for,
     retry_after_in_body,
     retry_after_seconds,
@@ -154,3 +155,23 @@ def test_a_quota_is_no_pause_of_a_server_that_is_away() -> None:
     """Its headers come with all answers."""
     assert pause_asked_for({"X-RateLimit-Reset": "3600"}, b"", now=NOW, status=503) is None
     assert pause_asked_for({"X-Retry-After": "7"}, b"", now=NOW, status=503) == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW + 50}"}, 50),
+        (403, {"Retry-After": "60"}, 60),
+        (403, {"X-RateLimit-Remaining": "9", "X-RateLimit-Reset": f"{NOW + 50}"}, None),
+        (403, {"X-RateLimit-Reset": f"{NOW + 50}"}, None),
+        (401, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW + 50}"}, None),
+    ],
+)
+def test_forbidden_may_mean_that_a_quota_is_spent(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    """As GitHub has it; otherwise it is about what was asked."""
+    found = CIMultiDict(headers)
+
+    assert pause_asked_for(found, b"", now=NOW, status=status) == seconds
+    assert is_too_much(status, found) == (seconds is not None)

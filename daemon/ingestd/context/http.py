@@ -19,10 +19,9 @@ from ingestd.context.proxies import proxy_for
 from ingestd.errors import PluginError
 from ingestd.plugins import _files
 from ingestd.plugins._backoff import Backoff
-from ingestd.plugins._retryafter import is_leaving, pause_asked_for
+from ingestd.plugins._retryafter import is_leaving, is_too_much, pause_asked_for
 
-TOO_MANY_REQUESTS: Final = 429
-RETRIED_STATUS: Final = frozenset({TOO_MANY_REQUESTS, 502, 503, 504})
+RETRIED_STATUS: Final = frozenset({502, 503, 504})
 # As of errors by RFC 9457, `application/problem+json`.
 JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json")
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -84,10 +83,11 @@ class Politeness:
                 if failures == most:
                     raise
             else:
-                if reply.status not in RETRIED_STATUS:
+                too_much = is_too_much(reply.status, reply.headers)
+                if reply.status not in RETRIED_STATUS and not too_much:
                     return reply
-                asked = await self._hold(request.url, reply)
-                if failures == most or (asked is None and reply.status == TOO_MANY_REQUESTS):
+                asked = await self._hold(request.url, reply, too_much=too_much)
+                if failures == most or (asked is None and too_much):
                     return reply
                 wait = asked or wait  # what is asked for may be over by now
                 if wait > self._patience:
@@ -121,12 +121,14 @@ class Politeness:
             raise MustWaitError(why)
         return wait
 
-    async def _hold(self, url: URL, reply: aiohttp.ClientResponse) -> float | None:
+    async def _hold(
+        self, url: URL, reply: aiohttp.ClientResponse, *, too_much: bool
+    ) -> float | None:
         """Keep to what a server asks for; return for how long that is, in seconds, if it does."""
         asked = await self._pause_asked_for(reply)
         if asked:
             # Only that somebody asks too often may depend on who that is.
-            account = self._config.account if reply.status == TOO_MANY_REQUESTS else ""
+            account = self._config.account if too_much else ""
             self._limits.hold(url, asked, now=self._clock.now(), account=account)
             await self._limits.keep()
         return asked
