@@ -219,8 +219,8 @@ def short(page: Page, size: int | None) -> bool:
 NO: Final = frozenset({"", "0", "false", "no", "n"})
 ENDS: Final = ("more", "total")  # what tells of the last page besides its size
 KINDS: Mapping[str, tuple[Callable[..., Paging], frozenset[str], frozenset[str]]] = {
-    "next": (next_link, frozenset({"path"}), frozenset({"keep"})),
-    "link_header": (link_header, frozenset(), frozenset({"keep"})),
+    "next": (next_link, frozenset({"path"}), frozenset({"keep", "same_server"})),
+    "link_header": (link_header, frozenset(), frozenset({"keep", "same_server"})),
     "page": (page_number, frozenset({"param"}), frozenset({"first", "size", "in", *ENDS})),
     "offset": (offset, frozenset({"param"}), frozenset({"size", "size_param", "in", *ENDS})),
     "token": (token, frozenset({"param"}), frozenset({"path", "header", "in"})),

@@ -111,6 +111,20 @@ async def test_key_stays_in_the_query_of_linked_pages(link: str, keep: Any) -> N
     assert values_of(found) == list(range(20))
 
 
+@pytest.mark.parametrize("link", ["http://10.0.0.5:8080/a?page=2&x=a%2Fb", "https://inner/?page=2"])
+async def test_link_to_the_inside_of_a_proxy_is_asked_for_outside(link: str) -> None:
+    """Where the operator says so; what it would be asked with goes nowhere else."""
+    paging = {"type": "next", "path": "next", "keep": "key", "same_server": True}
+
+    found = await served(linked(link), paging=paging, query={"key": "K"}, **PLAIN)
+
+    assert values_of(found) == list(range(20))
+    with pytest.raises(AnswerError, match="or `same_server: true` to ask there for it"):
+        await served(
+            linked(link), paging={**paging, "same_server": False}, query={"key": "K"}, **PLAIN
+        )
+
+
 @pytest.mark.parametrize("rel", ['"next"', "next", '"Next"', '"next last"', '"last NEXT"'])
 async def test_link_of_several_relations_is_followed(rel: str) -> None:
     """RFC 8288 has them between blanks, in any case."""
@@ -174,6 +188,10 @@ async def test_days_without_a_file_are_asked_for_again() -> None:
         ({"paging": {**TOKENS, "path": "a", "header": "b"}}, "paging: expected `path` or `header`"),
         ({"paging": {**TOKENS, "header": 5}}, "paging.header: expected the name of a header"),
         ({"paging": {"type": "link_header", "keep": 5}}, "paging.keep: expected a name in the"),
+        (
+            {"paging": {"type": "link_header", "same_server": "yes"}},
+            "paging.same_server: expected true or false",
+        ),
         ({"no_data": "404"}, "no_data: expected a status such as 404"),
         ({"no_data": [404, 429]}, "no_data: expected a status such as 404"),
         ({"no_data": 200}, "no_data: expected a status such as 404"),
