@@ -262,6 +262,20 @@ async def test_collector_that_waits_runs_backs_off_or_ends_is_not_stuck(tmp_path
         assert here.collectors.stuck == []
 
 
+async def test_collector_whose_turn_is_taken_for_long_is_not_stuck(tmp_path: Path) -> None:
+    """A tick waits behind a run that was asked for, which may take an hour."""
+    async with site(tmp_path) as here:
+        collector = await here.start(COUNTING)
+        await here.ran()
+        async with collector.turn():
+            await here.clock.advance(3600)
+            assert here.collectors.stuck == []
+            ran = len(here.ended())
+        await here.ran(ran + 1)
+
+        assert here.collectors.stuck == []
+
+
 async def test_collector_with_a_long_run_is_not_stuck(tmp_path: Path) -> None:
     """Its ticks are missed, which is no fault of the schedule."""
     async with site(tmp_path) as here:

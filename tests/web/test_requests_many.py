@@ -168,6 +168,25 @@ async def test_a_run_that_waits_can_be_given_up(gated: RunningDaemon, tmp_path: 
     assert (too_late.status, "has ended already: SUCCESS" in too_late.body["detail"]) == (409, True)
 
 
+@pytest.mark.slow  # a worker process starts
+async def test_a_function_under_way_can_be_given_up(daemon_folder: DaemonFolder) -> None:
+    """Its process ends, however busy it is, and the next run gets another one."""
+    text = GATED.replace("async def", "def").replace("await asyncio.sleep", "time.sleep")
+    daemon_folder.plugin("gated", text.replace("import asyncio", "import time"))
+    gate = daemon_folder.plugins / "gate"
+    reads = f"reads: [{daemon_folder.plugins}], writes: [{daemon_folder.plugins}]"
+    config = f"collectors: {{m: {{plugin: gated, every: 876000h, {reads}}}}}\n"
+    async with daemon_folder.daemon(config) as it:
+        first = await ask(it, {"collector": "m", "params": {"gate": str(gate)}})
+        await begun(gate)
+        second = await ask(it, {"collector": "m"})
+        cancelled = await it.ask("DELETE", f"/api/v1/runs/{first.body['id']}")
+        done = await ended(it, second)
+
+    assert (cancelled.status, cancelled.body["status"]) == (200, "CANCELLED")
+    assert done["status"] == "SUCCESS"
+
+
 async def test_a_run_under_way_can_be_given_up(gated: RunningDaemon, tmp_path: Path) -> None:
     """It ends at once, and the next one begins."""
     gate = tmp_path / "gate"

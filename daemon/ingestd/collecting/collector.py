@@ -253,7 +253,11 @@ class Collector:
         async with self._one_at_a_time:
             if self._stage is Stage.STOPPING:
                 raise NotNow(f"{self.name}: is being stopped or replaced")
-            yield
+            self._move(Stage.WAITING, Stage.RUNNING)  # so that ticks wait for this, and it shows
+            try:
+                yield
+            finally:
+                self._move(Stage.RUNNING, Stage.WAITING)
 
     async def reset(self, *, masks: bool) -> bool:
         """Forget what it remembers, between two runs; a stream begins anew.
