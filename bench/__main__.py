@@ -15,6 +15,7 @@ from typing import Final
 from bench import (
     against,
     collectors,
+    commands,
     csvfile,
     dcs,
     documents,
@@ -40,6 +41,7 @@ ROWS: Final[Mapping[str, Callable[[Path, Scale], list[Row]]]] = {
     "registers": dcs.polled_rows,
     "documents": documents.document_rows,
     "files": csvfile.file_rows,
+    "execd": commands.line_rows,
     "modbus": modbus.device_rows,
     "remotewrite": remotewrite.rows,
     "scripts": scripts.rows,

@@ -124,6 +124,24 @@ def parsed(name: str, reply: Any) -> list[Any]:
     return [{**row.attrib, **{each.tag: each.text for each in row}} for row in root.iterfind("row")]
 
 
+def lines(path: str, store: str) -> dict[str, float]:
+    """Read what a command writes, line by line, and write the lines as they are."""
+    library: Any = importlib.import_module("influxdb_client")
+    options = library.WriteOptions(batch_size=5000, flush_interval=1000)
+    client = library.InfluxDBClient(store, token="t", org="o")
+    began, cpu = time.monotonic(), time.process_time()
+    argv = ["cat", path]
+    with (
+        subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as command,
+        client.write_api(options) as writer,
+    ):
+        assert command.stdout is not None
+        for line in command.stdout:
+            writer.write("b", record=line.rstrip("\n"))
+    client.close()
+    return {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+
+
 def csvfile(path: str, store: str) -> dict[str, float]:
     """Read a CSV with pandas, and write its frames, a point for each value."""
     library: Any = importlib.import_module("influxdb_client")
@@ -166,6 +184,8 @@ def main(name: str, *arguments: Any) -> None:
         found = write_api(arguments[0], int(arguments[1]), int(arguments[2]))
     elif name == "dcs":
         found = dcs(json.loads(arguments[0]), arguments[1])
+    elif name == "lines":
+        found = lines(*arguments)
     elif name == "csvfile":
         found = csvfile(*arguments)
     elif name == "document":

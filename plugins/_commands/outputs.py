@@ -8,8 +8,7 @@ from typing import Any, Final, Protocol
 
 from ingestd.plugins._documents import OPTIONS as OF_DOCUMENTS
 from ingestd.plugins._documents import Format, format_of
-from ingestd.plugins._linereadings import readings_of_line
-from ingestd.plugins._lines import parsed
+from ingestd.plugins._linereadings import LineReadings
 from ingestd.plugins._params import zone_of
 from ingestd.plugins._problems import Gathering
 from ingestd.plugins._readings import Reading, behind_each_other
@@ -80,29 +79,23 @@ class Documents:
         return Found(readings, missing.after("output"), settles=True)
 
 
-@dataclass(frozen=True, slots=True)
 class LineProtocol:
     """Finds them in line protocol, named by measurement and field.
 
-    Attributes:
+    Args:
         per_second: What one second is in the unit of its times.
     """
 
-    per_second: float
+    def __init__(self, per_second: float) -> None:
+        self._lines = LineReadings(per_second)
 
     async def read(self, data: bytes) -> Found:
         """Return the readings."""
         return Found(self.readings(data))
 
     def readings(self, data: bytes) -> list[Any]:
-        """Return the readings of whole lines; for a line that is none, what is wrong with it."""
-        found: list[Any] = []
-        for number, line in parsed(data.decode(errors="replace")):
-            if isinstance(line, str):
-                found.append((None, "", f"line {number}: {line}"))
-            else:
-                found += readings_of_line(line, per_second=self.per_second, now=None)
-        return found
+        """Return the readings of whole lines; for a line that is none, one that says why."""
+        return self._lines.readings(data.decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
