@@ -16,8 +16,9 @@ is called); ``csv``, ``charset``; ``member`` -- which files of a zip; ``sheet`` 
 Parameters, values: ``words``, ``nothing``, ``decimal``, ``units``.
 State: ``positions`` -- how far files that grow were read; ``read`` -- how files looked that were
 read, and hashes of their contents; ``earlier`` -- hashes of contents of files that have gone;
-``reading`` -- how far the file is read that was begun; ``refused`` -- files that are not what
-they should be, and why; ``shape`` -- by which params that was.
+``reading`` -- how far the file is read that was begun; ``looked`` -- how far one was looked
+through before that; ``refused`` -- files that are not what they should be, and why; ``shape`` --
+by which params that was.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -77,6 +78,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     read: bytes | None = None,
     earlier: bytes | None = None,
     reading: Sequence[Any] | None = None,
+    looked: Sequence[Any] | None = None,
     refused: Mapping[str, Any] | None = None,
     shape: str | None = None,
     start: datetime | None = None,

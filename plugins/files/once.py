@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from hashlib import sha256
 from typing import Any, Final
 
 from ingestd.plugins._documents import Columns
@@ -11,20 +10,20 @@ from ingestd.plugins._readings import Reading
 
 from .asking import answer, each_of
 from .batches import batches
+from .contents import Looked, digests
 from .enough import Enough
 from .gathered import MORE, Gathered, has_usable, why_unusable
-from .known import MOST, WIDTH, Known
+from .known import MOST, Known
 from .listing import Found, Listing, again
-from .opening import opened
 from .options import Setup
 from .positions import columns_of, told_columns
 from .scanning import listed
 from .work import Batch, Place
 
-CHUNK: Final = 1024 * 1024
 MOST_REFUSED: Final = 100
 LONGEST_REASON: Final = 200  # characters
 NOWHERE: Final = (0, 0)
+NOT_LOOKED: Final = Looked(b"")
 
 
 class Once:
@@ -46,7 +45,8 @@ class Once:
         self._gathered = Gathered()
         self._first: Reading | None = None  # of the file that is being read
         self._usable = False
-        self._enough, self._cut_short = Enough(ctx), False
+        self._looked = Looked.of(state["looked"])
+        self._enough, self._more = Enough(ctx), False
 
     async def results(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield what is new.
@@ -96,13 +96,15 @@ class Once:
         """Yield the results of a file; what is wrong with it is noted."""
         try:
             content = await self._content(file)
+            if not content:
+                return
             if self._known.has(content):
                 self._known.add(file.look, content)
                 return
             async with aclosing(self._readings(file, content)) as results:
                 async for result in results:
                     yield result
-            if not self._cut_short:
+            if not self._more:
                 await self._close(file, content)
         except FileNotFoundError:
             return
@@ -112,10 +114,18 @@ class Once:
             self._refuse(file, str(error))
 
     async def _content(self, file: Found) -> bytes:
+        """Return the hash of what is in a file; none if there is no time to look through it."""
         if self._begun[0] == file.look:
             return self._begun[1]
-        async with aclosing(each_of(file.path, lambda: digests(file))) as steps:
-            return [each async for each in steps][-1]
+        begin = looked = self._looked if self._looked.look == file.look else Looked(file.look)
+        self._looked = NOT_LOOKED
+        async with aclosing(each_of(file.path, lambda: digests(file, begin))) as steps:
+            async for looked in steps:
+                if looked.place > begin.place and not looked.content and self._enough:
+                    self._looked = looked
+                    self._cut_short(file)
+                    break
+        return looked.content
 
     async def _readings(self, file: Found, content: bytes) -> AsyncGenerator[dict[str, Any], None]:
         begun = self._begun if self._begun[1] == content else NOTHING_BEGUN
@@ -129,9 +139,13 @@ class Once:
                 if self._gathered.full:
                     yield self._result()
                 if self._enough:
-                    self._cut_short = True
-                    self._ctx.note(MORE.format(file.path))
+                    self._cut_short(file)
                     return
+
+    def _cut_short(self, file: Found) -> None:
+        """Note that there is more in a file, for which there is no time."""
+        self._more = True
+        self._ctx.note(MORE.format(file.path))
 
     def _take(self, file: Found, batch: Batch) -> None:
         readings = batch.readings
@@ -182,6 +196,7 @@ class Once:
         return {
             "readings": self._gathered.take(),
             "reading": begun,
+            "looked": self._looked.told,
             "refused": dict(self._refused),
             "shape": self._setup.mark,
             **self._known.news(),
@@ -203,17 +218,3 @@ def begun_of(reading: Any) -> Begun:
         return bytes.fromhex(look), bytes.fromhex(content), place, bool(usable), columns_of(more)
     except (TypeError, ValueError):
         return NOTHING_BEGUN
-
-
-def digests(file: Found) -> Iterator[bytes]:
-    """Yield the hash of what was read so far, the last one of all; may block.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    digest = sha256()
-    with opened(file.path) as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            yield b""
-    yield digest.digest()[:WIDTH]

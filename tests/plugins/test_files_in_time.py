@@ -1,5 +1,6 @@
 """Runs of ``files`` that have more to read than their time allows."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from ingestd.plugins import files
+from ingestd.plugins.files import contents
 from ingestd.testing import TestContext, context, results
 from tests.support.filesplugin import FilesRuns
 
@@ -99,3 +101,41 @@ async def runs_with_nothing_left(runs: FilesRuns) -> list[Any]:
     runs.ctx.time_left = lambda: next(lefts, 0.0)  # type: ignore[method-assign]
     runs.params["time_format"] = "unix"
     return await runs.values()
+
+
+async def test_looking_through_a_file_may_take_several_runs(
+    tmp_path: Path, ctx: TestContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is looked at twice; a copy is known by the same content, however it was found."""
+    monkeypatch.setattr(contents, "PIECE", 4096)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    runs = FilesRuns(folder, ctx, path=f"{folder}/*.csv", time_format="unix")
+    write(folder / "0.csv", 0)
+    size, places = (folder / "0.csv").stat().st_size, []
+    while not (found := await runs_with_nothing_left(runs)):
+        places.append(runs.state["looked"][1])
+    ctx.time_left = lambda: None  # type: ignore[method-assign]
+    found += await runs.values()
+    shutil.copy(folder / "0.csv", folder / "copy.csv")
+
+    assert places == list(range(4096, size, 4096))
+    assert found == list(range(MANY))
+    assert await runs.values() == []
+
+
+async def test_a_file_that_changes_while_it_is_looked_through_is_looked_at_anew(
+    tmp_path: Path, ctx: TestContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found of the old one says nothing of the new one."""
+    monkeypatch.setattr(contents, "PIECE", 4096)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    runs = FilesRuns(folder, ctx, path=f"{folder}/*.csv", time_format="unix")
+    write(folder / "0.csv", 0)
+    assert await runs_with_nothing_left(runs) == []
+    write(folder / "0.csv", 7 * MANY)
+    ctx.time_left = lambda: None  # type: ignore[method-assign]
+
+    assert await runs.values() == list(range(7 * MANY, 8 * MANY))
+    assert runs.state["looked"] is None
