@@ -113,8 +113,8 @@ class ValueReader:
 
     def _from_odd(self, text: str, bare: str) -> Any:
         """Return what a text means when only its letters are looked at, or why it means nothing."""
-        if (letters := text.partition("\0")[0].replace("\ufeff", "")) != text:
-            return self._from_text(letters)
+        if (bare_letters := letters(text)) != text:
+            return self._from_text(bare_letters)
         word = spaced(bare)
         if word in self.no_texts:
             return None
@@ -128,9 +128,23 @@ class ValueReader:
         for unit, factor in self.units.items():
             if text.endswith(unit):
                 return text.removesuffix(unit).rstrip(), factor
-            if text.startswith(unit, len(sign)):
-                return sign + text[len(sign) + len(unit) :].lstrip(), factor
+            rest = text[len(sign) + len(unit) :]
+            # F12 is the name of a fault, and no temperature.
+            if text.startswith(unit, len(sign)) and (not unit[-1].isalpha() or rest[:1].isspace()):
+                return sign + rest.lstrip(), factor
         return text, 1
+
+
+def letters(text: str) -> str:
+    """Return a text up to the NUL that ends it in C, without byte order marks.
+
+    One whose every other letter is NUL is UTF-16 that was read as if it were not.
+    """
+    if len(text) > 2:
+        for odd in (0, 1):
+            if not text[odd::2].strip("\0"):
+                return text[1 - odd :: 2]
+    return text.partition("\0")[0].replace("\ufeff", "")
 
 
 def spaced(text: str) -> str:

@@ -63,6 +63,10 @@ from ingestd.plugins._values import value_reader
         ({}, "21.5\0\0 19.0", 21.5),
         ({}, "\ufeff21.5", 21.5),
         ({}, "on\0", 1),
+        ({}, "2\x001\0.\x005\0", 21.5),
+        ({}, "\x002\x001\0.\x005", 21.5),
+        ({}, "5\0\0\0", 5.0),
+        ({}, "5\0\0", 5.0),
     ],
 )
 def test_value_is_a_number(options: dict[str, Any], written: Any, number: float) -> None:
@@ -99,6 +103,8 @@ def test_value_is_a_number(options: dict[str, Any], written: Any, number: float)
         ({"units": "°C"}, "21.5 °F"),
         ({"units": "°C"}, "°C"),
         ({"units": "€"}, "€"),
+        ({"units": "F"}, "F12"),
+        ({"units": "F"}, "-F12"),
         ({"units": "€"}, "€5€"),
         ({"decimal": "."}, "1,2,345"),
         ({"decimal": ","}, "12.34.567"),
