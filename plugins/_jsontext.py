@@ -66,15 +66,13 @@ def read_json(data: bytes | str) -> Any:
     except orjson.JSONDecodeError:
         pass
     text = (_decode(data) if isinstance(data, bytes) else data).strip(_NOTHING)
-    if _WORD.fullmatch(text) and not _VALUE.fullmatch(text):
-        raise ValueError(f"expected JSON, got {text!r:.80}")
     try:
         return _mended(text)
     except json.JSONDecodeError:
         before, nul, _ = text.partition("\0")
         if not nul:
             raise
-        return _mended(before)
+        return _mended(before.strip(_NOTHING))
 
 
 def _mended(text: str) -> Any:
@@ -83,6 +81,8 @@ def _mended(text: str) -> Any:
     Raises:
         ValueError: There is none.
     """
+    if _WORD.fullmatch(text.strip()) and not _VALUE.fullmatch(text):
+        raise ValueError(f"expected JSON, got {text!r:.80}")
     try:
         return json.loads(_TOKEN.sub(_quote, text), strict=False, parse_int=_whole)
     except RecursionError:

@@ -140,7 +140,21 @@ def test_byte_that_is_no_letter_costs_one_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"a": 1', "[1, 2", '{"a" 1}', "[1] [2]", "[" * 100_000, "<html>", "nan"]
+    "text",
+    [
+        "",
+        "{",
+        '{"a": 1',
+        "[1, 2",
+        '{"a" 1}',
+        "[1] [2]",
+        "[" * 100_000,
+        "<html>",
+        "nan",
+        "PK\3\4\0\0",
+        "\x1f\x8b\b\0\0",
+        "a\0{}",
+    ],
 )
 def test_what_is_no_document_is_refused(text: str) -> None:
     """Half a document may have lost more than its end shows."""
