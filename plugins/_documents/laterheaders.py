@@ -42,9 +42,12 @@ class LaterHeaders:
 
     def are_among(self, columns: Sequence[Sequence[str]]) -> bool:
         """Say whether a line of some columns is a header."""
+        first = columns[self._first]
+        if min(first) >= "0" and max(first) < ":":
+            return False  # all begin with digits, as nearly always
         return any(
             is_word(field) and self.is_one([column[at] for column in columns])
-            for at, field in enumerate(columns[self._first])
+            for at, field in enumerate(first)
         )
 
 
