@@ -270,3 +270,20 @@ async def test_there_is_no_such_run(it: RunningDaemon) -> None:
         assert (path, answer.status) == (path, 404)
     assert (await it.ask("DELETE", "/api/v1/runs/r-7")).status == 404
     assert (await it.ask("DELETE", "/api/v1/runs/7")).status == 404
+
+
+async def test_a_collector_may_run_only_when_asked(daemon_folder: DaemonFolder) -> None:
+    """It waits, which is no trouble, and what it gave once is not expected again."""
+    daemon_folder.plugin("fit", FIT.replace("def run", "async def run"))
+    async with daemon_folder.daemon("collectors: {fit: {plugin: fit, every: never}}\n") as it:
+        before = await it.get("collectors/fit")
+        status = await it.get("status")
+        done = await ended(it, await ask(it, {"collector": "fit", "commit": True}))
+        after = await it.get("collectors/fit")
+        record = await it.post("collectors/fit/run")
+
+    assert (before["schedule"], before["next_run"]) == ("only when asked", None)
+    assert (before["state"], before["why"]) == ("waiting", "")
+    assert (status["collectors"]["attention"], status["collectors"]["distant"]) == (0, [])
+    assert (done["status"], after["state"]) == ("SUCCESS", "fresh")
+    assert (record["outcome"], record["requested"]) == ("ok", None)

@@ -79,7 +79,8 @@ class FromFiles:
 
 def _first_due_in(config: CollectorConfig) -> float | None:
     schedule, now = schedule_of(config), time.time()
-    return schedule.next_after(now) - now if schedule else None
+    scheduled = schedule is not None and not config.on_request
+    return schedule.next_after(now) - now if schedule and scheduled else None
 
 
 def _two_ticks(config: CollectorConfig) -> float | None:

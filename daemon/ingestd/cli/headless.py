@@ -19,7 +19,7 @@ from ingestd.backfilling import DEFAULT_CHUNK, BackfillRecord
 from ingestd.cli.backend import BackfillRequest, Follow, Json, RunAsked
 from ingestd.cli.exitcodes import FAILURE, CommandError
 from ingestd.cli.statedir import refuse_foreign_root
-from ingestd.config import CollectorConfig, Config, StoreConfig
+from ingestd.config import NEVER, CollectorConfig, Config, StoreConfig
 from ingestd.records import RunRecord
 from ingestd.requesting import Target, as_json, digest_of, single
 from ingestd.systemd import Notifier
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CENTURY: Final = 36_525 * 86_400.0  # seconds
 TELL_PROGRESS: Final = 0.2  # seconds
 STOPPING: Final = "stops after the chunk under way; another Ctrl-C gives that up"
 PRINTED: Final = frozenset({"store unavailable", "backfill fails"})
@@ -40,7 +39,7 @@ def alone(collector: CollectorConfig) -> CollectorConfig:
     """Return a collector that runs only when it is asked to."""
     return dataclasses.replace(
         collector,
-        every=CENTURY,
+        every=NEVER,
         cron=None,
         offset=0.0,
         jitter=0.0,

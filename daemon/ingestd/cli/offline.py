@@ -422,7 +422,8 @@ class Offline:
         self, config: CollectorConfig, overview: Overview, newest: float | None
     ) -> Activity:
         """Return how a collector was, and when a daemon that serves no API will run it next."""
-        schedule = schedule_of(config) if self._holder and config.enabled else None
+        runs = self._holder is not None and config.enabled and not config.on_request
+        schedule = schedule_of(config) if runs else None
         return Activity(
             next_run=schedule.next_after(time.time()) if schedule else None,
             last_reading=newest,

@@ -126,7 +126,7 @@ class Vitals:
         return self._schedule.next_after(self._schedule.next_after(now)) - now
 
     def _first_due_in(self) -> float | None:
-        if self._schedule is None:
+        if self._schedule is None or self._config.on_request:
             return None
         now = self._clock.now()
         return self._schedule.next_after(now) - now

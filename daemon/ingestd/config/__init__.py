@@ -8,6 +8,7 @@ from ingestd.config.file import DROP_INS, in_order, load
 from ingestd.config.findings import Findings
 from ingestd.config.model import (
     DIRECT,
+    NEVER,
     BufferConfig,
     CatchUp,
     CollectorConfig,
@@ -28,6 +29,7 @@ from ingestd.plugins._units import duration, format_duration
 __all__ = [
     "DIRECT",
     "DROP_INS",
+    "NEVER",
     "BufferConfig",
     "Catalogue",
     "CatchUp",

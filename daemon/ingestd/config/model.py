@@ -207,13 +207,17 @@ class HttpConfig:
     proxy_password: str | None = dataclasses.field(default=None, repr=False)
 
 
+# What stands for ``every: never``: a century, in seconds, which all that counts ticks can do with.
+NEVER: Final = 36_525 * 86_400.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorConfig:
     """One collector under ``collectors:``; without ``every`` and ``cron`` it is a stream.
 
     Attributes:
         plugin: A name, or the absolute path of a file or package.
-        every: The time from one run to the next, or None.
+        every: The time from one run to the next, ``NEVER``, or None.
         cron: A cron expression, or None.
         timezone: Of the cron expression and of naive datetimes; the daemon's unless
             the collector has its own.
@@ -275,9 +279,16 @@ class CollectorConfig:
     @property
     def schedule_text(self) -> str:
         """The schedule as it is written: ``every 30s``, ``cron 0 3 * * *`` or ``stream``."""
+        if self.on_request:
+            return "only when asked"
         if self.every is not None:
             return f"every {format_duration(self.every)}"
         return f"cron {self.cron.text}" if self.cron is not None else "stream"
+
+    @property
+    def on_request(self) -> bool:
+        """Whether it runs only when it is asked to."""
+        return self.every == NEVER
 
     @property
     def revisits(self) -> Mapping[str, float | None]:

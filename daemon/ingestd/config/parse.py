@@ -15,6 +15,7 @@ from ingestd.config.cron import CronExpression
 from ingestd.config.findings import Findings
 from ingestd.config.model import (
     DIRECT,
+    NEVER,
     BatchConfig,
     BufferConfig,
     CatchUp,
@@ -262,7 +263,7 @@ def _collector(
     config = CollectorConfig(
         name=name,
         plugin=_plugin(section),
-        every=section.get("every", _WAIT, None),
+        every=section.get("every", _every, None),
         cron=section.get("cron", CronExpression.parse, None),
         timezone=section.get("timezone", time_zone, None) or daemon.timezone,
         offset=section.get("offset", duration, _COLLECTOR.offset),
@@ -306,6 +307,10 @@ def _collector(
         section.problem(f"means nothing without compat: {' or '.join(hosts)}", "settings")
     section.done()
     return config
+
+
+def _every(value: str) -> float:
+    return NEVER if value == "never" else _WAIT(value)
 
 
 def _targets(section: Section) -> dict[str, tuple[str, ...]]:

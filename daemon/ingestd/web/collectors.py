@@ -77,12 +77,13 @@ def _shape(daemon: Daemon, config: CollectorConfig, overview: Overview) -> dict[
 
 def _activity(daemon: Daemon, collector: Collector, overview: Overview) -> Activity:
     run, schedule = collector.running, collector.schedule
+    scheduled = not collector.config.on_request
     backoff = max(0.0, collector.not_before - daemon.clock.monotonic())
     after = daemon.clock.now() + backoff  # ticks while it backs off are no runs
     collector.note()
     newest_us = collector.newest_us
     return Activity(
-        next_run=schedule.next_after(after) if schedule else None,
+        next_run=schedule.next_after(after) if scheduled and schedule else None,
         since=run.started if run else None,
         readings=run.counts.readings if run else 0,
         failures=collector.failures,
