@@ -215,6 +215,8 @@ def checked(names: list[str], row: list[str]) -> dict[str, Any] | str:
     """Return the record of a row with empty fields, which are null, or what is wrong with it."""
     if any(text.strip() for text in row[len(names) :]):
         return f"{len(row)} fields for {len(names)} names: {row!r:.40}"
+    if len(row) < len(names) and "\n" in row[-1]:  # it has swallowed what follows
+        return f"a quote that nothing closes: {row[-1]!r:.40}"
     return {name: text or None for name, text in zip(names, row, strict=False)}
 
 

@@ -209,3 +209,11 @@ def test_a_header_and_names_for_its_columns_contradict_each_other(option: dict[s
     """One of them is meant."""
     with pytest.raises(ValueError, match=r"^csv\.header, csv\.below: expected no `fields` beside"):
         format_of("csv", csv=option, fields=["a", "b"], zone=None)
+
+
+def test_a_quote_that_nothing_closes_is_told() -> None:
+    """It swallows the lines below it, and a line with fewer fields would be a record."""
+    found = records('t;note;v\n1;"a\nb";2\n3;"c;4\n5;d;6\n')
+
+    assert found[0] == {"t": "1", "note": "a\nb", "v": "2"}
+    assert [str(each)[:26] for each in found[1:]] == ["a quote that nothing close"]
