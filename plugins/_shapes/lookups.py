@@ -10,7 +10,7 @@ from ingestd.plugins._fields import Path, compile_path
 from .records import EVERYTHING, WHOLE, Node, Records
 
 KEY: Final = "key"
-PLACE: Final = "place"
+PLACE: Final = "list_index"  # a name that hardly any source has for a field
 PARENT: Final = re.compile(r"((?:parent\.)+)(.+)", re.DOTALL)
 FIELD: Final = re.compile(r'[A-Za-z_]\w*|"(?P<quoted>[^"\\]+)"')
 
@@ -33,7 +33,7 @@ class Lookup:
 def lookup_of(expression: Any, records: Records, *, where: str) -> Lookup:
     """Read a path: JMESPath in a record, a key, or a path in what is around.
 
-    A field of the record itself goes before ``key``, ``place`` and ``parent``.
+    A field of the record itself goes before ``key``, ``list_index`` and ``parent``.
 
     Raises:
         ValueError: It is none.
@@ -93,7 +93,7 @@ def key_of(node: Node) -> Any:
 
 
 def place_of(node: Node) -> Any:
-    """Return the field ``place`` of a record, or else its place in its list, from 0."""
+    """Return the field ``list_index`` of a record, or else its place in its list, from 0."""
     if isinstance(node.value, dict) and PLACE in node.value:
         return node.value[PLACE]
     return node.place

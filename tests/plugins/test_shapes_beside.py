@@ -79,15 +79,15 @@ def test_fields_say_which_lists_are_columns() -> None:
 
 def test_the_place_in_a_list_names_a_series() -> None:
     """Counted from 0; a field of that name goes before it, and what is in no list has none."""
-    assert read({"v": [5, None, 7]}, records="v", series="probe_{place}", value="@") == [
+    assert read({"v": [5, None, 7]}, records="v", series="probe_{list_index}", value="@") == [
         (None, "probe_0", 5),
         (None, "probe_1", None),
         (None, "probe_2", 7),
     ]
-    assert read({"v": {"place": 9, "x": 5}}, records="v", series="s{place}", value="x") == [
-        (None, "s9", 5)
-    ]
-    assert read({"a": {"x": 5}}, records="*", series="s{place}", value="x") == [(None, "", 5)]
+    assert read(
+        {"v": {"list_index": 9, "x": 5}}, records="v", series="s{list_index}", value="x"
+    ) == [(None, "s9", 5)]
+    assert read({"a": {"x": 5}}, records="*", series="s{list_index}", value="x") == [(None, "", 5)]
 
 
 @pytest.mark.parametrize(

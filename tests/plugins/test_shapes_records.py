@@ -64,7 +64,7 @@ def test_the_last_name_of_a_path_is_a_key() -> None:
     """As a star is that stands there."""
     document = {"rooms": {"attic": [{"c": 1}, {"c": 2}]}}
 
-    found = read(document, records="rooms.attic", series="{key}{place}", value="c")
+    found = read(document, records="rooms.attic", series="{key}{list_index}", value="c")
 
     assert found == [(None, "attic0", 1), (None, "attic1", 2)]
 
