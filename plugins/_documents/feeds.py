@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from .csvtext import Csv, CsvRows
+from .csvoptions import Csv
+from .csvtext import CsvRows
 from .jsontext import json_in, ndjson_in
 from .listed import Headed
 from .texts import decoded_more, decoder_of

@@ -9,7 +9,8 @@ from typing import Any, Final
 from ingestd.plugins._problems import Gathering
 
 from . import entsoe, influx, jsonstat, senml
-from .csvtext import Csv, CsvRows, csv_of
+from .csvoptions import Csv, csv_of
+from .csvtext import CsvRows
 from .errors import DocumentError
 from .feeds import CsvFeed, Feed, JsonFeed, NdjsonFeed
 from .jsontext import is_ndjson, is_utf8, json_in, ndjson_in

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from . import influx
-from .csvtext import Columns, Csv, CsvRows
+from .csvoptions import Csv
+from .csvtext import Columns, CsvRows
 from .feeds import NdjsonFeed
 from .texts import encoding_of, no_text
 

@@ -9,8 +9,8 @@ from ingestd.plugins._fields import null_finder
 from ingestd.plugins._problems import Gathering
 from ingestd.plugins._times import Notation, notation
 from ingestd.plugins._values import OPTIONS as OF_VALUES
-from ingestd.plugins._values import DescribedValue, described_values
 
+from .described import DescribedValue, described_values
 from .layouts import RECORDS, Layout, layout_of
 from .lookups import Lookup, lookup_of
 from .numbers import quick

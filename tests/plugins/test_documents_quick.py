@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestd.plugins._documents import DocumentError
-from ingestd.plugins._documents.csvtext import CsvRows, csv_of
+from ingestd.plugins._documents.csvoptions import csv_of
+from ingestd.plugins._documents.csvtext import CsvRows
 from ingestd.plugins._documents.xmlfeed import XmlFeed
 from ingestd.plugins._documents.xmltext import XmlRecords
 
