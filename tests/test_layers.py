@@ -68,7 +68,9 @@ ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading"
 FACES: Final = {
     "testing": "calling contract context",
     "views": "calling config contract delivery health records",
-    "web": "app backfilling requesting collecting config context contract delivery health views",
+    "pages": "health",
+    "web": "app backfilling calling requesting collecting config context contract delivery health"
+    " pages views",
     "cli": "app hosts views web " + " ".join(MAY_IMPORT),
     "__main__": "cli",
 }
@@ -79,6 +81,7 @@ PURE: Final = frozenset(
         "config",
         "contract",
         "health",
+        "pages",
         "requesting.targets",
         "web.openapi",
         "backfilling.gaps",
@@ -174,7 +177,9 @@ def test_the_map_has_the_same_table() -> None:
         package: set(filter(None, row.split(", ")))
         for package, row in re.findall(r"^\| `(\w+)/` \| .* \| ?([\w, ]*) \|$", text, re.MULTILINE)
     }
-    rows = {name: set((MAY_IMPORT | FACES)[name].split()) for name in (*MAY_IMPORT, "views")}
+    rows = {
+        name: set((MAY_IMPORT | FACES)[name].split()) for name in (*MAY_IMPORT, "views", "pages")
+    }
 
     assert {name: row for name, row in told.items() if name in rows} == rows
 

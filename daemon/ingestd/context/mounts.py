@@ -18,7 +18,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 # What the daemon answers itself, now or in a later version.
-OURS: Final = frozenset({"api", "metrics", "livez", "readyz", "healthz", "openapi.json", "static"})
+OURS: Final = frozenset(
+    {"api", "metrics", "livez", "readyz", "healthz", "openapi.json", "static", "ui"}
+)
 
 
 class Mounts:

@@ -28,6 +28,11 @@ class CurrentPlugin:
         self._complained = ""
         self._one_at_a_time = asyncio.Lock()  # two that ask at once would both tell what is new
 
+    @property
+    def loaded(self) -> Plugin | None:
+        """The version that was loaded last, without a look at the file, or None."""
+        return self._plugin
+
     async def get(self) -> Plugin:
         """Return the plugin.
 

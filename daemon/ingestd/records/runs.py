@@ -168,6 +168,23 @@ def list_runs(
     return _found(rows)
 
 
+def recent_outcomes(
+    db: sqlite3.Connection, collectors: Iterable[str], *, most: int
+) -> dict[str, list[tuple[int, str]]]:
+    """Return the numbers and outcomes of the newest scheduled runs, newest first.
+
+    Args:
+        db: The state database.
+        collectors: Whose.
+        most: How many of each.
+    """
+    query = (
+        "SELECT id, outcome FROM runs WHERE collector = ? AND requested IS NULL"
+        " ORDER BY id DESC LIMIT ?"
+    )
+    return {name: db.execute(query, (name, most)).fetchall() for name in collectors}
+
+
 def find_run(db: sqlite3.Connection, run_id: int) -> Found:
     """Return the record of a run, or none if it is there no longer."""
     return _found(db.execute(f"{_SELECT} WHERE id = ?", (run_id,)))

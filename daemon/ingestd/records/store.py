@@ -31,6 +31,7 @@ from ingestd.records.runs import (
     list_runs,
     newest_run,
     prune_runs,
+    recent_outcomes,
     take_up_runs,
 )
 from ingestd.records.series import Named, Paces, SeriesNotes, load_paces
@@ -279,6 +280,25 @@ class StateStore:
         await self._set_aside(damaged)
         found = {record.id: record for record in written} | waiting
         return [found[number] for number in sorted(found, reverse=True)[:limit]]
+
+    async def recent(self, collectors: Sequence[str], *, most: int) -> dict[str, list[str]]:
+        """Return how the newest scheduled runs of some collectors ended, the newest last.
+
+        Args:
+            collectors: Whose.
+            most: How many of each.
+
+        Raises:
+            StateError: The database failed.
+        """
+        written = await self._database.read(
+            partial(recent_outcomes, collectors=collectors, most=most)
+        )
+        found = {name: dict(each) for name, each in written.items()}
+        for record in self._waiting.values():
+            if record.collector in found and record.requested is None:
+                found[record.collector][record.id] = record.outcome.value
+        return {name: [each[n] for n in sorted(each)[-most:]] for name, each in found.items()}
 
     async def run(self, run_id: int) -> RunRecord | None:
         """Return one run, or None if there is none of that number any more."""

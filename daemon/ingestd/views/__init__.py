@@ -7,6 +7,7 @@ from ingestd.views.collectors import (
     series_json,
 )
 from ingestd.views.memories import remembered_json, state_json
+from ingestd.views.options import options_json
 from ingestd.views.readings import known_json, latest_json, point_json
 from ingestd.views.secrets import without_secrets
 from ingestd.views.status import Process, status_json
@@ -29,6 +30,7 @@ __all__ = [
     "held_for_others",
     "known_json",
     "latest_json",
+    "options_json",
     "plugin_json",
     "point_json",
     "remembered_json",

@@ -30,17 +30,17 @@ class ChosenSeries(msgspec.Struct, forbid_unknown_fields=True):
 async def collectors(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List the configured collectors with their last runs."""
     daemon, overview = call.daemon, call.daemon.overview()
-    return [_shape(daemon, config, overview) for config in daemon.config.collectors.values()]
+    return [told(daemon, config, overview) for config in daemon.config.collectors.values()]
 
 
 async def collector(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Return one of the collectors."""
-    return _shape(call.daemon, _config(call), call.daemon.overview())
+    return told(call.daemon, configured(call), call.daemon.overview())
 
 
 async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Run a collector now, wait for the end, and return the record of the run."""
-    config, daemon = _config(call), call.daemon
+    config, daemon = configured(call), call.daemon
     if daemon.stopping.is_set():
         raise NotNow("the daemon is stopping")
     found = daemon.collectors.by_name.get(config.name)
@@ -51,28 +51,40 @@ async def run(call: Call[Nothing, Nothing]) -> dict[str, Any]:
 
 async def series(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List the series that a collector has given."""
-    return series_json(await call.daemon.states.series(_config(call).name))
+    return series_json(await call.daemon.states.series(configured(call).name))
 
 
 async def forget_series(call: Call[Nothing, ChosenSeries]) -> dict[str, Any]:
     """Forget a series that was taken away, so that it is late no more."""
     key = SeriesKey(call.body.series, tuple(sorted(call.body.tags.items())))
-    known = await call.daemon.collectors.forget_series(_config(call).name, key)
+    known = await call.daemon.collectors.forget_series(configured(call).name, key)
     return {"forgotten": known}
 
 
-def _config(call: Call[Nothing, Any]) -> CollectorConfig:
+def configured(call: Call[Any, Any]) -> CollectorConfig:
+    """Return the collector that a path names.
+
+    Raises:
+        Refusal: None of that name is configured.
+    """
     configured = call.daemon.config.collectors
     if call.path["name"] not in configured:
         raise Refusal(404, f"no collector {call.path['name']!r}")
     return configured[call.path["name"]]
 
 
-def _shape(daemon: Daemon, config: CollectorConfig, overview: Overview) -> dict[str, Any]:
+def told(daemon: Daemon, config: CollectorConfig, overview: Overview) -> dict[str, Any]:
+    """Return a collector as it is, in an overview of all."""
     found = daemon.collectors.by_name.get(config.name)
     if found is None:
         return collector_json(config, daemon.states.last_runs().get(config.name))
     return collector_json(config, found.last, _activity(daemon, found, overview))
+
+
+def state_of(overview: Overview, name: str) -> str:
+    """Return the state of a collector that is enabled; of one that has yet to start, too."""
+    health = overview.collectors.get(name)
+    return "waiting" if health is None else health.state.value
 
 
 def _activity(daemon: Daemon, collector: Collector, overview: Overview) -> Activity:

@@ -1,4 +1,4 @@
-"""Every path of the API, in one table."""
+"""Every path of the API, in one table; those of pages are in ``pages``."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from ingestd.web import (
     status,
     stores,
 )
-from ingestd.web.call import Call, Route, Text, get
+from ingestd.web.call import Call, Route, get
 
 
 async def _describe(_call: Call[object, object]) -> dict[str, Any]:
@@ -24,14 +24,7 @@ async def _describe(_call: Call[object, object]) -> dict[str, Any]:
     return openapi.document(ROUTES, version=ingestd.__version__)
 
 
-async def _greet(_call: Call[object, object]) -> Text:
-    """Say what this is, for people who open the address in a browser."""
-    paths = "/api/v1/status, /openapi.json, /metrics, /livez?verbose, /readyz?verbose"
-    return Text(f"This is ingestd. See {paths}\n")
-
-
 ROUTES: Final[tuple[Route, ...]] = (
-    get("/", _greet),
     get("/openapi.json", _describe),
     *health.ROUTES,
     *metrics.ROUTES,

@@ -16,6 +16,7 @@ from ingestd.context import Handler, is_ours
 from ingestd.errors import ConfigError, NotPossible
 from ingestd.redaction import Redactor
 from ingestd.views import without_secrets
+from ingestd.web import pages
 from ingestd.web.call import Call, JsonAnswer, Route, Text
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
@@ -62,7 +63,7 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
 def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application:
     """Return everything that is answered."""
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_protected(daemon, guard)])
-    for route in ROUTES:
+    for route in (*ROUTES, *pages.PAGES):
         handler = _handler(daemon, route, pool)
         if route.method == "GET":
             app.router.add_get(route.path, handler)  # answers HEAD, too
@@ -96,7 +97,7 @@ def _handler(daemon: Daemon, route: Route, pool: Executor) -> Handler:
 
 def _protected(daemon: Daemon, guard: Guard) -> Any:
     """Return the middleware that checks requests and tells what goes wrong."""
-    unguarded = frozenset(route.path for route in ROUTES if route.open)
+    unguarded = frozenset(route.path for route in (*ROUTES, *pages.PAGES) if route.open)
 
     @web.middleware
     async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -141,6 +142,10 @@ def _told(daemon: Daemon, request: web.Request, error: Exception) -> web.Respons
         daemon.log.error("a request met a bug", path=request.path, exc_info=error)
         refusal = Refusal(500, "a bug in the daemon; its log has the traceback")
     problems = error.problems if isinstance(error, ConfigError | NotPossible) else ()
+    if pages.is_page(request.path) and "text/html" in request.headers.get("Accept", ""):
+        body = pages.problem(daemon, as_json(refusal, problems))
+        headers = {**refusal.headers, "Content-Type": pages.HTML}
+        return web.Response(body=body, status=refusal.status, headers=headers)
     return web.Response(
         body=_rendered(as_json(refusal, problems), daemon.redactor),
         status=refusal.status,
