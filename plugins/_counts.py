@@ -93,6 +93,13 @@ class Count:
         passed = (moment.replace(tzinfo=None) if self.by_clock else moment) - self.begin
         return str(passed // timedelta(microseconds=1) * 1000 // self.unit)
 
+    def number(self, shown: datetime) -> float:
+        """Return how many units there were up to what a clock where it began shows."""
+        passed = shown - self.begin.replace(tzinfo=None)
+        if self.unit > SECOND:
+            return passed / timedelta(microseconds=self.unit // 1000)
+        return passed // timedelta(microseconds=1) * 1000 // self.unit
+
 
 def _number(value: Any) -> Decimal:
     """Return a number; in a text it may have a decimal comma.

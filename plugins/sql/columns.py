@@ -84,6 +84,10 @@ def column_of(example: Any, notation: Notation, where: str) -> Column:
         if notation.time_format in UNIX and isinstance(example, str):
             unit = UNIX[notation.time_format]
             return Column(lambda moment: str(unix(moment) * unit), UTC)
+    if notation.count is not None and not isinstance(example, str):
+        return Column(
+            notation.count.number, notation.count.begin.tzinfo or zone_for(notation, where)
+        )
     if notation.pattern is not None and notation.time_format != "dsmr":
         return patterned(example, notation, where)
     if isinstance(example, str) and notation.time_format in (None, "iso"):

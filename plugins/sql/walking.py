@@ -11,7 +11,7 @@ from typing import Any, Final
 from ingestd.plugins._places import UNTIL, Place
 from ingestd.plugins._readings import Reading
 from ingestd.plugins._shapes import Missing
-from ingestd.plugins._times import UNIX, Bounds, settle_readings
+from ingestd.plugins._times import Bounds, settle_readings
 
 from .columns import Column, column_of
 from .errors import SqlError
@@ -174,7 +174,7 @@ class Walk:
             text = known.until(end + DAY if coarse else end)
         else:
             text = known.since(self._begin or 0.0)
-        return int(text) if known.time_format in UNIX else text
+        return int(text) if known.is_number else text
 
     async def _columns(self, session: Session, select: Select) -> list[str]:
         """Return the columns that there are.

@@ -12,6 +12,7 @@ from ingestd.plugins.sql.columns import column_of, sorts
 from tests.support.sqlreading import NOON, T0, Runs, TableFile
 
 VIENNA: Final = "Europe/Vienna"  # two hours ahead of UTC on that day
+EXCEL: Final = datetime(1899, 12, 30)  # noqa: DTZ001 -- what a clock showed
 HOURS: Final = range(-30, 0)
 
 
@@ -38,6 +39,14 @@ NOTATIONS: Final[dict[str, tuple[Any, dict[str, str]]]] = {
     "minutes": (lambda h: written(h, "%Y-%m-%d %H:%M", VIENNA), {"timezone": VIENNA}),
     "slashes": (lambda h: written(h, "%Y/%m/%d %H:%M:%S", VIENNA), {"timezone": VIENNA}),
     "offset": (lambda h: written(h, "%Y-%m-%dT%H:%M:%S+02:00", VIENNA), {"timezone": VIENNA}),
+    "days": (
+        lambda h: (NOON.replace(tzinfo=None) - EXCEL + timedelta(hours=h + 2)) / timedelta(days=1),
+        {"time_format": "days since 1899-12-30", "timezone": VIENNA},
+    ),
+    "ticks": (
+        lambda h: int(T0 + 3600 * h + 62_135_596_800) * 10**7,
+        {"time_format": "ticks since 0001-01-01Z"},
+    ),
     "pattern": (
         lambda h: written(h, "%Y%m%d%H%M%S", VIENNA),
         {"time_format": "%Y%m%d%H%M%S", "timezone": VIENNA},
