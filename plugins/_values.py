@@ -12,7 +12,8 @@ The options, which mean the same wherever they can be written:
     A value, or a list of them, that says that there is none: a number, a text, true or false.
 ``decimal``
     ``","`` or ``"."``: what stands before the fraction in a text. If it is written, digits in
-    groups of three may be set apart by the other of the two, by spaces or by apostrophes.
+    groups of three may be set apart by the other of the two, by spaces or by apostrophes, and a
+    minus may stand behind.
 ``units``
     What may stand behind a number in a text, or before it: one or a list, or each with what to
     multiply by, such as ``{kW: 1000, W: 1}``.
@@ -101,7 +102,9 @@ class ValueReader:
     def _from_number(self, text: str, found: re.Match[str], factor: float) -> Any:
         """Return the number in a text, or what it stands for; itself if it has no digits."""
         digits = _APART.sub("", found["whole"]) + "." + (found["rest"] or "")
-        if digits.strip("+-\u2212") == ".":
+        if found["behind"]:
+            digits = f"-{digits}"
+        if digits.lstrip("+-\u2212") == "." or digits[1:2] in SIGNS:
             return text
         number = float(digits.replace("\u2212", "-") + (found["exponent"] or ""))
         if self._says_nothing(number):  # in the unit of the source
@@ -211,13 +214,10 @@ def _texts_of(nothing: Any) -> Iterable[str]:
 
 def _known(words: Mapping[str, float]) -> dict[tuple[bool, float], float]:
     """Return what is told like a word where it is a number or a truth; mostly there is nothing."""
-    found = {(False, float(word)): each for word, each in words.items() if _is_plain(word)}
+    numbers = {float(word): each for word, each in words.items() if is_float(word)}
+    found = {(False, number): each for number, each in numbers.items() if isfinite(number)}
     truths = {(True, 1): words["true"], (True, 0): words["false"]}
     return found | ({} if truths == {(True, 1): 1, (True, 0): 0} else truths)
-
-
-def _is_plain(word: str) -> bool:
-    return is_float(word) and isfinite(float(word))
 
 
 def _words(words: Any, where: str) -> dict[str, float]:
@@ -256,8 +256,10 @@ def _form(decimal: Any, where: str) -> re.Pattern[str]:
         # In India only the last group has three.
         whole += r"|\d{1,2}(?:,\d{2})+,\d{3}" if decimal == "." else ""
     mark = re.escape(decimal or ".")
+    behind = r"[-\u2212]?" if decimal else ""  # where accounts have it
     return re.compile(
-        rf"(?P<whole>[-+\u2212]?(?:{whole}))(?:{mark}(?P<rest>\d*))?(?P<exponent>[eE][-+]?\d+)?",
+        rf"(?P<whole>[-+\u2212]?(?:{whole}))(?:{mark}(?P<rest>\d*))?(?P<exponent>[eE][-+]?\d+)?"
+        rf"(?P<behind>{behind})",
         re.ASCII,
     )
 
