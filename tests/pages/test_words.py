@@ -53,7 +53,14 @@ def test_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("waiting", "since", "left"),
-    [(1000, 0.0, 100.0), (2000, 0.0, 0.0), (3000, 0.0, 0.0), (0, 0.0, None), (10, None, None)],
+    [
+        (1000, 0.0, 100.0),
+        (2000, 0.0, 0.0),
+        (3000, 0.0, 0.0),
+        (0, 0.0, None),
+        (10, None, None),
+        (10, 50.0, None),
+    ],
 )
 def test_for_how_long_a_spool_has_room(
     waiting: int, since: float | None, left: float | None

@@ -46,6 +46,7 @@ def status(text: str) -> dict[str, Any]:
     """Return how a daemon is."""
     return {
         "summary": text,
+        "headline": text,
         "started": 1.0,
         "pid": 7,
         "state_dir": text,

@@ -214,3 +214,17 @@ async def test_no_secret_is_on_a_page(daemon_folder: DaemonFolder) -> None:
 
     assert "params.url" in pages[2]
     assert [found for each in pages for found in re.findall(r"hush\d{4}", each)] == []
+
+
+async def test_names_with_numbers_are_in_the_order_of_the_numbers(
+    daemon_folder: DaemonFolder,
+) -> None:
+    """Those in the same state, however long their numbers are."""
+    daemon_folder.plugin("meter", METER)
+    names = ["m2", "m10", "m10-a", f"m{'9' * 40}", "n"]
+    meters = ", ".join(f"{each}: {{plugin: meter, every: 1h}}" for each in reversed(names))
+    async with daemon_folder.daemon(f"collectors: {{{meters}}}", headers=AS_BROWSERS) as it:
+        shown = await page(it, "/ui/collectors")
+
+    links = [each for each in shown.links if each.startswith("/ui/collectors/")]
+    assert [each.rpartition("/")[2] for each in links] == names

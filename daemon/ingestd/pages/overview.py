@@ -14,6 +14,7 @@ from ingestd.pages.parts import (
     bullets,
     exactly,
     facts,
+    lasting,
     moment,
     section,
     table,
@@ -24,6 +25,7 @@ from ingestd.pages.words import NOTHING, Viewing, counted, number, room_left, si
 
 Told = Mapping[str, Any]
 MOST_TROUBLE: Final = 20  # collectors; the others are on their own page
+MOST_WARNINGS: Final = 20  # ``ingestd check`` has all of them
 
 
 def page(told: Told, viewing: Viewing) -> Page:
@@ -43,7 +45,8 @@ def page(told: Told, viewing: Viewing) -> Page:
         section("Configuration", _config(status["config"], viewing)),
         section("Daemon", _daemon(status, viewing)),
     ]
-    return Page(status["summary"], content, here="/")
+    # Without the names, which are listed below it.
+    return Page(status["headline"] or status["summary"], content, here="/")
 
 
 def _attention(told: Told) -> h.Node:
@@ -89,7 +92,7 @@ def stores(told: Sequence[Told], viewing: Viewing) -> h.Node:
 
 def _store(told: Told, viewing: Viewing) -> Sequence[h.Node]:
     health = badge(told["health"]) if told["health"] else "not configured"
-    since = [" since ", moment(told["since"], viewing)] if told["since"] else None
+    since: h.Node = [" for ", lasting(told["since"], viewing)] if told["since"] else None
     error = h.div(class_="why")[told["error"]] if told["error"] else None
     return (
         told["name"],
@@ -140,7 +143,9 @@ def _config(told: Told, viewing: Viewing) -> h.Node:
             h.p["The configuration on disk was refused ", when, ":"],
             verbatim(told["last_reload"]),
         ]
-    warnings = [h.p["Warnings:"], bullets(told["warnings"])] if told["warnings"] else None
+    beyond = len(told["warnings"]) - MOST_WARNINGS
+    shown = [*told["warnings"][:MOST_WARNINGS], *([f"and {beyond:,} more"] if beyond > 0 else [])]
+    warnings = [h.p["Warnings:"], bullets(shown)] if shown else None
     known = {
         "file": h.code[told["path"]],
         "in use since": exactly(told["loaded_at"], viewing),

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import htpy as h
 
+from ingestd.health import span
 from ingestd.pages.words import NOTHING, Viewing, ago, for_machines, written
 
 COLLECTORS: Final = "/ui/collectors"
@@ -40,6 +41,12 @@ def moment(when: float | None, viewing: Viewing) -> h.Node:
         return NOTHING
     title = written(when, viewing.zone)
     return h.time(datetime=for_machines(when), title=title)[ago(when, viewing.now)]
+
+
+def lasting(since: float, viewing: Viewing) -> h.Renderable:
+    """Return for how long something has been so, since a time in Unix seconds."""
+    title = f"since {written(since, viewing.zone)}"
+    return h.time(datetime=for_machines(since), title=title)[span(max(0.0, viewing.now - since))]
 
 
 def exactly(when: float | None, viewing: Viewing) -> h.Node:

@@ -6,6 +6,7 @@ from typing import Final
 
 from ingestd.health import span
 
+FILLING: Final = 60.0  # seconds after which it shows how fast a spool fills
 NOTHING: Final = "\N{EN DASH}"
 
 
@@ -74,12 +75,14 @@ def counted(count: int, noun: str) -> str:
 def room_left(waiting: float, limit: float, *, since: float | None, now: float) -> float | None:
     """Return for how long a spool has room if it goes on to fill as it did, in seconds.
 
+    Nothing is said of one that is empty, or that has just begun to fill.
+
     Args:
         waiting: What it holds, in bytes.
         limit: The most that it may hold.
         since: When the oldest of that came, in seconds since the Unix epoch, or None.
         now: The current time, likewise.
     """
-    if since is None or waiting <= 0 or now <= since:
+    if since is None or waiting <= 0 or now - since < FILLING:
         return None
     return max(0.0, limit - waiting) * (now - since) / waiting

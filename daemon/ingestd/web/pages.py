@@ -4,6 +4,7 @@ What is shown is what the API tells, masked as there. ``ingestd.pages`` is impor
 page is drawn: it takes a megabyte that a daemon without visitors does not need.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC
 from functools import partial
@@ -27,6 +28,7 @@ HTML: Final = "text/html; charset=utf-8"
 ROWS: Final = 100  # on a page
 RECENT: Final = 14  # runs in a strip
 NEWEST: Final = 20  # runs on the page of a collector
+_DIGITS: Final = re.compile(r"([0-9]{1,18})")
 
 Shown = dict[str, Any]
 
@@ -68,7 +70,9 @@ async def overview(call: Call[Nothing, Nothing]) -> Shown:
         "problems": problems([], seen.stores, refused=seen.refused),
         "troubled": [
             {"name": each.name, "collector": each.name, "state": each.state.value, "why": each.why}
-            for each in sorted(troubled, key=lambda each: (by_trouble(each.state), each.name))
+            for each in sorted(
+                troubled, key=lambda each: (by_trouble(each.state), _in_order(each.name))
+            )
         ],
     }
 
@@ -88,7 +92,7 @@ async def all_collectors(call: Call[CollectorsPage, Nothing]) -> Shown:
         if part in name.lower() or part in each.plugin.lower()
         if query.state in ("", states[name])
     ]
-    names.sort(key=lambda name: (by_trouble(states[name]), name))
+    names.sort(key=lambda name: (by_trouble(states[name]), _in_order(name)))
     shown = names[(query.page - 1) * ROWS : query.page * ROWS]
     recent = await daemon.states.recent(shown, most=RECENT)
     rows = [
@@ -107,6 +111,12 @@ async def all_collectors(call: Call[CollectorsPage, Nothing]) -> Shown:
         "page": query.page,
         "pages": ceil(len(names) / ROWS),
     }
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ``meter-2`` before ``meter-10``."""
+    parts = _DIGITS.split(name)
+    return [(int(each or 0), "") if at % 2 else (0, each) for at, each in enumerate(parts)]
 
 
 async def one_collector(call: Call[Nothing, Nothing]) -> Shown:
