@@ -5,7 +5,7 @@ is looked at element by element only if that fails, because some element is spel
 in another way or lacks something.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ingestd.plugins._isocolumns import alike, unix_seconds
 from ingestd.plugins._isotimes import iso_time
+from ingestd.plugins._readings import Reading, Readings, behind_each_other
 
 from .options import GENERATED
 from .periods import Window
@@ -62,7 +63,7 @@ class Chunk:
         times: When the server had values, in Unix seconds, in the order in which they came.
     """
 
-    readings: list[tuple[Any, ...]]
+    readings: Sequence[Reading]
     times: Sequence[float]
 
     def inside(self, window: Window) -> "Chunk":
@@ -136,23 +137,23 @@ class Reader:
             kept = [at for at, bit in enumerate(bits) if not bit & self._skip]
             elements, times = [elements[at] for at in kept], [times[at] for at in kept]
             bits = [bits[at] for at in kept]
-        readings: list[tuple[Any, ...]] = []
+        parts: list[Sequence[Reading]] = []
         for column, key in zip(self._columns, keys[1 : count + 1], strict=True):
             values = [each[key] for each in elements]
-            readings += rows(times, column.series, values, column.tags)
+            parts.append(rows(times, column.series, values, column.tags))
             if self._status:
-                readings += rows(times, f"{column.series}_status", bits, column.tags)
-        return Chunk(readings, moving)
+                parts.append(rows(times, f"{column.series}_status", bits, column.tags))
+        return Chunk(behind_each_other(parts), moving)
 
 
 def rows(
     times: Sequence[Any], series: str, values: Sequence[Any], tags: Mapping[str, str]
-) -> Iterator[tuple[Any, ...]]:
+) -> Sequence[Reading]:
     """Return readings made of columns."""
-    names = repeat(series, len(times))
+    names = [series] * len(times)
     if tags:
-        return zip(times, names, values, repeat(tags, len(times)), strict=True)
-    return zip(times, names, values, strict=True)
+        return list(zip(times, names, values, repeat(tags, len(times)), strict=True))
+    return Readings(times, names, values)
 
 
 def seconds(time: Any) -> Any:

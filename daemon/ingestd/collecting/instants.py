@@ -191,7 +191,9 @@ def _each_turn_is_later(times_us: Sequence[int], turn: int) -> bool:
     begins, ends = times_us[turn::turn], times_us[turn - 1 :: turn]
     if not all(map(lt, ends, begins)):
         return False
-    return _each_turn_is_of_one_time(times_us, turn) or list(times_us) == sorted(times_us)
+    return (
+        turn == 1 or _each_turn_is_of_one_time(times_us, turn) or list(times_us) == sorted(times_us)
+    )
 
 
 def _each_turn_is_of_one_time(times_us: Sequence[int], turn: int) -> bool:
