@@ -120,7 +120,7 @@ HARMLESS_PARAMS: Final = """
     execd.time execd.time_format execd.time_plus execd.time_step execd.timezone execd.units
     execd.value execd.values execd.words
     files.after files.charset files.csv files.decimal files.earlier files.fields files.follow
-    files.format files.ignore files.layout files.max_bytes files.member files.move_to
+    files.format files.ignore files.layout files.looked files.max_bytes files.member files.move_to
     files.nothing files.path files.positions files.read files.reading files.records
     files.refused files.series files.settle files.shape files.sheet files.tags files.time
     files.time_format files.time_plus files.time_step files.timezone files.units files.value
