@@ -45,7 +45,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     stdin: Any = None,
     signal: str = "none",
     interval: str = "10s",
-    stop_within: str = "3s",
+    stop_within: str = "2s",
     max_line: int = 1024 * 1024,
     format: str = "influx",  # noqa: A002 -- the option's name
     records: str | Sequence[str] | None = None,

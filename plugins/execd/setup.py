@@ -32,7 +32,7 @@ SIGNALS: Final[Mapping[str, int]] = {
     "sigusr2": signal.SIGUSR2,
     "sighup": signal.SIGHUP,
 }
-LONGEST_STOP: Final = 5.0  # seconds; the daemon waits no longer for a run that is to end
+LONGEST_STOP: Final = 3.0  # seconds; the daemon waits five for a run that is to end
 
 
 @dataclass(frozen=True, slots=True)

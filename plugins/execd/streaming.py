@@ -14,7 +14,7 @@ from ingestd.plugins._commands import CommandError, RunMemory, told
 from .setup import NONE, SIGNALS, STDIN, Setup
 
 CHUNK: Final = 256 * 1024
-PATIENCE: Final = 2.0  # seconds between SIGTERM and SIGKILL
+PATIENCE: Final = 1.0  # seconds between SIGTERM and SIGKILL
 
 
 async def stream(setup: Setup, params: Any, ctx: Any) -> AsyncGenerator[dict[str, Any], None]:

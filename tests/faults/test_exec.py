@@ -13,6 +13,7 @@ from tests.support.daemonprocess import DaemonProcess, eventually
 
 pytestmark = pytest.mark.slow  # a daemon starts, and Python for each command
 
+READINGS: Final = 'ingestd_readings_total{collector="deaf"}'
 # A child that hears no signal, an orphan in a session of its own, and one without environment.
 FAMILY: Final = """
     trap '' TERM HUP INT
@@ -181,3 +182,14 @@ def test_a_command_that_should_go_on_is_started_again(
     assert [run["readings"] for run in runs] == [1] * len(runs)
     assert {run["output"] for run in runs} == {"it broke\n"}
     assert all("sh ended with status 3: it broke" in run["error"] for run in runs)
+
+
+def test_a_stop_waits_for_a_command_that_goes_on(daemon: DaemonProcess, script: Script) -> None:
+    """As long as it may take, and no longer: one that hears nothing has three seconds."""
+    command = script("trap '' TERM; while :; do echo 'a value=1'; sleep 0.05; done")
+    configure(daemon, {"deaf": {"plugin": "execd", "every": None, "params": {"command": command}}})
+    daemon.start()
+    eventually(lambda: daemon.metrics()[READINGS] > 0, what="a reading")
+
+    assert daemon.stop() == 0
+    assert not [line for line in daemon.lines if line["level"] == "error"]
