@@ -523,6 +523,22 @@ class Daemon:
         async with self._listing:  # one thread at most, since some take long to import
             return await self.blocking(self.loader.available)
 
+    async def findings(self) -> tuple[list[str], list[str]]:
+        """Return what is wrong and what is suspicious in the configuration on disk; use none of it.
+
+        Plugins that it names are loaded, as by ``ingestd check``.
+        """
+        async with self._listing:
+            try:
+                load = partial(configfile.load, hosts=HOSTS)
+                config = await self.blocking(load, self.config_path, self._environ)
+            except ConfigError as error:
+                refused = await self.blocking(with_plugins, error, self._loader_for)
+                return [str(each) for each in refused.problems], []
+            self.redactor.add(config.secrets)
+            found = await self.blocking(check_plugins, config, self._loader_for(config))
+            return [str(each) for each in found.wrong], found.warnings
+
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Call what blocks in a thread of ours; return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._helpers, function, *args)

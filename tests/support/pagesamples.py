@@ -38,6 +38,32 @@ def samples(text: str) -> Mapping[str, Mapping[str, Any]]:
         },
         "run": record(text),
         "requested": requested(text),
+        "stores": {
+            "stores": [store(text)],
+            "refused": [
+                {
+                    "store": text,
+                    "reason": text,
+                    "count": 3,
+                    "first": 1.0,
+                    "last": 2.0,
+                    "sample": text,
+                }
+            ],
+            "most": 1,
+        },
+        "config": {
+            "config": status(text)["config"],
+            "files": [text],
+            "findings": {"wrong": [text], "suspicious": [text]},
+        },
+        "plugins": {
+            "plugins": [
+                {"name": text, "path": text, "kind": text, "summary": text, "error": ""},
+                {"name": text, "path": text, "kind": None, "summary": text, "error": text},
+            ],
+            "used": {text: 2},
+        },
         "problem": {"title": text, "status": 404, "detail": text},
     }
 

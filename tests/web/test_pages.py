@@ -57,7 +57,7 @@ async def test_the_overview_says_first_what_is_wrong(it: RunningDaemon) -> None:
     shown = await page(it, "/")
 
     assert "1 of 2 collectors needs attention" in shown.text
-    assert shown.text.index("Needs attention") < shown.text.index("Stores")
+    assert shown.text.index("Needs attention") < shown.text.rindex("Stores")
     assert "OSError: <b>no</b> & ***" in shown.text
     assert ADDRESS in shown.links
     assert str(it.daemon.config_path) in shown.text

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from ingestd.clock import Clock
-from ingestd.disk import Database, is_text
+from ingestd.disk import Database, is_moment, is_text
 from ingestd.errors import UnsendablePayload
 from ingestd.sinks import Sink
 
@@ -135,6 +135,39 @@ def count(db: sqlite3.Connection, store: str) -> int:
     """Count the dead letters of a store."""
     row = db.execute("SELECT count(*) FROM dead_letters WHERE store = ?", (store,)).fetchone()
     return int(row[0])
+
+
+def by_reason(db: sqlite3.Connection, *, most: int) -> list[dict[str, Any]]:
+    """Return how many dead letters there are for each store and reason, with the first of them.
+
+    Args:
+        db: The state database.
+        most: How many groups at most; those with most letters come first.
+    """
+    rows = db.execute(
+        "SELECT store, substr(coalesce(CAST(reason AS TEXT), ''), 1, 500) AS why, count(*),"
+        " min(at), max(at), min(id) FROM dead_letters GROUP BY store, why"
+        " ORDER BY count(*) DESC LIMIT ?",
+        (most,),
+    ).fetchall()
+    groups = []
+    for store, reason, number, first, last, first_id in rows:
+        (payload,) = db.execute(
+            "SELECT coalesce(substr(CAST(payload AS BLOB), 1, 500), x'') FROM dead_letters"
+            " WHERE id = ?",
+            (first_id,),
+        ).fetchone()
+        groups.append(
+            {
+                "store": str(store),
+                "reason": reason,
+                "count": number,
+                "first": first if is_moment(first) else None,
+                "last": last if is_moment(last) else None,
+                "sample": payload.decode(errors="replace"),
+            }
+        )
+    return groups
 
 
 def listed(

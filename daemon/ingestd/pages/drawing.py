@@ -5,7 +5,18 @@ from typing import Any, Final
 
 import htpy as h
 
-from ingestd.pages import collector, collectors, overview, problem, requested, run, runs
+from ingestd.pages import (
+    collector,
+    collectors,
+    configuration,
+    overview,
+    plugins,
+    problem,
+    requested,
+    run,
+    runs,
+    stores,
+)
 from ingestd.pages.frame import Page, framed
 from ingestd.pages.words import Viewing
 
@@ -18,6 +29,9 @@ PAGES: Final[Mapping[str, Draw]] = {
     "runs": runs.page,
     "run": run.page,
     "requested": requested.page,
+    "stores": stores.page,
+    "config": configuration.page,
+    "plugins": plugins.page,
     "problem": problem.page,
 }
 

@@ -7,7 +7,14 @@ import htpy as h
 
 from ingestd.pages.words import Viewing, for_machines, written
 
-LINKS: Final = (("/", "Overview"), ("/ui/collectors", "Collectors"), ("/ui/runs", "Runs"))
+LINKS: Final = (
+    ("/", "Overview"),
+    ("/ui/collectors", "Collectors"),
+    ("/ui/runs", "Runs"),
+    ("/ui/stores", "Stores"),
+    ("/ui/config", "Configuration"),
+    ("/ui/plugins", "Plugins"),
+)
 
 
 FOR_PROGRAMS: Final = (

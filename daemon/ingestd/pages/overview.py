@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import htpy as h
 
-from ingestd.health import span
+from ingestd.pages.configuration import in_use
 from ingestd.pages.frame import Page
 from ingestd.pages.parts import (
     COLLECTORS,
@@ -14,18 +14,16 @@ from ingestd.pages.parts import (
     bullets,
     exactly,
     facts,
-    lasting,
-    moment,
     section,
     table,
     to_collector,
-    verbatim,
 )
-from ingestd.pages.words import NOTHING, Viewing, counted, number, room_left, size
+from ingestd.pages.stores import stores_table
+from ingestd.pages.words import Viewing, counted
 
 Told = Mapping[str, Any]
 MOST_TROUBLE: Final = 20  # collectors; the others are on their own page
-MOST_WARNINGS: Final = 20  # ``ingestd check`` has all of them
+MOST_WARNINGS: Final = 20  # likewise
 
 
 def page(told: Told, viewing: Viewing) -> Page:
@@ -40,9 +38,9 @@ def page(told: Told, viewing: Viewing) -> Page:
     content = [
         _attention(told),
         section("Collectors", _collectors(status["collectors"])),
-        section("Stores", stores(status["stores"], viewing)),
+        section("Stores", stores_table(status["stores"], viewing)),
         section("Backfills", _backfills(status["backfills"])) if status["backfills"] else None,
-        section("Configuration", _config(status["config"], viewing)),
+        section("Configuration", in_use(status["config"], viewing, most=MOST_WARNINGS)),
         section("Daemon", _daemon(status, viewing)),
     ]
     # Without the names, which are listed below it.
@@ -82,43 +80,6 @@ def _row(items: Sequence[h.Node]) -> h.Node:
     return h.ul(class_="row")[(h.li[each] for each in items)] if items else None
 
 
-def stores(told: Sequence[Told], viewing: Viewing) -> h.Node:
-    """Return a table of stores, with what waits for each."""
-    headers = ("store", "kind", "is", "waits on disk", "in memory", "stored", "dead letters")
-    return table(
-        "stores", headers, [_store(each, viewing) for each in told], empty="No store is configured."
-    )
-
-
-def _store(told: Told, viewing: Viewing) -> Sequence[h.Node]:
-    health = badge(told["health"]) if told["health"] else "not configured"
-    since: h.Node = [" for ", lasting(told["since"], viewing)] if told["since"] else None
-    error = h.div(class_="why")[told["error"]] if told["error"] else None
-    return (
-        told["name"],
-        [told["type"] or NOTHING, h.div(class_="why")[told["identity"]]],
-        [health, since, error],
-        _spool(told, viewing),
-        number(told["in_memory"]),
-        number(told["stored"]),
-        number(told["dead_letters"]),
-    )
-
-
-def _spool(told: Told, viewing: Viewing) -> h.Node:
-    spool = told["spool"]
-    if not spool["bodies"]:
-        return "nothing"
-    shown = f"{counted(spool['points'], 'point')}, {size(spool['bytes'])}"
-    left = room_left(
-        spool["bytes"], spool["limit_bytes"], since=spool["oldest_at"], now=viewing.now
-    )
-    limit = f"of {size(spool['limit_bytes'])}"
-    if told["health"] == "up" or left is None:
-        return [shown, f" {limit}"]
-    return [shown, f" {limit}", h.div(class_="why")[f"room for about {span(left)}"]]
-
-
 def _backfills(told: Sequence[Told]) -> h.Node:
     rows = [
         (
@@ -133,25 +94,6 @@ def _backfills(told: Sequence[Told]) -> h.Node:
     ]
     headers = ("collector", "is", "progress", "done", "has given", "why it waits")
     return table("backfills", headers, rows, empty="None.")
-
-
-def _config(told: Told, viewing: Viewing) -> h.Node:
-    refused: list[h.Node] = []
-    if not told["ok"]:
-        when = moment(told["refused_at"], viewing)
-        refused = [
-            h.p["The configuration on disk was refused ", when, ":"],
-            verbatim(told["last_reload"]),
-        ]
-    beyond = len(told["warnings"]) - MOST_WARNINGS
-    shown = [*told["warnings"][:MOST_WARNINGS], *([f"and {beyond:,} more"] if beyond > 0 else [])]
-    warnings = [h.p["Warnings:"], bullets(shown)] if shown else None
-    known = {
-        "file": h.code[told["path"]],
-        "in use since": exactly(told["loaded_at"], viewing),
-        "last reload": told["last_reload"] if told["ok"] else None,
-    }
-    return [refused, facts(known), warnings]
 
 
 def _daemon(told: Told, viewing: Viewing) -> h.Node:
