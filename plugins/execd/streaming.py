@@ -88,13 +88,12 @@ async def ask(program: Any, setup: Setup) -> None:
     asking = setup.asking
     if asking.way == NONE:
         return
-    if asking.way != STDIN:  # it may not be ready for a signal, which would end it
-        await asyncio.sleep(asking.interval)
     while True:
-        if asking.way != STDIN:
+        if asking.way == STDIN:
+            if not program.stdin.transport.get_write_buffer_size():  # or else it does not read
+                program.stdin.write(b"\n")
+        elif program.hears(SIGNALS[asking.way]):  # or else that would end it
             program.send_signal(SIGNALS[asking.way])
-        elif not program.stdin.transport.get_write_buffer_size():  # or else it does not read
-            program.stdin.write(b"\n")
         await asyncio.sleep(asking.interval)
 
 

@@ -126,14 +126,15 @@ async def test_a_shim_of_telegraf_runs_unchanged(script: Script, tmp_path: Path)
 
 
 async def test_a_signal_asks(script: Script) -> None:
-    """It comes to the command itself."""
+    """It comes to the command itself, and not before that hears it."""
     command = script("""
+        sleep 0.1
         trap 'echo "a value=1"' USR1
         echo "ready value=0"
         while :; do sleep 0.01; done
     """)
     async with context() as ctx:
-        found = lines(ctx, command, signal="sigusr1", interval="300ms")
+        found = lines(ctx, command, signal="sigusr1", interval="20ms")
         async with aclosing(found):
             series = [(await anext(found))[1] for _ in range(3)]
 

@@ -19,7 +19,7 @@ from typing import Final, Self, TypeVar, TypeVarTuple
 from ingestd.calling.access import EVERYTHING, Access, Protection, environment_for
 from ingestd.calling.output import KEPT_BYTES, OutputTail
 from ingestd.calling.rulesets import Rulesets
-from ingestd.processes import MARK, kill_descendants, mark_below, new_mark, supervised
+from ingestd.processes import MARK, hears, kill_descendants, mark_below, new_mark, supervised
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -139,6 +139,11 @@ class Program:
                     signal.pidfd_send_signal(handle, number)
             finally:
                 os.close(handle)
+
+    def hears(self, number: int) -> bool:
+        """Say whether it has a handler for a signal."""
+        pid = None if self._process.returncode is not None else supervised(self._process.pid)
+        return pid is not None and hears(pid, number)
 
     async def end(self, patience: float) -> None:
         """End it and all that it has started, if it has not ended by itself.

@@ -50,6 +50,9 @@ class RunningProgram(Protocol):
     async def wait(self) -> int:
         """Return how it ended: its status, or the number of a signal below 0."""
 
+    def hears(self, number: int) -> bool:
+        """Say whether it has a handler for a signal."""
+
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
 

@@ -3,6 +3,7 @@
 from ingestd.processes import landlock
 from ingestd.processes.descendants import (
     MARK,
+    hears,
     kill_descendants,
     kill_strays,
     mark_below,
@@ -14,6 +15,7 @@ from ingestd.processes.noting import kill_started, note_processes
 
 __all__ = [
     "MARK",
+    "hears",
     "kill_descendants",
     "kill_started",
     "kill_strays",

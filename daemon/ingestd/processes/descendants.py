@@ -78,6 +78,16 @@ def supervised(supervisor: int) -> int | None:
     return None
 
 
+def hears(pid: int, number: int) -> bool:
+    """Say whether a process has a handler for a signal."""
+    try:
+        lines = _read(f"/proc/{pid}/status").splitlines()
+    except OSError:
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")]
+    return any(mask >> (number - 1) & 1 for mask in masks)
+
+
 def kill_strays(supervisor: int) -> list[str]:
     """Kill strays until none is left; return their names. It blocks for some milliseconds."""
 
