@@ -38,6 +38,35 @@ def samples(text: str) -> Mapping[str, Mapping[str, Any]]:
         },
         "run": record(text),
         "requested": requested(text),
+        "series": {
+            "series": [
+                {
+                    "series": text,
+                    "tags": {text: text},
+                    "collector": text,
+                    "state": text,
+                    "newest": 1.0,
+                    "every": 5.0,
+                }
+            ],
+            "found": 250,
+            "never": [text],
+            "query": {"q": text, "collector": text, "late": True},
+            "page": 2,
+            "pages": 3,
+        },
+        "chart": {
+            "series": text,
+            "tags": {text: text},
+            "collector": text,
+            "store": text,
+            "start": 1.0,
+            "end": 11.0,
+            "since": 2.0,
+            "until": 11.0,
+            "span": text,
+            "columns": [{"at": 3.0, "low": 1.0, "high": 2.0, "mean": 1.5, "count": 2}],
+        },
         "stores": {
             "stores": [store(text)],
             "refused": [

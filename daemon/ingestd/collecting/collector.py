@@ -6,7 +6,7 @@ neighbours never notice.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from enum import Enum
 from typing import Final
@@ -153,9 +153,13 @@ class Collector:
         """Return how far all series have come, for the next collector of this name."""
         return self.setup.watch.left(now=self._clock.monotonic(), wall=self._clock.now())
 
-    def series(self) -> Iterator[KnownSeries]:
-        """Yield every series that the collector has given, with what is known of it."""
-        return self._vitals.series()
+    def series(self, only: Iterable[SeriesKey] | None = None) -> Iterator[KnownSeries]:
+        """Yield series that the collector has given with what is known of them: all, or some."""
+        return self._vitals.series(only)
+
+    def series_keys(self) -> Iterable[SeriesKey]:
+        """Return what the series that it has given are known by."""
+        return self.setup.watch.keys()
 
     def forget_series(self, key: SeriesKey) -> bool:
         """Forget a series that was taken away; return whether it was known."""

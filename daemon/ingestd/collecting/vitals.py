@@ -1,13 +1,13 @@
 """What shows how a collector is: the pulse of the run under way, and when runs went well."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ingestd.clock import Clock
 from ingestd.collecting.schedule import Schedule
 from ingestd.config import CollectorConfig
-from ingestd.health import CollectorFacts, KnownSeries, LateSeries, SeriesWatch
+from ingestd.health import CollectorFacts, KnownSeries, LateSeries, SeriesKey, SeriesWatch
 from ingestd.records import RunRecord
 
 WAITS_LONG: Final = 5.0  # seconds; a buffer that is full for a moment is no trouble
@@ -131,11 +131,11 @@ class Vitals:
         now = self._clock.now()
         return self._schedule.next_after(now) - now
 
-    def series(self) -> Iterator[KnownSeries]:
-        """Yield every series with what is known of it."""
+    def series(self, only: Iterable[SeriesKey] | None = None) -> Iterator[KnownSeries]:
+        """Yield series with what is known of them: all, or those among some that there are."""
         now, wall = self._clock.monotonic(), self._clock.now()
         self.watch.look(now=now, wall=wall)
-        return self.watch.listed(two_ticks=self._two_ticks or 0.0, now=now)
+        return self.watch.listed(two_ticks=self._two_ticks or 0.0, now=now, only=only)
 
     def late(self) -> Sequence[LateSeries]:
         """Return the series that have given nothing for too long."""

@@ -4,7 +4,7 @@ A result costs one entry of a dict for each of its series: what it gave is *note
 looked at a second later, or when the state of the collector is asked for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -177,9 +177,16 @@ class SeriesWatch:
                 newest = None if pace.newest_us is None else pace.newest_us / MICROSECONDS
                 yield LateSeries(key, silent, expected(pace, self.cadence), newest)
 
-    def listed(self, *, two_ticks: float, now: float) -> Iterator[KnownSeries]:
-        """Yield every series with what is known of it."""
-        for key, pace in self._paces.items():
+    def keys(self) -> Iterable[SeriesKey]:
+        """Return what its series are known by."""
+        return self._paces.keys()
+
+    def listed(
+        self, *, two_ticks: float, now: float, only: Iterable[SeriesKey] | None = None
+    ) -> Iterator[KnownSeries]:
+        """Yield series with what is known of them: all, or those among some that it has."""
+        for key in self._paces if only is None else filter(self._paces.__contains__, only):
+            pace = self._paces[key]
             silent = now - pace.moved
             most = allowance(pace, cadence=self.cadence, two_ticks=two_ticks)
             state = "late" if silent > most else "fresh"

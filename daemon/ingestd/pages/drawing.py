@@ -15,6 +15,7 @@ from ingestd.pages import (
     requested,
     run,
     runs,
+    series,
     stores,
 )
 from ingestd.pages.frame import Page, framed
@@ -29,6 +30,8 @@ PAGES: Final[Mapping[str, Draw]] = {
     "runs": runs.page,
     "run": run.page,
     "requested": requested.page,
+    "series": series.page,
+    "chart": series.chart_page,
     "stores": stores.page,
     "config": configuration.page,
     "plugins": plugins.page,

@@ -11,6 +11,7 @@ LINKS: Final = (
     ("/", "Overview"),
     ("/ui/collectors", "Collectors"),
     ("/ui/runs", "Runs"),
+    ("/ui/series", "Series"),
     ("/ui/stores", "Stores"),
     ("/ui/config", "Configuration"),
     ("/ui/plugins", "Plugins"),

@@ -1,5 +1,6 @@
 """What both faces tell, as JSON: the same answer from a running daemon and from its files."""
 
+from ingestd.views.bands import Bands
 from ingestd.views.collectors import (
     Activity,
     collector_json,
@@ -22,6 +23,7 @@ from ingestd.views.stores import (
 
 __all__ = [
     "Activity",
+    "Bands",
     "OnDisk",
     "Process",
     "Traffic",

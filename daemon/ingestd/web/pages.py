@@ -14,7 +14,7 @@ import ingestd
 from ingestd.app import Daemon
 from ingestd.requesting import number_of
 from ingestd.views import without_secrets
-from ingestd.web import shown, shownstores
+from ingestd.web import shown, shownseries, shownstores
 from ingestd.web.call import Call, Nothing, Route, Text, get
 from ingestd.web.shown import Shown
 
@@ -73,6 +73,8 @@ PAGES: Final[Sequence[Route]] = (
     _page("/ui/collectors/{name}", "collector", shown.one_collector),
     _page("/ui/runs", "runs", shown.all_runs, query=shown.RunsPage),
     _page("/ui/runs/{id}", "run", shown.one_run),
+    _page("/ui/series", "series", shownseries.series, query=shownseries.SeriesPage),
+    _page("/ui/chart", "chart", shownseries.chart, query=shownseries.ChartPage),
     _page("/ui/stores", "stores", shownstores.stores),
     _page("/ui/config", "config", shownstores.config, query=shownstores.ConfigPage),
     _page("/ui/plugins", "plugins", shownstores.plugins),

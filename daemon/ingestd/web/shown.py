@@ -54,7 +54,7 @@ async def overview(call: Call[Nothing, Nothing]) -> Shown:
     seen = call.daemon.overview()
     troubled = [each for each in seen.collectors.values() if each.state.is_trouble]
     return {
-        "status": await status.status(call),
+        "status": await status.told(call.daemon, seen),
         "problems": problems([], seen.stores, refused=seen.refused),
         "troubled": [
             {"name": each.name, "collector": each.name, "state": each.state.value, "why": each.why}

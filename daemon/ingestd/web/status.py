@@ -3,7 +3,9 @@
 import os
 from typing import Any, Final
 
+from ingestd.app import Daemon
 from ingestd.errors import NotNow
+from ingestd.health import Overview
 from ingestd.views import Process, plugin_json, status_json
 from ingestd.web.call import Call, Nothing, Route, get, post
 from ingestd.web.stores import all_stores
@@ -11,7 +13,11 @@ from ingestd.web.stores import all_stores
 
 async def status(call: Call[Nothing, Nothing]) -> dict[str, Any]:
     """Say how the daemon, its stores and its collectors are."""
-    daemon = call.daemon
+    return await told(call.daemon, call.daemon.overview())
+
+
+async def told(daemon: Daemon, overview: Overview) -> dict[str, Any]:
+    """Return how everything is, in an overview of all."""
     collectors = daemon.collectors.by_name.values()
     process = Process(
         pid=os.getpid(),
@@ -32,7 +38,7 @@ async def status(call: Call[Nothing, Nothing]) -> dict[str, Any]:
         daemon.config_path,
         process,
         stores=await all_stores(daemon),
-        overview=daemon.overview(),
+        overview=overview,
         backfills=[daemon.backfills.told(each) for each in daemon.backfills.unfinished],
     )
 
