@@ -233,7 +233,7 @@ def test_tags_of_reading_catalogue_and_collector_are_merged() -> None:
     )
 
     series, _, _ = named.point(
-        (1, "level", 1, {"floor": 3, "room": "a", "none": None, "empty": ""}), now=NOW
+        (1, "level", 1, {"none": None, "floor": 3, "empty": "", "room": "a"}), now=NOW
     )
     numbers, _, _ = named.point((1, "flow", 1, {"depth": 1.5, "open": True}), now=NOW)
 

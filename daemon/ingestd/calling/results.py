@@ -46,7 +46,7 @@ async def _next(run: CoroutineRun, own_time: OwnTime, limit: float | None) -> Pl
         PluginError: The run failed; RunTimeout if it took longer than was left.
     """
     try:
-        with own_time.passing():
+        with own_time:
             async with asyncio.timeout(own_time.left()):
                 return await run.next()
     except TimeoutError:

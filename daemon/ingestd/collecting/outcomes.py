@@ -11,7 +11,7 @@ from ingestd.records import Outcome, RunRecord
 from ingestd.tasks import is_being_cancelled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OutcomeInto:
     """A context for a run, which notes why it failed; only a cancellation gets out of it.
 

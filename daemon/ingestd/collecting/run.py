@@ -371,7 +371,8 @@ class Run:
     async def _buffered(self, points: Sequence[Point], priority: Priority) -> Receipt:
         """Put points into the buffer, waiting for room there and in the run's own part of it."""
         buffer = self.setup.services.buffer
-        await self.receipts.at_most(max(0, buffer.most_of_run - len(points)))
+        if self.receipts.points:  # most runs give all they have at once
+            await self.receipts.at_most(max(0, buffer.most_of_run - len(points)))
         return await buffer.put(points, priority=priority, stores=self.stores)
 
     def _sort(self, readings: Sequence[Any]) -> Conversion:
