@@ -10,7 +10,9 @@ import pytest
 from ingestd.collecting.points import SAMPLES
 from ingestd.collecting.run import SLICE, RunCounts
 from ingestd.config.catalogue import Catalogue, SeriesDescription
+from ingestd.contract import take_apart
 from ingestd.contract.memory import Memory
+from ingestd.delivery.lane import Lane
 from tests.support.collecting import site
 
 CHANGE = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()
@@ -182,6 +184,8 @@ async def test_run_whose_store_was_removed_keeps_its_position(tmp_path: Path) ->
     """Its readings are with no store, so they have to come again; what it hides is kept."""
     async with site(tmp_path) as here:
         (lane,) = here.buffer.lanes.values()
+        unused = Lane(points=100, size_bytes=10**6, linger=1.0, clock=here.clock)
+        here.buffer.lanes = {"main": lane, "old": unused}
         collector = await here.start(
             """
             async def run(*, ctx, n=0, **_):
@@ -195,7 +199,7 @@ async def test_run_whose_store_was_removed_keeps_its_position(tmp_path: Path) ->
         (record,) = await here.ran()
         assert record.outcome == "failed"
         assert record.error == (
-            "stores: main removed or renamed while this ran, so its position does not move "
+            "stores: main, old removed or renamed while this ran, so its position does not move "
             "and the next run reads the same again"
         )
         assert collector.committer.memory == Memory(hidden={"token": "t0"})
@@ -203,6 +207,17 @@ async def test_run_whose_store_was_removed_keeps_its_position(tmp_path: Path) ->
         _, following = await here.ran(2)
         assert following.outcome == "ok"
         assert collector.committer.memory == Memory(state={"n": 1}, hidden={"token": "t0"})
+
+
+def test_series_that_a_run_reports_add_up() -> None:
+    """Until a result does not say which are wrong: it may be any then."""
+    counts = RunCounts()
+    unread = []
+    for problem in ({"attic": "silent"}, {}, {"cellar": "silent"}, "all is wrong"):
+        counts.degrade(take_apart({"script_error": problem}))
+        unread.append(counts.unread)
+
+    assert unread == [{"attic"}, {"attic"}, {"attic", "cellar"}, None]
 
 
 def test_run_without_a_usable_reading_says_why() -> None:
