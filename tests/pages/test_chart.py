@@ -64,6 +64,7 @@ def test_nothing_is_said_to_be_nothing() -> None:
     assert "nothing in this span" in drawn().text
 
 
+@pytest.mark.slow  # draws a hundred charts
 @given(
     st.lists(
         st.tuples(st.floats(0, 10), st.floats(allow_nan=False, allow_infinity=False)),

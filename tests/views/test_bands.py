@@ -1,5 +1,6 @@
 """Many points as few columns: whatever was extreme stays so."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ def test_columns_without_points_are_left_out() -> None:
     assert [(each["at"], each["mean"]) for each in bands.as_json()] == [(5e-6, 1.0), (995e-6, 2.0)]
 
 
+@pytest.mark.slow  # a hundred lists of points are made
 @given(POINTS, st.integers(1, 50))
 def test_nothing_is_lost_or_made_up(points: list[tuple[int, float]], columns: int) -> None:
     """Lowest, highest and number are those of the points inside; a mean is between its ends."""

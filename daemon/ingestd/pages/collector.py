@@ -21,6 +21,7 @@ from ingestd.pages.parts import (
     verbatim,
 )
 from ingestd.pages.runs import runs_table
+from ingestd.pages.series import PATH as SERIES
 from ingestd.pages.words import NOTHING, Viewing, counted
 
 Told = Mapping[str, Any]
@@ -42,7 +43,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         section(
             "Last runs",
             runs_table(told["runs"], viewing, named=False),
-            h.p[h.a(href=f"{RUNS}?{_runs_of(collector['name'])}")["All runs on record"]],
+            h.p[h.a(href=f"{RUNS}?{_only(collector['name'])}")["All runs on record"]],
         ),
         section("Series", _series(collector, viewing)),
         section("Configuration", _options(collector, told["options"])),
@@ -52,7 +53,7 @@ def page(told: Told, viewing: Viewing) -> Page:
     return Page(collector["name"], content)
 
 
-def _runs_of(name: str) -> str:
+def _only(name: str) -> str:
     return urlencode({"collector": name}, errors="replace")
 
 
@@ -101,7 +102,8 @@ def _series(told: Told, viewing: Viewing) -> h.Node:
         )
         for each in late
     ]
-    said = f"{told['series']:,} known, {told['late']:,} late"
+    known = h.a(href=f"{SERIES}?{_only(told['name'])}")[f"{told['series']:,} known"]
+    said: h.Node = [known, f", {told['late']:,} late"]
     headers = ("late series", "silent for", "expected every", "newest reading")
     return [h.p[said], table("late series", headers, rows, empty="") if rows else None]
 
