@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingestd.plugins._awaited import Awaited, ends_of
+from ingestd.plugins._awaited import Awaited, ends_of, reached_by
 from ingestd.plugins._commands import command_of
+from ingestd.plugins._documents import FORMATS as OF_DOCUMENTS
 from ingestd.plugins._params import duration, time_zone, zone_of
 from ingestd.plugins._places import ENDS, SINCE, Place, places_in, texts_in
 from ingestd.plugins._problems import Gathering
@@ -76,7 +77,7 @@ class Asking:
             raise ValueError("timezone: expected, because {since} compares times without a zone")
         awaited = Awaited(hold=self.hold, now=now)
         awaited.gather(readings, read=newest)
-        latest = min(ends_of(times)[1], now)
+        latest = min(ends_of(reached_by(readings, now))[1], now)
         reached = latest if readings and latest > 0 else None
         return awaited.position(reached, start=newest), awaited.notes()
 
@@ -123,7 +124,7 @@ def asking_of(params: Any, around: str | None = None) -> Asking:
 
 
 # The formats whose times are found by an option.
-TIMED = frozenset({"auto", "json", "ndjson", "csv", "xml", "entsoe", "senml"})
+TIMED = frozenset(OF_DOCUMENTS) - {"influx", "text"}
 
 
 def window_places(params: Any) -> list[tuple[str, Place]]:

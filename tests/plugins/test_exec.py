@@ -152,6 +152,17 @@ async def test_window_stands_in_words_and_input(script: Script) -> None:
     assert list(echoed["readings"]) == [(None, "s", TEN - 3600)]
 
 
+async def test_times_to_come_without_a_value_do_not_move_the_position(script: Script) -> None:
+    """A table of a whole day says nothing of what lies between its last value and now."""
+    command = script("echo '2026-07-01T10:00:00Z;5'; echo '2026-07-01T13:00:00Z;'; : $*")
+    async with context(now=NOW) as ctx:
+        result = await one(
+            ctx, [*command, "{since}"], **RECORD, format="csv", fields=["t", "v"], lookback="1d"
+        )
+
+    assert result["newest"] == TEN
+
+
 async def test_backfill_asks_for_its_window(script: Script) -> None:
     """State is left alone."""
     command = ["sh", "-c", 'echo "{\\"v\\": $1, \\"t\\": $2}"', "-", "{since}", "{until}"]

@@ -68,6 +68,16 @@ def test_other_arguments_are_not(words: list[str]) -> None:
         ({"command": ["/etc"]}, "a folder"),
         ({"command": ["a", "{x}"]}, "command[1]: expected {since}, {until} or {last}, or {{x}} to"),
         ({"command": ["a", "{since}"]}, "lookback: expected"),
+        (
+            {
+                "command": ["a", "{since}"],
+                "format": "jsonstat",
+                "lookback": "1d",
+                "series": "s",
+                "value": "value",
+            },
+            "time: expected beside {since}",
+        ),
         ({"command": ["a"], "stdin": "{x}"}, "stdin: expected {since}"),
         ({"command": ["a"], "env": {"A=B": "x"}}, "env.A=B: expected a name and a text"),
         ({"command": ["a"], "env": {"A": [1]}}, "env.A: expected a name and a text"),
