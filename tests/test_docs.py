@@ -1,6 +1,7 @@
 """What README and docs/ point to is there."""
 
 import re
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK: Final = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
+EXTRAS: Final = re.compile(r"pip install '(?:ingestd|\.)\[([^]]+)\]'")
 NAMED: Final = re.compile(r"`([\w/]+\.py)`")
 
 
@@ -32,3 +34,19 @@ def test_the_map_shows_modules_that_exist() -> None:
 
     assert named
     assert missing == []
+
+
+def test_extras_that_pages_tell_to_install_are_there() -> None:
+    """By the name that a package is built with: older ones of pip find an extra by no other."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    told = {
+        extra
+        for page in PAGES
+        for extras in EXTRAS.findall(page.read_text())
+        for extra in extras.split(",")
+    }
+
+    assert told
+    assert told <= set(config["options.extras_require"])
+    assert [each for each in told if re.search(r"[^a-z0-9-]", each)] == []

@@ -67,14 +67,14 @@ def test_attributes_are_chosen(given: Any, chosen: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "module", "package"),
+    ("name", "module", "package", "extra"),
     [
-        ("otlp", "opentelemetry.proto.collector.metrics.v1", "opentelemetry-proto"),
-        ("remote_write", "cramjam", "cramjam"),
+        ("otlp", "opentelemetry.proto.collector.metrics.v1", "opentelemetry-proto", "otlp"),
+        ("remote_write", "cramjam", "cramjam", "remote-write"),
     ],
 )
 def test_a_missing_library_is_told_with_its_command(
-    monkeypatch: pytest.MonkeyPatch, name: str, module: str, package: str
+    monkeypatch: pytest.MonkeyPatch, name: str, module: str, package: str, extra: str
 ) -> None:
     """At `check`, if the format is named."""
     installed = check(**LISTEN, formats=[name])
@@ -82,7 +82,7 @@ def test_a_missing_library_is_told_with_its_command(
 
     assert (installed, check(**LISTEN)) == ([], [])
     (found,) = check(**LISTEN, formats=[name])
-    expected = f"{name}: expected {package} to be installed; pip install 'ingestd[{name}]'"
+    expected = f"{name}: expected {package} to be installed; pip install 'ingestd[{extra}]'"
     assert found == f"formats: {expected}"
 
 

@@ -14,7 +14,7 @@ class Extra:
     """What has to be installed for a format.
 
     Attributes:
-        name: The extra's, which is also the format's.
+        name: The format's; that of the extra has hyphens in it.
         modules: What is imported of it, and the package that has that.
     """
 
@@ -26,10 +26,8 @@ class Extra:
         missing = [package for module, package in self.modules.items() if not is_there(module)]
         if not missing:
             return ""
-        expected = " and ".join(missing)
-        return (
-            f"{self.name}: expected {expected} to be installed; pip install 'ingestd[{self.name}]'"
-        )
+        expected, extra = " and ".join(missing), self.name.replace("_", "-")
+        return f"{self.name}: expected {expected} to be installed; pip install 'ingestd[{extra}]'"
 
     def check(self) -> None:
         """Check that everything is there.
