@@ -9,8 +9,10 @@ was first; a change is told, and taken over only if the operator wants that.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ingestd.plugins._templates import Template
+
 from .sources import Source
-from .templates import LASTING, Template
+from .templates import LASTING
 
 
 class Names:

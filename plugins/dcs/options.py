@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,11 +12,11 @@ from yarl import URL
 from ingestd.plugins._answers import bare
 from ingestd.plugins._isotimes import iso_time
 from ingestd.plugins._params import duration, whole
-from ingestd.plugins._problems import Gathering
+from ingestd.plugins._templates import Template, tag_templates, template
 
 from .periods import PERIODS, Calendar, calendar
 from .sources import Selection, Source
-from .templates import Template, template
+from .templates import EXAMPLE, FIELDS
 
 INTERPOLATED: Final = 1
 RESET: Final = 2
@@ -185,19 +184,6 @@ def decimals(number: Any) -> int:
     return int(number)
 
 
-def tag_templates(tags: Mapping[str, str]) -> dict[str, Template]:
-    """Return what makes the value of each tag.
-
-    Raises:
-        ValueError: Some are no templates.
-    """
-    with Gathering() as wrong:
-        return {
-            name: wrong.read(partial(template, text, where=f"tags.{name}"))
-            for name, text in tags.items()
-        }
-
-
 def bits(names: Any) -> int:
     """Return the status bits of the readings to leave out.
 
@@ -288,8 +274,10 @@ READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     "interpolated": lambda given: truth(given, "interpolated"),
     "skip": lambda given: bits(given["skip"]),
     "status": lambda given: truth(given, "status"),
-    "series": lambda given: template(given["series"], where="series"),
-    "tags": lambda given: tag_templates(given["tags"] or {}),
+    "series": lambda given: template(
+        given["series"], where="series", known=FIELDS, example=EXAMPLE
+    ),
+    "tags": lambda given: tag_templates(given["tags"] or {}, known=FIELDS, example=EXAMPLE),
     "max_window": longest_window,
     "local_time": in_local_time,
     "decimal_places": lambda given: decimals(given["decimal_places"]),
