@@ -24,6 +24,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
     "okofen": {"url": "http://h:4321", "password": "p", "timezone": "Europe/Vienna"},
     "sql": {"file": "/trends.db", "table": "t", "time": "at", "series": "s", "value": "v"},
     "system": {},
+    "tom": {"url": "https://tom.example"},
 }
 BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("ambientweather", {"url": "api.example.net", "pause": "soon"}, ["url: ", "pause: "]),
@@ -68,6 +69,11 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("sql", {"file": None, "url": "oracle://h/d"}, ["url: "]),
     ("sql", {"query": "SELECT 1", "overlap": "1 h"}, ["table, query: ", "overlap: "]),
     ("system", {"parts": ["memmory"]}, ["parts: "]),
+    ("tom", {"url": "tom.example", "targets": "SN*"}, ["url: ", "targets: "]),
+    ("tom", {"auth": {"username": "a:b"}, "page": 0}, ["auth: ", "auth.username: ", "page: "]),
+    ("tom", {"auth": {"tokn": "x"}, "url": ["h"]}, ["url: ", "auth.tokn: ", "auth: expected "]),
+    ("tom", {"data_types": ["spectroscopy"], "since_days": "3d"}, ["since_days: ", "data_types: "]),
+    ("tom", {"series": "{band}", "tags": {"a": "{b}"}}, ["tags.a: ", "series: ", "series: "]),
 ]
 # Several mistakes in one option, each of which is told.
 NESTED: Final[list[tuple[str, dict[str, Any], list[str]]]] = [

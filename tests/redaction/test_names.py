@@ -95,7 +95,7 @@ SECRET_PARAMS: Final = """
     ecobee.refresh_token ecobee.tokens enphase.api_key enphase.client_secret enphase.code
     enphase.refresh_token enphase.tokens http_json.auth http_json.tokens http_push.store_keys
     mqtt.password
-    okofen.password sql.password
+    okofen.password sql.password tom.auth
 """
 HARMLESS_PARAMS: Final = """
     ambientweather.stations ambientweather.fields ambientweather.lookback ambientweather.pause
@@ -159,6 +159,8 @@ HARMLESS_PARAMS: Final = """
     sql.since_format sql.table sql.tags sql.time sql.time_format sql.timezone sql.units sql.url
     sql.user sql.value sql.values sql.words
     system.parts system.mounts system.interfaces system.boot system.uptime system.counters
+    tom.data_types tom.page tom.revisit_full
+    tom.seen tom.series tom.since_days tom.tags tom.targets tom.url
 """
 
 
