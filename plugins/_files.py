@@ -9,6 +9,8 @@ Imported by its full name, so that a copy of a plugin works in any folder. The d
 its own files with it, too.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import stat

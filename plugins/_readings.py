@@ -6,6 +6,8 @@ daemon takes their columns as they are.
 Imported by its full name, so that a copy of a plugin works in any folder.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
@@ -48,8 +50,8 @@ class Readings(Sequence[Reading]):
     @overload
     def __getitem__(self, at: int) -> Reading: ...
     @overload
-    def __getitem__(self, at: slice) -> "Readings": ...
-    def __getitem__(self, at: int | slice) -> "Reading | Readings":
+    def __getitem__(self, at: slice) -> Readings: ...
+    def __getitem__(self, at: int | slice) -> Reading | Readings:
         if isinstance(at, slice):
             return Readings(*(column[at] for column in self.columns))
         return tuple(column[at] for column in self.columns)

@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.support.idletime",
     "tests.support.influx2",
     "tests.support.plugins",
+    "tests.support.pythons",
     "tests.support.servers",
     "tests.support.databases",  # behind what it imports
     "tests.support.source",

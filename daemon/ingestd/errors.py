@@ -9,6 +9,7 @@
     . DatabaseDamaged     SQLite cannot read the file        -> set aside, and begin an empty one
   - PluginError           one run of one collector failed    -> back off; the others carry on
     . PluginLoadError     the file does not import           -> keep the last good version
+    . InterpreterUnfit    another Python cannot run it     -> the same
     . ResultError         run gave what cannot be kept       -> keep the previous state
     . ResultTooLarge      run gave more than we can take     -> the same; ask for less of the past
     . StoresChanged       a store it began with is gone      -> its position stays; next tick
@@ -33,6 +34,8 @@ Anything outside this tree is a bug: it is logged with its traceback, and the
 daemon keeps running.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +44,7 @@ class IngestError(Exception):
     """The root of the tree."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """One thing an operator should mend in a configuration file.
 
@@ -111,6 +114,10 @@ class PluginError(IngestError):
 
 class PluginLoadError(PluginError):
     """A plugin cannot be found or does not import."""
+
+
+class InterpreterUnfit(PluginLoadError):
+    """The interpreter that a collector names is not there, or cannot run its plugin."""
 
 
 class ResultError(PluginError):

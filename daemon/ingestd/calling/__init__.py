@@ -2,6 +2,7 @@
 
 from ingestd.calling.access import Access, Protection
 from ingestd.calling.coroutines import PluginResult
+from ingestd.calling.interpreter import environment_fingerprint, folders_of
 from ingestd.calling.options import CallOptions, Isolation
 from ingestd.calling.owntime import OwnTime
 from ingestd.calling.plugin import Plugin, PluginInfo, check_params
@@ -12,6 +13,7 @@ from ingestd.calling.rulesets import Rulesets, confinement
 from ingestd.calling.starting import (
     check_request,
     describe_request,
+    interpreter_command,
     worker_command,
     worker_environment,
 )
@@ -36,6 +38,9 @@ __all__ = [
     "check_request",
     "confinement",
     "describe_request",
+    "environment_fingerprint",
+    "folders_of",
+    "interpreter_command",
     "results",
     "worker_command",
     "worker_environment",

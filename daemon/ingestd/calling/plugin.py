@@ -29,6 +29,7 @@ class Plugin:
         may_check: Whether a worker that imports it may find such a function.
         polls: Whether it comes to an end, and is to be called again and again.
         programs: Whether what it does is done by programs that it starts with ``ctx.program``.
+        python: The interpreter that it runs in and was described by, or None for ours.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Plugin:
     may_check: bool = False
     polls: bool = True
     programs: bool = False
+    python: Path | None = None
 
     @property
     def path(self) -> Path:

@@ -42,7 +42,6 @@ from ingestd.calling.slots import Slots
 from ingestd.calling.starting import run_request
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
 from ingestd.processes import new_mark
-from ingestd.worker import Source
 
 IDLE_TIMEOUT: Final = 300.0  # seconds; a plugin that runs more often keeps its worker
 MOST_CALLS: Final = 500  # then a worker is replaced, for plugins that leak
@@ -119,7 +118,7 @@ class Workers:
             memory_limit=options.memory_limit,
             timezone=options.timezone,
         )
-        key = self._key(plugin.source, options)
+        key = self._key(plugin, options)
         async with self._slot(options.name, key), self._worker(key) as worker:
             try:
                 result = await self._exchange(worker, message, options)
@@ -162,9 +161,11 @@ class Workers:
         """Return the keys of the calls for which an idle worker is ready."""
         return {worker.key for worker in self._idle if worker.fit and worker.up_to_date}
 
-    def _key(self, source: Source, options: CallOptions) -> Key:
-        mark = "" if options.host is None else options.host.mark
-        return Key(source.root, source.fingerprint, mark, options.access, self.protection)
+    def _key(self, plugin: Plugin, options: CallOptions) -> Key:
+        mark, source = "" if options.host is None else options.host.mark, plugin.source
+        return Key(
+            source.root, source.fingerprint, mark, options.access, self.protection, plugin.python
+        )
 
     @contextlib.asynccontextmanager
     async def _worker(self, key: Key) -> AsyncIterator[WorkerProcess]:

@@ -53,6 +53,7 @@ class Key:
         host: The mark of its host, or an empty string.
         access: What the collector may see.
         protection: What the daemon keeps from all.
+        python: The interpreter that it runs in, or None for ours.
     """
 
     root: Path
@@ -60,6 +61,7 @@ class Key:
     host: str
     access: Access
     protection: Protection
+    python: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class WorkerProcess:
             streams = await asyncio.open_connection(sock=ours, limit=1 << 20)
             kept.callback(streams[1].close)
             process = await asyncio.create_subprocess_exec(
-                *worker_command(theirs.fileno(), ruleset),
+                *worker_command(theirs.fileno(), ruleset, key.python),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
@@ -237,7 +239,7 @@ class WorkerProcess:
         # Without this, a row of buffered messages would not let other tasks run.
         await asyncio.sleep(0)
         try:
-            length = int.from_bytes(await self._reader.readexactly(wire.LENGTH_BYTES))
+            length = int.from_bytes(await self._reader.readexactly(wire.LENGTH_BYTES), "big")
             if length > wire.LARGEST:
                 raise WorkerDied("the plugin wrote to its worker's private channel")
             body = await self._reader.readexactly(length)

@@ -3,16 +3,19 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from ingestd.calling.access import Access, Protection, environment_for
 from ingestd.calling.plugin import Plugin
 from ingestd.contract import Host, unavailable_modules
 from ingestd.processes import MARK
-from ingestd.worker import Source
+from ingestd.worker import ELSEWHERE, Source
+
+SUPERVISOR: Final = "ingestd.processes"
 
 
-def worker_command(channel: int, ruleset: int | None) -> list[str]:
+def worker_command(channel: int, ruleset: int | None, python: Path | None = None) -> list[str]:
     """Return the command line that starts a worker below a supervisor.
 
     Without ``-B`` it would write bytecode next to the plugins, and without
@@ -21,18 +24,33 @@ def worker_command(channel: int, ruleset: int | None) -> list[str]:
     Args:
         channel: The file descriptor of the worker's end of the channel.
         ruleset: That of the Landlock ruleset that it restricts itself with, or None.
+        python: The interpreter that it runs in, or None for ours.
     """
-    return [
-        sys.executable,
-        "-P",
-        "-B",
-        "-m",
-        "ingestd.processes",
-        str(os.getpid()),
-        "ingestd.worker",
-        str(channel),
-        "-" if ruleset is None else str(ruleset),
-    ]
+    if python is not None:
+        return interpreter_command(python, ruleset, str(channel))
+    restriction = "-" if ruleset is None else str(ruleset)
+    return _supervised("ingestd.worker", str(channel), restriction)
+
+
+def interpreter_command(python: Path, ruleset: int | None, *arguments: str) -> list[str]:
+    """Return the command line that starts a worker in another interpreter, below a supervisor.
+
+    It is confined before it starts, because its packages run code when it does. ``-E`` keeps from
+    it what the environment says to our own.
+
+    Args:
+        python: The interpreter.
+        ruleset: See above.
+        arguments: Those of ``worker.elsewhere``.
+    """
+    restriction = "-" if ruleset is None else str(ruleset)
+    command = (str(python), "-E", "-B", str(ELSEWHERE), *arguments)
+    return _supervised("ingestd.processes.program", "-", "-", restriction, *command)
+
+
+def _supervised(module: str, *arguments: str) -> list[str]:
+    ours = (sys.executable, "-P", "-B", "-m", SUPERVISOR, str(os.getpid()))
+    return [*ours, module, *arguments]
 
 
 def worker_environment(access: Access, protection: Protection, mark: str) -> dict[str, str]:

@@ -92,11 +92,11 @@ def _unimportable(config: Config) -> list[Problem]:
     problems, told = [], dict[str, str]()
     for each in config.collectors.values():
         try:
-            plugin = loader.load(each.plugin or "?")
+            plugin = loader.load(each.plugin or "?", python=each.python)
         except PluginLoadError:
             continue  # told already
-        if not each.enabled or plugin.kind is not Kind.FUNCTION:
-            continue
+        if not each.enabled or plugin.kind is not Kind.FUNCTION or plugin.python is not None:
+            continue  # another interpreter has imported it in order to describe it
         if each.plugin not in told:
             try:
                 loader.verify(plugin)

@@ -66,6 +66,7 @@ class RunSetup:
             naming=naming,
             current=CurrentPlugin(
                 config.plugin,
+                python=config.python,
                 loader=services.loader,
                 blocking=services.blocking,
                 clock=services.clock,

@@ -227,6 +227,7 @@ class CollectorConfig:
         timeout: The longest time for one run, or None for the default.
         memory_limit: The most memory of a worker process that runs it, or None.
         isolation: Where an ordinary function runs, or None for the default.
+        python: The interpreter whose worker processes run it, or None for the daemon's own.
         environment: The variables that its worker process gets beside those that all get.
         reads: The files and folders that it may read, or None for all but the daemon's.
         writes: Those that it may write to, likewise.
@@ -255,6 +256,7 @@ class CollectorConfig:
     timeout: float | None = None
     memory_limit: int | None = None
     isolation: IsolationKind | None = None
+    python: Path | None = None
     environment: frozenset[str] = frozenset()
     reads: tuple[Path, ...] | None = None
     writes: tuple[Path, ...] | None = None

@@ -272,6 +272,7 @@ def _collector(
         timeout=section.get("timeout", _WAIT, None),
         memory_limit=section.get("memory_limit", bounded(size, "64MiB"), None),
         isolation=section.get("isolation", one_of(_ISOLATION), None),
+        python=section.path("python", None),
         environment=frozenset(section.list_of("environment", options.variable)),
         reads=_places(section, "reads"),
         writes=_places(section, "writes"),
@@ -300,6 +301,7 @@ def _collector(
         for each in filter(section.has, ("environment", "reads", "writes", "confined")):
             text = "a thread sees all that the daemon sees; expected isolation: process"
             section.problem(text, each)
+    _check_python(config, section)
     if not config.confined:
         for each in filter(section.has, ("reads", "writes")):
             section.problem("means nothing with confined: false", each)
@@ -307,6 +309,15 @@ def _collector(
         section.problem(f"means nothing without compat: {' or '.join(hosts)}", "settings")
     section.done()
     return config
+
+
+def _check_python(config: CollectorConfig, section: Section) -> None:
+    if config.isolation == "thread" and section.has("python"):
+        text = "a thread runs in the daemon's own interpreter; expected isolation: process"
+        section.problem(text, "python")
+    if config.compat is not None and section.has("python"):
+        text = f"expected none: what compat: {config.compat} gives is in the daemon's interpreter"
+        section.problem(text, "python")
 
 
 def _every(value: str) -> float:

@@ -6,6 +6,8 @@ where to go and what to do there; waits until that is done; and returns what is 
 then on, which its runs get.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final

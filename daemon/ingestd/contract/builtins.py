@@ -7,7 +7,7 @@ processes, kept as YAML and shown in an error without calling foreign code.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -70,7 +70,7 @@ def as_builtins(value: Any, *, where: str, outer: tuple[int, ...] = ()) -> Any:
             )
             for key, each in value.items()
         }
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         items = [as_builtins(v, where=f"{where}[{i}]", outer=outer) for i, v in enumerate(value)]
         return tuple(items) if isinstance(value, tuple) else items
     raise ResultError(
@@ -90,7 +90,7 @@ def _simple(value: Any) -> Any:
         return value.item()
     if isinstance(value, datetime):
         return _plain_time(value)
-    if isinstance(value, bytes | bytearray):
+    if isinstance(value, (bytes, bytearray)):
         return bytes(memoryview(value))
     for kind, convert in _CONVERT:
         if isinstance(value, kind):
@@ -105,7 +105,7 @@ def _plain_time(time: datetime) -> datetime:
     if offset is None:
         return time.replace(tzinfo=None)
     if offset % timedelta(minutes=1):  # as zones had before 1900; YAML knows none with seconds
-        return time.astimezone(UTC)
+        return time.astimezone(timezone.utc)
     if type(time.tzinfo) in {timezone, ZoneInfo}:
         return time
     return time.replace(tzinfo=timezone(offset))
@@ -128,7 +128,7 @@ def reading_as_builtins(value: Any) -> Any:
 
 
 def _parts_of(reading: Any) -> Any:
-    if isinstance(reading, str | bytes | Mapping | set | frozenset) or not isinstance(
+    if isinstance(reading, (str, bytes, Mapping, set, frozenset)) or not isinstance(
         reading, Iterable
     ):
         return _odd(reading)
@@ -187,7 +187,7 @@ def check_spelling(parts: Mapping[str, Any]) -> None:
     if "readings" in parts:
         return
     for name, value in parts.items():
-        if name.strip().lower() in _MISSPELT and isinstance(value, list | tuple):
+        if name.strip().lower() in _MISSPELT and isinstance(value, (list, tuple)):
             raise ResultError(f"expected 'readings' as the name of its readings, got {name!r}")
 
 
@@ -202,7 +202,7 @@ def listed(readings: object) -> Sequence[Any]:
     # An empty dict has nothing to store, as an empty list has; scripts of hosts begin with one.
     if readings is None or (isinstance(readings, Mapping) and not readings):
         return []
-    if isinstance(readings, str | bytes | Mapping) or not isinstance(readings, Iterable):
+    if isinstance(readings, (str, bytes, Mapping)) or not isinstance(readings, Iterable):
         raise ResultError(f"readings: expected a list, got {type(readings).__name__}")
     try:
         return list(readings)

@@ -8,6 +8,8 @@ as texts, each of them ``param: what was expected, what was got``. A path such a
 problem, but what ``ingestd check`` tells besides.
 """
 
+from __future__ import annotations
+
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping

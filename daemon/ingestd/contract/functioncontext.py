@@ -1,8 +1,10 @@
 """The ``ctx`` of an ordinary function, which runs away from the event loop."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, NoReturn, Self
+from datetime import datetime, timezone
+from typing import Any, NoReturn
 
 from ingestd.errors import PluginError
 
@@ -17,9 +19,9 @@ class FunctionLog:
         self._emit = emit
         self._bound = dict(bound or {})
 
-    def bind(self, **values: Any) -> Self:
+    def bind(self, **values: Any) -> FunctionLog:
         """Return a logger that adds these values to every line."""
-        return type(self)(self._emit, {**self._bound, **values})
+        return FunctionLog(self._emit, {**self._bound, **values})
 
     def debug(self, event: object, *args: object, **values: Any) -> None:
         """Log what helps to find a fault."""
@@ -62,7 +64,7 @@ class FunctionContext:
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
-        return datetime.now(UTC)
+        return datetime.now(timezone.utc)
 
     @property
     def http(self) -> NoReturn:

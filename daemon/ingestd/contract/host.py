@@ -4,10 +4,12 @@ The packages that call plugins know only this protocol. Which hosts there are is
 told in ``ingestd.hosts``.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 
 class RunFacts(Protocol):
@@ -92,7 +94,7 @@ class Host(Protocol):
     def mark(self) -> str:
         """A text that differs where the settings do, and tells nothing of them."""
 
-    def configured(self, settings: Mapping[str, Any]) -> Self:
+    def configured(self, settings: Mapping[str, Any]) -> Host:
         """Return the host with the settings of one collector."""
 
     def provided(self) -> AbstractContextManager[None]:

@@ -40,7 +40,7 @@ def _problems(value: Any, where: str) -> Iterator[str]:
             if not isinstance(key, str):
                 yield f"{where}: cannot be kept: expected text as a key, got {key!r:.40}"
             yield from _problems(each, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for index, each in enumerate(value):
             yield from _problems(each, f"{where}[{index}]")
     elif isinstance(value, float):

@@ -12,7 +12,7 @@ from ingestd.contract.result import DEGRADED, Result
 _ABSENT: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Memory:
     """What is kept for a collector between its runs.
 

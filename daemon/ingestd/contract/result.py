@@ -5,6 +5,8 @@ Pure. A result that was made in a worker process has been through
 ``collecting/points.py``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,7 +25,7 @@ from ingestd.errors import ResultError
 DEGRADED: Final = ("script_error", "script_errors")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Result:
     """One result of a plugin, taken apart.
 
@@ -104,6 +106,6 @@ def _hidden(value: object) -> dict[str, Any]:
 def _names(value: object) -> frozenset[str]:
     if value is None:
         return frozenset()
-    if not isinstance(value, Collection) or isinstance(value, str | bytes | Mapping):
+    if not isinstance(value, Collection) or isinstance(value, (str, bytes, Mapping)):
         raise ResultError(f"delete_params: expected a list of names, got {type(value).__name__}")
     return frozenset(map(str, value))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ingestd.calling import Access, Plugin, check_params
 from ingestd.config import CollectorConfig, Config, EmbeddedStore, Unknown, in_order
 from ingestd.contract import NOTE
-from ingestd.errors import ConfigError, PluginLoadError, Problem
+from ingestd.errors import ConfigError, InterpreterUnfit, PluginLoadError, Problem
 from ingestd.loading.loader import Loader
 from ingestd.loading.seeing import access_for
 from ingestd.plugins import _files
@@ -69,18 +69,19 @@ def check_plugins(
             known. A param that is required and not given may be among it.
     """
     looked = _Findings(config, [], [], missing_folders(config), [])
-    asked: dict[Path, list[tuple[Plugin, CollectorConfig]]] = {}
+    asked: dict[tuple[Path, Path | None], list[tuple[Plugin, CollectorConfig]]] = {}
     for each in config.collectors.values():
         if not each.plugin:  # told already
             continue
         try:
-            plugin = loader.load(each.plugin)
+            plugin = loader.load(each.plugin, python=each.python)
         except PluginLoadError as error:
-            looked.at_rest(each).append(looked.problem(each, "plugin", str(error)))
+            option = "python" if isinstance(error, InterpreterUnfit) else "plugin"
+            looked.at_rest(each).append(looked.problem(each, option, str(error)))
             continue
         looked.options(each, plugin)
         looked.params(each, plugin, remembered)
-        asked.setdefault(plugin.path, []).append((plugin, each))
+        asked.setdefault((plugin.path, plugin.python), []).append((plugin, each))
     for members in asked.values():
         looked.values(loader, members)
     looked.names()

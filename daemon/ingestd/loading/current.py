@@ -1,6 +1,7 @@
 """A collector's plugin as its file has it now, or as it last worked."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from ingestd.calling import Plugin
@@ -15,14 +16,23 @@ class CurrentPlugin:
 
     Args:
         name: As the collector names it.
+        python: The interpreter that runs it, or None for the daemon's own.
         clock: Tells whether the files were looked at a moment ago.
         log: Told of new versions, and once of one that does not load.
     """
 
     def __init__(
-        self, name: str, *, loader: Loader, blocking: Blocking, clock: Clock, log: Any
+        self,
+        name: str,
+        *,
+        loader: Loader,
+        blocking: Blocking,
+        clock: Clock,
+        log: Any,
+        python: Path | None = None,
     ) -> None:
-        self._name, self._loader, self._blocking, self._log = name, loader, blocking, log
+        self._name, self._python = name, python
+        self._loader, self._blocking, self._log = loader, blocking, log
         self._clock = clock
         self._plugin: Plugin | None = None
         self._complained = ""
@@ -41,7 +51,7 @@ class CurrentPlugin:
         """
         async with self._one_at_a_time:
             if self._plugin is None:
-                self._plugin = await self._blocking(self._loader.load, self._name)
+                self._plugin = await self._blocking(self._loader.load, self._name, self._python)
             else:
                 self._plugin = await self._refreshed(self._plugin)
             return self._plugin

@@ -22,29 +22,31 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from ingestd.calling import Access, Plugin, PluginInfo, Protection
-from ingestd.contract import Host, authorize_of, check_of, problems_of, unavailable_modules
+from ingestd.calling import (
+    Access,
+    Plugin,
+    PluginInfo,
+    Protection,
+)
+from ingestd.contract import Host, problems_of
 from ingestd.errors import PluginLoadError
 from ingestd.loading.importprocess import NO_PROTECTION, ImportProcess
-from ingestd.loading.syntax import defines_check, read_description
+from ingestd.loading.learning import learn
+from ingestd.loading.snapshot import fingerprint, name_of, shipped_folder, snapshot
+from ingestd.loading.syntax import read_description
 from ingestd.plugins import _files
 from ingestd.worker import (
-    Description,
     Fingerprint,
-    Kind,
-    Source,
-    describe,
-    fingerprint_of,
-    import_plugin,
-    read_source,
 )
 
-SHIPPED: Final = "ingestd.plugins"
 CHECK_PATIENCE: Final = 10.0  # seconds, for all collectors of a plugin
 NAME: Final = "check"
 LOOKS_APART: Final = 1.0  # seconds: thousands of collectors may share a file
 
 _NAME: Final = re.compile(r"[A-Za-z][\w-]*")
+
+# A plugin's file, and the interpreter that runs it, or None for ours.
+Place = tuple[Path, Path | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,12 @@ class LoadedPlugins:
         looking: The looks under way, for all who ask meanwhile: whether there is a change.
     """
 
-    plugins: dict[Path, Plugin] = field(default_factory=dict)
-    broken: dict[Path, tuple[Fingerprint, PluginLoadError]] = field(default_factory=dict)
-    locks: defaultdict[Path, threading.Lock] = field(
+    plugins: dict[Place, Plugin] = field(default_factory=dict)
+    broken: dict[Place, tuple[Fingerprint, PluginLoadError]] = field(default_factory=dict)
+    locks: defaultdict[Place, threading.Lock] = field(
         default_factory=partial(defaultdict, threading.Lock)
     )
-    looks: dict[Path, float] = field(default_factory=dict)
+    looks: dict[Place, float] = field(default_factory=dict)
     looking: dict[tuple[Path, Fingerprint], Future[bool]] = field(default_factory=dict)
 
 
@@ -108,17 +110,20 @@ class Loader:
             access=access,
         )
 
-    def load(self, name_or_path: str, *, base: Path | None = None) -> Plugin:
+    def load(
+        self, name_or_path: str, python: Path | None = None, *, base: Path | None = None
+    ) -> Plugin:
         """Load a plugin by name or path.
 
         Args:
             name_or_path: A path has a slash in it or ends in ``.py``.
+            python: The interpreter that is to run it, or None for ours.
             base: The folder that a relative path starts from.
 
         Raises:
             PluginLoadError: It cannot be found, or does not import.
         """
-        return self._load(self._find(name_or_path, base), sure=False)
+        return self._load((self._find(name_or_path, base), python), sure=False)
 
     def is_fresh(self, plugin: Plugin, *, now: float) -> bool:
         """Whether a plugin is known to be as its files are, without looking at these.
@@ -126,14 +131,15 @@ class Loader:
         They were looked at a moment before ``now``, in monotonic seconds. A look waits for a
         thread, which costs as much as a short run. A shipped plugin is fresh until a restart.
         """
-        if plugin.source.module is not None:
+        if plugin.source.module is not None and plugin.python is None:
             return True
-        newest = self._loaded.plugins.get(plugin.path) is plugin
-        return newest and now - self._loaded.looks.get(plugin.path, -inf) < LOOKS_APART
+        place = plugin.path, plugin.python
+        newest = self._loaded.plugins.get(place) is plugin
+        return newest and now - self._loaded.looks.get(place, -inf) < LOOKS_APART
 
     def note_unchanged(self, plugin: Plugin, *, at: float) -> None:
         """Note when a plugin's files were looked at, in monotonic seconds, and had not changed."""
-        self._loaded.looks[plugin.path] = at
+        self._loaded.looks[plugin.path, plugin.python] = at
 
     @property
     def looking(self) -> dict[tuple[Path, Fingerprint], Future[bool]]:
@@ -142,10 +148,10 @@ class Loader:
 
     def changed(self, plugin: Plugin) -> bool:
         """Whether the plugin's files look different from when it was loaded."""
-        if plugin.source.module is not None:  # an upgrade needs a restart anyway
-            return False
+        if plugin.source.module is not None and plugin.python is None:
+            return False  # an upgrade needs a restart anyway
         try:
-            return fingerprint_of(plugin.path) != plugin.fingerprint
+            return fingerprint(plugin.path, plugin.python) != plugin.fingerprint
         except OSError:
             return True
 
@@ -158,7 +164,7 @@ class Loader:
         """
         if not self.changed(plugin):
             return plugin
-        return self._load(plugin.path, sure=True)
+        return self._load((plugin.path, plugin.python), sure=True)
 
     def verify(self, plugin: Plugin) -> None:
         """Import the plugin in a process of its own, to see whether it can be.
@@ -166,7 +172,7 @@ class Loader:
         Raises:
             PluginLoadError: It cannot.
         """
-        self._process.describe(plugin.source)
+        self._process.describe(plugin.source, plugin.python)
 
     def problems(self, plugin: Plugin, params: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         """Return what the plugin itself says is wrong with the params of each of some collectors.
@@ -176,7 +182,7 @@ class Loader:
         """
         check = plugin.check
         if plugin.may_check:
-            return self._process.check(plugin.source, params)
+            return self._process.check(plugin.source, params, plugin.python)
         if check is None:
             return [[] for _ in params]
 
@@ -195,25 +201,25 @@ class Loader:
         named = sorted(self._named().items())
         return [_info(name, path, self._process) for name, path in named]
 
-    def _load(self, path: Path, *, sure: bool) -> Plugin:
-        with self._loaded.locks[path]:
-            return self._load_alone(path, sure=sure)
+    def _load(self, place: Place, *, sure: bool) -> Plugin:
+        with self._loaded.locks[place]:
+            return self._load_alone(place, sure=sure)
 
-    def _load_alone(self, path: Path, *, sure: bool) -> Plugin:
-        source = _snapshot(path)
-        known = self._loaded.plugins.get(path)
+    def _load_alone(self, place: Place, *, sure: bool) -> Plugin:
+        source = snapshot(*place)
+        known = self._loaded.plugins.get(place)
         if known is not None and known.fingerprint == source.fingerprint:
             return known
-        if sure and self._loaded.broken.get(path, (None,))[0] == source.fingerprint:
-            error = self._loaded.broken[path][1]
+        if sure and self._loaded.broken.get(place, (None,))[0] == source.fingerprint:
+            error = self._loaded.broken[place][1]
             raise PluginLoadError(str(error), details=error.details)
         try:
-            plugin = _plugin(source, self._process, sure=sure)
+            plugin = learn(source, self._process, sure=sure, python=place[1])
         except PluginLoadError as exc:
-            self._loaded.broken[path] = (source.fingerprint, exc)
+            self._loaded.broken[place] = (source.fingerprint, exc)
             raise
-        self._loaded.plugins[path] = plugin
-        self._loaded.broken.pop(path, None)
+        self._loaded.plugins[place] = plugin
+        self._loaded.broken.pop(place, None)
         return plugin
 
     def _find(self, name_or_path: str, base: Path | None) -> Path:
@@ -234,43 +240,10 @@ class Loader:
     def _named(self) -> dict[str, Path]:
         """Return name -> path; earlier folders win, and the shipped ones come last."""
         found: dict[str, Path] = {}
-        for folder in (*self._dirs, _shipped_folder()):
+        for folder in (*self._dirs, shipped_folder()):
             for path in _plugins_in(folder):
-                found.setdefault(_name_of(path), path)
+                found.setdefault(name_of(path), path)
         return found
-
-
-def _plugin(source: Source, process: ImportProcess, *, sure: bool) -> Plugin:
-    """Learn what a plugin is; with ``sure``, by importing it in any case."""
-    description = read_description(source)
-    if description is None or (sure and description.kind is Kind.FUNCTION):
-        description = process.describe(source)
-    run = check = authorize = None
-    polls, programs = True, False
-    if description.kind is not Kind.FUNCTION:
-        module = import_plugin(source, unavailable_modules(process.hosts))
-        run, doc = module.run, module.__doc__ or ""
-        check, authorize = check_of(module), authorize_of(module)
-        polls = description.kind is not Kind.GENERATOR or getattr(module, "POLLS", False) is True
-        programs = getattr(module, "PROGRAMS", False) is True
-        seen = describe(run, doc, source)
-        # A wrapper that is no coroutine function itself may still return what the
-        # `async def` below it gives; ``calling.results`` looks at the result.
-        kind = seen.kind if seen.kind is not Kind.FUNCTION else description.kind
-        description = Description(kind, seen.parameters, doc)
-    return Plugin(
-        name=_name_of(source.path),
-        kind=description.kind,
-        parameters=description.parameters,
-        doc=description.doc,
-        source=source,
-        run=run,
-        check=check,
-        authorize=authorize,
-        may_check=description.kind is Kind.FUNCTION and defines_check(source),
-        polls=polls,
-        programs=programs,
-    )
 
 
 def _code_at(path: Path) -> Path:
@@ -289,26 +262,13 @@ def _code_at(path: Path) -> Path:
     return path / "__init__.py"
 
 
-def _snapshot(path: Path) -> Source:
-    try:
-        if path.is_relative_to(_shipped_folder()):  # in our own installation
-            return Source(path, f"{SHIPPED}.{_name_of(path)}", fingerprint=fingerprint_of(path))
-        return read_source(path)
-    except OSError as exc:
-        raise PluginLoadError(f"{path}: cannot be read: {exc.strerror}") from None
-
-
 def _info(name: str, path: Path, process: ImportProcess) -> PluginInfo:
     try:
-        source = _snapshot(path)
+        source = snapshot(path)
         told = read_description(source) or process.describe(source)
     except PluginLoadError as exc:
         return PluginInfo(name, path, "", None, str(exc))
     return PluginInfo(name, path, next(iter(told.doc.strip().splitlines()), ""), told.kind)
-
-
-def _shipped_folder() -> Path:
-    return Path(__file__).parents[1] / "plugins"
 
 
 def _plugins_in(folder: Path) -> Iterable[Path]:
@@ -324,8 +284,4 @@ def _plugins_in(folder: Path) -> Iterable[Path]:
 
 
 def _is_named(path: Path) -> bool:
-    return _NAME.fullmatch(_name_of(path)) is not None
-
-
-def _name_of(path: Path) -> str:
-    return path.parent.name if path.name == "__init__.py" else path.stem
+    return _NAME.fullmatch(name_of(path)) is not None

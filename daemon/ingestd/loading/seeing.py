@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ingestd.calling import Access, Protection
+from ingestd.calling import Access, Protection, folders_of
 from ingestd.config import DROP_INS, CollectorConfig, Config, EmbeddedStore
 
 OWN_FOLDER = "ingestd"  # a folder of this name has no other purpose than to configure us
@@ -23,16 +23,18 @@ def protection_for(config: Config, environ: Mapping[str, str]) -> Protection:
     return Protection(
         withheld=config.secret_variables,
         protected=frozenset(each.absolute() for each in protected),
-        code=frozenset(each.absolute() for each in _plugins(config)),
+        code=frozenset(each.absolute() for each in _code(config)),
     )
 
 
-def _plugins(config: Config) -> Iterator[Path]:
-    """Yield where there are plugins that have not come with ingestd."""
+def _code(config: Config) -> Iterator[Path]:
+    """Yield where there is code of plugins that has not come with ingestd."""
     yield from config.daemon.plugin_dirs
     for collector in config.collectors.values():
         if "/" in collector.plugin:  # or else it is a name
             yield Path(collector.plugin)
+        if collector.python is not None:  # its packages run with the rights of the collector
+            yield from folders_of(collector.python)
 
 
 def access_for(config: CollectorConfig) -> Access:

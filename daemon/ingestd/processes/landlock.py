@@ -6,6 +6,8 @@ process from tracing those outside, which closes ``/proc/PID/environ`` and the l
 since Linux 6.12 from sending signals to them. The kernel's manual: landlock(7).
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import stat

@@ -5,6 +5,8 @@ leaves behind. Everything else, params and their secrets above all, comes over t
 output and error are a pipe that the daemon reads.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import faulthandler

@@ -20,7 +20,7 @@ class Kind(Enum):
     GENERATOR = "async generator"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parameters:
     """What ``run`` declares.
 
@@ -35,7 +35,7 @@ class Parameters:
     accepts_any: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Description:
     """What a plugin says about itself."""
 

@@ -7,13 +7,17 @@ starts at the plugin's first frame, because ours do not help its author.
 In every function ``root`` is the file or folder that holds the plugin's code.
 """
 
+from __future__ import annotations
+
+import builtins
 import contextlib
 import linecache
+import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from ingestd.contract import safe_repr
 from ingestd.errors import PluginError, PluginLoadError, WorkerDied
@@ -22,6 +26,9 @@ DETAILS_LIMIT: Final = 64 * 1024  # characters of a traceback
 # Characters; it is made shorter when secrets have been masked in it, since one that was cut
 # would not be recognised.
 MESSAGE_LIMIT: Final = 8000
+# Python 3.9 has no such option, and before 3.11 there are no groups.
+COMPACT: Final[Mapping[str, Any]] = {"compact": True} if sys.version_info >= (3, 10) else {}
+GROUP: Final[Any] = getattr(builtins, "BaseExceptionGroup", ())
 
 
 def run_failure(exc: BaseException, root: Path) -> PluginError:
@@ -77,7 +84,7 @@ def one_line(exc: BaseException) -> str:
     text = "its text cannot be shown"
     with contextlib.suppress(BaseException):  # the border to foreign code: __str__ may do anything
         text = str(exc)[:MESSAGE_LIMIT]
-    if isinstance(exc, BaseExceptionGroup):  # its own text says only how many there are
+    if isinstance(exc, GROUP):  # its own text says only how many there are
         text = f"{text}: {one_line(exc.exceptions[0])}"[:MESSAGE_LIMIT]
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
@@ -88,7 +95,7 @@ def plugin_traceback(exc: BaseException, root: Path) -> str:
     text = "its traceback cannot be shown\n"
     with contextlib.suppress(BaseException):  # the border to foreign code, and groups may be deep
         report = traceback.TracebackException(
-            type(exc), exc, _from_plugin(exc.__traceback__, root), compact=True
+            type(exc), exc, _from_plugin(exc.__traceback__, root), **COMPACT
         )
         _trim_chain(report, root)
         text = "".join(report.format())

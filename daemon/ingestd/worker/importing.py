@@ -7,6 +7,8 @@ that the last good version can be started again after a broken edit, and so that
 no stale bytecode is ever met.
 """
 
+from __future__ import annotations
+
 import importlib
 import importlib.util
 import inspect

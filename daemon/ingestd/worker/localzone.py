@@ -1,5 +1,7 @@
 """The zone in which a plugin's ``datetime.now()`` and ``date.today()`` are."""
 
+from __future__ import annotations
+
 import os
 import time
 from importlib.resources import files

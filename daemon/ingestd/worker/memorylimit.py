@@ -1,5 +1,7 @@
 """How much memory a plugin may hold in its worker process, and how a shortage shows."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import resource

@@ -1,5 +1,7 @@
 """A plugin's code as it was read from its files."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +12,7 @@ from ingestd.plugins import _files
 Fingerprint = tuple[tuple[str, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True)
 class Source:
     """A plugin's code as it was when it was read.
 

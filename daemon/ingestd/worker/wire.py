@@ -4,6 +4,8 @@ A message is a pickle behind its length. The daemon loads nothing but plain
 builtins, dates and times, so that no foreign class comes in this way.
 """
 
+from __future__ import annotations
+
 import io
 import pickle
 import socket
@@ -55,7 +57,7 @@ def encode(message: object) -> bytes:
     buffer.seek(LENGTH_BYTES)
     _Pickler(buffer, protocol=5).dump(message)
     with buffer.getbuffer() as view:
-        view[:LENGTH_BYTES] = (len(view) - LENGTH_BYTES).to_bytes(LENGTH_BYTES)
+        view[:LENGTH_BYTES] = (len(view) - LENGTH_BYTES).to_bytes(LENGTH_BYTES, "big")
     return buffer.getvalue()
 
 
@@ -74,7 +76,7 @@ def receive(channel: socket.socket) -> Any:
     Raises:
         EOFError: The other end is gone.
     """
-    return decode(_exactly(channel, int.from_bytes(_exactly(channel, LENGTH_BYTES))))
+    return decode(_exactly(channel, int.from_bytes(_exactly(channel, LENGTH_BYTES), "big")))
 
 
 def _exactly(channel: socket.socket, count: int) -> bytes:
