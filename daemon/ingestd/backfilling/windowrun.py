@@ -62,6 +62,10 @@ class WindowRun(Run):
         # A larger one would need the whole buffer, and keep all other points out of it.
         return min(SLICE, self.setup.services.buffer.most_backfill, self.admission.portion)
 
+    @property
+    def _most(self) -> int:
+        return self.setup.services.buffer.capacity  # it has a bound for all windows together
+
     def _priority(self, _given: PluginResult, _result: Result) -> Priority:
         return Priority.BACKFILL
 

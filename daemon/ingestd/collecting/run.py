@@ -315,6 +315,11 @@ class Run:
         """How many readings are handed over at a time."""
         return SLICE
 
+    @property
+    def _most(self) -> int:
+        """How many points the run may hold in the buffer."""
+        return self.setup.services.buffer.most_of_run
+
     def _priority(self, given: PluginResult, result: Result) -> Priority:
         """Tell from a result whether its source can be asked again."""
         remembers = result.remembers and dated(result.readings)
@@ -372,7 +377,7 @@ class Run:
         """Put points into the buffer, waiting for room there and in the run's own part of it."""
         buffer = self.setup.services.buffer
         if self.receipts.points:  # most runs give all they have at once
-            await self.receipts.at_most(max(0, buffer.most_of_run - len(points)))
+            await self.receipts.at_most(max(0, self._most - len(points)))
         return await buffer.put(points, priority=priority, stores=self.stores)
 
     def _sort(self, readings: Sequence[Any]) -> Conversion:
