@@ -17,7 +17,8 @@ PLUGINS: Final = ROOT / "plugins"
 # What everything is called; every package may import these modules.
 WORDS: Final = frozenset(
     {
-        *("clock", "errors", "logs", "loop", "metrics", "model", "signals", "systemd", "tasks"),
+        *("clock", "errors", "landlock", "logs", "loop", "metrics", "model", "signals"),
+        *("systemd", "tasks"),
         "redaction",
     }
 )
@@ -31,7 +32,7 @@ MAY_IMPORT: Final = {
     "records": "contract disk health",
     "bmon": "config contract records",
     "processes": "",
-    "worker": "contract processes",
+    "worker": "contract",
     "calling": "contract processes worker",
     "loading": "calling config contract processes sinks worker",
     "sinks": "config disk",

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 HEAVY = frozenset({"asyncio", "concurrent", "email", "http", "logging", "sqlite3", "ssl"})
-OURS = frozenset({"contract", "errors", "plugins", "processes", "worker"})
+OURS = frozenset({"contract", "errors", "landlock", "plugins", "worker"})
 
 
 def modules_after(statement: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ingestd.processes import landlock
+from ingestd import landlock
 
 # What programs and libraries take from their environment to find their way; no secrets of ours.
 VARIABLES: Final = frozenset(

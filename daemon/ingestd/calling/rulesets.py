@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from ingestd import landlock
 from ingestd.calling.access import Access, Grants, Protection, grants
-from ingestd.processes import landlock
 
 MOST_KEPT: Final = 32  # rulesets, a file descriptor each
 

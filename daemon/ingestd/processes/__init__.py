@@ -1,6 +1,5 @@
 """Starts processes under a supervisor, and ends what they have started and left behind."""
 
-from ingestd.processes import landlock
 from ingestd.processes.descendants import (
     MARK,
     hears,
@@ -19,7 +18,6 @@ __all__ = [
     "kill_descendants",
     "kill_started",
     "kill_strays",
-    "landlock",
     "mark_below",
     "new_mark",
     "note_processes",

@@ -36,7 +36,7 @@ def prepare(memory: str, ruleset: str) -> None:
     for number in IGNORED:
         signal.signal(number, signal.SIG_DFL)
     if ruleset != "-":
-        from ingestd.processes.landlock import restrict  # noqa: PLC0415 (not everywhere)
+        from ingestd.landlock import restrict  # noqa: PLC0415 (not everywhere)
 
         restrict(int(ruleset))
     if memory != "-":  # the heap and private mappings, as for worker processes

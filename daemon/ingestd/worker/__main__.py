@@ -21,9 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from ingestd import landlock
 from ingestd.contract import FunctionContext, check_of, problems_of, result_as_builtins
 from ingestd.errors import PluginError, ResultTooLarge
-from ingestd.processes import landlock
 from ingestd.worker import wire
 from ingestd.worker.description import describe
 from ingestd.worker.failures import run_failure
