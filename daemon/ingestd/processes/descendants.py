@@ -5,8 +5,6 @@ orphans, so none of its descendants leaves that tree while it lives. After its d
 by a variable of their environment, unless they have cleared that.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -5,8 +5,6 @@ So each start is noted in the context of its run. What ``os.fork`` starts is not
 what a thread of the plugin's own starts.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
