@@ -13,6 +13,7 @@ class ReadHtml(HTMLParser):
     Attributes:
         elements: Each element with the names of its attributes, in order.
         attributes: Every value of an attribute.
+        inputs: Every ``input`` as the names and the values of its attributes.
         texts: Every text between tags.
         unclosed: The elements that were begun and not ended, or ended and not begun.
     """
@@ -21,6 +22,7 @@ class ReadHtml(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.elements: list[tuple[str, tuple[str, ...]]] = []
         self.attributes: list[tuple[str, str, str]] = []
+        self.inputs: list[dict[str, str]] = []
         self.texts: list[str] = []
         self.unclosed: list[str] = []
         self.feed(document)
@@ -30,6 +32,8 @@ class ReadHtml(HTMLParser):
         """Note an element."""
         self.elements.append((tag, tuple(name for name, _ in attrs)))
         self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "input":
+            self.inputs.append({name: value or "" for name, value in attrs})
         if tag not in VOID:
             self.unclosed.append(tag)
 

@@ -28,6 +28,7 @@ def samples(text: str) -> Mapping[str, Mapping[str, Any]]:
                 "hidden": {"keys": 1},
             },
             "runs": [record(text)],
+            "backfills": [backfill(text)],
             "options": [{"option": text, "value": text, "where": text}],
             "plugin": {"path": text, "kind": text, "doc": text},
         },
@@ -93,6 +94,16 @@ def samples(text: str) -> Mapping[str, Mapping[str, Any]]:
             ],
             "used": {text: 2},
         },
+        "ask": {
+            "title": text,
+            "says": [text],
+            "path": "/ui/act/run",
+            "keeps": {text: text},
+            "texts": [(text, text, text)],
+            "ticks": [(text, text, True)],
+            "button": text,
+            "back": "/",
+        },
         "problem": {"title": text, "status": 404, "detail": text},
     }
 
@@ -118,16 +129,20 @@ def status(text: str) -> dict[str, Any]:
         "buffer": {"points": 1, "capacity": 2, "paused": [text]},
         "stores": [store(text)],
         "collectors": {"total": 1, "running": 1, "disabled": [text], "states": {text: 1}},
-        "backfills": [
-            {
-                "collector": text,
-                "status": text,
-                "done": 0.5,
-                "readings": 3,
-                "why": text,
-                "error": text,
-            }
-        ],
+        "backfills": [backfill(text)],
+    }
+
+
+def backfill(text: str) -> dict[str, Any]:
+    """Return a backfill that goes on."""
+    return {
+        "id": 3,
+        "collector": text,
+        "status": text,
+        "done": 0.5,
+        "readings": 3,
+        "why": text,
+        "error": text,
     }
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import htpy as h
 
 from ingestd.health import span
+from ingestd.pages.backfills import backfills_table
 from ingestd.pages.frame import Page
 from ingestd.pages.parts import (
     RUNS,
@@ -18,6 +19,7 @@ from ingestd.pages.parts import (
     moment,
     section,
     table,
+    to_actions,
     verbatim,
 )
 from ingestd.pages.runs import runs_table
@@ -32,19 +34,21 @@ def page(told: Told, viewing: Viewing) -> Page:
     """Show a collector.
 
     Args:
-        told: ``collector``, ``state`` and ``runs`` in the API's JSON; ``options``, what the
-            operator wrote; ``plugin``, what its file says of it, or None.
+        told: ``collector``, ``state``, ``runs`` and ``backfills`` in the API's JSON;
+            ``options``, what the operator wrote; ``plugin``, what its file says of it, or None.
         viewing: When somebody looks.
     """
     collector = told["collector"]
     content = [
         _health(collector, viewing),
+        _actions(collector),
         _last_error(collector),
         section(
             "Last runs",
             runs_table(told["runs"], viewing, named=False),
             h.p[h.a(href=f"{RUNS}?{_only(collector['name'])}")["All runs on record"]],
         ),
+        section("Backfills", backfills_table(told["backfills"])) if told["backfills"] else None,
         section("Series", _series(collector, viewing)),
         section("Configuration", _options(collector, told["options"])),
         section("State", _state(told["state"])),
@@ -77,6 +81,19 @@ def _health(told: Told, viewing: Viewing) -> h.Node:
             }
         ),
     ]
+
+
+def _actions(told: Told) -> h.Node:
+    if told["state"] == "disabled":
+        return None
+    about = {"collector": told["name"]}
+    return to_actions(
+        [
+            ("run", "Run now", about),
+            ("backfill", "Read the past anew", about),
+            ("reset", "Reset its state", about),
+        ]
+    )
 
 
 def _last_error(told: Told) -> h.Node:

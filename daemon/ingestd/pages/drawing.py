@@ -6,6 +6,7 @@ from typing import Any, Final
 import htpy as h
 
 from ingestd.pages import (
+    ask,
     collector,
     collectors,
     configuration,
@@ -35,6 +36,7 @@ PAGES: Final[Mapping[str, Draw]] = {
     "stores": stores.page,
     "config": configuration.page,
     "plugins": plugins.page,
+    "ask": ask.page,
     "problem": problem.page,
 }
 

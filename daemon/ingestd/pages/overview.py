@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import htpy as h
 
+from ingestd.pages.backfills import backfills_table
 from ingestd.pages.configuration import in_use
 from ingestd.pages.frame import Page
 from ingestd.pages.parts import (
@@ -15,7 +16,6 @@ from ingestd.pages.parts import (
     exactly,
     facts,
     section,
-    table,
     to_collector,
 )
 from ingestd.pages.stores import stores_table
@@ -39,7 +39,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         _attention(told),
         section("Collectors", _collectors(status["collectors"])),
         section("Stores", stores_table(status["stores"], viewing)),
-        section("Backfills", _backfills(status["backfills"])) if status["backfills"] else None,
+        section("Backfills", backfills_table(status["backfills"])) if status["backfills"] else None,
         section("Configuration", in_use(status["config"], viewing, most=MOST_WARNINGS)),
         section("Daemon", _daemon(status, viewing)),
     ]
@@ -78,22 +78,6 @@ def _collectors(told: Told) -> h.Node:
 
 def _row(items: Sequence[h.Node]) -> h.Node:
     return h.ul(class_="row")[(h.li[each] for each in items)] if items else None
-
-
-def _backfills(told: Sequence[Told]) -> h.Node:
-    rows = [
-        (
-            to_collector(each["collector"]),
-            badge(each["status"]),
-            h.progress(value=f"{each['done']:.3f}", max="1", aria_label="done"),
-            f"{each['done']:.0%}",
-            counted(each["readings"], "reading"),
-            each["why"] or each["error"],
-        )
-        for each in told
-    ]
-    headers = ("collector", "is", "progress", "done", "has given", "why it waits")
-    return table("backfills", headers, rows, empty="None.")
 
 
 def _daemon(told: Told, viewing: Viewing) -> h.Node:

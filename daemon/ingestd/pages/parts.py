@@ -11,6 +11,7 @@ from ingestd.pages.words import NOTHING, Viewing, ago, for_machines, written
 
 COLLECTORS: Final = "/ui/collectors"
 RUNS: Final = "/ui/runs"
+ACTIONS: Final = "/ui/act"
 # What is well, what is neither, and the rest is bad.
 GOOD: Final = frozenset({"ok", "up", "fresh", "success", "done"})
 NEUTRAL: Final = frozenset(
@@ -119,6 +120,28 @@ def verbatim(text: str) -> h.Renderable:
 def bullets(lines: Iterable[h.Node]) -> h.Renderable:
     """Return a list."""
     return h.ul[(h.li[each] for each in lines)]
+
+
+def acting(path: str, viewing: Viewing, content: h.Node, *, class_: str = "") -> h.Renderable:
+    """Return a form that acts, which only pages of ours can make.
+
+    Args:
+        path: Where it goes.
+        viewing: With its seal.
+        content: What stands in it.
+        class_: How it looks.
+    """
+    seal = h.input(type="hidden", name="seal", value=viewing.seal)
+    return h.form(method="post", action=path, class_=class_ or None)[seal, content]
+
+
+def to_actions(links: Sequence[tuple[str, str, Mapping[str, str]]]) -> h.Node:
+    """Return links to pages that ask: what to do, the words for it, and what it is about."""
+    items = (
+        h.li[h.a(href=f"{ACTIONS}/{name}?{urlencode(about, errors='replace')}")[text]]
+        for name, text, about in links
+    )
+    return h.ul(class_=["row", "actions"])[items] if links else None
 
 
 def pager(path: str, query: Mapping[str, Any], *, page: int, pages: int) -> h.Node:

@@ -2,13 +2,24 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import htpy as h
 
 from ingestd.pages.frame import Page
-from ingestd.pages.parts import badge, facts, folded, section, to_collector, to_run, verbatim
+from ingestd.pages.parts import (
+    badge,
+    facts,
+    folded,
+    section,
+    to_actions,
+    to_collector,
+    to_run,
+    verbatim,
+)
 from ingestd.pages.words import Viewing, number
+
+OPEN: Final = frozenset({"PENDING", "RUNNING"})
 
 
 def page(told: Mapping[str, Any], _viewing: Viewing) -> Page:
@@ -30,8 +41,10 @@ def page(told: Mapping[str, Any], _viewing: Viewing) -> Page:
     }
     params = json.dumps(told["params"], indent=2, ensure_ascii=False, default=str)
     failure = told["failure_message"]
+    cancel = [("cancel-run", "Cancel", {"id": told["id"]})]
     content = [
         facts(known),
+        to_actions(cancel) if told["status"] in OPEN else None,
         section("Why it failed", verbatim(failure)) if failure else None,
         folded("Traceback", told["traceback"] or ""),
         section("Params", verbatim(params)) if told["params"] else None,

@@ -7,7 +7,7 @@ import htpy as h
 
 from ingestd.health import span
 from ingestd.pages.frame import Page
-from ingestd.pages.parts import badge, folded, lasting, moment, section, table
+from ingestd.pages.parts import badge, folded, lasting, moment, section, table, to_actions
 from ingestd.pages.words import NOTHING, Viewing, counted, number, room_left, size
 
 Told = Mapping[str, Any]
@@ -29,16 +29,25 @@ def page(told: Told, viewing: Viewing) -> Page:
         stores_table(told["stores"], viewing),
         section(
             "Dead letters",
-            h.p[
-                "Readings that a store has refused for good; ",
-                h.code["ingestd dead-letters"],
-                " sends them again or deletes them.",
-            ],
+            h.p["Readings that a store has refused for good."],
+            _actions(told),
             table("dead letters", headers, groups, empty="There are none."),
             cut if len(groups) == told["most"] else None,
         ),
     ]
     return Page("Stores", content, here=PATH)
+
+
+def _actions(told: Told) -> h.Node:
+    """Return what can be done with dead letters; a former store can be sent nothing."""
+    known = {each["name"] for each in told["stores"] if each["health"]}
+    links = []
+    for name in sorted({each["store"] for each in told["refused"]}):
+        about = {"store": name}
+        if name in known:
+            links.append(("retry", f"Send those of {name} again", about))
+        links.append(("purge", f"Delete those of {name}", about))
+    return to_actions(links)
 
 
 def _group(told: Told, viewing: Viewing) -> Sequence[h.Node]:

@@ -1,6 +1,6 @@
 """Times, sizes and numbers as people read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
@@ -18,11 +18,13 @@ class Viewing:
         now: In seconds since the Unix epoch.
         zone: In which times are shown.
         version: That of the daemon.
+        seal: What a form of theirs has to carry to act.
     """
 
     now: float
     zone: tzinfo = UTC
     version: str = ""
+    seal: str = field(default="", repr=False)
 
 
 def ago(when: float, now: float) -> str:

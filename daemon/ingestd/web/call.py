@@ -21,6 +21,17 @@ A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """Who asks, as far as pages care.
+
+    Attributes:
+        seal: What a form has to carry to act.
+    """
+
+    seal: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[Q, B]):
     """A request that has passed every check.
 
@@ -29,12 +40,14 @@ class Call(Generic[Q, B]):
         path: The variable parts of the path.
         query: The parsed query.
         body: The parsed body.
+        visit: Who asks.
     """
 
     daemon: Daemon
     path: Mapping[str, str]
     query: Q
     body: B
+    visit: Visit = Visit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +72,28 @@ class JsonAnswer(Generic[A]):
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """An answer that sends a browser on, to look at what has been done.
+
+    Attributes:
+        address: The path of a page of ours.
+    """
+
+    address: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A path and who answers there.
 
     Attributes:
-        answer: Returns what JSON can hold, or a ``JsonAnswer``, or a ``Text``.
+        answer: Returns what JSON can hold, or a ``JsonAnswer``, a ``Text`` or a ``Redirect``.
         summary: What it does, in a sentence.
         query: What it takes in the query.
         body: What it takes in the body.
         statuses: Those of good answers.
+        form: Whether its body is the form of a page of ours instead of JSON.
         open: Whether it needs neither a token nor a known Host: probes have none.
     """
 
@@ -79,6 +104,7 @@ class Route:
     query: type[msgspec.Struct] = Nothing
     body: type[msgspec.Struct] = Nothing
     statuses: tuple[int, ...] = (200,)
+    form: bool = False
     open: bool = False
 
 

@@ -4,7 +4,7 @@ What is shown is what the API tells, masked as there. ``ingestd.pages`` is impor
 page is drawn: it takes a megabyte that a daemon without visitors does not need.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from importlib.resources import files
@@ -14,8 +14,9 @@ import ingestd
 from ingestd.app import Daemon
 from ingestd.requesting import number_of
 from ingestd.views import without_secrets
-from ingestd.web import shown, shownseries, shownstores
-from ingestd.web.call import Call, Nothing, Route, Text, get
+from ingestd.web import actions, shown, shownseries, shownstores
+from ingestd.web.asking import Action
+from ingestd.web.call import Call, Nothing, Redirect, Route, Text, Visit, get, post
 from ingestd.web.shown import Shown
 
 HTML: Final = "text/html; charset=utf-8"
@@ -28,16 +29,17 @@ def is_page(path: str) -> bool:
 
 def problem(daemon: Daemon, told: Mapping[str, Any]) -> bytes:
     """Return a problem as a page."""
-    return _drawn(daemon, "problem", told)
+    return _drawn(daemon, "problem", told, Visit())
 
 
-def _drawn(daemon: Daemon, name: str, told: Mapping[str, Any]) -> bytes:
+def _drawn(daemon: Daemon, name: str, told: Mapping[str, Any], visit: Visit) -> bytes:
     from ingestd.pages import Viewing, draw  # noqa: PLC0415 -- above
 
     viewing = Viewing(
         now=daemon.clock.now(),
         zone=daemon.config.daemon.timezone or UTC,
         version=ingestd.__version__,
+        seal=visit.seal,
     )
     return draw(name, without_secrets(told, daemon.redactor), viewing)
 
@@ -49,10 +51,25 @@ def _page(path: str, name: str, gather: Gather, **more: Any) -> Route:
     async def answer(call: Call[Any, Any]) -> Text:
         told = await gather(call)
         which = "requested" if name == "run" and number_of(str(told["id"])) is not None else name
-        return Text(partial(_drawn, call.daemon, which, told), content_type=HTML)
+        return Text(partial(_drawn, call.daemon, which, told, call.visit), content_type=HTML)
 
     answer.__doc__ = gather.__doc__
     return get(path, answer, **more)
+
+
+def _action(action: Action) -> Iterator[Route]:
+    """Yield the page that asks whether to do something, and what does it."""
+    path = f"{actions.BELOW}/{action.name}"
+
+    async def ask(call: Call[Any, Nothing]) -> Shown:
+        return {**await action.ask(call), "path": path}
+
+    async def act(call: Call[Nothing, Any]) -> Redirect:
+        return Redirect(await action.act(call))
+
+    ask.__doc__, act.__doc__ = action.ask.__doc__, action.act.__doc__
+    yield _page(path, "ask", ask, query=action.about)
+    yield post(path, act, body=action.about, form=True)
 
 
 def _asset(name: str, content_type: str) -> Route:
@@ -78,6 +95,7 @@ PAGES: Final[Sequence[Route]] = (
     _page("/ui/stores", "stores", shownstores.stores),
     _page("/ui/config", "config", shownstores.config, query=shownstores.ConfigPage),
     _page("/ui/plugins", "plugins", shownstores.plugins),
+    *(route for each in actions.ACTIONS for route in _action(each)),
     _asset("page.css", "text/css; charset=utf-8"),
     _asset("icon.svg", "image/svg+xml"),
 )

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ingestd.web.forms import check_sender
 from ingestd.web.problems import Refusal
 
 LARGEST_BODY: Final = 2**20  # bytes
@@ -43,15 +44,21 @@ class Guard:
     listen: str
     token: str | None = field(repr=False)
 
-    def check(self, request: web.Request) -> None:
+    def check(self, request: web.Request, *, form: bool = False) -> None:
         """Refuse what must not be answered.
+
+        Args:
+            request: What is asked.
+            form: Whether it is to be a form of a page of ours.
 
         Raises:
             Refusal: Says what was expected.
         """
         self._check_host(request)
         self._check_token(request)
-        if request.method not in {"GET", "HEAD"}:
+        if form:
+            check_sender(request)
+        elif request.method not in {"GET", "HEAD"}:
             _check_origin(request)
             # No page of another origin can send a DELETE without asking first.
             wants_json = request.method != "DELETE" or request.body_exists

@@ -17,7 +17,8 @@ from ingestd.errors import ConfigError, NotPossible
 from ingestd.redaction import Redactor
 from ingestd.views import without_secrets
 from ingestd.web import pages
-from ingestd.web.call import Call, JsonAnswer, Route, Text
+from ingestd.web.call import Call, JsonAnswer, Redirect, Route, Text, Visit
+from ingestd.web.forms import SEAL, Seals, fields_of
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
 from ingestd.web.protocol import tell_problems
@@ -25,6 +26,7 @@ from ingestd.web.routes import ROUTES
 from ingestd.web.security import HEADERS, LARGEST_BODY, Guard
 
 SETTLING: Final = 10.0  # seconds that collectors get to say which paths they answer
+SEE_OTHER: Final = 303
 LET_GO: Final = 1.0  # seconds that requests get once everything else has ended
 
 
@@ -63,8 +65,9 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
 def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application:
     """Return everything that is answered."""
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_protected(daemon, guard)])
+    seals = Seals()
     for route in (*ROUTES, *pages.PAGES):
-        handler = _handler(daemon, route, pool)
+        handler = _handler(daemon, route, pool, seals)
         if route.method == "GET":
             app.router.add_get(route.path, handler)  # answers HEAD, too
         else:
@@ -72,15 +75,18 @@ def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application
     return app
 
 
-def _handler(daemon: Daemon, route: Route, pool: Executor) -> Handler:
+def _handler(daemon: Daemon, route: Route, pool: Executor, seals: Seals) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         call = Call(
             daemon,
             request.match_info,
             _parsed("query", dict(request.query), route.query),
-            _parsed("body", await _body(request), route.body),
+            await _given(request, route, seals),
+            Visit(seals.of()),
         )
         answer = await route.answer(call)
+        if isinstance(answer, Redirect):
+            return web.Response(status=SEE_OTHER, headers={"Location": answer.address})
         reply: JsonAnswer[Any] = answer if isinstance(answer, JsonAnswer) else JsonAnswer(answer)
         if not isinstance(answer, Text):
             rendered = partial(_rendered, reply.value, daemon.redactor)
@@ -95,8 +101,18 @@ def _handler(daemon: Daemon, route: Route, pool: Executor) -> Handler:
     return handle
 
 
+async def _given(request: web.Request, route: Route, seals: Seals) -> msgspec.Struct:
+    """Return what stands in the body."""
+    if not route.form:
+        return _parsed("body", await _body(request), route.body)
+    fields = {**await fields_of(request)}
+    seals.check(fields.pop(SEAL, ""))
+    return _parsed("form", fields, route.body)
+
+
 def _protected(daemon: Daemon, guard: Guard) -> Any:
     """Return the middleware that checks requests and tells what goes wrong."""
+    forms = frozenset(route.path for route in pages.PAGES if route.form)
     unguarded = frozenset(route.path for route in (*ROUTES, *pages.PAGES) if route.open)
 
     @web.middleware
@@ -107,7 +123,8 @@ def _protected(daemon: Daemon, guard: Guard) -> Any:
                 response = await _of_plugin(request, of_plugin)
             else:
                 if request.path not in unguarded:
-                    guard.check(request)
+                    is_form = request.method == "POST" and request.path in forms
+                    guard.check(request, form=is_form)
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001 -- border: no request may end the daemon
             response = _told(daemon, request, error)

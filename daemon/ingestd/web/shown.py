@@ -15,6 +15,7 @@ from ingestd.web.call import Call, Nothing
 
 ROWS: Final = 100  # on a page
 RECENT: Final = 14  # runs in a strip
+FEW: Final = 5  # backfills there
 NEWEST: Final = 20  # runs on the page of a collector
 _DIGITS: Final = re.compile(r"([0-9]{1,18})")
 
@@ -114,10 +115,12 @@ async def one_collector(call: Call[Nothing, Nothing]) -> Shown:
     memory = await daemon.collectors.memory(name) or Memory()
     daemon.redactor.add(memory.hidden.values(), owner=name)
     told = await daemon.states.runs(name, limit=NEWEST)
+    backfills = await daemon.backfills.listed(name, limit=FEW)
     return {
         "collector": {**collectors.told(daemon, config, daemon.overview()), "collector": name},
         "state": state_json(name, memory, daemon.redactor),
         "runs": [each.as_dict() for each in told],
+        "backfills": [daemon.backfills.told(each) for each in backfills],
         "options": options_json(config, daemon.redactor),
         "plugin": _plugin(found.setup.current.loaded if found else None),
     }
