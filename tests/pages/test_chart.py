@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestd.pages.chart import HEIGHT, LEFT, WIDTH, Scale, chart
@@ -65,6 +65,7 @@ def test_nothing_is_said_to_be_nothing() -> None:
 
 
 @pytest.mark.slow  # draws a hundred charts
+@example([(0.0, 1.7e308)])  # one, as large as a number can be
 @given(
     st.lists(
         st.tuples(st.floats(0, 10), st.floats(allow_nan=False, allow_infinity=False)),

@@ -1,5 +1,6 @@
 """A chart as SVG: for each column a band from its lowest to its highest value, and a line."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -18,6 +19,7 @@ LEFT: Final = 64  # for the numbers
 BOTTOM: Final = 24  # for the times
 TOP: Final = 8
 TICKS: Final = 5
+LARGEST: Final = sys.float_info.max
 GAP: Final = 3.0  # times the usual distance; no line is drawn over it
 DAY: Final = 86_400.0  # seconds
 
@@ -41,7 +43,8 @@ class Scale:
         self.start, self.end = start, end
         low, high = min(each["low"] for each in columns), max(each["high"] for each in columns)
         if low == high:
-            low, high = low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1)
+            room = abs(low) / 10 or 1
+            low, high = max(low - room, -LARGEST), min(high + room, LARGEST)
         self.low, self.high = low, high
 
     def x(self, when: float) -> float:
