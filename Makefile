@@ -19,11 +19,12 @@ ROOM_KIB := 4000000
 TEMPROOT = $(shell free=$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1); \
     if [ -w /dev/shm ] && [ "$${free:-0}" -gt $(ROOM_KIB) ]; then echo PYTEST_DEBUG_TEMPROOT=/dev/shm; fi)
 
-.PHONY: help run test test-newest check bench bench-quick clean
+.PHONY: help run test test-bench test-newest check bench bench-quick clean
 
 help:
 	@echo 'make run           collect readings of this machine and store them, until Ctrl-C'
 	@echo 'make test          run the tests'
+	@echo 'make test-bench    test that the benchmarks work, a minute or two'
 	@echo 'make test-newest   run them with the newest release of every dependency'
 	@echo 'make check         lint, formatting, types, import layers'
 	@echo 'make bench         run the benchmarks and print their table'
@@ -42,7 +43,11 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	@$(COMPILE)
 	@$(COMPILE_TESTS)
-	$(TEMPROOT) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+	$(TEMPROOT) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m "not bench"
+
+test-bench: $(VENV)/.installed-test
+	@$(COMPILE)
+	$(BIN)/python -m pytest -q -m bench tests/test_bench.py
 
 test-newest: BIN := $(NEWEST)/bin
 test-newest:
@@ -54,7 +59,7 @@ test-newest:
 	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@$(COMPILE)
 	@$(COMPILE_TESTS)
-	$(TEMPROOT) $(NEWEST)/bin/python -m pytest -q -n $(JOBS) --dist loadgroup
+	$(TEMPROOT) $(NEWEST)/bin/python -m pytest -q -n $(JOBS) --dist loadgroup -m "not bench"
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check

@@ -22,6 +22,7 @@ def rows(text: str) -> set[str]:
     }
 
 
+@pytest.mark.bench
 @pytest.mark.slow(240)
 @pytest.mark.timeout(2400)  # for what hangs: it takes a minute on an idle machine
 def test_quick_benchmarks_print_the_rows_of_the_page() -> None:

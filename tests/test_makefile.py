@@ -66,7 +66,8 @@ def test_make_alone_says_what_there_is(checkout: Path) -> None:
     answer = make(checkout)
 
     assert answer.returncode == 0
-    for target in ("run", "test", "test-newest", "check", "bench", "bench-quick", "clean"):
+    targets = "run", "test", "test-bench", "test-newest", "check", "bench", "bench-quick", "clean"
+    for target in targets:
         assert f"make {target} " in answer.stdout
 
 
