@@ -127,9 +127,10 @@ def test_nothing_is_wrong_with_an_example(example: Example, tmp_path: Path) -> N
 
     found = check_plugins(config, example.loader(config, tmp_path))
 
-    # Folders that the examples name are not there, nor scripts by their paths; nothing else
-    # may look odd.
+    # Folders that the examples name are not there, nor scripts and interpreters by their paths;
+    # nothing else may look odd.
     absent = {f"collectors.{n}.plugin" for n, c in config.collectors.items() if c.plugin[0] == "/"}
+    absent |= {f"collectors.{n}.python" for n, c in config.collectors.items() if c.python}
     odd = [*found.wrong, *found.unable, *found.suspicious]
     odd = [each for each in odd if each.key.startswith("collectors.") and each.key not in absent]
     # What stands for a certificate here is none.
