@@ -1,4 +1,4 @@
-"""``ingestd collectors`` and ``ingestd plugins``: what collects, and what could."""
+"""``ingestd collectors``: what collects."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,19 +88,3 @@ def _next(collector: Json) -> str:
     if collector["backing_off_for"]:
         return show.ago(collector["backing_off_for"], now=0.0)
     return show.ago(collector["next_run"])
-
-
-@click.command(short_help="List the plugins.")
-@config_option
-@json_option
-def plugins(*, config_path: Path, as_json: bool) -> None:
-    """List the plugins that a collector can name."""
-    found = ask(config_path, lambda backend: backend.plugins())
-    if as_json:
-        show.as_json(found)
-        return
-    rows = [
-        [each["name"], each["kind"] or "broken", show.clipped(each["error"] or each["summary"], 90)]
-        for each in found
-    ]
-    show.table(["plugin", "kind", "what it does"], rows)

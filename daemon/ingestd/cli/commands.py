@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "reload": ("status", "Have the daemon read its configuration again."),
     "import": ("importing", "Take over what another system has set up."),
     "copy": ("copying", "Copy the history of one store into another."),
-    "plugins": ("collectors", "List the plugins."),
+    "plugins": ("plugins", "List the plugins, and install packages for them."),
     "new-plugin": ("newplugin", "Write a plugin to begin with, and its test."),
     "config": ("samples", "Print a sample configuration."),
     "systemd": ("samples", "Print the systemd unit."),
