@@ -146,8 +146,24 @@ def check(**params: Any) -> list[str]:
     given.read(lambda each: zone_of(each.timezone))
     given.read(lambda each: own_routes(each.routes, zone=None))
     given.read(lambda each: rate_of(each.rate))
+    given.read(look_at_keys)
     given.durations("answer_within", "read_within")
-    return given.problems
+    return [*dict.fromkeys(given.problems)]
+
+
+def look_at_keys(params: Any) -> None:
+    """Check that no other machine may send without a key to an address of our own.
+
+    Raises:
+        ValueError: One may, or an option that tells it is no good.
+    """
+    if params.listen is None:
+        return
+    address, stations = address_of(params.listen), weather_of(params.weather, Keys(()))
+    keys = keys_for(
+        params.store_keys, formats=params.formats, routes=params.routes, weather=stations
+    )
+    check_keys(str(address), address.host, keys)
 
 
 @asynccontextmanager

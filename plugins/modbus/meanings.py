@@ -48,8 +48,10 @@ def bits(options: Options) -> tuple[int, int] | None:
     """Return the lowest bit to take and how many, or None for the whole number.
 
     Raises:
-        ValueError: The type has no such bits.
+        ValueError: The type has no such bits, or both options say which.
     """
+    if options.has("bit") and options.has("bits"):
+        raise ValueError(f"{options.path('bit')}: expected `bit` or `bits`, got both")
     name = next(filter(options.has, ("bit", "bits")), None)
     if name is None:
         return None

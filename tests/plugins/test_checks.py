@@ -53,6 +53,7 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("http_json", {"paging": {"type": "x"}, "overlap": "1 h"}, ["overlap: ", "paging: "]),
     ("http_push", {"listen": "nowhere", "path": None}, ["listen: "]),
     ("http_push", {"formats": ["morse"], "rate": -1}, ["formats: ", "rate: "]),
+    ("http_push", {"listen": "0.0.0.0:80", "path": None, "store_keys": None}, ["store_keys: "]),
     (
         "http_push",
         {"routes": [{}, {"path": "/x", "valu": "v"}]},

@@ -95,6 +95,7 @@ async def test_wrong_options_are_told_by_their_path(params: dict[str, Any], told
         ({"type": "int9"}, "type: expected uint16 or .*, got 'int9'"),
         ({"bit": 16}, "bit: expected a whole number from 0 to 15, got 16"),
         ({"bit": 0, "type": "float32"}, "bit: expected a type such as uint16, got 'float32'"),
+        ({"bit": 0, "bits": [1, 2]}, "bit: expected `bit` or `bits`, got both"),
         ({"table": "coil", "type": "int16"}, "type: expected none, because a coil is one bit"),
         ({"scale": "val / 10"}, "scale: expected a number, got 'val / 10'"),
         ({"offset": float("inf")}, "offset: expected a number, got inf"),
