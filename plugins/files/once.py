@@ -74,7 +74,7 @@ class Once:
             yield {"readings": [], **problem}
 
     def _due(self, listing: Listing) -> Iterator[Found]:
-        """Yield the files that are to be read, first the one that was begun."""
+        """Yield the files that are to be read, first the one that was begun or looked at."""
         for problem in listing.problems:
             self._gathered.complain(problem)
         resting = [each for each in listing.files if each.rests(self._now) >= self._setup.settle]
@@ -85,7 +85,8 @@ class Once:
             text = f"expected at most {MOST} files, got {len(listing.files)}: `after` moves them"
             self._gathered.complain(f"path: {text}")
             return
-        for file in sorted(resting, key=lambda each: each.look != self._begun[0]):
+        first = {self._begun[0], self._looked.look}
+        for file in sorted(resting, key=lambda each: each.look not in first):
             said = self._refused.get(str(file.path))
             if said is not None and bytes.fromhex(said[0]) == file.look:
                 self._gathered.complain(f"{file.path}: {said[1]}")

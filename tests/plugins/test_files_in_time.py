@@ -1,5 +1,6 @@
 """Runs of ``files`` that have more to read than their time allows."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -122,6 +123,22 @@ async def test_looking_through_a_file_may_take_several_runs(
     assert places == list(range(4096, size, 4096))
     assert found == list(range(MANY))
     assert await runs.values() == []
+
+
+async def test_a_file_that_is_half_looked_through_goes_before_older_ones(
+    tmp_path: Path, ctx: TestContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or copies that keep their old times could hold it up for ever."""
+    monkeypatch.setattr(contents, "PIECE", 4096)
+    runs = FilesRuns(tmp_path, ctx, path=f"{tmp_path}/*.csv", time_format="unix")
+    write(tmp_path / "0.csv", 0)
+    await runs_with_nothing_left(runs)
+    look = runs.state["looked"][0]
+    write(tmp_path / "old.csv", MANY)
+    os.utime(tmp_path / "old.csv", (0, 0))
+    await runs_with_nothing_left(runs)
+
+    assert runs.state["looked"][:2] == [look, 2 * 4096]
 
 
 async def test_a_file_that_changes_while_it_is_looked_through_is_looked_at_anew(
