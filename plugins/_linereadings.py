@@ -68,7 +68,7 @@ class LineReadings:
         if len(rows) == lines:
             try:
                 return self._plain(rows)
-            except KeyError:  # something in it is met for the first time
+            except KeyError:  # something in it is met for the first time, or comes twice
                 pass
         return self._one_by_one(text)
 
@@ -76,14 +76,17 @@ class LineReadings:
         """Return the readings of plain lines, of which all heads and fields are known.
 
         Raises:
-            KeyError: One is not.
+            KeyError: One is not, or a line has a field twice, of which only the last counts.
         """
         known, per_second = self._known, self._per_second
         found = []
         for head, fields, when in rows:
-            time = int(when) / per_second
+            time, names = int(when) / per_second, set()
             for each in fields.split(","):
                 name, _, value = each.partition("=")
+                if name in names:
+                    raise KeyError(name)
+                names.add(name)
                 series, tags = known[head, name]
                 found.append((time, series, float(value.rstrip("i")), tags))
         return found

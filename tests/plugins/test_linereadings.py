@@ -38,8 +38,9 @@ def test_together_is_as_one_by_one(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["a time=1 5", "time,time=x v=1 5", "a,b=1,b=2 v=1 5", "a,b= v=1 5", "a v=1,time=2 5"]
-)
+    "line", ["a time=1 5", "time,time=x v=1 5", "a,b=1,b=2 v=1 5", "a,b= v=1 5", "a v=1,time=2 5",
+     "a v=1,w=3,v=2 5"],
+)  # fmt: skip
 def test_lines_that_only_look_plain(line: str) -> None:
     """Names that mean something else, and heads that are none."""
     lines = LineReadings(1e9)
