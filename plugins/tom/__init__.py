@@ -2,19 +2,22 @@
 
 Emits ``tom_<target>_brightness``, ``…_error`` and ``…_limit`` for photometry, tagged with ``band``,
 ``unit``, ``source``, ``telescope`` and ``instrument``; ``…_ra`` and ``…_dec`` for astrometry;
-numbers by their own names for other types. Units are the TOM's own.
+numbers by their own names for other types; ``…_observations`` -- how many observation records there
+are, tagged with ``facility`` and ``status``. Units are the TOM's own.
 
 Parameters, asking: ``url`` -- where the TOM is; ``auth`` -- ``username`` with ``password``, or
 ``token``; without it what is public; ``page`` -- how many rows to ask for at once.
 Parameters, what to read: ``targets`` -- ``all``, or a list of ids and of patterns of names;
-``data_types`` -- a list (default: ``photometry`` alone); ``since_days`` -- how old data may be.
+``data_types`` -- a list (default: ``photometry`` alone); ``since_days`` -- how old data may be;
+``observations`` -- whether to count observation records.
 Parameters, naming: ``series`` and ``tags`` -- templates with ``{target}``, ``{name}``,
 ``{quantity}``, ``{band}``, ``{unit}``, ``{source}``, ``{telescope}``, ``{instrument}``.
 State: ``seen`` -- the id of each target to the ``hash`` of its data, the time of the ``newest``,
-and when it was ``sent`` and ``read`` last, in Unix seconds.
+and when it was ``sent`` and ``read`` last, in Unix seconds; ``observed`` -- target, facility and
+status of all records that there were.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -42,9 +45,11 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
     data_types: Any = None,
     series: str = EXAMPLE,
     tags: Mapping[str, str] | None = None,
+    observations: bool = False,
     since_days: int | None = None,
     page: int = 100_000,
     seen: Mapping[str, Any] | None = None,
+    observed: Sequence[Sequence[str]] | None = None,
     revisit_full: timedelta | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -59,6 +64,7 @@ async def run(  # noqa: PLR0913 -- each is an option, which the daemon checks by
         api=Api(ctx.http, options.url, entry, options.entrance.scheme, options.page),
         options=options,
         known={str(each): Remembered.of(state) for each, state in (seen or {}).items()},
+        observed=observed,
         every=DAY if revisit_full is None else revisit_full.total_seconds(),
         now=now,
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ingestd.plugins._answers import AnswerError
 
 from .api import Api, RefusedError
+from .observations import count_readings, counted, kinds_in
 from .options import Options, wanted
 from .readings import Reading, Target, digest, since, told, within
 from .remembered import Remembered
@@ -30,6 +31,7 @@ class Job:
         api: The TOM.
         options: The collector's options.
         known: What is remembered of each target, by its id.
+        observed: The kinds of observation records that there were, as the state has them.
         every: How often all is sent again, in seconds.
         now: When the run began, in Unix seconds.
         problems: What went wrong, by what it is about.
@@ -42,6 +44,7 @@ class Job:
     api: Api
     options: Options
     known: dict[str, Remembered]
+    observed: Any
     every: float
     now: float
     problems: dict[str, str] = field(default_factory=dict)
@@ -72,8 +75,14 @@ async def collect(job: Job) -> AsyncGenerator[Result, None]:
         if len(waiting) >= ENOUGH:
             yield {"readings": waiting, **job.state}
             waiting = []
+    counts = await observations(job, names) if job.options.observations else {}
     tell(job)
-    yield {"readings": waiting, **job.state, **verdict(job)}
+    yield {
+        **counts,
+        "readings": [*waiting, *counts.get("readings", [])],
+        **job.state,
+        **verdict(job),
+    }
 
 
 async def collect_past(job: Job, begin: float, end: float) -> AsyncGenerator[Result, None]:
@@ -176,6 +185,20 @@ async def read(job: Job, target: str, name: str) -> Target:
         if number:
             counts[target] = number
     return found
+
+
+async def observations(job: Job, names: Mapping[str, str]) -> Result:
+    """Return how many observation records there are, or nothing if the server does not tell."""
+    try:
+        found = await counted(job.api.pages("observations", {}), names)
+    except RefusedError:
+        raise
+    except AnswerError as error:
+        job.problems["observations"] = str(error)
+        return {}
+    before = kinds_in(job.observed, names)
+    readings = count_readings(found, before, names, job.options.naming, job.now)
+    return {"readings": readings, "observed": [list(kind) for kind in sorted({*found, *before})]}
 
 
 def oldest(job: Job) -> float | None:

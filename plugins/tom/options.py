@@ -58,6 +58,7 @@ class Options:
         entrance: What opens it.
         targets: Ids and patterns of names; empty: all.
         data_types: Which reduced data to read.
+        observations: Whether to count observation records.
         naming: What series are called.
         since_days: How old they may be, in days, or None.
         page: How many rows to ask for at once.
@@ -67,6 +68,7 @@ class Options:
     entrance: Entrance
     targets: Sequence[str]
     data_types: frozenset[str]
+    observations: bool
     naming: Naming
     since_days: int | None
     page: int
@@ -165,6 +167,19 @@ def fields_of(series: Template, tags: Mapping[str, Template]) -> frozenset[str]:
     return series.fields.union(*(each.fields for each in tags.values() if each is not None))
 
 
+def truth(given: Any, where: str) -> bool:
+    """Read whether something is wanted.
+
+    Raises:
+        ValueError: It is neither true nor false.
+    """
+    if not isinstance(given, bool):
+        raise ValueError(  # noqa: TRY004 -- the operator's value, not a caller's type
+            f"{where}: expected true or false, got {given!r:.80}"
+        )
+    return given
+
+
 def days_of(given: Any) -> int | None:
     """Read how many days back to go, or None.
 
@@ -180,6 +195,7 @@ READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "entrance": lambda given: entrance_of(given.auth),
     "targets": lambda given: targets_of(given.targets),
     "data_types": lambda given: data_types_of(given.data_types),
+    "observations": lambda given: truth(given.observations, "observations"),
     "naming": lambda given: naming_of(given.series, given.tags),
     "since_days": lambda given: days_of(given.since_days),
     "page": lambda given: whole(given.page, "page", least=1),

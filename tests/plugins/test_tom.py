@@ -354,3 +354,36 @@ async def test_names_are_made_as_wanted(tom: FakeTom, ctx: TestContext) -> None:
         ("SN 2026abc r brightness", 15.5, {"filter": "r"}),
         ("SN 2026abc none brightness", 16.0, {}),
     ]
+
+
+def record(number: int, target: int, status: str, facility: str = "LCO") -> dict[str, Any]:
+    """Return an observation record."""
+    return {"id": number, "target": target, "status": status, "facility": facility}
+
+
+async def test_observation_records_are_counted(tom: FakeTom, ctx: TestContext) -> None:
+    """By target, facility and status; what there is none of any more is 0, not what it was."""
+    tom.observations = [record(1, 7, "PENDING"), record(2, 7, "PENDING"), record(3, 8, "PENDING")]
+    first = await read(tom, ctx, observations=True)
+    tom.observations = [record(1, 7, "COMPLETED"), record(2, 7, "COMPLETED")]
+    second = await read(tom, ctx, observations=True, seen=first["seen"], observed=first["observed"])
+
+    series, at = "tom_7_observations", NOW.timestamp()
+    pending = {"facility": "LCO", "status": "PENDING"}
+    assert first["readings"][1:] == [(at, series, 2, pending)]
+    assert second["readings"] == [
+        (at, series, 2, {"facility": "LCO", "status": "COMPLETED"}),
+        (at, series, 0, pending),
+    ]
+
+
+async def test_records_that_cannot_be_read_cost_no_data(tom: FakeTom, ctx: TestContext) -> None:
+    """The kinds that were counted before stay known."""
+    tom.observations = [record(1, 7, "PENDING")]
+    tom.faults["observations"] = web.Response(status=500)
+
+    result = await read(tom, ctx, observations=True)
+
+    assert len(result["readings"]) == 1
+    assert result["script_error"].startswith("observations: GET ")
+    assert "observed" not in result

@@ -159,7 +159,7 @@ HARMLESS_PARAMS: Final = """
     sql.since_format sql.table sql.tags sql.time sql.time_format sql.timezone sql.units sql.url
     sql.user sql.value sql.values sql.words
     system.parts system.mounts system.interfaces system.boot system.uptime system.counters
-    tom.data_types tom.page tom.revisit_full
+    tom.observations tom.observed tom.data_types tom.page tom.revisit_full
     tom.seen tom.series tom.since_days tom.tags tom.targets tom.url
 """
 

@@ -28,7 +28,7 @@ class FakeTom:
         typed: Rows in the new tables, likewise.
         observations: Observation records, likewise.
         schemes: What it looks at in `Authorization`.
-        faults: What to answer for a target's rows instead, by its id.
+        faults: What to answer instead, for a target's rows by its id, or for `observations`.
         asked: The path and the query of each request that was let in.
     """
 
@@ -82,6 +82,8 @@ class FakeTom:
 
     async def list_observations(self, request: web.Request) -> web.Response:
         """List observation records, the newest first."""
+        if "observations" in self.faults:
+            return copy_of(self.faults["observations"])
         rows = [row for row in self.observations if row["target"] in request[SEEN]]
         return paged(request, sorted(rows, key=lambda row: -int(row["id"])))
 
