@@ -76,7 +76,7 @@ bench-quick: $(VENV)/.installed-test
 	$(BIN)/python -m bench --quick
 
 clean:
-	rm -rf $(VENV) $(NEWEST) build dist daemon/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NEWEST) .venv-tom build dist daemon/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Installed again whenever a dependency may have changed.
