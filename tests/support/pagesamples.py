@@ -104,6 +104,7 @@ def samples(text: str) -> Mapping[str, Mapping[str, Any]]:
             "button": text,
             "back": "/",
         },
+        "login": {"path": "/ui/login", "to": text, "detail": text},
         "problem": {"title": text, "status": 404, "detail": text},
     }
 

@@ -10,6 +10,7 @@ from ingestd.pages import (
     collector,
     collectors,
     configuration,
+    login,
     overview,
     plugins,
     problem,
@@ -37,6 +38,7 @@ PAGES: Final[Mapping[str, Draw]] = {
     "config": configuration.page,
     "plugins": plugins.page,
     "ask": ask.page,
+    "login": login.page,
     "problem": problem.page,
 }
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import htpy as h
 
+from ingestd.pages.parts import acting
 from ingestd.pages.words import Viewing, for_machines, written
 
 LINKS: Final = (
@@ -78,5 +79,6 @@ def _bottom(viewing: Viewing) -> h.Renderable:
     links = (h.li[h.a(href=path)[text]] for path, text in FOR_PROGRAMS)
     return h.footer[
         h.p[f"ingestd {viewing.version}, as of ", at],
+        acting("/ui/logout", viewing, h.button["Log out"]) if viewing.session else None,
         h.nav(aria_label="for programs")[h.ul(class_="row")[links]],
     ]

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from ingestd.app import Daemon
+from ingestd.web.desk import Desk
 
 MOST_DIGITS: Final = 18  # of the number of a record: SQLite has 63 bits
 
@@ -22,13 +23,22 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who asks, as far as pages care.
+    """Who asks.
 
     Attributes:
-        seal: What a form has to carry to act.
+        desk: Where sessions begin and end.
+        session: The one that the request belongs to, or an empty string.
+        sender: From which address it comes, for the log.
     """
 
-    seal: str = field(default="", repr=False)
+    desk: Desk
+    session: str = field(default="", repr=False)
+    sender: str = ""
+
+    @property
+    def seal(self) -> str:
+        """What a form has to carry to act."""
+        return self.desk.seals.of(self.session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Call(Generic[Q, B]):
     path: Mapping[str, str]
     query: Q
     body: B
-    visit: Visit = Visit()
+    visit: Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,11 @@ class Redirect:
 
     Attributes:
         address: The path of a page of ours.
+        session: What the browser is to have from now on; empty for none, None for what it has.
     """
 
     address: str
+    session: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +106,7 @@ class Route:
         body: What it takes in the body.
         statuses: Those of good answers.
         form: Whether its body is the form of a page of ours instead of JSON.
+        login: Whether it needs no token, since it is where that is shown.
         open: Whether it needs neither a token nor a known Host: probes have none.
     """
 
@@ -105,6 +118,7 @@ class Route:
     body: type[msgspec.Struct] = Nothing
     statuses: tuple[int, ...] = (200,)
     form: bool = False
+    login: bool = False
     open: bool = False
 
 

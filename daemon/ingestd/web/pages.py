@@ -14,11 +14,12 @@ import ingestd
 from ingestd.app import Daemon
 from ingestd.requesting import number_of
 from ingestd.views import without_secrets
-from ingestd.web import actions, shown, shownseries, shownstores
+from ingestd.web import actions, login, shown, shownseries, shownstores
 from ingestd.web.asking import Action
 from ingestd.web.call import Call, Nothing, Redirect, Route, Text, Visit, get, post
 from ingestd.web.shown import Shown
 
+UNKNOWN: Final = 401
 HTML: Final = "text/html; charset=utf-8"
 
 
@@ -27,9 +28,18 @@ def is_page(path: str) -> bool:
     return path == "/" or path.startswith("/ui/")
 
 
-def problem(daemon: Daemon, told: Mapping[str, Any]) -> bytes:
-    """Return a problem as a page."""
-    return _drawn(daemon, "problem", told, Visit())
+def problem(daemon: Daemon, told: Mapping[str, Any], visit: Visit, *, to: str) -> bytes:
+    """Return a problem as a page; that of who has no session is the one that asks for the token.
+
+    Args:
+        daemon: Whose.
+        told: The problem.
+        visit: Who asks.
+        to: The address to go to with a session.
+    """
+    if told["status"] != UNKNOWN:
+        return _drawn(daemon, "problem", told, visit)
+    return _drawn(daemon, "login", login.told(to, told["detail"]), visit)
 
 
 def _drawn(daemon: Daemon, name: str, told: Mapping[str, Any], visit: Visit) -> bytes:
@@ -40,6 +50,7 @@ def _drawn(daemon: Daemon, name: str, told: Mapping[str, Any], visit: Visit) -> 
         zone=daemon.config.daemon.timezone or UTC,
         version=ingestd.__version__,
         seal=visit.seal,
+        session=bool(visit.session),
     )
     return draw(name, without_secrets(told, daemon.redactor), viewing)
 
@@ -95,6 +106,9 @@ PAGES: Final[Sequence[Route]] = (
     _page("/ui/stores", "stores", shownstores.stores),
     _page("/ui/config", "config", shownstores.config, query=shownstores.ConfigPage),
     _page("/ui/plugins", "plugins", shownstores.plugins),
+    _page(login.PATH, "login", login.ask, query=login.LoginPage, login=True),
+    post(login.PATH, login.enter, body=login.LoginForm, form=True, login=True),
+    post(login.OUT, login.leave, form=True),
     *(route for each in actions.ACTIONS for route in _action(each)),
     _asset("page.css", "text/css; charset=utf-8"),
     _asset("icon.svg", "image/svg+xml"),

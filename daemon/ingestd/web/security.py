@@ -44,18 +44,24 @@ class Guard:
     listen: str
     token: str | None = field(repr=False)
 
-    def check(self, request: web.Request, *, form: bool = False) -> None:
+    def check(
+        self, request: web.Request, *, form: bool = False, login: bool = False, session: str = ""
+    ) -> None:
         """Refuse what must not be answered.
 
         Args:
             request: What is asked.
             form: Whether it is to be a form of a page of ours.
+            login: Whether it needs no token, since it is where that is shown.
+            session: The one that it belongs to; with it people look, and act by forms.
 
         Raises:
             Refusal: Says what was expected.
         """
         self._check_host(request)
-        self._check_token(request)
+        by_page = form or request.method in {"GET", "HEAD"}
+        if not login and not (session and by_page):
+            self._check_token(request)
         if form:
             check_sender(request)
         elif request.method not in {"GET", "HEAD"}:

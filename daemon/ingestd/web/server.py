@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import platform
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ from ingestd.redaction import Redactor
 from ingestd.views import without_secrets
 from ingestd.web import pages
 from ingestd.web.call import Call, JsonAnswer, Redirect, Route, Text, Visit
-from ingestd.web.forms import SEAL, Seals, fields_of
+from ingestd.web.desk import Desk
+from ingestd.web.forms import SEAL, fields_of
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
 from ingestd.web.protocol import tell_problems
@@ -64,10 +66,12 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
 
 def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application:
     """Return everything that is answered."""
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_protected(daemon, guard)])
-    seals = Seals()
+    name = f"{platform.node()}:{daemon.config.daemon.state_dir}"
+    desk = Desk(guard.token, name=name, clock=daemon.clock, log=daemon.log)
+    protect = _protected(daemon, guard, desk)
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[protect])
     for route in (*ROUTES, *pages.PAGES):
-        handler = _handler(daemon, route, pool, seals)
+        handler = _handler(daemon, route, pool, desk)
         if route.method == "GET":
             app.router.add_get(route.path, handler)  # answers HEAD, too
         else:
@@ -75,18 +79,19 @@ def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application
     return app
 
 
-def _handler(daemon: Daemon, route: Route, pool: Executor, seals: Seals) -> Handler:
+def _handler(daemon: Daemon, route: Route, pool: Executor, desk: Desk) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
+        visit = _visit(request, desk)
         call = Call(
             daemon,
             request.match_info,
             _parsed("query", dict(request.query), route.query),
-            await _given(request, route, seals),
-            Visit(seals.of()),
+            await _given(request, route, visit),
+            visit,
         )
         answer = await route.answer(call)
         if isinstance(answer, Redirect):
-            return web.Response(status=SEE_OTHER, headers={"Location": answer.address})
+            return _sent_on(answer, request, desk)
         reply: JsonAnswer[Any] = answer if isinstance(answer, JsonAnswer) else JsonAnswer(answer)
         if not isinstance(answer, Text):
             rendered = partial(_rendered, reply.value, daemon.redactor)
@@ -101,18 +106,30 @@ def _handler(daemon: Daemon, route: Route, pool: Executor, seals: Seals) -> Hand
     return handle
 
 
-async def _given(request: web.Request, route: Route, seals: Seals) -> msgspec.Struct:
+def _visit(request: web.Request, desk: Desk) -> Visit:
+    return Visit(desk, desk.session_of(request), sender=request.remote or "")
+
+
+def _sent_on(answer: Redirect, request: web.Request, desk: Desk) -> web.Response:
+    response = web.Response(status=SEE_OTHER, headers={"Location": answer.address})
+    if answer.session is not None:
+        desk.hand_out(answer.session, request, response)
+    return response
+
+
+async def _given(request: web.Request, route: Route, visit: Visit) -> msgspec.Struct:
     """Return what stands in the body."""
     if not route.form:
         return _parsed("body", await _body(request), route.body)
     fields = {**await fields_of(request)}
-    seals.check(fields.pop(SEAL, ""))
+    visit.desk.seals.check(fields.pop(SEAL, ""), visit.session)
     return _parsed("form", fields, route.body)
 
 
-def _protected(daemon: Daemon, guard: Guard) -> Any:
+def _protected(daemon: Daemon, guard: Guard, desk: Desk) -> Any:
     """Return the middleware that checks requests and tells what goes wrong."""
     forms = frozenset(route.path for route in pages.PAGES if route.form)
+    logins = frozenset(route.path for route in pages.PAGES if route.login)
     unguarded = frozenset(route.path for route in (*ROUTES, *pages.PAGES) if route.open)
 
     @web.middleware
@@ -124,10 +141,15 @@ def _protected(daemon: Daemon, guard: Guard) -> Any:
             else:
                 if request.path not in unguarded:
                     is_form = request.method == "POST" and request.path in forms
-                    guard.check(request, form=is_form)
+                    guard.check(
+                        request,
+                        form=is_form,
+                        login=request.path in logins,
+                        session=desk.session_of(request),
+                    )
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001 -- border: no request may end the daemon
-            response = _told(daemon, request, error)
+            response = _told(daemon, request, error, _visit(request, desk))
         response.headers.update(HEADERS)
         return response
 
@@ -153,14 +175,16 @@ async def _of_plugin(request: web.Request, handler: Handler | None) -> web.Strea
     return await handler(request)
 
 
-def _told(daemon: Daemon, request: web.Request, error: Exception) -> web.Response:
+def _told(daemon: Daemon, request: web.Request, error: Exception, visit: Visit) -> web.Response:
     refusal = refusal_of(error)
     if refusal is None:
         daemon.log.error("a request met a bug", path=request.path, exc_info=error)
         refusal = Refusal(500, "a bug in the daemon; its log has the traceback")
     problems = error.problems if isinstance(error, ConfigError | NotPossible) else ()
     if pages.is_page(request.path) and "text/html" in request.headers.get("Accept", ""):
-        body = pages.problem(daemon, as_json(refusal, problems))
+        told = as_json(refusal, problems)
+        to = request.path_qs if request.method == "GET" else "/"
+        body = pages.problem(daemon, told, visit, to=to)
         headers = {**refusal.headers, "Content-Type": pages.HTML}
         return web.Response(body=body, status=refusal.status, headers=headers)
     return web.Response(
