@@ -91,6 +91,20 @@ async def test_state_waits_for_the_readings_of_results_that_changed_none() -> No
         assert kept.shelf.kept == [last]
 
 
+async def test_results_that_changed_none_may_come_between_those_that_do() -> None:
+    """Each state waits for what came before it, and for nothing else."""
+    async with Kept() as kept:
+        states = []
+        for n in (1, 2):
+            unsafe = receipt()
+            kept.committer.commit_behind(kept.committer.memory, [unsafe])
+            states.append(kept.keep(n))
+            unsafe.settle(1)
+            await asyncio.wait_for(kept.clock.drive(kept.committer.committed()), WITHIN)
+
+        assert kept.shelf.kept == states
+
+
 async def test_committed_waits_for_a_state_behind_the_readings_of_others() -> None:
     """The readings of a result that changed none, and the state of one that has none."""
     async with Kept() as kept:

@@ -173,6 +173,7 @@ def test_unusable_reading_is_counted_by_its_reason(reading: Any, reason: str) ->
     ("reading", "told"),
     [
         ((1, "level"), "expected (time, series, value), got (1, 'level')"),
+        (b"level=\xff", "expected (time, series, value), got level=\ufffd"),
         ((1, 2.5, 1), "expected the name of a series, got 2.5"),
         ((1, "a\nb", 1), "expected a printable name of at most 1024 characters, got 'a\\nb'"),
         ((1, "level", 1, "k"), "level: expected a dict of tags, got 'k'"),
