@@ -13,7 +13,7 @@ from ingestd.calling.pool import Workers
 from ingestd.calling.rulesets import confinement
 from ingestd.errors import PluginError, WorkerDied
 from tests.support.plugins import LogLines, PluginFolder, state_of
-from tests.support.pythons import OLDER, Environment, interpreter
+from tests.support.pythons import OTHERS, Environment, interpreter
 from tests.support.workers import InWorker, failure, options_for
 
 # Starting a process takes about a tenth of a second, and these tests start many.
@@ -30,7 +30,7 @@ def run(*, ctx, at, last=None, **_):
         "version": list(sys.version_info[:2]),
         "prefix": sys.prefix,
         "ours": [each for each in OURS if importlib.util.find_spec(each)],
-        "variables": [each for each in os.environ if each.startswith("PYTHON")],
+        "variables": [each for each in os.environ if each.startswith(("PYTHON", "VIRTUAL"))],
         "again": at,
     }
 """
@@ -44,9 +44,14 @@ def loaded(folder: PluginFolder, text: str, python: Path) -> Plugin:
 
 
 async def test_the_packages_are_those_of_the_interpreter(
-    plugin_folder: PluginFolder, in_worker: InWorker, environment: Environment
+    plugin_folder: PluginFolder,
+    in_worker: InWorker,
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is installed there can be imported, and nothing that the daemon has of its own."""
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    monkeypatch.setenv("VIRTUAL_ENV", "/opt/ours")
     environment.install("meters", "LEVEL = 4.5\n")
     text = "import meters\nimport ingestd\ndef run(**_):\n    return {'n': meters.LEVEL}\n"
     told = loaded(plugin_folder, TELLING, environment.python)
@@ -58,8 +63,8 @@ async def test_the_packages_are_those_of_the_interpreter(
     assert (found["ours"], found["variables"]) == ([], [])
 
 
-@pytest.mark.parametrize("version", OLDER)
-async def test_older_interpreters_serve(
+@pytest.mark.parametrize("version", OTHERS)
+async def test_other_versions_serve(
     plugin_folder: PluginFolder, in_worker: InWorker, worker_log: LogLines, version: str
 ) -> None:
     """Arguments, readings, what is logged and what is printed travel as with our own."""
@@ -74,8 +79,8 @@ async def test_older_interpreters_serve(
     assert worker_log.lines == [("info", "reads", {"level": 1.5})]
 
 
-@pytest.mark.parametrize("version", OLDER)
-async def test_older_interpreters_tell_of_failures(
+@pytest.mark.parametrize("version", OTHERS)
+async def test_other_versions_tell_of_failures(
     plugin_folder: PluginFolder, in_worker: InWorker, version: str
 ) -> None:
     """With the line where it happened; the process goes on where it can."""

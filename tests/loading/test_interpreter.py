@@ -14,6 +14,7 @@ from tests.support.pythons import TOO_OLD, Environment, interpreter
 
 # Starting a process takes about a tenth of a second, and these tests start many.
 pytestmark = pytest.mark.slow
+HAS_GONE = "what it was made from has gone; expected an environment that is made anew"
 SILENT = "expected a Python interpreter, got one that is silent"
 
 
@@ -62,14 +63,23 @@ def test_it_checks_the_params(
 def test_one_that_cannot_run_keeps_its_own_collector_only(
     plugin_folder: PluginFolder, tmp_path: Path, folder: ConfigFolder
 ) -> None:
-    """Missing, no program, no Python, or broken: each is told at its line."""
+    """Missing, a folder, no program, no Python, or broken: each is told at its line."""
     plugin_folder.write("probe", FUNCTION)
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho no standard library >&2\nexit 1\n")
     broken.chmod(0o755)
     plain = tmp_path / "plain"
     plain.write_text("nothing")
-    collectors = {"gone": tmp_path / "gone", "plain": plain, "none": "/bin/true", "broken": broken}
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to("python3.0")
+    collectors = {
+        "gone": tmp_path / "gone",
+        "dangling": dangling,
+        "folder": tmp_path,
+        "plain": plain,
+        "none": "/bin/true",
+        "broken": broken,
+    }
     lines = [
         f"  {name}: {{plugin: probe, every: 1m, python: {path}}}\n"
         for name, path in collectors.items()
@@ -81,6 +91,11 @@ def test_one_that_cannot_run_keeps_its_own_collector_only(
     assert found.wrong == []
     assert [(each.key, each.message) for each in found.unable] == [
         ("collectors.gone.python", f"{collectors['gone']}: No such file or directory"),
+        ("collectors.dangling.python", f"{dangling}: {HAS_GONE}"),
+        (
+            "collectors.folder.python",
+            f"{tmp_path}: expected an interpreter, such as {tmp_path}/bin/python, got a folder",
+        ),
         ("collectors.plain.python", f"{plain}: Permission denied"),
         (
             "collectors.none.python",

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from ingestd.worker import ELSEWHERE, READY
-from tests.support.pythons import OLDER, interpreter
+from tests.support.pythons import OTHERS, interpreter
 
 # Starting a process takes about a tenth of a second.
 pytestmark = pytest.mark.slow
@@ -72,8 +72,8 @@ def expanded(pattern: str) -> list[str]:
     return [f"{before}{each}{after}" for each in alternatives.split(",")]
 
 
-@pytest.mark.parametrize("version", OLDER)
-def test_older_interpreters_are_ready(version: str) -> None:
+@pytest.mark.parametrize("version", OTHERS)
+def test_other_versions_are_ready(version: str) -> None:
     """They understand all that they import."""
     command = [str(interpreter(version)), "-E", "-B", str(ELSEWHERE)]
 

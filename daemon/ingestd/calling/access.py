@@ -63,7 +63,8 @@ class Protection:
         withheld: Environment variables that its secrets come from.
         protected: Files and folders; with a file those whose names only add to its own.
         code: What may be read although it lies in one of them, and not changed wherever it
-            lies: plugins, which run with the rights of other collectors and of the daemon.
+            lies: plugins and what they import, which run with the rights of other collectors and
+            of the daemon.
     """
 
     withheld: frozenset[str] = frozenset()

@@ -1,5 +1,6 @@
 """A plugin's files, and what the interpreter that runs it has installed, as they are now."""
 
+import errno
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,9 +44,19 @@ def _environment(python: Path | None) -> Fingerprint:
     if python is None:
         return ()
     try:
-        return _files.within(python, partial(environment_fingerprint, python))
+        return _files.within(python, partial(_look_at, python))
     except OSError as exc:
         raise InterpreterUnfit(f"{python}: {exc.strerror}") from None
+
+
+def _look_at(python: Path) -> Fingerprint:
+    if python.is_dir():
+        text = f"expected an interpreter, such as {python / 'bin' / 'python'}, got a folder"
+        raise IsADirectoryError(errno.EISDIR, text)
+    if python.is_symlink() and not python.exists():
+        text = "what it was made from has gone; expected an environment that is made anew"
+        raise FileNotFoundError(errno.ENOENT, text)
+    return environment_fingerprint(python)
 
 
 def fingerprint(path: Path, python: Path | None) -> Fingerprint:
