@@ -32,7 +32,8 @@ def make_environment(state_dir: Path, name: str, requirements: Path, python: Pat
         CommandError: It cannot be made; one of that name stays as it was.
     """
     folder = state_dir / FOLDER
-    folder.mkdir(mode=MODE, parents=True, exist_ok=True)
+    for each in (state_dir, folder):
+        each.mkdir(mode=MODE, parents=True, exist_ok=True)
     place = folder / name
     if place.exists() and not place.is_symlink():
         raise CommandError(f"{place}: expected a link that was made here, got something else")

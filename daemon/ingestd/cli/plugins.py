@@ -51,9 +51,10 @@ def install(*, name: str, requirements: Path, python: Path | None, config_path: 
     if not NAME.fullmatch(name):
         text = "expected a letter, and then letters, digits, hyphens or underscores"
         raise CommandError(f"{text}, got {name!r:.80}")
+    requirements = requirements.absolute()  # so that the command that is told works anywhere
     state_dir = load(config_path, elsewhere=True).daemon.state_dir
     refuse_foreign_root(state_dir)
-    made = make_environment(state_dir, name, requirements.absolute(), python)
+    made = make_environment(state_dir, name, requirements, python)
     again = ["ingestd", "plugins", "install", name, "-r", str(requirements)]
     if python is not None:
         again += ["--python", str(python)]
