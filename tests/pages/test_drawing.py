@@ -64,10 +64,14 @@ def test_a_page_needs_nothing_from_elsewhere(name: str) -> None:
     """There is no inline script or style, and files come from the daemon."""
     page = read(name, "x")
     loaded = [
-        value for tag, key, value in page.attributes if (tag, key) == ("link", "href")
-    ]  # no element of these pages but link loads anything
+        value
+        for tag, key, value in page.attributes
+        if (tag, key) in {("link", "href"), ("script", "src")}
+    ]  # no other element of these pages loads anything
+    inline = [names for tag, names in page.elements if tag == "script" and "src" not in names]
 
-    assert {"script", "style", "iframe", "object"} & {tag for tag, _ in page.elements} == set()
+    assert inline == []
+    assert {"style", "iframe", "object"} & {tag for tag, _ in page.elements} == set()
     assert [key for _, key, _ in page.attributes if key == "style" or key.startswith("on")] == []
     assert loaded
     assert all(each.startswith("/static/") for each in loaded)

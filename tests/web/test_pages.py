@@ -26,6 +26,7 @@ CONFIG: Final = """
       off: {plugin: meter, every: 1h, enabled: false}
 """
 ADDRESS: Final = "/ui/collectors/bad.one"
+LIVE: Final = [("script", "src", "/static/live.js"), ("script", "defer", "")]
 AS_BROWSERS: Final = {"Accept": "text/html,application/xhtml+xml"}
 
 
@@ -48,7 +49,9 @@ async def page(it: RunningDaemon, path: str, status: int = 200) -> ReadHtml:
     assert "open-sesame" not in answer.body
     found = ReadHtml(answer.body)
     assert found.unclosed == []
-    assert not {"b", "script", "style"} & {tag for tag, _ in found.elements}
+    assert not {"b", "style"} & {tag for tag, _ in found.elements}
+    scripts = [each for each in found.attributes if each[0] == "script"]
+    assert scripts in ([], LIVE)
     return found
 
 
@@ -170,6 +173,20 @@ async def test_pages_may_load_nothing_from_elsewhere_and_be_in_no_frame(
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert {(await it.ask("GET", each)).status for each in files} == {200}
+
+
+async def test_pages_that_change_keep_themselves_up_to_date(it: RunningDaemon) -> None:
+    """By a script of the daemon's own; what costs much or never changes is shown once."""
+    live = ("/", "/ui/collectors", "/ui/collectors/good", "/ui/runs", "/ui/series", "/ui/stores")
+    still = ("/ui/runs/1", "/ui/config", "/ui/plugins", "/ui/act/run?collector=good", "/ui/login")
+    script = await it.ask("GET", "/static/live.js")
+
+    assert [LIVE[0] in (await page(it, path)).attributes for path in live] == [True] * len(live)
+    assert [LIVE[0] in (await page(it, path)).attributes for path in still] == [False] * len(still)
+    assert (script.status, script.headers["Content-Type"]) == (
+        200,
+        "text/javascript; charset=utf-8",
+    )
 
 
 async def test_a_page_needs_the_token(daemon_folder: DaemonFolder) -> None:

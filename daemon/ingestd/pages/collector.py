@@ -54,7 +54,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         section("State", _state(told["state"])),
         section("Plugin", _plugin(told["plugin"])),
     ]
-    return Page(collector["name"], content)
+    return Page(collector["name"], content, live=True)
 
 
 def _only(name: str) -> str:

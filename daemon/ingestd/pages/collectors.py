@@ -30,7 +30,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         table("collectors", headers, rows, empty="No collector is like that."),
         pager(COLLECTORS, told["query"], page=told["page"], pages=told["pages"]),
     ]
-    return Page("Collectors", content, here=COLLECTORS)
+    return Page("Collectors", content, here=COLLECTORS, live=True)
 
 
 def _filtered(query: Told) -> bool:

@@ -36,11 +36,13 @@ class Page:
         title: What it shows.
         content: Below the links.
         here: The link that leads here, or an empty string.
+        live: Whether a script keeps it as the daemon is, which makes it all again and again.
     """
 
     title: str
     content: h.Node
     here: str = ""
+    live: bool = False
 
 
 def framed(page: Page, viewing: Viewing) -> h.Renderable:
@@ -56,6 +58,7 @@ def _head(page: Page) -> h.Renderable:
         h.title[f"{page.title} - ingestd"],
         h.link(rel="icon", href="/static/icon.svg", type="image/svg+xml"),
         h.link(rel="stylesheet", href="/static/page.css"),
+        h.script(src="/static/live.js", defer=True) if page.live else None,
     ]
 
 

@@ -44,7 +44,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         section("Daemon", _daemon(status, viewing)),
     ]
     # Without the names, which are listed below it.
-    return Page(status["headline"] or status["summary"], content, here="/")
+    return Page(status["headline"] or status["summary"], content, here="/", live=True)
 
 
 def _attention(told: Told) -> h.Node:

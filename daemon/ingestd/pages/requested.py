@@ -49,4 +49,4 @@ def page(told: Mapping[str, Any], _viewing: Viewing) -> Page:
         folded("Traceback", told["traceback"] or ""),
         section("Params", verbatim(params)) if told["params"] else None,
     ]
-    return Page(f"Requested run {told['id']}", content)
+    return Page(f"Requested run {told['id']}", content, live=told["status"] in OPEN)

@@ -36,7 +36,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         runs_table(told["runs"], viewing, named=True),
         _older(told),
     ]
-    return Page("Runs", content, here=RUNS)
+    return Page("Runs", content, here=RUNS, live=True)
 
 
 def _older(told: Told) -> h.Node:

@@ -37,7 +37,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         table("series", headers, rows, empty="No series is like that."),
         pager(PATH, told["query"], page=told["page"], pages=told["pages"]),
     ]
-    return Page("Series", content, here=PATH)
+    return Page("Series", content, here=PATH, live=True)
 
 
 def _search(query: Told) -> h.Renderable:

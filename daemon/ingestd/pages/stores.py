@@ -35,7 +35,7 @@ def page(told: Told, viewing: Viewing) -> Page:
             cut if len(groups) == told["most"] else None,
         ),
     ]
-    return Page("Stores", content, here=PATH)
+    return Page("Stores", content, here=PATH, live=True)
 
 
 def _actions(told: Told) -> h.Node:

@@ -111,5 +111,6 @@ PAGES: Final[Sequence[Route]] = (
     post(login.OUT, login.leave, form=True),
     *(route for each in actions.ACTIONS for route in _action(each)),
     _asset("page.css", "text/css; charset=utf-8"),
+    _asset("live.js", "text/javascript; charset=utf-8"),
     _asset("icon.svg", "image/svg+xml"),
 )
