@@ -25,3 +25,18 @@ async def test_file_has_an_ordinary_function(tmp_path: Path, kind: str) -> None:
         (record,) = await here.ran()
 
     assert f"{decoder}: expected an ordinary function, got" in record.error
+
+
+@pytest.mark.slow  # starts a process
+async def test_the_process_of_a_file_outlives_the_run_that_called_it(tmp_path: Path) -> None:
+    """It is the daemon's: the next run finds it there, and it is stopped with the daemon."""
+    decoder = tmp_path / "decoder.py"
+    decoder.write_text("import os\n\n\ndef run(**_):\n    return {'level': os.getpid()}\n")
+    async with site(tmp_path) as here:
+        await here.start(DECODING, params={"file": str(decoder)})
+        records = await here.ran(2)
+        await here.until(lambda: len(here.stored) > 1)
+
+    assert [record.notes for record in records] == [[], []]
+    assert here.logged("run left tasks behind, which were cancelled") == []
+    assert len(set(here.values())) == 1

@@ -41,7 +41,8 @@ from ingestd.calling.rulesets import Rulesets
 from ingestd.calling.slots import Slots
 from ingestd.calling.starting import run_request
 from ingestd.errors import PluginError, RunTimeout, WorkerDied
-from ingestd.processes import new_mark
+from ingestd.loop import shared_by_runs
+from ingestd.processes import new_mark, unnoted
 
 IDLE_TIMEOUT: Final = 300.0  # seconds; a plugin that runs more often keeps its worker
 MOST_CALLS: Final = 500  # then a worker is replaced, for plugins that leak
@@ -194,9 +195,10 @@ class Workers:
         if worker is None:
             while len(self._idle) + self._runs > self._max:
                 self._retire(self._idle.pop(0))
-            return await WorkerProcess.start(
-                key, rulesets=self._rulesets, mark=self._mark, pool=self._helper
-            )
+            with shared_by_runs(), unnoted():  # a coroutine that has asked for it may end before
+                return await WorkerProcess.start(
+                    key, rulesets=self._rulesets, mark=self._mark, pool=self._helper
+                )
         self._idle.remove(worker)
         worker.prepare_call()
         return worker
@@ -216,6 +218,7 @@ class Workers:
             self._retire(worker)
 
     def _retire(self, worker: WorkerProcess) -> None:
-        task = asyncio.create_task(worker.stop(kill=False), name="ingestd.worker.retire")
+        with shared_by_runs():
+            task = asyncio.create_task(worker.stop(kill=False), name="ingestd.worker.retire")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

@@ -10,7 +10,7 @@ from ingestd.processes.descendants import (
     strays,
     supervised,
 )
-from ingestd.processes.noting import kill_started, note_processes
+from ingestd.processes.noting import kill_started, note_processes, unnoted
 
 __all__ = [
     "MARK",
@@ -23,4 +23,5 @@ __all__ = [
     "note_processes",
     "strays",
     "supervised",
+    "unnoted",
 ]

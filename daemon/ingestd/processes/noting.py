@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from contextvars import Context, ContextVar
 from typing import Any, Final
 
@@ -44,6 +45,16 @@ def note_processes(context: Context | None = None) -> Started:
     else:
         context.run(_STARTED.set, started)
     return started
+
+
+@contextlib.contextmanager
+def unnoted() -> Iterator[None]:
+    """Let processes that are started inside go on when the run under way has ended."""
+    token = _STARTED.set(None)
+    try:
+        yield
+    finally:
+        _STARTED.reset(token)
 
 
 def kill_started(started: Started) -> list[str]:
