@@ -50,6 +50,7 @@ def test_span_goes_down_to_milliseconds(seconds: float, text: str) -> None:
         (1536, "1.5 KiB"),
         (2**31, "2.0 GiB"),
         (250 * 2**20, "250 MiB"),
+        (2**60, "1,048,576 TiB"),
     ],
 )
 def test_size_has_a_unit(count: int, text: str) -> None:

@@ -4,16 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingestd.pages.words import (
-    NOTHING,
-    ago,
-    counted,
-    for_machines,
-    number,
-    room_left,
-    size,
-    written,
-)
+from ingestd.health import ago, counted, size
+from ingestd.pages.words import NOTHING, for_machines, number, room_left, written
 
 
 @pytest.mark.parametrize(
@@ -48,6 +40,7 @@ def test_sizes(count: int, said: str) -> None:
 def test_numbers() -> None:
     """Thousands stand apart, and what is not known is a dash."""
     assert (number(1234567), number(0.1234567), number(None)) == ("1,234,567", "0.123457", NOTHING)
+    assert (number(1234567.8), number(1e15), number(float("inf"))) == ("1,234,568", "1e+15", "inf")
     assert (counted(1, "point"), counted(2000, "point")) == ("1 point", "2,000 points")
 
 

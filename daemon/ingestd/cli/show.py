@@ -149,10 +149,9 @@ def ago(when: float | None, *, now: float | None = None) -> str:
     """Return how long ago, or until, a time in Unix seconds is: ``3s ago``, ``in 5m``."""
     if when is None:
         return NOTHING
-    seconds = (time.time() if now is None else now) - when
-    if abs(seconds) < 1:
-        return "now"
-    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+    from ingestd.health import ago as spoken  # noqa: PLC0415 -- takes its time
+
+    return spoken(when, time.time() if now is None else now)
 
 
 def span(seconds: float) -> str:
@@ -164,26 +163,23 @@ def span(seconds: float) -> str:
 
 def size(count: int) -> str:
     """Return bytes with three digits or so: ``512 B``, ``1.4 MiB``."""
-    value, units = float(count), iter(("KiB", "MiB", "GiB", "TiB"))
-    if value < 1024:
-        return f"{count} B"
-    while value >= 1024:
-        value, unit = value / 1024, next(units)
-    return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+    from ingestd.health import size as spoken  # noqa: PLC0415 -- takes its time
+
+    return spoken(count)
 
 
 def number(value: float | None) -> str:
     """Return a number as people read it: a count with its thousands apart."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
+    from ingestd.health import number as spoken  # noqa: PLC0415 -- takes its time
+
+    return NOTHING if value is None else spoken(value)
 
 
 def counted(count: int, noun: str) -> str:
     """Return a number of things: ``1 reading``, ``2 readings``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    from ingestd.health import counted as spoken  # noqa: PLC0415 -- takes its time
+
+    return spoken(count, noun)
 
 
 def moment(when: float, *, seconds: bool = True) -> str:

@@ -3,6 +3,7 @@
 from ingestd.health.collector import CollectorFacts, CollectorHealth, judge
 from ingestd.health.overview import Overview
 from ingestd.health.pace import MARGIN, Pace, PaceKept, allowance
+from ingestd.health.quantities import ago, counted, number, size
 from ingestd.health.series import KnownSeries, LateSeries, SeriesKey, SeriesWatch
 from ingestd.health.states import State, by_trouble
 from ingestd.health.summary import StoreFacts, problems, sentence
@@ -21,10 +22,14 @@ __all__ = [
     "SeriesWatch",
     "State",
     "StoreFacts",
+    "ago",
     "allowance",
     "by_trouble",
+    "counted",
     "judge",
+    "number",
     "problems",
     "sentence",
+    "size",
     "span",
 ]

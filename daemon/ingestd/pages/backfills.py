@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import htpy as h
 
+from ingestd.health import counted
 from ingestd.pages.parts import badge, table, to_actions, to_collector
-from ingestd.pages.words import counted
 
 Told = Mapping[str, Any]
 OVER: Final = frozenset({"done", "cancelled"})

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import htpy as h
 
-from ingestd.health import span
+from ingestd.health import counted, span
 from ingestd.pages.backfills import backfills_table
 from ingestd.pages.frame import Page
 from ingestd.pages.parts import (
@@ -24,7 +24,7 @@ from ingestd.pages.parts import (
 )
 from ingestd.pages.runs import runs_table
 from ingestd.pages.series import PATH as SERIES
-from ingestd.pages.words import NOTHING, Viewing, counted
+from ingestd.pages.words import NOTHING, Viewing
 
 Told = Mapping[str, Any]
 MOST_LATE: Final = 100  # series

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import htpy as h
 
-from ingestd.health import State, span
+from ingestd.health import State, ago, counted, span
 from ingestd.pages.frame import Page
 from ingestd.pages.parts import COLLECTORS, badge, moment, pager, table, to_collector, tone
-from ingestd.pages.words import NOTHING, Viewing, ago, counted
+from ingestd.pages.words import NOTHING, Viewing
 
 Told = Mapping[str, Any]
 STATES: Final = (*(each.value for each in State), "disabled")

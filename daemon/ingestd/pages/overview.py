@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import htpy as h
 
+from ingestd.health import counted
 from ingestd.pages.backfills import backfills_table
 from ingestd.pages.configuration import in_use
 from ingestd.pages.frame import Page
@@ -19,7 +20,7 @@ from ingestd.pages.parts import (
     to_collector,
 )
 from ingestd.pages.stores import stores_table
-from ingestd.pages.words import Viewing, counted
+from ingestd.pages.words import Viewing
 
 Told = Mapping[str, Any]
 MOST_TROUBLE: Final = 20  # collectors; the others are on their own page

@@ -6,8 +6,8 @@ from urllib.parse import quote, urlencode
 
 import htpy as h
 
-from ingestd.health import span
-from ingestd.pages.words import NOTHING, Viewing, ago, for_machines, written
+from ingestd.health import ago, span
+from ingestd.pages.words import NOTHING, Viewing, for_machines, written
 
 COLLECTORS: Final = "/ui/collectors"
 RUNS: Final = "/ui/runs"

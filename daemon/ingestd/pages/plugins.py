@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 import htpy as h
 
+from ingestd.health import counted
 from ingestd.pages.frame import Page
 from ingestd.pages.parts import COLLECTORS, badge, table
-from ingestd.pages.words import NOTHING, Viewing, counted
+from ingestd.pages.words import NOTHING, Viewing
 
 PATH: Final = "/ui/plugins"
 

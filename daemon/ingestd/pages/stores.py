@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import htpy as h
 
-from ingestd.health import span
+from ingestd.health import counted, size, span
 from ingestd.pages.frame import Page
 from ingestd.pages.parts import badge, folded, lasting, moment, section, table, to_actions
-from ingestd.pages.words import NOTHING, Viewing, counted, number, room_left, size
+from ingestd.pages.words import NOTHING, Viewing, number, room_left
 
 Told = Mapping[str, Any]
 PATH: Final = "/ui/stores"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from ingestd.health import span
+from ingestd.health import number as spoken
 
 FILLING: Final = 60.0  # seconds after which it shows how fast a spool fills
 NOTHING: Final = "\N{EN DASH}"
@@ -29,14 +29,6 @@ class Viewing:
     session: bool = False
 
 
-def ago(when: float, now: float) -> str:
-    """Return how long ago, or until, a time in Unix seconds is: ``3s ago``, ``in 5m``."""
-    seconds = now - when
-    if abs(seconds) < 1:
-        return "now"
-    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
-
-
 def written(when: float, zone: tzinfo) -> str:
     """Return a time in Unix seconds, in a zone and with its name."""
     try:
@@ -53,27 +45,9 @@ def for_machines(when: float) -> str | None:
         return None
 
 
-def size(count: float) -> str:
-    """Return bytes with three digits or so: ``512 B``, ``1.4 MiB``."""
-    value, units = float(count), iter(("KiB", "MiB", "GiB", "TiB"))
-    if value < 1024:
-        return f"{value:.0f} B"
-    unit = ""
-    while value >= 1024 and unit != "TiB":
-        value, unit = value / 1024, next(units)
-    return f"{value:.1f} {unit}" if value < 100 else f"{value:,.0f} {unit}"
-
-
 def number(value: float | None) -> str:
-    """Return a number with its thousands apart."""
-    if value is None:
-        return NOTHING
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number of things: ``1 reading``, ``2 readings``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    """Return a number as people read it, or a dash if it is not known."""
+    return NOTHING if value is None else spoken(value)
 
 
 def room_left(waiting: float, limit: float, *, since: float | None, now: float) -> float | None:
