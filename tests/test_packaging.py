@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow(20), pytest.mark.xdist_group("packaging")]
 ROOT: Final = Path(__file__).parent.parent
 NOT_SOURCE: Final = shutil.ignore_patterns(
     ".git",
-    ".venv",
+    ".venv*",
     ".state",
     ".*_cache",
     ".hypothesis",

@@ -82,6 +82,6 @@ def _bottom(viewing: Viewing) -> h.Renderable:
     links = (h.li[h.a(href=path)[text]] for path, text in FOR_PROGRAMS)
     return h.footer[
         h.p[f"ingestd {viewing.version}, as of ", at],
-        acting("/ui/logout", viewing, h.button["Log out"]) if viewing.session else None,
+        acting("/ui/logout", viewing, h.button["Log out"]) if viewing.logged_in else None,
         h.nav(aria_label="for programs")[h.ul(class_="row")[links]],
     ]

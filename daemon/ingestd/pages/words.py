@@ -19,14 +19,14 @@ class Viewing:
         zone: In which times are shown.
         version: That of the daemon.
         seal: What a form of theirs has to carry to act.
-        session: Whether they have logged in, and may log out.
+        logged_in: Whether they have logged in, and may log out.
     """
 
     now: float
     zone: tzinfo = UTC
     version: str = ""
     seal: str = field(default="", repr=False)
-    session: bool = False
+    logged_in: bool = False
 
 
 def written(when: float, zone: tzinfo) -> str:

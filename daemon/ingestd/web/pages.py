@@ -50,7 +50,7 @@ def _drawn(daemon: Daemon, name: str, told: Mapping[str, Any], visit: Visit) -> 
         zone=daemon.config.daemon.timezone or UTC,
         version=ingestd.__version__,
         seal=visit.seal,
-        session=bool(visit.session),
+        logged_in=bool(visit.session),
     )
     return draw(name, without_secrets(told, daemon.redactor), viewing)
 
