@@ -35,8 +35,6 @@ from ingestd.web import serve
 MORE_OBJECTS: Final = 50_000
 
 PR_SET_DUMPABLE: Final = 4
-M_MMAP_THRESHOLD: Final = -3
-LARGE: Final = 256 * 1024  # bytes
 EXIT_PATIENCE: Final = 1.0  # seconds that tasks get at the very end
 
 
@@ -68,7 +66,6 @@ def run(config_path: Path, log_format: str | None, log_level: str | None) -> int
         raise with_plugins(error, loader_for) from None
     daemon = make_daemon(config, config_path, notifier, log_format=log_format, log_level=log_level)
     close_to_other_processes()
-    give_large_bodies_back()
     mark = os.environ[MARK] = new_mark()  # for what coroutines and threads start
     gc.set_threshold(MORE_OBJECTS)
     gc.freeze()  # what was imported by now is there for good, and need not be looked at
@@ -85,16 +82,6 @@ def close_to_other_processes() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def give_large_bodies_back() -> None:
-    """Have the memory of a body that was sent go back to the system at once.
-
-    glibc would soon keep it for other ones, in a heap of each thread that makes bodies;
-    see mallopt(3). Other C libraries do not have this.
-    """
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def end_descendants(daemon: Daemon, mark: str) -> None:
