@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from ingestd.backfilling import absent, records
 from ingestd.backfilling.absent import Absence
 from ingestd.backfilling.records import BackfillRecord
 from ingestd.clock import Clock
-from ingestd.disk import Database, move_aside
-from ingestd.errors import StateError
-
-RETRY: Final = 5.0  # seconds from a failed write to the next attempt
+from ingestd.disk import Database, RecordTable
 
 
 class BackfillStore:
@@ -24,7 +21,8 @@ class BackfillStore:
     """
 
     def __init__(self, database: Database, *, clock: Clock, log: Any) -> None:
-        self._database, self._clock, self._log = database, clock, log
+        self._database = database
+        self._table = RecordTable("a backfill", database=database, clock=clock, log=log)
 
     async def unfinished(self) -> list[BackfillRecord]:
         """Return the records of backfills that go on; set aside those that are damaged.
@@ -32,7 +30,7 @@ class BackfillStore:
         Raises:
             StateError: The database failed.
         """
-        return await self._sound(await self._database.read(records.unfinished))
+        return await self._table.sound(await self._database.read(records.unfinished))
 
     async def add(self, record: BackfillRecord) -> None:
         """Write a new record, and give it its number.
@@ -45,18 +43,7 @@ class BackfillStore:
 
     async def save(self, record: BackfillRecord) -> None:
         """Bring a record to the disk, however long that takes."""
-        failed = False
-        while True:
-            row = records.encode(record)
-            try:
-                await self._database.write(partial(records.update, row=row), on_full="use_ballast")
-            except StateError as error:
-                if not failed:
-                    self._log.error("a backfill cannot be written", error=str(error))
-                failed = True
-                await self._clock.sleep(RETRY)
-            else:
-                return
+        await self._table.save(lambda: partial(records.update, row=records.encode(record)))
 
     async def find(self, number: int) -> BackfillRecord | None:
         """Return a record, or None if there is none of that number, or no longer.
@@ -65,7 +52,7 @@ class BackfillStore:
             StateError: The database failed.
         """
         found = await self._database.read(partial(records.find, number=number))
-        return next(iter(await self._sound(found)), None)
+        return next(iter(await self._table.sound(found)), None)
 
     async def newest(self, collector: str | None, *, limit: int) -> list[BackfillRecord]:
         """Return the newest records of a collector, or of all, newest first.
@@ -74,17 +61,7 @@ class BackfillStore:
             StateError: The database failed.
         """
         listed = partial(records.listed, collector=collector, limit=limit)
-        return await self._sound(await self._database.read(listed))
-
-    async def _sound(self, found: records.Found) -> list[BackfillRecord]:
-        """Return what can be used of what was found, and set the rest aside."""
-        sound, damaged = found
-        if damaged:
-            moving = partial(move_aside, rows=damaged)
-            await self._database.write(moving, on_full="use_ballast")
-        for row in damaged:
-            self._log.error("a backfill was damaged, and is given up", problem=str(row))
-        return sound
+        return await self._table.sound(await self._database.read(listed))
 
     async def add_absences(self, collector: str, found: Sequence[Absence]) -> None:
         """Keep what the source of a collector does not have.

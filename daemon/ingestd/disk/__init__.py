@@ -11,6 +11,7 @@ from ingestd.disk.damage import (
 )
 from ingestd.disk.database import READERS, Database
 from ingestd.disk.directory import Ballast, Holder, StateDirectory, holder, see_that_it_answers
+from ingestd.disk.recordtable import RecordTable
 from ingestd.disk.schema import MIGRATIONS, migrate, open_reader, preparing, translate
 from ingestd.disk.writer import Writer
 
@@ -21,6 +22,7 @@ __all__ = [
     "DamagedRow",
     "Database",
     "Holder",
+    "RecordTable",
     "StateDirectory",
     "Writer",
     "any_text",

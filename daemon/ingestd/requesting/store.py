@@ -4,15 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from ingestd.clock import Clock
-from ingestd.disk import Database, move_aside
-from ingestd.errors import NotFound, StateError
+from ingestd.disk import Database, RecordTable
+from ingestd.errors import NotFound
 from ingestd.requesting import records
 from ingestd.requesting.records import RequestedRun, Selection
-
-RETRY: Final = 5.0  # seconds from a failed write to the next attempt
 
 
 class RequestedRunStore:
@@ -25,7 +23,8 @@ class RequestedRunStore:
     """
 
     def __init__(self, database: Database, *, clock: Clock, log: Any) -> None:
-        self._database, self._clock, self._log = database, clock, log
+        self._database = database
+        self._table = RecordTable("a requested run", database=database, clock=clock, log=log)
 
     async def unfinished(self) -> list[RequestedRun]:
         """Return those that wait or were under way; set aside those that are damaged.
@@ -33,7 +32,7 @@ class RequestedRunStore:
         Raises:
             StateError: The database failed.
         """
-        return await self._sound(await self._database.read(records.unfinished))
+        return await self._table.sound(await self._database.read(records.unfinished))
 
     async def add(
         self, new: Sequence[RequestedRun], inputs: Sequence[str | None]
@@ -50,18 +49,8 @@ class RequestedRunStore:
 
     async def save(self, record: RequestedRun, result: str | None = None) -> None:
         """Bring a record and its result to the disk, however long that takes."""
-        failed = False
-        action = partial(records.update, row=records.encode(record), result=result)
-        while True:
-            try:
-                await self._database.write(action, on_full="use_ballast")
-            except StateError as error:
-                if not failed:
-                    self._log.error("a requested run cannot be written", error=str(error))
-                failed = True
-                await self._clock.sleep(RETRY)
-            else:
-                return
+        row = records.encode(record)
+        await self._table.save(lambda: partial(records.update, row=row, result=result))
 
     async def find(self, number: int) -> RequestedRun | None:
         """Return a record, or None if there is none of that number, or no longer.
@@ -70,7 +59,7 @@ class RequestedRunStore:
             StateError: The database failed.
         """
         found = await self._database.read(partial(records.find, number=number))
-        return next(iter(await self._sound(found)), None)
+        return next(iter(await self._table.sound(found)), None)
 
     async def with_key(self, key: str) -> list[RequestedRun]:
         """Return the records of what was asked for under a key, in order.
@@ -78,7 +67,9 @@ class RequestedRunStore:
         Raises:
             StateError: The database failed.
         """
-        return await self._sound(await self._database.read(partial(records.with_key, key=key)))
+        return await self._table.sound(
+            await self._database.read(partial(records.with_key, key=key))
+        )
 
     async def listed(self, wanted: Selection) -> list[RequestedRun]:
         """Return the records of a selection.
@@ -86,7 +77,9 @@ class RequestedRunStore:
         Raises:
             StateError: The database failed.
         """
-        return await self._sound(await self._database.read(partial(records.listed, wanted=wanted)))
+        return await self._table.sound(
+            await self._database.read(partial(records.listed, wanted=wanted))
+        )
 
     async def document(self, number: int, which: Literal["input", "result"]) -> Any:
         """Return the input or the result of one, or None if there is none.
@@ -109,13 +102,3 @@ class RequestedRunStore:
             StateError: The database failed.
         """
         return await self._database.read(records.input_bytes)
-
-    async def _sound(self, found: records.Found) -> list[RequestedRun]:
-        """Return what can be used of what was found, and set the rest aside."""
-        sound, damaged = found
-        if damaged:
-            moving = partial(move_aside, rows=damaged)
-            await self._database.write(moving, on_full="use_ballast")
-        for row in damaged:
-            self._log.error("a requested run was damaged, and is given up", problem=str(row))
-        return sound
