@@ -465,8 +465,8 @@ async def test_reload_imports_no_plugin_again(folder: DaemonFolder) -> None:
     """Every import is another set of modules, and a daemon is reloaded for years."""
     text = f"collectors:\n{ticking(every='1h')}"
     async with folder.daemon(text) as it:
-        plugin = it.daemon.loader.load("ticking")
+        plugin = it.daemon.checker.loader.load("ticking")
 
         await reload(it, folder, text, grace="7s")
 
-        assert it.daemon.loader.load("ticking") is plugin
+        assert it.daemon.checker.loader.load("ticking") is plugin

@@ -65,7 +65,9 @@ RULES: Final = frozenset(
     ]
 )
 # The assembly and the faces of the daemon: modules at the top, and two packages.
-ASSEMBLY: Final = frozenset(["app", "filewatch", "hosts", "looplag", "reloading", "upkeep"])
+ASSEMBLY: Final = frozenset(
+    ["app", "checking", "filewatch", "hosts", "looplag", "reloading", "upkeep"]
+)
 FACES: Final = {
     "testing": "calling contract context",
     "views": "calling config contract delivery health records",

@@ -11,18 +11,17 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
 
 from ingestd.backfilling import Backfills, BackfillServices
-from ingestd.calling import PluginInfo, Protection, Threads, Workers, confinement
+from ingestd.calling import Threads, Workers, confinement
+from ingestd.checking import ConfigChecker
 from ingestd.clock import Clock, SystemClock
 from ingestd.collecting import Collectors, Services
 from ingestd.config import Config, plan, until_restart
-from ingestd.config import file as configfile
 from ingestd.context import Shared
 from ingestd.delivery import Buffer, Deliveries, left_behind
 from ingestd.disk import Database, StateDirectory
@@ -30,13 +29,7 @@ from ingestd.errors import ConfigError, DatabaseLost, NotNow, StateError
 from ingestd.filewatch import edits
 from ingestd.health import Overview
 from ingestd.hosts import HOSTS
-from ingestd.loading import (
-    Loader,
-    access_by_plugin,
-    check_plugins,
-    protection_for,
-    with_plugins,
-)
+from ingestd.loading import Loader
 from ingestd.logs import Threshold
 from ingestd.looplag import LoopWatch
 from ingestd.metrics import Metrics
@@ -64,6 +57,7 @@ class Daemon:
 
     Attributes:
         config: The configuration in use.
+        checker: Looks at configurations and their plugins.
         shared: What its collectors share.
         deliveries: To every store.
         collectors: All that run.
@@ -97,14 +91,16 @@ class Daemon:
         threshold: Threshold,
         clock: Clock | None = None,
     ) -> None:
-        self.config, self.config_path, self._environ = config, config_path, environ
+        self.config, self.config_path = config, config_path
         self._notifier, self.redactor, self._threshold = notifier, redactor, threshold
         self.clock = clock or SystemClock()
         self.log = structlog.get_logger("ingestd")
         self.metrics = Metrics()
         self.started = self.clock.now()
         self.buffer = Buffer(capacity=config.buffer.points)
-        self.loader = Loader(config.daemon.plugin_dirs, hosts=HOSTS.values())
+        self.checker = ConfigChecker(
+            config_path, environ, redactor=redactor, blocking=self.blocking
+        )
         self.shared = Shared()
         self.ready, self.stopping = asyncio.Event(), asyncio.Event()
         self._hurry = asyncio.Event()
@@ -113,7 +109,7 @@ class Daemon:
         self.warnings: list[str] = []
         self.partial = False
         self._lost: DatabaseLost | None = None
-        self._reloading, self._listing = asyncio.Lock(), asyncio.Lock()
+        self._reloading = asyncio.Lock()
         self._tasks = Tasks(clock=self.clock, log=self.log)
         self._loop_watch = LoopWatch(
             self._plugins_running, log=self.log, status=self._notifier.status
@@ -129,7 +125,7 @@ class Daemon:
         """
         async with AsyncExitStack() as stack:
             await self._open(stack)
-            self.loader = await self._check(self.config)
+            self.checker.loader = await self._check(self.config)
             # Before anything starts: an address in use is a reason not to.
             address = await stack.enter_async_context(serve(self))
             self._directory.announce(address)
@@ -266,6 +262,11 @@ class Daemon:
         # One more for each, so that what takes an hour takes no worker from the runs.
         self._backfill_processes = await stack.enter_async_context(Workers(1))
         self._request_processes = await stack.enter_async_context(Workers(1))
+        self.checker.processes = (
+            self._processes,
+            self._backfill_processes,
+            self._request_processes,
+        )
         self._threads = Threads()
         self.states = await StateStore.open(self.database, self.clock, tell=self._tell_damage)
         self.shared.limits.restore(await self.states.limits(), keep=self.states.keep_limits)
@@ -344,7 +345,7 @@ class Daemon:
             await self.deliveries.former.remember({name: each.former for name, each in stores})
             await self._tell_left_behind()
         everything = plan(dataclasses.replace(self.config, stores={}, collectors={}), self.config)
-        services = self._services(self.loader)
+        services = self._services(self.checker.loader)
         self._reloader.commit(await self._reloader.prepare(self.config, everything, services))
         await self.deliveries.wait_recovered(within=RECOVER)
 
@@ -366,30 +367,9 @@ class Daemon:
             log=self.log,
         )
 
-    def _loader_for(self, config: Config) -> Loader:
-        return self.loader.with_dirs(
-            config.daemon.plugin_dirs,
-            protection=self._protection(config),
-            access=access_by_plugin(config),
-        )
-
-    def _protection(self, config: Config) -> Protection:
-        """Say what to keep from plugins; once a secret, always, whatever becomes of the config."""
-        protection = protection_for(config, self._environ)
-        withheld = protection.withheld | self._processes.protection.withheld
-        return dataclasses.replace(protection, withheld=withheld)
-
     async def _check(self, config: Config) -> Loader:
         """Compare collectors with their plugins; return what has loaded them."""
-        self.redactor.add(config.secrets)
-        protection = self._protection(config)
-        workers = (self._processes, self._backfill_processes, self._request_processes)
-        for processes in workers:
-            processes.protection = protection
-        loader = self._loader_for(config)
-        found = await self.blocking(check_plugins, config, loader)
-        if found.wrong:
-            raise ConfigError(found.wrong)
+        loader, found = await self.checker.check(config)
         self.warnings = found.warnings
         for problem in self.warnings:
             self.log.warning("config", problem=problem)
@@ -433,11 +413,7 @@ class Daemon:
     # -- reloading
 
     async def _reload(self) -> str:
-        load = partial(configfile.load, hosts=HOSTS)
-        try:
-            new = await self.blocking(load, self.config_path, self._environ)
-        except ConfigError as error:
-            raise await self.blocking(with_plugins, error, self._loader_for) from None
+        new = await self.checker.read()
         loader = await self._check(new)
         changes = plan(self.config, new)
         new = until_restart(self.config, new)
@@ -447,10 +423,10 @@ class Daemon:
         try:
             self._reloader.commit(prepared)  # awaits nothing, so a stop finds all of it or nothing
         except Exception:  # border: a bug must leave no half of a configuration behind
-            former = self.config, self._services(self.loader)
+            former = self.config, self._services(self.checker.loader)
             await self._reloader.restore(running, prepared, *former)
             raise
-        self.config, self.loader = new, loader
+        self.config, self.checker.loader = new, loader
         self._note_config(changes.describe())
         self.log.info("config reloaded", changes=changes.describe())
         await self._tell_left_behind()
@@ -517,27 +493,6 @@ class Daemon:
             self.log.error("some readings could not be saved; they will be collected again")
         await self.states.close()
         self.log.info("stopped")
-
-    async def available_plugins(self) -> list[PluginInfo]:
-        """List the plugins that have a name."""
-        async with self._listing:  # one thread at most, since some take long to import
-            return await self.blocking(self.loader.available)
-
-    async def findings(self) -> tuple[list[str], list[str]]:
-        """Return what is wrong and what is suspicious in the configuration on disk; use none of it.
-
-        Plugins that it names are loaded, as by ``ingestd check``.
-        """
-        async with self._listing:
-            try:
-                load = partial(configfile.load, hosts=HOSTS)
-                config = await self.blocking(load, self.config_path, self._environ)
-            except ConfigError as error:
-                refused = await self.blocking(with_plugins, error, self._loader_for)
-                return [str(each) for each in refused.problems], []
-            self.redactor.add(config.secrets)
-            found = await self.blocking(check_plugins, config, self._loader_for(config))
-            return [str(each) for each in found.wrong], found.warnings
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         """Call what blocks in a thread of ours; return what it returns."""

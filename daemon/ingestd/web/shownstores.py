@@ -36,7 +36,7 @@ async def config(call: Call[Any, Nothing]) -> Shown:
     """Show the configuration in use, and what is wrong with the files as they are now."""
     daemon, findings = call.daemon, None
     if call.query.check:
-        wrong, suspicious = await daemon.findings()
+        wrong, suspicious = await daemon.checker.findings()
         findings = {"wrong": wrong, "suspicious": suspicious}
     return {
         "config": (await status.status(call))["config"],

@@ -53,7 +53,7 @@ async def reload(call: Call[Nothing, Nothing]) -> dict[str, Any]:
 
 async def plugins(call: Call[Nothing, Nothing]) -> list[dict[str, Any]]:
     """List the plugins that have a name."""
-    return [plugin_json(each) for each in await call.daemon.available_plugins()]
+    return [plugin_json(each) for each in await call.daemon.checker.plugins()]
 
 
 ROUTES: Final[tuple[Route, ...]] = (
