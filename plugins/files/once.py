@@ -44,7 +44,7 @@ class Once:
         self._refused = dict(state["refused"] or {}) if same else {}
         self._gathered = Gathered()
         self._first: Reading | None = None  # of the file that is being read
-        self._usable = False
+        self._usable: bool | None = None
         self._looked = Looked.of(state["looked"])
         self._enough, self._more = Enough(ctx), False
 
@@ -153,9 +153,9 @@ class Once:
         self._gathered.add(readings)
         for problem in batch.problems:
             self._gathered.complain(f"{file.path}: {problem}")
-        self._usable = self._usable or has_usable(batch, self._ctx.time_problem)
-        if readings and self._first is None:
-            self._first = readings[0]
+        if readings:
+            self._usable = self._usable or has_usable(batch, self._ctx.time_problem)
+            self._first = self._first or readings[0]
 
     async def _close(self, file: Found, content: bytes) -> None:
         """Note that a file was read, if it is still the same and was what it should be."""
@@ -163,9 +163,11 @@ class Once:
         if (await answer(file.path, lambda: again(file))).look != file.look:
             self._ctx.note(f"{file.path}: changed while it was read, and is read again")
             return
-        if self._first is not None and not self._usable:
-            why = why_unusable(self._first, self._ctx.time_problem)
-            self._refuse(file, f"expected readings, got none that can be used; the first: {why}")
+        if self._usable is False:
+            told = "expected readings, got none that can be used"
+            if self._first is not None:  # otherwise earlier runs have told
+                told += f"; the first: {why_unusable(self._first, self._ctx.time_problem)}"
+            self._refuse(file, told)
             return
         self._known.add(file.look, content)
 
@@ -204,18 +206,19 @@ class Once:
         }
 
 
-Begun = tuple[bytes, bytes, Place, bool, Columns | None]
-NOTHING_BEGUN: Final[Begun] = (b"", b"", NOWHERE, False, None)
+Begun = tuple[bytes, bytes, Place, bool | None, Columns | None]
+NOTHING_BEGUN: Final[Begun] = (b"", b"", NOWHERE, None, None)
 
 
 def begun_of(reading: Any) -> Begun:
     """Return which file was begun: its look, its content, how far, whether it is good, and columns.
 
-    Those are what a header in the midst of it has said.
+    It is good if a reading can be used, and neither good nor bad without any; the columns are what
+    a header in the midst of it has said.
     """
     try:
-        look, content, number, at, usable, *more = reading
-        place = int(number), int(at)
-        return bytes.fromhex(look), bytes.fromhex(content), place, bool(usable), columns_of(more)
+        look, content, number, at, good, *more = reading
+        place, usable = (int(number), int(at)), None if good is None else bool(good)
+        return bytes.fromhex(look), bytes.fromhex(content), place, usable, columns_of(more)
     except (TypeError, ValueError):
         return NOTHING_BEGUN

@@ -156,3 +156,17 @@ async def test_a_file_that_changes_while_it_is_looked_through_is_looked_at_anew(
 
     assert await runs.values() == list(range(7 * MANY, 8 * MANY))
     assert runs.state["looked"] is None
+
+
+async def test_a_file_without_a_usable_reading_is_refused_however_its_runs_are_cut(
+    tmp_path: Path, ctx: TestContext
+) -> None:
+    """Also behind its last line; as read it might be moved away."""
+    runs = FilesRuns(tmp_path, ctx, path=f"{tmp_path}/*.csv", time_format="unix")
+    (tmp_path / "0.csv").write_text("time,kwh\n1782864000,broken\n")
+    assert await runs_with_nothing_left(runs) == ["broken"]
+    ctx.time_left = lambda: None  # type: ignore[method-assign]
+
+    assert await runs.values() == []
+
+    assert runs.state["refused"].keys() == {str(tmp_path / "0.csv")}
