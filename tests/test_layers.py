@@ -50,6 +50,7 @@ RULES: Final = frozenset(
         "_limits",
         "_linescan",
         "_listening",
+        "_mounting",
         "_counts",
         "_days",
         "_isotimes",

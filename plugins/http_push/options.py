@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ingestd.plugins._mounting import prefix_problem
 from ingestd.plugins._problems import Gathering
 
 from .keys import is_this_machine
@@ -86,6 +87,8 @@ def check_together(listen: Any, path: Any, tls: Any, replies: Any) -> None:
             wrong.problems.append(
                 "tls: expected listen: beside it; the daemon's own address has none"
             )
+        elif path is not None and (problem := prefix_problem(path)):
+            wrong.problems.append(f"path: {problem}")
         if replies not in REPLIES:
             wrong.problems.append(f"replies: expected 'honest' or 'bmon', got {replies!r:.80}")
 

@@ -52,6 +52,8 @@ BAD: Final[list[tuple[str, dict[str, Any], list[str]]]] = [
     ("http_json", {"value": "a[?"}, ["value"]),
     ("http_json", {"paging": {"type": "x"}, "overlap": "1 h"}, ["overlap: ", "paging: "]),
     ("http_push", {"listen": "nowhere", "path": None}, ["listen: "]),
+    ("http_push", {"path": "push"}, ["path: expected a path such as /push"]),
+    ("http_push", {"path": "/ui"}, ["path: expected a path that the daemon does not answer"]),
     ("http_push", {"formats": ["morse"], "rate": -1}, ["formats: ", "rate: "]),
     ("http_push", {"listen": "0.0.0.0:80", "path": None, "store_keys": None}, ["store_keys: "]),
     (

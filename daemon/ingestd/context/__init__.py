@@ -4,7 +4,7 @@ from ingestd.context.context import Context, Receipts, Shared
 from ingestd.context.http import Http, LazySession
 from ingestd.context.httplimits import HttpLimits
 from ingestd.context.lent import Reader, RunningProgram, StartProgram
-from ingestd.context.mounts import Handler, is_ours
+from ingestd.context.mounts import Handler
 
 __all__ = [
     "Context",
@@ -17,5 +17,4 @@ __all__ = [
     "RunningProgram",
     "Shared",
     "StartProgram",
-    "is_ours",
 ]

@@ -5,22 +5,15 @@ the API's. A prefix that was given back stays known: a request there while its
 collector is being replaced is answered with "come again", not with "not found".
 """
 
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from aiohttp import web
 
 from ingestd.errors import PluginError
+from ingestd.plugins._mounting import prefix_problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-# What the daemon answers itself, now or in a later version.
-OURS: Final = frozenset(
-    {"api", "metrics", "livez", "readyz", "healthz", "openapi.json", "static", "ui"}
-)
 
 
 class Mounts:
@@ -61,10 +54,8 @@ class Mounts:
     def _check(self, prefix: str) -> None:
         if not self.address:
             raise PluginError(f"mount {prefix!r}: expected a daemon.listen to mount on, got 'off'")
-        if not isinstance(prefix, str) or not PREFIX.fullmatch(prefix):
-            raise PluginError(f"mount: expected a path such as /push, got {prefix!r}")
-        if is_ours(prefix):
-            raise PluginError(f"mount {prefix!r}: expected a path that the daemon does not answer")
+        if problem := prefix_problem(prefix):
+            raise PluginError(f"mount: {problem}")
         for other, handler in list(self._handlers.items()):
             if not f"{prefix}/".startswith(f"{other}/") and not f"{other}/".startswith(
                 f"{prefix}/"
@@ -75,9 +66,3 @@ class Mounts:
                     f"mount {prefix!r}: expected a path of its own, got one that {other!r} covers"
                 )
             del self._handlers[other]
-
-
-def is_ours(path: str) -> bool:
-    """Say whether a path is one that the daemon answers itself, or might."""
-    first = path.split("/")[1:2]
-    return first in ([], [""]) or first[0] in OURS

@@ -13,8 +13,9 @@ import msgspec
 from aiohttp import web
 
 from ingestd.app import Daemon
-from ingestd.context import Handler, is_ours
+from ingestd.context import Handler
 from ingestd.errors import ConfigError, NotPossible
+from ingestd.plugins._mounting import is_ours
 from ingestd.redaction import Redactor
 from ingestd.views import without_secrets
 from ingestd.web import pages
