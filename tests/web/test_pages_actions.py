@@ -80,13 +80,15 @@ async def test_a_run_leaves_the_position_alone_if_that_is_wanted(it: RunningDaem
 
 
 async def test_a_form_that_is_sent_twice_asks_for_one_run(it: RunningDaemon) -> None:
-    """A double click, or a page that is sent again; a page that is opened again asks anew."""
+    """A double click, or a page that is sent again; opened again or changed it asks anew."""
     given = await form(it, "/ui/act/run?collector=m")
     answers = [await send(it, "/ui/act/run", given) for _ in range(2)]
     other = await act(it, "/ui/act/run?collector=m")
+    changed = await send(it, "/ui/act/run", {**given, "commit": ""})
 
     assert [each.headers["Location"] for each in answers] == ["/ui/runs/r-1"] * 2
     assert other.headers["Location"] == "/ui/runs/r-2"
+    assert changed.headers["Location"] == "/ui/runs/r-3"
 
 
 async def test_a_requested_run_is_cancelled(it: RunningDaemon, gate: Path) -> None:

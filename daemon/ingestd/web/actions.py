@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from ingestd.requesting import Target, single
+from ingestd.requesting import Target, digest_of, single
 from ingestd.web.asking import (
     Action,
     Asked,
@@ -79,7 +79,9 @@ async def run(call: Call[Nothing, RunForm]) -> str:
         params={},
         commit=wanted.commit,
     )
-    asked = await call.daemon.requests.ask([request], key=wanted.key or None, digest="page")
+    digest = digest_of(msgspec.to_builtins(wanted))
+    key = f"{wanted.key}-{digest}" if wanted.key else None  # a form that was changed asks anew
+    asked = await call.daemon.requests.ask([request], key=key, digest=digest)
     return f"/ui/runs/{asked.runs[0].name}"
 
 
