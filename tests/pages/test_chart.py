@@ -6,8 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ingestd.model import MICROSECONDS, StoredPoint
 from ingestd.pages.chart import HEIGHT, LEFT, WIDTH, Scale, chart
 from ingestd.pages.words import Viewing
+from ingestd.views import Bands
 from tests.support.html import ReadHtml
 
 VIEWING = Viewing(now=10.0)
@@ -16,7 +18,15 @@ VIEWING = Viewing(now=10.0)
 def columns(*values: tuple[float, float, float]) -> list[dict[str, float]]:
     """Return columns of time, low and high."""
     return [
-        {"at": at, "low": low, "high": high, "mean": (low / 2 + high / 2), "count": 1}
+        {
+            "first": at,
+            "at": at,
+            "last": at,
+            "count": 1,
+            "low": low,
+            "high": high,
+            "mean": (low / 2 + high / 2),
+        }
         for at, low, high in values
     ]
 
@@ -50,6 +60,19 @@ def test_no_line_is_drawn_over_a_gap() -> None:
     line = paths(drawn(*values))[-1]
 
     assert line.count("M") == 2
+
+
+def test_a_gap_between_two_columns_is_seen_by_the_points_in_them() -> None:
+    """The distance of the two alone does not say what is usual."""
+    bands = Bands(0, 10 * MICROSECONDS, columns=10)
+    bands.add(
+        StoredPoint("a", {}, "reading", "value", at * MICROSECONDS // 10, 1.0)
+        for at in (*range(10), *range(50, 60))
+    )
+    found = ReadHtml(str(chart(bands.as_json(), start=0.0, end=10.0, label="a", viewing=VIEWING)))
+
+    assert paths(found)[-1].count("M") == 2
+    assert [tag for tag, _ in found.elements].count("circle") == 2
 
 
 def test_a_lonely_point_is_a_dot() -> None:

@@ -66,7 +66,17 @@ def samples(text: str) -> Mapping[str, Mapping[str, Any]]:
             "since": 2.0,
             "until": 11.0,
             "span": text,
-            "columns": [{"at": 3.0, "low": 1.0, "high": 2.0, "mean": 1.5, "count": 2}],
+            "columns": [
+                {
+                    "first": 2.0,
+                    "at": 3.0,
+                    "last": 4.0,
+                    "count": 2,
+                    "low": 1.0,
+                    "high": 2.0,
+                    "mean": 1.5,
+                }
+            ],
         },
         "stores": {
             "stores": [store(text)],

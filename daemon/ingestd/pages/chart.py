@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from math import floor, log10
+from math import floor, inf, log10
 from statistics import median
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ TOP: Final = 8
 TICKS: Final = 5
 LARGEST: Final = sys.float_info.max
 GAP: Final = 3.0  # times the usual distance; no line is drawn over it
+FEW: Final = 3  # distances between columns that say too little of what is usual
 DAY: Final = 86_400.0  # seconds
 
 Column = Mapping[str, float]
@@ -73,8 +74,8 @@ def chart(
     """Return a chart.
 
     Args:
-        columns: In order, each with ``at`` in seconds since the Unix epoch, ``low``, ``high`` and
-            ``mean``.
+        columns: In order, each with ``first``, ``at`` and ``last`` in seconds since the Unix epoch,
+            ``low``, ``high``, ``mean`` and ``count``.
         start: The left end, likewise.
         end: The right end.
         label: What it shows, for those who do not see it.
@@ -98,27 +99,35 @@ def _bands(columns: Sequence[Column], scale: Scale) -> Iterator[str]:
         yield f"M{x:.1f} {scale.y(each['high']):.1f}V{scale.y(each['low']):.1f}"
 
 
+def _distances(columns: Sequence[Column]) -> list[float]:
+    """Return how far the points of each column are from those of the one before, in seconds."""
+    return [right["first"] - left["last"] for left, right in pairwise(columns)]
+
+
 def _far(columns: Sequence[Column]) -> float:
     """Return from which distance on two columns are no neighbours, in seconds."""
-    steps = [b["at"] - a["at"] for a, b in pairwise(columns)]
-    return GAP * median(steps) if steps else 0.0
+    distances = _distances(columns)
+    if len(distances) <= FEW:
+        distances += [
+            (each["last"] - each["first"]) / (each["count"] - 1)
+            for each in columns
+            if each["count"] > 1
+        ]
+    return GAP * median(distances) if distances else 0.0
 
 
 def _line(columns: Sequence[Column], scale: Scale) -> Iterator[str]:
-    far, before = _far(columns), None
-    for each in columns:
-        pen = "M" if before is None or each["at"] - before > far else "L"
-        before = each["at"]
-        yield f"{pen}{scale.x(before):.1f} {scale.y(each['mean']):.1f}"
+    far = _far(columns)
+    for each, distance in zip(columns, [inf, *_distances(columns)], strict=True):
+        pen = "M" if distance > far else "L"
+        yield f"{pen}{scale.x(each['at']):.1f} {scale.y(each['mean']):.1f}"
 
 
 def _lonely(columns: Sequence[Column]) -> Iterator[Column]:
     """Yield those columns that no line would show: nothing is near them."""
-    far = _far(columns)
-    for at, each in enumerate(columns):
-        left = at > 0 and each["at"] - columns[at - 1]["at"] <= far
-        right = at + 1 < len(columns) and columns[at + 1]["at"] - each["at"] <= far
-        if not left and not right:
+    far, distances = _far(columns), [inf, *_distances(columns), inf]
+    for each, (left, right) in zip(columns, pairwise(distances), strict=True):
+        if min(left, right) > far:
             yield each
 
 

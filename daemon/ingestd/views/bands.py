@@ -55,7 +55,9 @@ class Bands:
         """Return the columns that have points, in order; times are in seconds since the epoch."""
         return [
             {
+                "first": each.first_us / MICROSECONDS,
                 "at": (each.first_us + each.last_us) / 2 / MICROSECONDS,
+                "last": each.last_us / MICROSECONDS,
                 "low": each.low,
                 "high": each.high,
                 "mean": min(each.high, max(each.low, each.total / each.count)),
