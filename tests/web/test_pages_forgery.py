@@ -1,7 +1,7 @@
 """What a page on another origin may try in order to act here, and why none of it does.
 
 Each way is sent as a browser would send it at the behest of such a page, or with even more than it
-could: where the seal is not what is tried, the form carries the right one.
+could: where the CSRF token is not what is tried, the form carries the right one.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -30,7 +30,7 @@ class Way:
     Attributes:
         status: How it is refused; 200 where a page is shown that only asks.
         body: Fields of a form or a text; None for the form as it should be.
-        seal: In place of the right one.
+        csrf_token: In place of the right one.
         headers: Beside those of the form; ``{host}`` stands for ours.
     """
 
@@ -39,11 +39,11 @@ class Way:
     method: str = "POST"
     path: str = PATH
     body: Any = None
-    seal: str | None = None
+    csrf_token: str | None = None
 
 
 OURS: Final = {"Origin": "http://{host}"}
-QUERY: Final = urlencode({"collector": "m", "commit": "true", "seal": "SEAL"})
+QUERY: Final = urlencode({"collector": "m", "commit": "true", "csrf_token": "CSRF_TOKEN"})
 WAYS: Final = {
     # From where a form comes.
     "a form of another origin": Way(403, {"Origin": EVIL}),
@@ -111,24 +111,24 @@ WAYS: Final = {
     "put": Way(403, {"Origin": EVIL}, method="PUT"),
     "leave to ask": Way(403, {"Origin": EVIL}, method="OPTIONS"),
     "delete": Way(403, {"Origin": EVIL}, method="DELETE", path="/api/v1/runs/r-1"),
-    # With which seal.
-    "no seal": Way(403, OURS, seal=""),
-    "a seal in the query": Way(400, OURS, path=f"{PATH}?{QUERY}", seal=""),
-    "a seal in a header": Way(403, {**OURS, "X-Seal": "SEAL"}, seal=""),
-    "a seal of letters": Way(403, OURS, seal="\u00e9" * 64),
-    "a guess": Way(403, OURS, seal="0" * 64),
-    "the seal of the daemon before": Way(403, OURS, seal="BEFORE"),
-    "two seals": Way(400, OURS, body="collector=m&seal=x&seal=SEAL"),
-    "what is no text": Way(400, OURS, body=b"collector=m&seal=\xff"),
+    # With which CSRF token.
+    "no CSRF token": Way(403, OURS, csrf_token=""),
+    "a CSRF token in the query": Way(400, OURS, path=f"{PATH}?{QUERY}", csrf_token=""),
+    "a CSRF token in a header": Way(403, {**OURS, "X-CSRF-Token": "CSRF_TOKEN"}, csrf_token=""),
+    "a CSRF token of letters": Way(403, OURS, csrf_token="\u00e9" * 64),
+    "a guess": Way(403, OURS, csrf_token="0" * 64),
+    "the CSRF token of the daemon before": Way(403, OURS, csrf_token="BEFORE"),
+    "two CSRF tokens": Way(400, OURS, body="collector=m&csrf_token=x&csrf_token=CSRF_TOKEN"),
+    "what is no text": Way(400, OURS, body=b"collector=m&csrf_token=\xff"),
 }
 
 
 @pytest.fixture
 async def before(daemon_folder: DaemonFolder) -> str:
-    """Return the seal of an earlier life of the daemon."""
+    """Return the CSRF token of an earlier life of the daemon."""
     daemon_folder.plugin("meter", METER)
     async with daemon_folder.daemon(ONE) as it:
-        return (await form(it, ASKING))["seal"]
+        return (await form(it, ASKING))["csrf_token"]
 
 
 @pytest.fixture
@@ -141,16 +141,18 @@ async def it(daemon_folder: DaemonFolder, before: str) -> AsyncIterator[RunningD
 
 async def attempt(it: RunningDaemon, way: Way, given: Mapping[str, str], before: str) -> int:
     """Try a way to act; return how it is answered."""
-    real = {"SEAL": given["seal"], "BEFORE": before}
-    seal = given["seal"] if way.seal is None else real.get(way.seal, way.seal)
-    body = urlencode({**given, "seal": seal}) if way.body is None else way.body
-    path = way.path.replace("SEAL", given["seal"])
+    real = {"CSRF_TOKEN": given["csrf_token"], "BEFORE": before}
+    csrf_token = (
+        given["csrf_token"] if way.csrf_token is None else real.get(way.csrf_token, way.csrf_token)
+    )
+    body = urlencode({**given, "csrf_token": csrf_token}) if way.body is None else way.body
+    path = way.path.replace("CSRF_TOKEN", given["csrf_token"])
     if isinstance(body, str):
-        body = body.replace("SEAL", given["seal"]).encode()
+        body = body.replace("CSRF_TOKEN", given["csrf_token"]).encode()
     host = it.address.removeprefix("http://")
     headers = {"Content-Type": FORM, "Accept": "text/html"}
     headers |= {
-        name: text.replace("{host}", host).replace("SEAL", given["seal"])
+        name: text.replace("{host}", host).replace("CSRF_TOKEN", given["csrf_token"])
         for name, text in way.headers.items()
     }
     if way.method in {"GET", "HEAD"}:

@@ -90,15 +90,15 @@ async def test_with_a_session_people_act(it: RunningDaemon) -> None:
 
 
 async def test_a_session_alone_does_not_act(it: RunningDaemon) -> None:
-    """Not by JSON, where programs show the token; nor from elsewhere, nor without its seal."""
-    before = fields((await look(it)).body)["seal"]
+    """Not by JSON, where programs show the token; from elsewhere, or without its CSRF token."""
+    before = fields((await look(it)).body)["csrf_token"]
     await log_in(it)
     given = await form(it, "/ui/act/run?collector=m")
     json = await it.ask("POST", "/api/v1/collectors/m/run", json={})
     elsewhere = await send(it, "/ui/act/run", given, Origin="http://127.0.0.1:1")
-    unsealed = await send(it, "/ui/act/run", {**given, "seal": before})
+    without_token = await send(it, "/ui/act/run", {**given, "csrf_token": before})
 
-    assert [each.status for each in (json, elsewhere, unsealed)] == [401, 403, 403]
+    assert [each.status for each in (json, elsewhere, without_token)] == [401, 403, 403]
     assert await it.get("runs", requested="true") == []
 
 
@@ -107,7 +107,7 @@ async def test_nobody_is_logged_in_from_elsewhere(it: RunningDaemon) -> None:
     given = {**fields((await look(it)).body), "token": TOKEN}
     answers = [
         await send(it, "/ui/login", given, Origin="http://127.0.0.1:1"),
-        await send(it, "/ui/login", {**given, "seal": ""}),
+        await send(it, "/ui/login", {**given, "csrf_token": ""}),
         await it.ask("GET", "/ui/login", params={"token": TOKEN}, headers=AS_BROWSERS),
     ]
 

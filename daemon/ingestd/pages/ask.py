@@ -20,7 +20,7 @@ def page(told: Told, viewing: Viewing) -> Page:
         told: ``title`` and ``says``, what will happen; ``path``, where the form goes; ``keeps``,
             what it carries unseen; ``texts`` and ``ticks``, what it lets people say; ``button``
             and ``back``.
-        viewing: With the seal of the form.
+        viewing: With the CSRF token of the form.
     """
     form = acting(
         told["path"],

@@ -15,7 +15,7 @@ def page(told: Mapping[str, Any], viewing: Viewing) -> Page:
 
     Args:
         told: ``path``, where the form goes; ``to``, where to go then; ``detail``, what is wrong.
-        viewing: With the seal of the form.
+        viewing: With the CSRF token of the form.
     """
     box = h.input(
         id="token", name="token", type="password", required=True, autocomplete="current-password"

@@ -127,12 +127,12 @@ def acting(path: str, viewing: Viewing, content: h.Node, *, class_: str = "") ->
 
     Args:
         path: Where it goes.
-        viewing: With its seal.
+        viewing: With its CSRF token.
         content: What stands in it.
         class_: How it looks.
     """
-    seal = h.input(type="hidden", name="seal", value=viewing.seal)
-    return h.form(method="post", action=path, class_=class_ or None)[seal, content]
+    csrf_token = h.input(type="hidden", name="csrf_token", value=viewing.csrf_token)
+    return h.form(method="post", action=path, class_=class_ or None)[csrf_token, content]
 
 
 def to_actions(links: Sequence[tuple[str, str, Mapping[str, str]]]) -> h.Node:

@@ -18,14 +18,14 @@ class Viewing:
         now: In seconds since the Unix epoch.
         zone: In which times are shown.
         version: That of the daemon.
-        seal: What a form of theirs has to carry to act.
+        csrf_token: What a form of theirs has to carry to act.
         logged_in: Whether they have logged in, and may log out.
     """
 
     now: float
     zone: tzinfo = UTC
     version: str = ""
-    seal: str = field(default="", repr=False)
+    csrf_token: str = field(default="", repr=False)
     logged_in: bool = False
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from ingestd.app import Daemon
-from ingestd.web.desk import Desk
+from ingestd.web.sessions import Sessions
 
 MOST_DIGITS: Final = 18  # of the number of a record: SQLite has 63 bits
 
@@ -26,19 +26,19 @@ class Visit:
     """Who asks.
 
     Attributes:
-        desk: Where sessions begin and end.
+        sessions: Where sessions begin and end.
         session: The one that the request belongs to, or an empty string.
         sender: From which address it comes, for the log.
     """
 
-    desk: Desk
+    sessions: Sessions
     session: str = field(default="", repr=False)
     sender: str = ""
 
     @property
-    def seal(self) -> str:
+    def csrf_token(self) -> str:
         """What a form has to carry to act."""
-        return self.desk.seals.of(self.session)
+        return self.sessions.csrf_tokens.of(self.session)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Forms of our own pages, the one way to act without JSON: who may send one, and what it says.
 
 A form can be sent by any page that a browser shows, to any address and without asking first. So
-one acts only if the browser itself says that a page of ours has sent it, and if it carries a seal
-that only our pages show.
+one acts only if the browser itself says that a page of ours has sent it, and if it carries
+a token that only our pages show, against requests forged by other sites (CSRF).
 """
 
 import hmac
@@ -16,21 +16,21 @@ from aiohttp import web
 from ingestd.web.problems import Refusal
 
 KIND: Final = "application/x-www-form-urlencoded"
-SEAL: Final = "seal"  # the field that carries it
+FIELD: Final = "csrf_token"  # which carries it
 
 
-class Seals:
-    """Makes and knows the seals of a daemon's life; one of an earlier life is worth nothing."""
+class CsrfTokens:
+    """Makes and knows the CSRF tokens of a daemon's life; one of an earlier life is void."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
     def of(self, session: str = "") -> str:
-        """Return the seal of a session, or of those who need none."""
+        """Return the CSRF token of a session, or of those who need none."""
         return hmac.new(self._key, session.encode(), "sha256").hexdigest()
 
     def check(self, given: str, session: str = "") -> None:
-        """Refuse a form without the seal of its session.
+        """Refuse a form without the CSRF token of its session.
 
         Raises:
             Refusal: It has none, or that of another session or daemon.

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from ingestd.web.call import Call, Nothing, Redirect
-from ingestd.web.desk import address_here
+from ingestd.web.sessions import address_here
 
 PATH: Final = "/ui/login"
 OUT: Final = "/ui/logout"
@@ -48,14 +48,14 @@ def told(to: str, detail: str = "") -> dict[str, Any]:
     return {"to": address_here(to), "detail": detail, "path": PATH}
 
 
-async def enter(call: Call[Nothing, LoginForm]) -> Redirect:
+async def log_in(call: Call[Nothing, LoginForm]) -> Redirect:
     """Begin a session."""
     visit = call.visit
-    session = await visit.desk.enter(call.body.token, sender=visit.sender)
+    session = await visit.sessions.log_in(call.body.token, sender=visit.sender)
     return Redirect(address_here(call.body.to), session=session)
 
 
-async def leave(call: Call[Nothing, Nothing]) -> Redirect:
+async def log_out(call: Call[Nothing, Nothing]) -> Redirect:
     """End a session."""
-    call.visit.desk.leave(call.visit.session)
+    call.visit.sessions.log_out(call.visit.session)
     return Redirect(PATH, session="")

@@ -49,7 +49,7 @@ def _drawn(daemon: Daemon, name: str, told: Mapping[str, Any], visit: Visit) -> 
         now=daemon.clock.now(),
         zone=daemon.config.daemon.timezone or UTC,
         version=ingestd.__version__,
-        seal=visit.seal,
+        csrf_token=visit.csrf_token,
         logged_in=bool(visit.session),
     )
     return draw(name, without_secrets(told, daemon.redactor), viewing)
@@ -107,8 +107,8 @@ PAGES: Final[Sequence[Route]] = (
     _page("/ui/config", "config", shownstores.config, query=shownstores.ConfigPage),
     _page("/ui/plugins", "plugins", shownstores.plugins),
     _page(login.PATH, "login", login.ask, query=login.LoginPage, login=True),
-    post(login.PATH, login.enter, body=login.LoginForm, form=True, login=True),
-    post(login.OUT, login.leave, form=True),
+    post(login.PATH, login.log_in, body=login.LoginForm, form=True, login=True),
+    post(login.OUT, login.log_out, form=True),
     *(route for each in actions.ACTIONS for route in _action(each)),
     _asset("page.css", "text/css; charset=utf-8"),
     _asset("live.js", "text/javascript; charset=utf-8"),

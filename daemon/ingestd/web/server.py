@@ -20,13 +20,13 @@ from ingestd.redaction import Redactor
 from ingestd.views import without_secrets
 from ingestd.web import pages
 from ingestd.web.call import Call, JsonAnswer, Redirect, Route, Text, Visit
-from ingestd.web.desk import Desk
-from ingestd.web.forms import SEAL, fields_of
+from ingestd.web.forms import FIELD, fields_of
 from ingestd.web.listening import listening
 from ingestd.web.problems import Refusal, as_json, refusal_of
 from ingestd.web.protocol import tell_problems
 from ingestd.web.routes import ROUTES
 from ingestd.web.security import HEADERS, LARGEST_BODY, Guard
+from ingestd.web.sessions import Sessions
 
 SETTLING: Final = 10.0  # seconds that collectors get to say which paths they answer
 SEE_OTHER: Final = 303
@@ -68,11 +68,11 @@ async def serve(daemon: Daemon) -> AsyncIterator[str]:
 def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application:
     """Return everything that is answered."""
     name = f"{platform.node()}:{daemon.config.daemon.state_dir}"
-    desk = Desk(guard.token, name=name, clock=daemon.clock, log=daemon.log)
-    protect = _protected(daemon, guard, desk)
+    sessions = Sessions(guard.token, name=name, clock=daemon.clock, log=daemon.log)
+    protect = _protected(daemon, guard, sessions)
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[protect])
     for route in (*ROUTES, *pages.PAGES):
-        handler = _handler(daemon, route, pool, desk)
+        handler = _handler(daemon, route, pool, sessions)
         if route.method == "GET":
             app.router.add_get(route.path, handler)  # answers HEAD, too
         else:
@@ -80,9 +80,9 @@ def application(daemon: Daemon, guard: Guard, pool: Executor) -> web.Application
     return app
 
 
-def _handler(daemon: Daemon, route: Route, pool: Executor, desk: Desk) -> Handler:
+def _handler(daemon: Daemon, route: Route, pool: Executor, sessions: Sessions) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = _visit(request, desk)
+        visit = _visit(request, sessions)
         call = Call(
             daemon,
             request.match_info,
@@ -92,7 +92,7 @@ def _handler(daemon: Daemon, route: Route, pool: Executor, desk: Desk) -> Handle
         )
         answer = await route.answer(call)
         if isinstance(answer, Redirect):
-            return _sent_on(answer, request, desk)
+            return _sent_on(answer, request, sessions)
         reply: JsonAnswer[Any] = answer if isinstance(answer, JsonAnswer) else JsonAnswer(answer)
         if not isinstance(answer, Text):
             rendered = partial(_rendered, reply.value, daemon.redactor)
@@ -107,14 +107,14 @@ def _handler(daemon: Daemon, route: Route, pool: Executor, desk: Desk) -> Handle
     return handle
 
 
-def _visit(request: web.Request, desk: Desk) -> Visit:
-    return Visit(desk, desk.session_of(request), sender=request.remote or "")
+def _visit(request: web.Request, sessions: Sessions) -> Visit:
+    return Visit(sessions, sessions.session_of(request), sender=request.remote or "")
 
 
-def _sent_on(answer: Redirect, request: web.Request, desk: Desk) -> web.Response:
+def _sent_on(answer: Redirect, request: web.Request, sessions: Sessions) -> web.Response:
     response = web.Response(status=SEE_OTHER, headers={"Location": answer.address})
     if answer.session is not None:
-        desk.hand_out(answer.session, request, response)
+        sessions.set_cookie(answer.session, request, response)
     return response
 
 
@@ -123,11 +123,11 @@ async def _given(request: web.Request, route: Route, visit: Visit) -> msgspec.St
     if not route.form:
         return _parsed("body", await _body(request), route.body)
     fields = {**await fields_of(request)}
-    visit.desk.seals.check(fields.pop(SEAL, ""), visit.session)
+    visit.sessions.csrf_tokens.check(fields.pop(FIELD, ""), visit.session)
     return _parsed("form", fields, route.body)
 
 
-def _protected(daemon: Daemon, guard: Guard, desk: Desk) -> Any:
+def _protected(daemon: Daemon, guard: Guard, sessions: Sessions) -> Any:
     """Return the middleware that checks requests and tells what goes wrong."""
     forms = frozenset(route.path for route in pages.PAGES if route.form)
     logins = frozenset(route.path for route in pages.PAGES if route.login)
@@ -146,11 +146,11 @@ def _protected(daemon: Daemon, guard: Guard, desk: Desk) -> Any:
                         request,
                         form=is_form,
                         login=request.path in logins,
-                        session=desk.session_of(request),
+                        session=sessions.session_of(request),
                     )
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001 -- border: no request may end the daemon
-            response = _told(daemon, request, error, _visit(request, desk))
+            response = _told(daemon, request, error, _visit(request, sessions))
         response.headers.update(HEADERS)
         return response
 

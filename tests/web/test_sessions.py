@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import structlog
 
-from ingestd.web.desk import LASTING, MOST, MOST_TRIES, SLOWLY, Desk, address_here
 from ingestd.web.problems import Refusal
+from ingestd.web.sessions import LASTING, MOST, MOST_TRIES, SLOWLY, Sessions, address_here
 from tests.support.clock import VirtualClock
 
 TOKEN = "open-sesame"
@@ -18,77 +18,85 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-def desk_of(clock: VirtualClock, name: str = "/var/lib/ingestd") -> Desk:
-    """Return a desk."""
-    return Desk(TOKEN, name=name, clock=clock, log=structlog.get_logger())
+def sessions_of(clock: VirtualClock, name: str = "/var/lib/ingestd") -> Sessions:
+    """Return those of a daemon without any yet."""
+    return Sessions(TOKEN, name=name, clock=clock, log=structlog.get_logger())
 
 
 async def test_a_session_lasts_for_its_time(clock: VirtualClock) -> None:
     """It ends by itself, however often it is used."""
-    desk = desk_of(clock)
-    session = await desk.enter(f" {TOKEN}\n", sender="here")
+    sessions = sessions_of(clock)
+    session = await sessions.log_in(f" {TOKEN}\n", sender="here")
 
-    assert desk.knows(session)
+    assert sessions.knows(session)
     await clock.advance(LASTING - 1)
-    assert desk.knows(session)
+    assert sessions.knows(session)
     await clock.advance(1)
-    assert not desk.knows(session)
+    assert not sessions.knows(session)
 
 
 async def test_there_are_so_many_sessions_and_no_more(clock: VirtualClock) -> None:
     """The oldest ends for a new one, and all differ."""
-    desk = desk_of(clock)
-    sessions = [await desk.enter(TOKEN, sender="here") for _ in range(MOST + 1)]
+    sessions = sessions_of(clock)
+    all_of_them = [await sessions.log_in(TOKEN, sender="here") for _ in range(MOST + 1)]
 
-    assert len(set(sessions)) == MOST + 1
-    assert [desk.knows(each) for each in sessions] == [False, *[True] * MOST]
+    assert len(set(all_of_them)) == MOST + 1
+    assert [sessions.knows(each) for each in all_of_them] == [False, *[True] * MOST]
 
 
 async def test_a_session_is_left(clock: VirtualClock) -> None:
     """The others go on, and to leave one that there is not does nothing."""
-    desk = desk_of(clock)
-    one, other = [await desk.enter(TOKEN, sender="here") for _ in range(2)]
-    desk.leave(one)
-    desk.leave("none")
+    sessions = sessions_of(clock)
+    one, other = [await sessions.log_in(TOKEN, sender="here") for _ in range(2)]
+    sessions.log_out(one)
+    sessions.log_out("none")
 
-    assert [desk.knows(each) for each in (one, other, "", "none")] == [False, True, False, False]
+    known = [sessions.knows(each) for each in (one, other, "", "none")]
+    assert known == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 async def test_another_daemon_knows_no_session_of_this_one(clock: VirtualClock) -> None:
     """Nor has it a cookie of the same name, so that both can be looked at side by side."""
-    desk, other = desk_of(clock), desk_of(clock, "/srv/other")
-    session = await desk.enter(TOKEN, sender="here")
+    sessions, other = sessions_of(clock), sessions_of(clock, "/srv/other")
+    session = await sessions.log_in(TOKEN, sender="here")
 
     assert not other.knows(session)
-    assert desk.cookie != other.cookie
+    assert sessions.cookie != other.cookie
 
 
 async def test_a_seal_belongs_to_a_session(clock: VirtualClock) -> None:
     """That of another session, of none or of another daemon is refused."""
-    desk = desk_of(clock)
-    one, other = [await desk.enter(TOKEN, sender="here") for _ in range(2)]
-    desk.seals.check(desk.seals.of(one), one)
+    sessions = sessions_of(clock)
+    one, other = [await sessions.log_in(TOKEN, sender="here") for _ in range(2)]
+    tokens = sessions.csrf_tokens
+    tokens.check(tokens.of(one), one)
 
-    for wrong in (desk.seals.of(other), desk.seals.of(), desk_of(clock).seals.of(one), one, ""):
+    elsewhere = sessions_of(clock).csrf_tokens.of(one)
+    for wrong in (tokens.of(other), tokens.of(), elsewhere, one, ""):
         with pytest.raises(Refusal):
-            desk.seals.check(wrong, one)
+            tokens.check(wrong, one)
 
 
 async def test_wrong_tokens_take_their_time_and_are_few_at_once(clock: VirtualClock) -> None:
     """Beyond that not even the right one is looked at, so that nothing is learnt faster."""
-    desk = desk_of(clock)
-    wrong = [asyncio.ensure_future(desk.enter("x", sender="there")) for _ in range(MOST_TRIES)]
+    sessions = sessions_of(clock)
+    wrong = [asyncio.ensure_future(sessions.log_in("x", sender="there")) for _ in range(MOST_TRIES)]
     while clock.sleepers < MOST_TRIES:  # noqa: ASYNC110 -- nothing tells
         await asyncio.sleep(0)
     with pytest.raises(Refusal) as refused:
-        await desk.enter(TOKEN, sender="here")
+        await sessions.log_in(TOKEN, sender="here")
     assert refused.value.status == 429
     assert not any(each.done() for each in wrong)
 
     await clock.advance(SLOWLY)
     told = await asyncio.gather(*wrong, return_exceptions=True)
     assert [each.status for each in told if isinstance(each, Refusal)] == [401] * MOST_TRIES
-    assert desk.knows(await desk.enter(TOKEN, sender="here"))
+    assert sessions.knows(await sessions.log_in(TOKEN, sender="here"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 Sessions live in memory, so none outlives the daemon. The cookie that carries one may reach other
 programs of the same host, since cookies know no ports, and such programs may set one: that is why
-a session only looks by itself, and acts only with the seal and the sender that forms need.
+a session only looks by itself, and acts only with the CSRF token and the sender that forms need.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from ingestd.clock import Clock
-from ingestd.web.forms import Seals
+from ingestd.web.forms import CsrfTokens
 from ingestd.web.problems import Refusal
 
 LASTING: Final = 12 * 3600.0  # seconds of a session
@@ -24,7 +24,7 @@ MOST_TRIES: Final = 3  # at a time
 _HERE: Final = re.compile(r"/(ui/[!-~]*|\?[!-~]*)?")
 
 
-class Desk:
+class Sessions:
     """The sessions of a daemon.
 
     Args:
@@ -34,18 +34,18 @@ class Desk:
         log: Where wrong tokens are told of.
 
     Attributes:
-        seals: Those of its forms.
+        csrf_tokens: Those of its forms.
         cookie: The name of the cookie.
     """
 
     def __init__(self, token: str | None, *, name: str, clock: Clock, log: Any) -> None:
         self._token, self._clock, self._log = token, clock, log
-        self.seals = Seals()
+        self.csrf_tokens = CsrfTokens()
         self.cookie = f"ingestd-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         self._ends: dict[str, float] = {}
         self._tries = 0
 
-    async def enter(self, given: str, *, sender: str) -> str:
+    async def log_in(self, given: str, *, sender: str) -> str:
         """Begin a session for a token, and return it.
 
         Raises:
@@ -87,11 +87,11 @@ class Desk:
         end = self._ends.get(session)
         return end is not None and end > self._clock.monotonic()
 
-    def leave(self, session: str) -> None:
+    def log_out(self, session: str) -> None:
         """End a session."""
         self._ends.pop(session, None)
 
-    def hand_out(self, session: str, request: web.Request, response: web.Response) -> None:
+    def set_cookie(self, session: str, request: web.Request, response: web.Response) -> None:
         """Give a browser its session, or take it away if that is an empty string."""
         by_tls = request.headers.get("Origin", "").startswith("https:")
         response.set_cookie(
